@@ -1,0 +1,3 @@
+"""Evenkeel: one desk for every account."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,136 @@
+"""The one tree of errors.
+
+EvenkeelError
+├── InvalidInput            a field of a request, file or setting is wrong
+│   └── DataRefused         a data file is refused as a whole, with the rows at fault
+├── NotFound                the thing named does not exist, or not for this user
+├── Unauthenticated         no valid sign-in
+├── Forbidden               signed in, but not allowed
+├── Conflict                contradicts what is already recorded
+│   ├── IdempotencyConflict same client order id, another body
+│   └── HomeInUse           another process owns this home directory
+├── NotReady                cannot be done yet: not reconciled, not started, no data
+├── MoneyError              CurrencyMismatch, InexactMoney
+├── IllegalTransition       our own command would lead outside the order table
+├── BrokerError
+│   ├── BrokerUnavailable   definite: the request was never taken
+│   ├── BrokerRejected      definite: the venue said no
+│   └── OutcomeUnknown      the request may or may not have been taken
+└── JournalError
+    ├── CommitFailed        definite: nothing was written
+    ├── CommitUnknown       the commit may or may not have happened
+    ├── StaleEpoch          another owner has taken the shard
+    └── JournalCorrupt      the stored journal does not fold or its hash chain is broken
+"""
+
+from msgspec import Struct
+
+
+class FieldError(Struct, frozen=True):
+    """One fault of one field, as shown to a user."""
+
+    field: str
+    message: str
+
+
+class EvenkeelError(Exception):
+    """Base of all errors; `code` is stable and has a page in the documentation."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InvalidInput(EvenkeelError):
+    code = "invalid-input"
+
+    def __init__(self, message: str, *, errors: tuple[FieldError, ...] = (), hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.errors = errors
+
+
+class DataRefused(InvalidInput):
+    code = "data-refused"
+
+
+class NotFound(EvenkeelError):
+    code = "not-found"
+
+
+class Unauthenticated(EvenkeelError):
+    code = "unauthenticated"
+
+
+class Forbidden(EvenkeelError):
+    code = "forbidden"
+
+
+class Conflict(EvenkeelError):
+    code = "conflict"
+
+
+class IdempotencyConflict(Conflict):
+    code = "idempotency-conflict"
+
+
+class HomeInUse(Conflict):
+    code = "home-in-use"
+
+
+class NotReady(EvenkeelError):
+    code = "not-ready"
+
+
+class MoneyError(EvenkeelError):
+    code = "money"
+
+
+class CurrencyMismatch(MoneyError):
+    code = "currency-mismatch"
+
+
+class InexactMoney(MoneyError):
+    code = "inexact-money"
+
+
+class IllegalTransition(EvenkeelError):
+    code = "illegal-transition"
+
+
+class BrokerError(EvenkeelError):
+    code = "broker"
+
+
+class BrokerUnavailable(BrokerError):
+    code = "broker-unavailable"
+
+
+class BrokerRejected(BrokerError):
+    code = "broker-rejected"
+
+
+class OutcomeUnknown(BrokerError):
+    code = "outcome-unknown"
+
+
+class JournalError(EvenkeelError):
+    code = "journal"
+
+
+class CommitFailed(JournalError):
+    code = "commit-failed"
+
+
+class CommitUnknown(JournalError):
+    code = "commit-unknown"
+
+
+class StaleEpoch(JournalError):
+    code = "stale-epoch"
+
+
+class JournalCorrupt(JournalError):
+    code = "journal-corrupt"

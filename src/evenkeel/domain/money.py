@@ -1,0 +1,131 @@
+"""Exact money: decimals of 38 digits in which a result that would have to be rounded raises.
+
+Booked amounts, prices and quantities are `Decimal` and meet only through the functions here, so that the
+ambient decimal context never takes part. `exact` is the one door from a measured float to a booked number,
+`rounded` the one place where a booked number is rounded.
+"""
+
+from decimal import (
+    ROUND_CEILING,
+    ROUND_DOWN,
+    ROUND_FLOOR,
+    ROUND_HALF_EVEN,
+    ROUND_HALF_UP,
+    ROUND_UP,
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+)
+from math import isfinite
+
+from msgspec import Struct
+
+from evenkeel.domain.errors import CurrencyMismatch, InexactMoney, InvalidInput
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+ROUNDINGS = frozenset({ROUND_HALF_EVEN, ROUND_HALF_UP, ROUND_UP, ROUND_DOWN, ROUND_FLOOR, ROUND_CEILING})
+
+_EXACT = Context(prec=38, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
+_ROUNDING = Context(prec=76, traps=[InvalidOperation, DivisionByZero, Overflow])
+_RATIO = Context(prec=28, traps=[InvalidOperation, DivisionByZero, Overflow])
+
+MINOR_UNITS = {
+    "JPY": Decimal(1),
+    "KRW": Decimal(1),
+    "BTC": Decimal("0.00000001"),
+    "ETH": Decimal("0.00000001"),
+}
+COST_STEP = Decimal("0.00000001")
+
+
+def add(a: Decimal, b: Decimal) -> Decimal:
+    """a + b, exactly. Raises InexactMoney beyond 38 digits."""
+    try:
+        return _EXACT.add(a, b)
+    except Inexact as error:
+        raise InexactMoney(f"{a} + {b} needs more than 38 digits") from error
+
+
+def sub(a: Decimal, b: Decimal) -> Decimal:
+    """a - b, exactly. Raises InexactMoney beyond 38 digits."""
+    try:
+        return _EXACT.subtract(a, b)
+    except Inexact as error:
+        raise InexactMoney(f"{a} - {b} needs more than 38 digits") from error
+
+
+def mul(a: Decimal, b: Decimal) -> Decimal:
+    """a * b, exactly. Raises InexactMoney beyond 38 digits."""
+    try:
+        return _EXACT.multiply(a, b)
+    except Inexact as error:
+        raise InexactMoney(f"{a} * {b} needs more than 38 digits") from error
+
+
+def ratio(a: Decimal, b: Decimal) -> Decimal:
+    """a / b to 28 digits: for display, shares and limits, never booked. Raises ZeroDivisionError."""
+    return _RATIO.divide(a, b)
+
+
+def total(amounts: "list[Decimal] | tuple[Decimal, ...]") -> Decimal:
+    """The exact sum of amounts of one currency."""
+    result = ZERO
+    for amount in amounts:
+        result = add(result, amount)
+    return result
+
+
+def neg(a: Decimal) -> Decimal:
+    return a.copy_negate() if a else ZERO
+
+
+def rounded(value: Decimal, step: Decimal, rounding: str = ROUND_HALF_EVEN) -> Decimal:
+    """`value` to the nearest multiple of `step` (> 0, any size: a tick of 0.05, a lot of 25)."""
+    steps = _ROUNDING.divide(value, step).quantize(ONE, rounding=rounding, context=_ROUNDING)
+    return _EXACT.multiply(steps, step)
+
+
+def exact(measured: float, step: Decimal, rounding: str = ROUND_HALF_EVEN) -> Decimal:
+    """Crosses from a measurement (float64) to a booked number: the multiple of `step` at `measured`.
+
+    Raises InvalidInput for NaN and infinities.
+    """
+    if not isfinite(measured):
+        raise InvalidInput(f"{measured} is not a number that can be booked")
+    return rounded(Decimal(repr(float(measured))), step, rounding)
+
+
+def is_multiple(value: Decimal, step: Decimal) -> bool:
+    return not _ROUNDING.remainder(value, step)
+
+
+def minor_unit(currency: str) -> Decimal:
+    """The smallest booked amount of a currency, e.g. 0.01 for USD."""
+    return MINOR_UNITS.get(currency, Decimal("0.01"))
+
+
+class Money(Struct, frozen=True):
+    """An amount of one currency; adding two currencies is a type error."""
+
+    amount: Decimal
+    currency: str
+
+    def __add__(self, other: "Money") -> "Money":
+        return Money(add(self.amount, self._same(other)), self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        return Money(sub(self.amount, self._same(other)), self.currency)
+
+    def __neg__(self) -> "Money":
+        return Money(neg(self.amount), self.currency)
+
+    def _same(self, other: "Money") -> Decimal:
+        if not isinstance(other, Money):
+            raise TypeError(f"money meets only money, not {type(other).__name__}")
+        if other.currency != self.currency:
+            raise CurrencyMismatch(f"{self.currency} and {other.currency} do not add up without a dated rate")
+        return other.amount

@@ -1,0 +1,229 @@
+"""Orders: what was asked (`OrderSpec`), how far it has come (`Order`), and the one table of transitions.
+
+`TRANSITIONS` maps (state, event) to state. Our own event outside it raises IllegalTransition. A venue's event
+outside it never raises: `venue_transition` answers ANOMALY, the fill is booked all the same, and a person is told.
+"""
+
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from evenkeel.domain.errors import IllegalTransition
+from evenkeel.domain.money import ZERO, ratio, sub
+
+
+class Side(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def sign(self) -> int:
+        return 1 if self is Side.BUY else -1
+
+
+class OrderKind(StrEnum):
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+    STOP = "STOP"
+    STOP_LIMIT = "STOP_LIMIT"
+
+
+class TimeInForce(StrEnum):
+    DAY = "DAY"
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+
+
+class Product(StrEnum):
+    """What the order's position is for: delivery, intraday, carried margin, or no such distinction."""
+
+    NONE = "NONE"
+    CNC = "CNC"
+    MIS = "MIS"
+    NRML = "NRML"
+
+
+class OrderState(StrEnum):
+    SUBMITTED = "SUBMITTED"
+    ACCEPTED = "ACCEPTED"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    CANCEL_PENDING = "CANCEL_PENDING"
+    FILLED = "FILLED"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    REFUSED = "REFUSED"
+    EXPIRED_UNSENT = "EXPIRED_UNSENT"
+    IN_DOUBT = "IN_DOUBT"
+    ANOMALY = "ANOMALY"
+
+
+class OrderEvent(StrEnum):
+    APPROVE = "APPROVE"
+    REFUSE = "REFUSE"
+    ACCEPT = "ACCEPT"
+    REJECT = "REJECT"
+    PARTIAL_FILL = "PARTIAL_FILL"
+    FILL = "FILL"
+    CANCEL_REQUEST = "CANCEL_REQUEST"
+    CANCEL_REFUSED = "CANCEL_REFUSED"
+    CANCEL_REFUSED_PARTIAL = "CANCEL_REFUSED_PARTIAL"
+    CANCEL = "CANCEL"
+    EXPIRE = "EXPIRE"
+    AMEND = "AMEND"
+    UNSENT = "UNSENT"
+    DOUBT = "DOUBT"
+    BUST = "BUST"
+
+
+_S, _E = OrderState, OrderEvent
+WORKING = frozenset({_S.SUBMITTED, _S.ACCEPTED, _S.PARTIALLY_FILLED, _S.CANCEL_PENDING, _S.IN_DOUBT})
+TERMINAL = frozenset(
+    {_S.FILLED, _S.CANCELLED, _S.REJECTED, _S.EXPIRED, _S.REFUSED, _S.EXPIRED_UNSENT, _S.ANOMALY}
+)
+
+_LIVE = {
+    _E.REJECT: _S.REJECTED,
+    _E.PARTIAL_FILL: _S.PARTIALLY_FILLED,
+    _E.FILL: _S.FILLED,
+    _E.CANCEL: _S.CANCELLED,
+    _E.EXPIRE: _S.EXPIRED,
+    _E.CANCEL_REQUEST: _S.CANCEL_PENDING,
+    _E.DOUBT: _S.IN_DOUBT,
+}
+_BY_STATE: dict[OrderState | None, dict[OrderEvent, OrderState]] = {
+    None: {_E.APPROVE: _S.SUBMITTED, _E.REFUSE: _S.REFUSED},
+    _S.SUBMITTED: {**_LIVE, _E.ACCEPT: _S.ACCEPTED, _E.UNSENT: _S.EXPIRED_UNSENT, _E.AMEND: _S.SUBMITTED},
+    _S.ACCEPTED: {**_LIVE, _E.ACCEPT: _S.ACCEPTED, _E.AMEND: _S.ACCEPTED},
+    _S.PARTIALLY_FILLED: {
+        **_LIVE,
+        _E.ACCEPT: _S.PARTIALLY_FILLED,
+        _E.AMEND: _S.PARTIALLY_FILLED,
+        _E.BUST: _S.PARTIALLY_FILLED,
+    },
+    _S.CANCEL_PENDING: {
+        **_LIVE,
+        _E.ACCEPT: _S.CANCEL_PENDING,
+        _E.PARTIAL_FILL: _S.CANCEL_PENDING,
+        _E.CANCEL_REFUSED: _S.ACCEPTED,
+        _E.CANCEL_REFUSED_PARTIAL: _S.PARTIALLY_FILLED,
+        _E.UNSENT: _S.EXPIRED_UNSENT,
+        _E.AMEND: _S.CANCEL_PENDING,
+        _E.BUST: _S.CANCEL_PENDING,
+    },
+    _S.IN_DOUBT: {
+        **_LIVE,
+        _E.ACCEPT: _S.ACCEPTED,
+        _E.UNSENT: _S.EXPIRED_UNSENT,
+        _E.CANCEL_REQUEST: _S.IN_DOUBT,
+        _E.CANCEL_REFUSED: _S.IN_DOUBT,
+        _E.CANCEL_REFUSED_PARTIAL: _S.IN_DOUBT,
+        _E.BUST: _S.IN_DOUBT,
+    },
+    # A fill may overtake, or be overtaken by, the message that ends the order: both orders of arrival agree.
+    _S.FILLED: {
+        _E.ACCEPT: _S.FILLED,
+        _E.CANCEL: _S.FILLED,
+        _E.EXPIRE: _S.FILLED,
+        _E.CANCEL_REFUSED: _S.FILLED,
+        _E.CANCEL_REFUSED_PARTIAL: _S.FILLED,
+        _E.BUST: _S.FILLED,
+    },
+    _S.CANCELLED: {
+        _E.ACCEPT: _S.CANCELLED,
+        _E.CANCEL: _S.CANCELLED,
+        _E.PARTIAL_FILL: _S.CANCELLED,
+        _E.FILL: _S.FILLED,
+        _E.CANCEL_REFUSED: _S.CANCELLED,
+        _E.CANCEL_REFUSED_PARTIAL: _S.CANCELLED,
+        _E.BUST: _S.CANCELLED,
+    },
+    _S.EXPIRED: {
+        _E.ACCEPT: _S.EXPIRED,
+        _E.EXPIRE: _S.EXPIRED,
+        _E.CANCEL: _S.EXPIRED,
+        _E.PARTIAL_FILL: _S.EXPIRED,
+        _E.FILL: _S.FILLED,
+        _E.CANCEL_REFUSED: _S.EXPIRED,
+        _E.CANCEL_REFUSED_PARTIAL: _S.EXPIRED,
+        _E.BUST: _S.EXPIRED,
+    },
+    _S.REJECTED: {_E.REJECT: _S.REJECTED},
+    _S.REFUSED: {},
+    _S.EXPIRED_UNSENT: {},
+    _S.ANOMALY: {},
+}
+TRANSITIONS: dict[tuple[OrderState | None, OrderEvent], OrderState] = {
+    (state, event): after for state, events in _BY_STATE.items() for event, after in events.items()
+}
+
+
+def transition(state: OrderState | None, event: OrderEvent) -> OrderState:
+    """The state after one of our own events. Raises IllegalTransition outside the table."""
+    try:
+        return TRANSITIONS[state, event]
+    except KeyError:
+        raise IllegalTransition(f"an order in state {state} cannot {event}") from None
+
+
+def venue_transition(state: OrderState, event: OrderEvent) -> OrderState:
+    """The state after a venue's event: ANOMALY outside the table, and for good."""
+    return TRANSITIONS.get((state, event), OrderState.ANOMALY)
+
+
+class OrderSpec(Struct, frozen=True, omit_defaults=True):
+    """What was asked, as it was asked. Prices and quantity are raw: ticks and lots of the instrument."""
+
+    account_id: str
+    book: str
+    instrument_id: str
+    side: Side
+    quantity: Decimal
+    kind: OrderKind
+    client_order_id: str
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.DAY
+    product: Product = Product.NONE
+
+
+class Order(Struct, kw_only=True):
+    """One order as it stands. Only the fold of the journal changes it."""
+
+    id: str
+    spec: OrderSpec
+    venue_client_id: str
+    state: OrderState
+    session_date: date
+    created_at: int
+    updated_at: int
+    quantity: Decimal
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    filled: Decimal = ZERO
+    notional: Decimal = ZERO
+    venue_order_id: str | None = None
+    reason: str | None = None
+    rule: str | None = None
+    limit: str | None = None
+    value: str | None = None
+    source: str = ""
+    send_by: int = 0
+    triggered: bool = False
+    has_venue_event: bool = False
+
+    @property
+    def remaining(self) -> Decimal:
+        return max(ZERO, sub(self.quantity, self.filled))
+
+    @property
+    def is_working(self) -> bool:
+        return self.state in WORKING
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """Mean fill price to 28 digits, for display; None before the first fill."""
+        return ratio(self.notional, self.filled) if self.filled else None

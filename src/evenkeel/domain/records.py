@@ -1,0 +1,289 @@
+"""The journal's records: facts and decisions, each with its schema version in its tag. Recovery folds them.
+
+A record holds results, never a rule to be run again: a fill carries its ledger entries, a split the positions
+and orders it left behind, a verdict the numbers it saw. A field may be added with a default; any other change is
+a new tag, and the old one keeps folding.
+"""
+
+from datetime import date
+from decimal import Decimal
+from hashlib import sha256
+
+import msgspec
+from msgspec import Struct
+
+from evenkeel.domain.accounts import Account, LedgerEntry, Limits, Readiness
+from evenkeel.domain.errors import JournalCorrupt
+from evenkeel.domain.fills import Fill
+from evenkeel.domain.instruments import Instrument, SymbolAlias
+from evenkeel.domain.marketdata import Split
+from evenkeel.domain.orders import OrderEvent, OrderSpec, OrderState
+from evenkeel.domain.positions import PositionKey
+from evenkeel.domain.provenance import Arrival, Provenance
+from evenkeel.domain.strategies import Action, Deployment
+
+
+class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t"):
+    """One line of the journal; `at` is engine time in ns."""
+
+    at: int
+
+
+class RunStarted(Record, frozen=True, tag="run.started/1"):
+    run: str
+    version: str
+    wall: int = 0
+
+
+class InstrumentListed(Record, frozen=True, tag="instrument.listed/1"):
+    instrument: Instrument
+    aliases: tuple[SymbolAlias, ...] = ()
+
+
+class AccountOpened(Record, frozen=True, tag="account.opened/1"):
+    account: Account
+    provenance: Provenance
+
+
+class LimitsChanged(Record, frozen=True, tag="account.limits/1"):
+    account_id: str
+    limits: Limits
+    version: int
+    provenance: Provenance
+
+
+class ReadinessChanged(Record, frozen=True, tag="account.readiness/1"):
+    account_id: str
+    readiness: Readiness
+    reason: str | None = None
+
+
+class CashBooked(Record, frozen=True, tag="cash.booked/1"):
+    entries: tuple[LedgerEntry, ...]
+    provenance: Provenance
+
+
+class DeploymentChanged(Record, frozen=True, tag="strategy.deployment/1"):
+    deployment: Deployment
+    provenance: Provenance
+
+
+class SignalRecorded(Record, frozen=True, tag="strategy.signal/1"):
+    """`folded` is the target in force after this signal; `action` says what its change asked for."""
+
+    id: str
+    deployment_id: str
+    instrument_id: str
+    target: float | None
+    folded: float
+    action: Action
+    confidence: float
+    details: dict[str, float | str] = {}
+
+
+class Check(Struct, frozen=True, omit_defaults=True):
+    """One risk check: the rule, what it allowed and what it saw."""
+
+    rule: str
+    limit: str
+    value: str
+    reason: str | None = None
+
+
+class OrderDecided(Record, frozen=True, tag="order.decided/1"):
+    """A command to place an order with its verdict. Approved, it is also the intent to send, written before sending."""
+
+    order_id: str
+    spec: OrderSpec
+    venue_client_id: str
+    session_date: date
+    approved: bool
+    checks: tuple[Check, ...]
+    provenance: Provenance
+    arrival: Arrival
+    send_by: int = 0
+
+
+class IntentRechecked(Record, frozen=True, tag="order.rechecked/1"):
+    order_id: str
+    approved: bool
+    checks: tuple[Check, ...]
+    waited: int = 0
+
+
+class OrderMoved(Record, frozen=True, tag="order.moved/1"):
+    """An order's transition other than by a fill. `quantity` and prices are set by an amendment."""
+
+    order_id: str
+    event: OrderEvent
+    state: OrderState
+    reason: str | None = None
+    rule: str | None = None
+    limit: str | None = None
+    value: str | None = None
+    venue_order_id: str | None = None
+    venue_at: int = 0
+    bar: int = 0
+    triggered: bool = False
+    by_venue: bool = True
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    provenance: Provenance | None = None
+
+
+class AmendRequested(Record, frozen=True, tag="order.amend/1"):
+    """An approved wish to change a working order, written before it is sent."""
+
+    order_id: str
+    quantity: Decimal
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    checks: tuple[Check, ...]
+    provenance: Provenance
+
+
+class FillBooked(Record, frozen=True, tag="fill.booked/1"):
+    """An execution, the order state it led to, and the ledger entries it made."""
+
+    fill: Fill
+    state: OrderState
+    entries: tuple[LedgerEntry, ...]
+    bar: int = 0
+    venue_order_id: str | None = None
+
+
+class OrderAdopted(Record, frozen=True, tag="order.adopted/1"):
+    """An order found at the broker that did not come from here; it lives in the book `unassigned`."""
+
+    order_id: str
+    spec: OrderSpec
+    venue_client_id: str
+    venue_order_id: str
+    session_date: date
+    state: OrderState
+
+
+class PositionCorrected(Record, frozen=True, tag="position.corrected/1"):
+    """A difference from the broker's own figure, booked to `unassigned` at `price`, flagged as synthetic."""
+
+    id: str
+    key: PositionKey
+    quantity: Decimal
+    price: Decimal
+    reason: str
+
+
+class SplitPosition(Struct, frozen=True):
+    key: PositionKey
+    quantity: Decimal
+    cash_in_lieu: Decimal
+
+
+class SplitOrder(Struct, frozen=True):
+    order_id: str
+    quantity: Decimal
+    filled: Decimal
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+
+
+class SplitApplied(Record, frozen=True, tag="split.applied/1"):
+    split: Split
+    positions: tuple[SplitPosition, ...]
+    orders: tuple[SplitOrder, ...]
+    entries: tuple[LedgerEntry, ...] = ()
+
+
+class DayClosed(Record, frozen=True, tag="account.day-closed/1"):
+    """The end-of-day mark of every position held and the rates used, with the equity they give."""
+
+    id: str
+    account_id: str
+    session_date: date
+    cash: Decimal
+    equity: Decimal
+    marks: dict[str, Decimal]
+    fx: dict[str, Decimal] = {}
+
+
+class CursorMoved(Record, frozen=True, tag="feed.cursor/1"):
+    cursor: int
+    states: dict[str, bytes] = {}
+
+
+class AccountReconciled(Record, frozen=True, tag="account.reconciled/1"):
+    account_id: str
+    differences: int = 0
+
+
+class AlertRaised(Record, frozen=True, tag="alert.raised/1"):
+    """Something a person should see: `level` is info, warning or critical."""
+
+    id: str
+    level: str
+    kind: str
+    message: str
+    account_id: str | None = None
+    order_id: str | None = None
+    deployment_id: str | None = None
+
+
+AnyRecord = (
+    RunStarted
+    | InstrumentListed
+    | AccountOpened
+    | LimitsChanged
+    | ReadinessChanged
+    | CashBooked
+    | DeploymentChanged
+    | SignalRecorded
+    | OrderDecided
+    | IntentRechecked
+    | OrderMoved
+    | AmendRequested
+    | FillBooked
+    | OrderAdopted
+    | PositionCorrected
+    | SplitApplied
+    | DayClosed
+    | CursorMoved
+    | AccountReconciled
+    | AlertRaised
+)
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(tuple[AnyRecord, ...])
+
+
+def encode(records: tuple[AnyRecord, ...]) -> bytes:
+    """The body of one journal batch (MessagePack)."""
+    return _ENCODER.encode(records)
+
+
+def decode(body: bytes) -> tuple[AnyRecord, ...]:
+    """The records of one journal batch. Raises JournalCorrupt naming what does not decode."""
+    try:
+        return _DECODER.decode(body)
+    except msgspec.MsgspecError as error:
+        raise JournalCorrupt(f"a journal batch does not decode: {error}") from error
+
+
+class Batch(Struct, frozen=True):
+    """One committed transaction of one shard: records `first_seq`..`last_seq`, chained by hash to the one before."""
+
+    shard: str
+    epoch: int
+    first_seq: int
+    last_seq: int
+    prev_hash: bytes
+    body: bytes
+
+
+GENESIS = bytes(32)
+
+
+def chain_hash(batch: Batch) -> bytes:
+    """The hash that the next batch names as its `prev_hash` (SHA-256 over the row's fields)."""
+    head = f"{batch.shard}|{batch.epoch}|{batch.first_seq}|{batch.last_seq}|".encode()
+    return sha256(head + batch.prev_hash + batch.body).digest()

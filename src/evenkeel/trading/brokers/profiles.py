@@ -1,0 +1,35 @@
+"""A broker as data: what it can do and how it behaves when an answer is lost. Adapters differ by profile first."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from evenkeel.domain.clock import SECOND
+from evenkeel.domain.orders import OrderKind, TimeInForce
+
+
+class LookupKind(StrEnum):
+    """How an unknown outcome is looked up: exactly by our id, by a free tag, or not at all."""
+
+    EXACT = "exact"
+    TAG = "tag"
+    NONE = "none"
+
+
+class BrokerProfile(Struct, frozen=True, kw_only=True):
+    """Times in nanoseconds. `settle_time`: how long after a send an order may still be invisible to a lookup."""
+
+    name: str
+    title: str
+    is_simulated: bool
+    order_kinds: frozenset[OrderKind]
+    times_in_force: frozenset[TimeInForce]
+    dedupes_client_id: bool
+    lookup: LookupKind
+    settle_time: int = 5 * SECOND
+    history_window: int = 24 * 3600 * SECOND
+    cancel_on_disconnect: bool = False
+    amend_is_atomic: bool = True
+    orders_per_second: int | None = None
+    place_timeout: int = 5 * SECOND
+    query_timeout: int = 10 * SECOND
