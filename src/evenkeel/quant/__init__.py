@@ -1,0 +1,1 @@
+"""Numbers in, numbers out: pure functions of float64, without files, clock, database or event loop."""

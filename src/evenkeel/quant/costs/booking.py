@@ -1,0 +1,61 @@
+"""From measurement to money: the one place where simulated prices, quantities and charges become exact.
+
+Charges are rounded over the order and booked as differences: the fills of an order add up to the rounded
+charge of the order, whatever pieces it came in.
+"""
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from msgspec import Struct
+
+from evenkeel.domain.fills import Charge
+from evenkeel.domain.money import exact, minor_unit, mul, rounded, sub
+from evenkeel.domain.orders import Side
+from evenkeel.quant.costs.charges import charge_by_component
+from evenkeel.quant.costs.schedules import CostSchedule
+
+_PART_OF_TICK = Decimal("0.000001")
+
+
+class Traded(Struct, frozen=True):
+    """What one order has executed so far: quantity, and notional = sum of price x quantity x multiplier."""
+
+    quantity: float
+    notional: float
+
+
+NOTHING = Traded(0.0, 0.0)
+
+
+def book_charges(
+    schedule: CostSchedule, side: Side, *, currency: str, after: Traded, before: Traded = NOTHING
+) -> tuple[Charge, ...]:
+    """The exact charges of one fill, rounded to the minor unit of `currency` by the schedule's rule.
+
+    `before` and `after` are what its order had executed without and with this fill. Components whose booked
+    amount is zero are left out. Raises InvalidInput where a figure is not finite.
+    """
+    unit = minor_unit(currency)
+    paid = charge_by_component(schedule, side, quantity=before.quantity, notional=before.notional)
+    owed = charge_by_component(schedule, side, quantity=after.quantity, notional=after.notional)
+    kinds = {component.name: component.kind for component in schedule.components}
+    charges = []
+    for name, amount in owed.items():
+        due = sub(exact(amount, unit, schedule.rounding), exact(paid[name], unit, schedule.rounding))
+        if due:
+            charges.append(Charge(name, due, kinds[name]))
+    return tuple(charges)
+
+
+def book_price(price: float, side: Side, tick: Decimal) -> Decimal:
+    """A fill price on the tick grid: up for a buy, down for a sell, so that rounding never pays the trader.
+
+    A limit on the grid stays respected. Noise below a millionth of a tick does not cost a tick.
+    """
+    measured = exact(price, mul(tick, _PART_OF_TICK))
+    return rounded(measured, tick, ROUND_CEILING if side is Side.BUY else ROUND_FLOOR)
+
+
+def book_quantity(quantity: float, lot: Decimal) -> Decimal:
+    """A quantity from a fill kernel (whole lots but for float noise) as the exact multiple of `lot`."""
+    return exact(quantity, lot)
