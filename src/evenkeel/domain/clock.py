@@ -41,7 +41,7 @@ def parse_iso(text: str) -> int:
 
 @lru_cache(maxsize=4096)
 def day_bounds(day: date, zone: str, roll: time) -> tuple[int, int]:
-    """[start, end) in ns of the account day `day`: it ends at `roll` local time of that date (midnight: of the next)."""
+    """[start, end) in ns of the account day `day`, which ends at `roll` local time (midnight: of the next date)."""
     tz = ZoneInfo(zone)
     shift = timedelta(days=1) if roll == time(0) else timedelta(0)
     end = datetime.combine(day, roll, tz) + shift

@@ -8,8 +8,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from evenkeel.domain.errors import InvalidInput
-from evenkeel.domain.money import COST_STEP, ZERO, add, is_multiple, mul, neg, ratio, rounded, sub
+from evenkeel.domain.money import COST_STEP, ZERO, add, mul, neg, ratio, rounded, sub
 from evenkeel.domain.orders import Product, Side
 
 
@@ -70,20 +69,3 @@ class Position(Struct, kw_only=True):
         if quantity == held:
             return self.total_cost
         return rounded(ratio(mul(self.total_cost, quantity), held), COST_STEP)
-
-    def split(self, numerator: Decimal, denominator: Decimal, lot: Decimal) -> Decimal:
-        """Applies a split; total cost stays. Returns the signed fraction of a lot left over, not kept.
-
-        Raises InvalidInput unless both numbers are positive.
-        """
-        if numerator <= 0 or denominator <= 0:
-            raise InvalidInput(f"a split of {numerator}:{denominator} needs two positive numbers")
-        exact_quantity = mul(self.quantity, numerator)
-        whole = rounded(ratio(exact_quantity, denominator), lot, "ROUND_DOWN")
-        left = sub(exact_quantity, mul(whole, denominator))
-        self.quantity = whole
-        return ratio(left, denominator) if left else ZERO
-
-
-def check_lot(quantity: Decimal, lot: Decimal) -> bool:
-    return quantity > 0 and is_multiple(quantity, lot)

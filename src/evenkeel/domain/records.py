@@ -175,12 +175,17 @@ class PositionCorrected(Record, frozen=True, tag="position.corrected/1"):
 
 
 class SplitPosition(Struct, frozen=True):
+    """A position after a split: its new quantity, and the cost that left it with a fraction paid out in cash."""
+
     key: PositionKey
     quantity: Decimal
     cash_in_lieu: Decimal
+    cost_released: Decimal
 
 
 class SplitOrder(Struct, frozen=True):
+    """A working order after a split."""
+
     order_id: str
     quantity: Decimal
     filled: Decimal

@@ -1,0 +1,82 @@
+"""The engine: one event in, records and effects out. Headless and synchronous; it is handed time and ids.
+
+Every order takes the one path through here: command, risk, record, effect, venue event, fill, position. A market
+event that concerns nothing of ours yields the shared empty step. The runner commits the records before it
+lets the effects out, and discards the engine if it cannot.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from evenkeel.domain import commands as c
+from evenkeel.domain import events as e
+from evenkeel.domain.ids import IdSource
+from evenkeel.domain.marketdata import MarketSlice
+from evenkeel.domain.records import RunStarted
+from evenkeel.trading.engine import admin, market, notices, orders, reconcile, signals, venue
+from evenkeel.trading.engine.effects import Outcome
+from evenkeel.trading.engine.state import State
+from evenkeel.trading.engine.turn import NOTHING, Step, Turn
+
+Input = c.AnyCommand | e.AnyVenueEvent | e.AnyNotice | e.BrokerSnapshot | MarketSlice
+
+__all__ = ["Engine", "Input", "Outcome", "Step"]
+
+
+class Engine:
+    """Decides for one shard. `ids` mints ids; the state is the fold of every record it has emitted."""
+
+    def __init__(self, state: State, ids: IdSource) -> None:
+        self.state = state
+        self.ids = ids
+
+    def step(self, event: Input, at: int, wall: int = 0) -> Step:
+        """Takes one event at engine time `at` (ns); `wall` is the wall clock, 0 in a deterministic run.
+
+        Raises an EvenkeelError, with nothing changed, when a command cannot be taken. Anything else raised
+        leaves the state unfit for use.
+        """
+        handler = _HANDLERS[type(event)]
+        turn = Turn(self.state, self.ids, at=max(at, self.state.time), wall=wall)
+        outcome = handler(turn, event)
+        self.state.time = max(self.state.time, turn.at)
+        if not turn.records and not turn.effects and outcome is None:
+            return NOTHING
+        return Step(tuple(turn.records), tuple(turn.effects), outcome)
+
+
+def _started(turn: Turn, event: e.Started) -> None:
+    turn.emit(RunStarted(at=turn.at, run=event.run, version=event.version, wall=event.wall))
+
+
+_HANDLERS: dict[type, Callable[[Turn, Any], Outcome | None]] = {
+    MarketSlice: market.slice_seen,
+    c.SubmitOrder: orders.submit,
+    c.CancelOrder: orders.cancel,
+    c.ModifyOrder: orders.modify,
+    c.TakeSignal: signals.take,
+    c.OpenAccount: admin.open_account,
+    c.MoveCash: admin.move_cash,
+    c.SetLimits: admin.set_limits,
+    c.ListInstrument: admin.list_instrument,
+    c.Deploy: admin.deploy,
+    c.ChangeDeployment: admin.change_deployment,
+    c.PauseDeployment: admin.pause_deployment,
+    e.VenueAccepted: venue.accepted,
+    e.VenueRejected: venue.rejected,
+    e.VenueFilled: venue.filled,
+    e.VenueTriggered: venue.triggered,
+    e.VenueCancelled: venue.cancelled,
+    e.VenueExpired: venue.expired,
+    e.VenueCancelRefused: venue.cancel_refused,
+    e.VenueAmended: venue.amended,
+    e.VenueBusted: venue.busted,
+    e.BrokerSnapshot: reconcile.snapshot,
+    e.Started: _started,
+    e.CursorAdvanced: notices.cursor_advanced,
+    e.IntentOverdue: notices.overdue,
+    e.IntentDelayed: notices.delayed,
+    e.SendUncertain: notices.uncertain,
+    e.SendFailed: notices.failed,
+    e.BrokerLink: notices.link,
+}

@@ -1,0 +1,107 @@
+"""What the runner reports of its own work: sends that did not happen, or may have; links; the feed's cursor."""
+
+from evenkeel.domain import events as e
+from evenkeel.domain.accounts import Readiness
+from evenkeel.domain.orders import OrderEvent, OrderState, transition
+from evenkeel.domain.records import CursorMoved, IntentRechecked, OrderMoved, ReadinessChanged
+from evenkeel.domain.risk import Approved
+from evenkeel.trading.brokers.ports import Ticket
+from evenkeel.trading.engine.effects import SendOrder, WantReconcile
+from evenkeel.trading.engine.orders import risk_view
+from evenkeel.trading.engine.turn import Turn
+from evenkeel.trading.risk import assess
+
+_UNSENT = (OrderState.SUBMITTED, OrderState.CANCEL_PENDING)
+
+
+def cursor_advanced(turn: Turn, event: e.CursorAdvanced) -> None:
+    turn.emit(CursorMoved(at=turn.at, cursor=event.cursor, states=event.states))
+
+
+def overdue(turn: Turn, event: e.IntentOverdue) -> None:
+    end_unsent(turn, event.order_id, "it could not be sent in time; nothing was sent")
+
+
+def end_unsent(turn: Turn, order_id: str, reason: str) -> None:
+    """Ends an order that never left this process."""
+    order = turn.state.order(order_id)
+    if order.state not in (*_UNSENT, OrderState.IN_DOUBT) or order.has_venue_event:
+        return
+    after = transition(order.state, OrderEvent.UNSENT)
+    turn.emit(
+        OrderMoved(at=turn.at, order_id=order_id, event=OrderEvent.UNSENT, state=after, reason=reason, by_venue=False)
+    )
+    about = {"account_id": order.spec.account_id, "order_id": order_id}
+    turn.alert("warning", "order-unsent", f"An order was not sent: {reason}", **about)
+
+
+def delayed(turn: Turn, event: e.IntentDelayed) -> None:
+    """Judges a waiting intent again: what it was approved on may no longer hold."""
+    order = turn.state.order(event.order_id)
+    if order.state is not OrderState.SUBMITTED or order.has_venue_event:
+        return
+    account = turn.state.account(order.spec.account_id)
+    verdict = assess(risk_view(turn.state, account, order.spec, order.quantity, without=order.id))
+    approved = isinstance(verdict, Approved)
+    checks = verdict.checks if isinstance(verdict, Approved) else (*verdict.passed, verdict.check)
+    turn.emit(IntentRechecked(at=turn.at, order_id=order.id, approved=approved, checks=checks, waited=event.waited))
+    if isinstance(verdict, Approved):
+        ticket = Ticket(
+            order_id=order.id,
+            venue_client_id=order.venue_client_id,
+            spec=order.spec,
+            approval=verdict,
+            at=turn.at,
+        )
+        turn.effects.append(SendOrder(ticket, order.send_by))
+    else:
+        end_unsent(turn, order.id, f"after waiting, {checks[-1].reason}")
+
+
+def uncertain(turn: Turn, event: e.SendUncertain) -> None:
+    """The send may have arrived: the order is in doubt until the venue is asked."""
+    order = turn.state.order(event.order_id)
+    if not order.is_working or order.has_venue_event or order.state is OrderState.IN_DOUBT:
+        return
+    put_in_doubt(turn, order.id, event.reason)
+    turn.effects.append(WantReconcile(order.spec.account_id, f"the outcome of order {order.id} is unknown"))
+
+
+def put_in_doubt(turn: Turn, order_id: str, reason: str) -> None:
+    order = turn.state.order(order_id)
+    after = transition(order.state, OrderEvent.DOUBT)
+    turn.emit(
+        OrderMoved(at=turn.at, order_id=order_id, event=OrderEvent.DOUBT, state=after, reason=reason, by_venue=False)
+    )
+    about = {"account_id": order.spec.account_id, "order_id": order_id}
+    turn.alert("critical", "order-in-doubt", f"It is not known whether the broker has an order: {reason}", **about)
+
+
+def failed(turn: Turn, event: e.SendFailed) -> None:
+    """A request definitely did not arrive: an order ends unsent, a cancel or change is taken back."""
+    order = turn.state.order(event.order_id)
+    if event.what == "place":
+        end_unsent(turn, order.id, event.reason)
+        return
+    about = {"account_id": order.spec.account_id, "order_id": order.id}
+    if event.what == "cancel" and order.state is OrderState.CANCEL_PENDING:
+        kind = OrderEvent.CANCEL_REFUSED_PARTIAL if order.filled else OrderEvent.CANCEL_REFUSED
+        after = transition(order.state, kind)
+        turn.emit(
+            OrderMoved(at=turn.at, order_id=order.id, event=kind, state=after, reason=event.reason, by_venue=False)
+        )
+    turn.alert("warning", f"{event.what}-failed", f"Could not {event.what} an order: {event.reason}", **about)
+
+
+def link(turn: Turn, event: e.BrokerLink) -> None:
+    """A lost link closes the gate; a new one asks for the reconcile that opens it."""
+    account = turn.state.account(event.account_id)
+    if event.connected:
+        turn.effects.append(WantReconcile(event.account_id, "connected"))
+        return
+    if account.readiness is Readiness.READY:
+        reason = event.reason or "the connection to the broker is lost"
+        turn.emit(
+            ReadinessChanged(at=turn.at, account_id=event.account_id, readiness=Readiness.NOT_READY, reason=reason)
+        )
+        turn.alert("critical", "broker-disconnected", f"{account.account.name}: {reason}", account_id=event.account_id)

@@ -1,0 +1,230 @@
+"""Commands about orders: submit, modify, cancel. Each is judged, recorded, and only then turned into an effect."""
+
+from decimal import Decimal
+
+import msgspec
+
+from evenkeel.domain.commands import CancelOrder, ModifyOrder, SubmitOrder
+from evenkeel.domain.errors import Conflict, FieldError, IdempotencyConflict, InvalidInput
+from evenkeel.domain.money import ZERO, add, exact, sub, total
+from evenkeel.domain.orders import Order, OrderEvent, OrderKind, OrderSpec, OrderState, transition
+from evenkeel.domain.provenance import Arrival, Provenance
+from evenkeel.domain.records import AmendRequested, OrderDecided, OrderMoved
+from evenkeel.domain.risk import Approved, Refused, Verdict
+from evenkeel.quant.costs import find_schedule, total_charge
+from evenkeel.trading.brokers.ports import Amendment, Cancellation, Ticket
+from evenkeel.trading.engine.effects import Outcome, SendAmendment, SendCancel, SendOrder
+from evenkeel.trading.engine.state import AccountState, State
+from evenkeel.trading.engine.turn import Turn
+from evenkeel.trading.risk import RiskView, assess
+
+_NEEDS_LIMIT = frozenset({OrderKind.LIMIT, OrderKind.STOP_LIMIT})
+_NEEDS_STOP = frozenset({OrderKind.STOP, OrderKind.STOP_LIMIT})
+_CENT = Decimal("0.01")
+
+
+def submit(turn: Turn, command: SubmitOrder) -> Outcome:
+    """Takes an order, or recalls the one this client id already named."""
+    spec = command.spec
+    account = turn.state.account(spec.account_id)
+    known = turn.state.client_ids.get((spec.account_id, spec.client_order_id))
+    if known is not None:
+        return _recall(turn.state, known, spec)
+    check_spec(turn.state, spec)
+    place(turn, account, spec, command.provenance)
+    return Outcome(turn.state.client_ids[spec.account_id, spec.client_order_id])
+
+
+def _recall(state: State, order_id: str, spec: OrderSpec) -> Outcome:
+    if state.orders[order_id].spec != spec:
+        raise IdempotencyConflict(
+            f"client_order_id {spec.client_order_id!r} already names another order",
+            hint="Send the same body again, or choose a new client_order_id.",
+        )
+    return Outcome(order_id, created=False)
+
+
+def check_spec(state: State, spec: OrderSpec) -> None:
+    """Raises InvalidInput, listing every field that does not make sense for the order's kind."""
+    faults = []
+    if spec.instrument_id not in state.instruments:
+        faults.append(FieldError("symbol", "no such instrument"))
+    if not 1 <= len(spec.client_order_id) <= 64:
+        faults.append(FieldError("client_order_id", "1 to 64 characters"))
+    for name, price, kinds in (
+        ("limit_price", spec.limit_price, _NEEDS_LIMIT),
+        ("stop_price", spec.stop_price, _NEEDS_STOP),
+    ):
+        if spec.kind in kinds and price is None:
+            faults.append(FieldError(name, f"a {spec.kind} order needs one"))
+        elif spec.kind not in kinds and price is not None:
+            faults.append(FieldError(name, f"a {spec.kind} order has none"))
+    if faults:
+        raise InvalidInput("the order is not complete", errors=tuple(faults))
+
+
+def place(turn: Turn, account: AccountState, spec: OrderSpec, provenance: Provenance) -> Verdict:
+    """Judges and records one new order; approved, it goes out after the commit."""
+    verdict = assess(risk_view(turn.state, account, spec, spec.quantity))
+    order_id, venue_client_id = turn.new_id("order"), turn.new_venue_id("order")
+    send_by = turn.send_by()
+    checks = verdict.checks if isinstance(verdict, Approved) else (*verdict.passed, verdict.check)
+    turn.emit(
+        OrderDecided(
+            at=turn.at,
+            order_id=order_id,
+            spec=spec,
+            venue_client_id=venue_client_id,
+            session_date=account.day,
+            approved=isinstance(verdict, Approved),
+            checks=checks,
+            provenance=provenance,
+            arrival=_arrival(turn, account, spec),
+            send_by=send_by,
+        )
+    )
+    if isinstance(verdict, Approved):
+        ticket = Ticket(order_id=order_id, venue_client_id=venue_client_id, spec=spec, approval=verdict, at=turn.at)
+        turn.effects.append(SendOrder(ticket, send_by))
+    return verdict
+
+
+def _arrival(turn: Turn, account: AccountState, spec: OrderSpec) -> Arrival:
+    mark = turn.state.marks.get(spec.instrument_id)
+    if mark is None:
+        return Arrival(limits_version=account.limits_version)
+    half = mark.spread / 2
+    return Arrival(
+        bid=mark.price - half if half else None,
+        ask=mark.price + half if half else None,
+        last=mark.price,
+        quote_age=turn.at - mark.at,
+        limits_version=account.limits_version,
+    )
+
+
+def risk_view(
+    state: State, account: AccountState, spec: OrderSpec, quantity: Decimal, *, without: str | None = None
+) -> RiskView:
+    """What risk sees of an order for `quantity` more units; `without` leaves a working order out (an amendment)."""
+    working = [order for order in account.working.values() if order.id != without]
+    here = [order for order in working if order.spec.instrument_id == spec.instrument_id]
+    price = spec.limit_price or spec.stop_price or state.mark(spec.instrument_id)
+    return RiskView(
+        spec=spec,
+        quantity=quantity,
+        instrument=state.instruments[spec.instrument_id],
+        limits=account.limits,
+        account_type=account.account.type,
+        account_currency=account.account.currency,
+        readiness=account.readiness,
+        readiness_reason=account.readiness_reason,
+        price=price,
+        held=account.net.get(spec.instrument_id, ZERO),
+        working_buys=total([o.remaining for o in here if o.spec.side.sign > 0]),
+        working_sells=total([o.remaining for o in here if o.spec.side.sign < 0]),
+        cash=account.cash_in(account.account.currency),
+        reserved=total([_reserve(state, account, o) for o in working if o.spec.side.sign > 0]),
+        charges=_charges(state, account, spec, quantity=quantity, price=price),
+        equity=state.equity(account),
+        day_start_equity=account.day_start_equity,
+        trades_today=account.trades_today,
+    )
+
+
+def _reserve(state: State, account: AccountState, order: Order) -> Decimal:
+    price = order.limit_price or order.stop_price or state.mark(order.spec.instrument_id)
+    if price is None:
+        return ZERO
+    charges = _charges(state, account, order.spec, quantity=order.remaining, price=price)
+    return add(state.notional(order.spec.instrument_id, order.remaining, price), charges)
+
+
+def _charges(
+    state: State, account: AccountState, spec: OrderSpec, *, quantity: Decimal, price: Decimal | None
+) -> Decimal:
+    if price is None:
+        return ZERO
+    schedule = find_schedule(account.account.costs)
+    notional = float(quantity) * float(price) * float(state.instruments[spec.instrument_id].multiplier)
+    estimate = total_charge(schedule, spec.side, quantity=float(quantity), notional=notional)
+    return exact(estimate, _CENT, "ROUND_UP")
+
+
+def cancel(turn: Turn, command: CancelOrder) -> Outcome:
+    """Asks the venue to cancel a working order; asking twice is asking once."""
+    order = turn.state.order(command.order_id)
+    if not order.is_working:
+        raise Conflict(f"the order is {order.state} and cannot be cancelled")
+    if order.state is not OrderState.CANCEL_PENDING:
+        after = transition(order.state, OrderEvent.CANCEL_REQUEST)
+        turn.emit(
+            OrderMoved(
+                at=turn.at,
+                order_id=order.id,
+                event=OrderEvent.CANCEL_REQUEST,
+                state=after,
+                by_venue=False,
+                provenance=command.provenance,
+            )
+        )
+        turn.effects.append(
+            SendCancel(
+                order.id,
+                Cancellation(
+                    account_id=order.spec.account_id,
+                    venue_client_id=order.venue_client_id,
+                    venue_order_id=order.venue_order_id,
+                    at=turn.at,
+                ),
+            )
+        )
+    return Outcome(order.id, created=False)
+
+
+def modify(turn: Turn, command: ModifyOrder) -> Outcome:
+    """Asks the venue to change a working order, after risk has judged the order as it would then stand.
+
+    Raises Conflict when the order no longer works or risk refuses the change; the order itself stays as it is.
+    """
+    order = turn.state.order(command.order_id)
+    if order.state not in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED):
+        raise Conflict(f"the order is {order.state} and cannot be changed")
+    spec = msgspec.structs.replace(
+        order.spec,
+        quantity=command.quantity if command.quantity is not None else order.quantity,
+        limit_price=command.limit_price if command.limit_price is not None else order.limit_price,
+        stop_price=command.stop_price if command.stop_price is not None else order.stop_price,
+    )
+    check_spec(turn.state, spec)
+    left = sub(spec.quantity, order.filled)
+    if left <= 0:
+        raise InvalidInput(
+            "the order has already filled more",
+            errors=(FieldError("quantity", f"more than the {order.filled} already filled"),),
+        )
+    account = turn.state.account(spec.account_id)
+    verdict = assess(risk_view(turn.state, account, spec, left, without=order.id))
+    if isinstance(verdict, Refused):
+        raise Conflict(f"the change is refused: {verdict.check.reason}")
+    turn.emit(
+        AmendRequested(
+            at=turn.at,
+            order_id=order.id,
+            quantity=spec.quantity,
+            limit_price=spec.limit_price,
+            stop_price=spec.stop_price,
+            checks=verdict.checks,
+            provenance=command.provenance,
+        )
+    )
+    amendment = Amendment(
+        account_id=spec.account_id,
+        venue_client_id=order.venue_client_id,
+        venue_order_id=order.venue_order_id,
+        spec=spec,
+        approval=verdict,
+        at=turn.at,
+    )
+    turn.effects.append(SendAmendment(order.id, amendment))
+    return Outcome(order.id, created=False)

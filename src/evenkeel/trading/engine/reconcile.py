@@ -1,0 +1,137 @@
+"""Reconcile: what the broker's own book shows is brought into ours, by id, by recorded events, and repeatably.
+
+Executions first, so that fills missed while away are booked to their orders; then working orders; then orders
+of ours the broker does not list, each by what its lookup proved; last the positions, whose remaining difference
+goes to the book `unassigned` with an alert. An incomplete snapshot proves nothing.
+"""
+
+from collections import defaultdict
+from decimal import Decimal
+
+from evenkeel.domain import events as e
+from evenkeel.domain.accounts import UNASSIGNED
+from evenkeel.domain.money import ZERO, add, sub
+from evenkeel.domain.orders import OrderSpec, OrderState, Product
+from evenkeel.domain.positions import PositionKey
+from evenkeel.domain.records import AccountReconciled, PositionCorrected
+from evenkeel.trading.engine import notices, venue
+from evenkeel.trading.engine.turn import Turn
+
+
+def snapshot(turn: Turn, event: e.BrokerSnapshot) -> None:
+    """Takes one account's snapshot; complete, it makes the account READY."""
+    account = turn.state.account(event.account_id)
+    if not event.complete:
+        message = f"{account.account.name} could not be reconciled: {event.reason or 'the broker did not answer'}"
+        turn.alert("critical", "reconcile-failed", message, account_id=event.account_id)
+        return
+    for execution in event.executions:
+        venue.filled(turn, execution)
+    for order in event.orders:
+        _working_there(turn, order)
+    for lookup in event.lookups:
+        _looked_up(turn, lookup)
+    differences = _positions(turn, event)
+    turn.emit(AccountReconciled(at=turn.at, account_id=event.account_id, differences=differences))
+
+
+def _working_there(turn: Turn, theirs: e.BrokerOrder) -> None:
+    accepted = e.VenueAccepted(
+        account_id=theirs.account_id,
+        venue_client_id=theirs.venue_client_id,
+        venue_order_id=theirs.venue_order_id,
+        at=turn.at,
+    )
+    ours = venue.find(turn, accepted)
+    if ours is None:
+        venue.adopt(turn, _spec(theirs), theirs.venue_order_id, state=OrderState.ACCEPTED)
+    else:
+        venue.accepted(turn, accepted)
+
+
+def _spec(theirs: e.BrokerOrder) -> OrderSpec:
+    return OrderSpec(
+        account_id=theirs.account_id,
+        book=UNASSIGNED,
+        instrument_id=theirs.instrument_id,
+        side=theirs.side,
+        quantity=theirs.quantity,
+        kind=theirs.kind,
+        client_order_id=f"external:{theirs.venue_order_id}"[:64],
+        limit_price=theirs.limit_price,
+        stop_price=theirs.stop_price,
+        time_in_force=theirs.time_in_force,
+        product=theirs.product,
+    )
+
+
+def _looked_up(turn: Turn, lookup: e.Lookup) -> None:
+    order = turn.state.order(lookup.order_id)
+    if not order.is_working:
+        return
+    if lookup.found is None:
+        if lookup.conclusive and not order.has_venue_event:
+            notices.end_unsent(turn, order.id, "the broker never received it")
+        elif order.state is not OrderState.IN_DOUBT:
+            notices.put_in_doubt(turn, order.id, "the broker does not list it")
+        return
+    _follow(turn, lookup.found)
+
+
+def _follow(turn: Turn, theirs: e.BrokerOrder) -> None:
+    """Moves our order to where the broker's book says it is; its fills have been booked before."""
+    account_id, ours, venue_id = theirs.account_id, theirs.venue_client_id, theirs.venue_order_id
+    if theirs.state is OrderState.REJECTED:
+        why = "rejected by the broker"
+        event = e.VenueRejected(
+            account_id=account_id, venue_client_id=ours, venue_order_id=venue_id, at=turn.at, reason=why
+        )
+        venue.rejected(turn, event)
+    elif theirs.state is OrderState.CANCELLED:
+        venue.cancelled(
+            turn, e.VenueCancelled(account_id=account_id, venue_client_id=ours, venue_order_id=venue_id, at=turn.at)
+        )
+    elif theirs.state is OrderState.EXPIRED:
+        venue.expired(
+            turn, e.VenueExpired(account_id=account_id, venue_client_id=ours, venue_order_id=venue_id, at=turn.at)
+        )
+    else:
+        venue.accepted(
+            turn, e.VenueAccepted(account_id=account_id, venue_client_id=ours, venue_order_id=venue_id, at=turn.at)
+        )
+
+
+def _positions(turn: Turn, event: e.BrokerSnapshot) -> int:
+    """Books what differs from the broker's positions, per instrument and product; returns how many did."""
+    ours: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+    theirs: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+    for position in turn.state.account(event.account_id).positions.values():
+        key = (position.key.instrument_id, position.key.product)
+        ours[key] = add(ours[key], position.quantity)
+    for held in event.positions:
+        key = (held.instrument_id, held.product)
+        theirs[key] = add(theirs[key], held.quantity)
+    differing = sorted(key for key in ours.keys() | theirs.keys() if ours[key] != theirs[key])
+    for key in differing:
+        _correct(turn, event.account_id, key, difference=sub(theirs[key], ours[key]), expected=theirs[key])
+    return len(differing)
+
+
+def _correct(turn: Turn, account_id: str, key: tuple[str, str], *, difference: Decimal, expected: Decimal) -> None:
+    instrument_id, product = key
+    position_key = PositionKey(account_id, UNASSIGNED, instrument_id, Product(product))
+    price = turn.state.price_of(turn.state.position(position_key))
+    symbol = turn.state.instruments[instrument_id].symbol
+    reason = f"the broker holds {expected} {symbol}, {difference:+f} against our books"
+    turn.emit(
+        PositionCorrected(
+            at=turn.at,
+            id=turn.new_id("correction"),
+            key=position_key,
+            quantity=difference,
+            price=price,
+            reason=reason,
+        )
+    )
+    message = f"Position booked to unassigned: {reason}"
+    turn.alert("critical", "position-difference", message, account_id=account_id)

@@ -1,0 +1,138 @@
+"""Signals: the engine folds each into the target in force, and trades only when that target changes.
+
+The target is per instrument; its size is the deployment's share of the account's equity, divided by the number
+of its instruments. What a refusal or a partial fill leaves undone is not tried again before the next change.
+"""
+
+from decimal import Decimal
+
+from evenkeel.domain.commands import TakeSignal
+from evenkeel.domain.errors import FieldError, InvalidInput
+from evenkeel.domain.money import ZERO, add, exact, mul, neg, ratio, rounded, sub
+from evenkeel.domain.orders import OrderKind, OrderSpec, Side
+from evenkeel.domain.positions import PositionKey
+from evenkeel.domain.provenance import Provenance
+from evenkeel.domain.records import SignalRecorded
+from evenkeel.domain.strategies import Action, Allocation, Deployment, Signal
+from evenkeel.trading.engine.effects import Outcome
+from evenkeel.trading.engine.orders import place
+from evenkeel.trading.engine.state import AccountState, DeploymentState
+from evenkeel.trading.engine.turn import Turn
+
+_TARGET_STEP = Decimal("0.000000001")
+
+
+def take(turn: Turn, command: TakeSignal) -> Outcome | None:
+    """Records a signal and, when it changes the folded target, places the orders that follow in every account."""
+    signal = command.signal
+    held = turn.state.deployment(signal.deployment_id)
+    if not held.is_running:
+        return None
+    _check(signal, held.deployment)
+    before = held.targets.get(signal.instrument_id, 0.0)
+    folded = before if signal.target is None else signal.target
+    action = Action.BUY if folded > before else Action.SELL if folded < before else Action.HOLD
+    signal_id = turn.new_id("signal")
+    turn.emit(
+        SignalRecorded(
+            at=turn.at,
+            id=signal_id,
+            deployment_id=signal.deployment_id,
+            instrument_id=signal.instrument_id,
+            target=signal.target,
+            folded=folded,
+            action=action,
+            confidence=signal.confidence,
+            details=signal.details,
+        )
+    )
+    if action is not Action.HOLD:
+        provenance = _provenance(command.provenance, held, signal_id)
+        for allocation in held.deployment.accounts:
+            _trade(turn, held, allocation, instrument_id=signal.instrument_id, target=folded, provenance=provenance)
+    return Outcome(signal_id)
+
+
+def _check(signal: Signal, deployment: Deployment) -> None:
+    faults = []
+    if signal.instrument_id not in deployment.instrument_ids:
+        faults.append(FieldError("instrument_id", "not one of the deployment's instruments"))
+    if signal.target is not None and not -1.0 <= signal.target <= 1.0:
+        faults.append(FieldError("target", f"{signal.target} is outside -1 to 1"))
+    if faults:
+        raise InvalidInput("the signal is not valid", errors=tuple(faults))
+
+
+def _provenance(given: Provenance, held: DeploymentState, signal_id: str) -> Provenance:
+    return Provenance(
+        actor=held.deployment.id,
+        source=given.source,
+        cause_id=signal_id,
+        parent_id=given.parent_id,
+        strategy_version=f"{held.deployment.template} {held.deployment.version}",
+        parameter_hash=held.deployment.parameter_hash,
+        received=given.received,
+    )
+
+
+def _trade(
+    turn: Turn,
+    held: DeploymentState,
+    allocation: Allocation,
+    *,
+    instrument_id: str,
+    target: float,
+    provenance: Provenance,
+) -> None:
+    account = turn.state.accounts[allocation.account_id]
+    book = held.deployment.id
+    wanted = desired_quantity(turn, account, allocation, held.deployment, instrument_id=instrument_id, target=target)
+    if wanted is None:
+        name = turn.state.instruments[instrument_id].symbol
+        message = f"{held.deployment.name} wants {name}, which has no price yet"
+        turn.alert("warning", "no-price", message, deployment_id=book, account_id=account.account.id)
+        return
+    now = turn.state.position(PositionKey(account.account.id, book, instrument_id)).quantity
+    now = add(now, turn.state.working_quantity(account, instrument_id, book))
+    for leg, signed in enumerate(legs(now, wanted)):
+        spec = OrderSpec(
+            account_id=account.account.id,
+            book=book,
+            instrument_id=instrument_id,
+            side=Side.BUY if signed > 0 else Side.SELL,
+            quantity=signed.copy_abs(),
+            kind=OrderKind.MARKET,
+            client_order_id=f"{provenance.cause_id}:{leg}",
+        )
+        place(turn, account, spec, provenance)
+
+
+def desired_quantity(
+    turn: Turn,
+    account: AccountState,
+    allocation: Allocation,
+    deployment: Deployment,
+    *,
+    instrument_id: str,
+    target: float,
+) -> Decimal | None:
+    """The signed quantity that `target` stands for, whole lots towards zero; None without a price."""
+    if target == 0.0:
+        return ZERO
+    price = turn.state.mark(instrument_id)
+    if price is None or price <= 0:
+        return None
+    instrument = turn.state.instruments[instrument_id]
+    share = ratio(mul(allocation.share, exact(target, _TARGET_STEP)), Decimal(len(deployment.instrument_ids)))
+    value = ratio(mul(turn.state.equity(account), rounded(share, _TARGET_STEP)), instrument.multiplier)
+    return rounded(ratio(value, price), instrument.lot_size, "ROUND_DOWN")
+
+
+def legs(now: Decimal, wanted: Decimal) -> tuple[Decimal, ...]:
+    """The signed orders from one holding to another; through zero in two, so that closing never waits for opening."""
+    change = sub(wanted, now)
+    if not change:
+        return ()
+    if now and wanted and (now > 0) != (wanted > 0):
+        return (neg(now), wanted)
+    return (change,)

@@ -1,0 +1,54 @@
+"""One turn of the engine: the records it has emitted (and folded) so far, and the effects it will let out."""
+
+from typing import NamedTuple
+
+from evenkeel.domain.clock import SECOND
+from evenkeel.domain.ids import IdSource
+from evenkeel.domain.records import AlertRaised, AnyRecord
+from evenkeel.trading.engine.effects import Effect, Outcome
+from evenkeel.trading.engine.fold import apply
+from evenkeel.trading.engine.state import State
+
+DEFAULT_SEND_BY = 2 * SECOND
+
+
+class Step(NamedTuple):
+    """What one event led to. `outcome` answers a command."""
+
+    records: tuple[AnyRecord, ...]
+    effects: tuple[Effect, ...]
+    outcome: Outcome | None = None
+
+
+NOTHING = Step((), ())
+
+
+class Turn:
+    """Handed to the handler of one event. Emitting a record folds it at once, so what follows sees it."""
+
+    __slots__ = ("at", "effects", "ids", "records", "state", "wall")
+
+    def __init__(self, state: State, ids: IdSource, *, at: int, wall: int) -> None:
+        self.state = state
+        self.ids = ids
+        self.at = at
+        self.wall = wall
+        self.records: list[AnyRecord] = []
+        self.effects: list[Effect] = []
+
+    def emit(self, record: AnyRecord) -> None:
+        apply(self.state, record)
+        self.records.append(record)
+
+    def new_id(self, tag: str) -> str:
+        return self.ids.public(self.at, self.state.seq + 1, tag)
+
+    def new_venue_id(self, tag: str) -> str:
+        return self.ids.venue(self.at, self.state.seq + 1, tag)
+
+    def alert(self, level: str, kind: str, message: str, **about: str | None) -> None:
+        """Raises an alert; `about` names account_id, order_id or deployment_id."""
+        self.emit(AlertRaised(at=self.at, id=self.new_id("alert"), level=level, kind=kind, message=message, **about))
+
+    def send_by(self) -> int:
+        return self.wall + DEFAULT_SEND_BY if self.wall else 0
