@@ -1,13 +1,18 @@
 """What the market does to accounts: marks, the end of the day, splits. Fills come from venues, not from here."""
 
+from collections import defaultdict
+from collections.abc import Iterator
 from decimal import Decimal
 
 from evenkeel.domain.accounts import LedgerEntry, LedgerKind
-from evenkeel.domain.clock import session_date
+from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import MarketSlice, Split
+from evenkeel.domain.money import COST_STEP, mul, ratio, rounded, sub
+from evenkeel.domain.orders import Product
+from evenkeel.domain.positions import Position
 from evenkeel.domain.records import DayClosed, SplitApplied, SplitOrder, SplitPosition
-from evenkeel.trading.brokers.splits import split_order, split_position
-from evenkeel.trading.engine.state import AccountState, Mark
+from evenkeel.trading.brokers.splits import SplitHolding, SplitTerms, split_books, split_order
+from evenkeel.trading.engine.state import AccountState, Mark, State
 from evenkeel.trading.engine.turn import Turn
 
 
@@ -52,40 +57,60 @@ def apply_split(turn: Turn, split: Split) -> None:
     if (split.instrument_id, split.ex_date) in state.splits_applied or split.instrument_id not in state.instruments:
         return
     instrument = state.instruments[split.instrument_id]
-    last = state.mark(split.instrument_id)
-    positions: list[SplitPosition] = []
-    orders: list[SplitOrder] = []
-    entries: list[LedgerEntry] = []
-    for account in state.accounts.values():
-        for position in account.positions.values():
-            if position.key.instrument_id == split.instrument_id and position.quantity:
-                part = split_position(
-                    position, split, instrument=instrument, last_price=last or state.price_of(position)
-                )
-                positions.append(part)
-                if part.cash_in_lieu:
-                    entries.append(_in_lieu(account, part, turn.at))
-        orders += [
-            split_order(order, split, instrument=instrument)
-            for order in account.working.values()
-            if order.spec.instrument_id == split.instrument_id
-        ]
-    turn.emit(
-        SplitApplied(at=turn.at, split=split, positions=tuple(positions), orders=tuple(orders), entries=tuple(entries))
-    )
+    accounts = tuple(state.accounts.values())
+    positions = [part for account in accounts for part in _split_positions(state, account, split)]
+    orders = [part for account in accounts for part in _split_orders(account, split, instrument)]
+    entries = tuple(_in_lieu(turn, part) for part in positions if part.cash_in_lieu)
+    turn.emit(SplitApplied(at=turn.at, split=split, positions=tuple(positions), orders=tuple(orders), entries=entries))
     if positions or orders:
         counts = f"{len(positions)} positions and {len(orders)} working orders adjusted"
         message = f"{instrument.symbol} split {split.numerator}:{split.denominator}: {counts}"
         turn.alert("info", "split", message)
 
 
-def _in_lieu(account: AccountState, part: SplitPosition, at: int) -> LedgerEntry:
+def _split_positions(state: State, account: AccountState, split: Split) -> Iterator[SplitPosition]:
+    """Each product's books together, so that their sum stays what the broker holds."""
+    instrument = state.instruments[split.instrument_id]
+    by_product: dict[Product, list[Position]] = defaultdict(list)
+    for position in account.positions.values():
+        if position.key.instrument_id == split.instrument_id and position.quantity:
+            by_product[position.key.product].append(position)
+    for positions in by_product.values():
+        last = state.mark(split.instrument_id) or state.price_of(positions[0])
+        quantities = [position.quantity for position in positions]
+        holdings = split_books(quantities, split, instrument=instrument, last_price=last)
+        for position, after in zip(positions, holdings, strict=True):
+            released = _cost_released(position, split, after)
+            yield SplitPosition(position.key, after.quantity, after.cash_in_lieu, released)
+
+
+def _cost_released(position: Position, split: Split, after: SplitHolding) -> Decimal:
+    """The cost of what was paid out in cash: its share of the total; of what a book gained, the cash itself."""
+    if not after.quantity:
+        return position.total_cost
+    before = mul(position.quantity, split.numerator)
+    left = sub(before, mul(after.quantity, split.denominator))
+    if (left > 0) != (before > 0):
+        return after.cash_in_lieu
+    return rounded(ratio(mul(position.total_cost, left), before), COST_STEP)
+
+
+def _split_orders(account: AccountState, split: Split, instrument: Instrument) -> Iterator[SplitOrder]:
+    for order in account.working.values():
+        if order.spec.instrument_id == split.instrument_id:
+            terms = SplitTerms(order.quantity, order.filled, order.limit_price, order.stop_price)
+            after = split_order(terms, split, side=order.spec.side, instrument=instrument)
+            yield SplitOrder(order.id, after.quantity, after.filled, after.limit_price, after.stop_price)
+
+
+def _in_lieu(turn: Turn, part: SplitPosition) -> LedgerEntry:
+    account = turn.state.accounts[part.key.account_id]
     return LedgerEntry(
         account_id=part.key.account_id,
         book=part.key.book,
         currency=account.account.currency,
         kind=LedgerKind.TRADE,
         amount=part.cash_in_lieu,
-        value_date=session_date(at, account.account.time_zone, account.account.roll),
+        value_date=account.day,
         component="cash in lieu",
     )

@@ -11,7 +11,7 @@ from decimal import Decimal
 from evenkeel.domain import events as e
 from evenkeel.domain.accounts import UNASSIGNED
 from evenkeel.domain.money import ZERO, add, sub
-from evenkeel.domain.orders import OrderSpec, OrderState, Product
+from evenkeel.domain.orders import OrderSpec, OrderState
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.records import AccountReconciled, PositionCorrected
 from evenkeel.trading.engine import notices, venue
@@ -103,10 +103,10 @@ def _follow(turn: Turn, theirs: e.BrokerOrder) -> None:
 
 def _positions(turn: Turn, event: e.BrokerSnapshot) -> int:
     """Books what differs from the broker's positions, per instrument and product; returns how many did."""
-    ours: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
-    theirs: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+    ours: dict[_Held, Decimal] = defaultdict(lambda: ZERO)
+    theirs: dict[_Held, Decimal] = defaultdict(lambda: ZERO)
     for position in turn.state.account(event.account_id).positions.values():
-        key = (position.key.instrument_id, position.key.product)
+        key: _Held = (position.key.instrument_id, position.key.product)
         ours[key] = add(ours[key], position.quantity)
     for held in event.positions:
         key = (held.instrument_id, held.product)
@@ -117,9 +117,9 @@ def _positions(turn: Turn, event: e.BrokerSnapshot) -> int:
     return len(differing)
 
 
-def _correct(turn: Turn, account_id: str, key: tuple[str, str], *, difference: Decimal, expected: Decimal) -> None:
+def _correct(turn: Turn, account_id: str, key: _Held, *, difference: Decimal, expected: Decimal) -> None:
     instrument_id, product = key
-    position_key = PositionKey(account_id, UNASSIGNED, instrument_id, Product(product))
+    position_key = PositionKey(account_id, UNASSIGNED, instrument_id, product)
     price = turn.state.price_of(turn.state.position(position_key))
     symbol = turn.state.instruments[instrument_id].symbol
     reason = f"the broker holds {expected} {symbol}, {difference:+f} against our books"

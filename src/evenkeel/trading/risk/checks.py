@@ -106,7 +106,7 @@ def position_share(view: RiskView) -> Check | None:
     shown = rounded(share, _SHARE_STEP)
     reason = None
     if share > limit:
-        reason = f"{view.instrument.symbol} would be {_percent(shown)} of the account's equity, the limit is {_percent(limit)}"
+        reason = f"{view.instrument.symbol} would be {_percent(shown)} of equity, the limit is {_percent(limit)}"
     return Check("max-position-share", str(limit), str(shown), reason)
 
 
