@@ -60,9 +60,7 @@ class Bars:
         """
         missing = [name for name in COLUMNS[:6] if name not in columns]
         if missing:
-            raise InvalidInput(
-                f"bars need the columns {', '.join(COLUMNS[:6])}; missing: {', '.join(missing)}"
-            )
+            raise InvalidInput(f"bars need the columns {', '.join(COLUMNS[:6])}; missing: {', '.join(missing)}")
         times = [np.ascontiguousarray(columns[name], dtype=np.int64) for name in COLUMNS[:2]]
         rows = len(times[0])
         measures = [
@@ -73,11 +71,11 @@ class Bars:
             raise InvalidInput("the columns of bars differ in length")
         if rows and (np.any(np.diff(times[0]) <= 0) or np.any(times[1] <= times[0])):
             raise InvalidInput("bars must rise strictly in time, and each must close after it opens")
-        return cls(instrument_id, timeframe, *times, *measures)
+        return cls(instrument_id, timeframe, times[0], times[1], *measures)
 
     @classmethod
     def empty(cls, instrument_id: str, timeframe: str) -> Self:
-        return cls.of(instrument_id, timeframe, {name: () for name in COLUMNS})
+        return cls.of(instrument_id, timeframe, dict.fromkeys(COLUMNS, ()))
 
     @classmethod
     def from_bars(cls, timeframe: str, bars: Sequence[Bar]) -> Self:
@@ -91,7 +89,7 @@ class Bars:
     @classmethod
     def concat(cls, parts: Iterable[Bars]) -> Bars:
         """One `Bars` of parts that follow each other in time. Raises InvalidInput for none, or for overlaps."""
-        kept = [part for part in parts]
+        kept = list(parts)
         if not kept:
             raise InvalidInput("nothing to put together")
         kept = [part for part in kept if len(part)] or kept[:1]
@@ -165,8 +163,9 @@ class Bars:
         1 − amount ÷ last raw close before. Raises InvalidInput for a dividend as large as the price.
         """
         seen = self.as_of(as_of)
-        events = [e for e in (*splits, *dividends) if e.instrument_id == self.instrument_id]
-        known = sorted((e for e in events if day_start(e.ex_date) < as_of), key=_event_order)
+        events: list[Split | Dividend] = [*splits, *dividends]
+        events = [event for event in events if event.instrument_id == self.instrument_id]
+        known = sorted((event for event in events if day_start(event.ex_date) < as_of), key=_event_order)
         price, volume = np.ones(len(seen)), np.ones(len(seen))
         ratios: dict[date, float] = {}
         for event in known:
@@ -177,9 +176,7 @@ class Bars:
                 price[:before] /= ratio
                 volume[:before] *= ratio
             elif before:
-                price[:before] *= _dividend_factor(
-                    event, seen.close[before - 1] / ratios.get(event.ex_date, 1.0)
-                )
+                price[:before] *= _dividend_factor(event, seen.close[before - 1] / ratios.get(event.ex_date, 1.0))
         measures = {name: getattr(seen, name) * price for name in (*PRICES, "spread")}
         return seen.replaced(**measures, volume=seen.volume * volume) if known else seen
 
@@ -219,8 +216,7 @@ class Bars:
         import pyarrow as pa
 
         columns: dict[str, Any] = {
-            name: table[name].cast(pa.timestamp("ns", tz="UTC")).cast(pa.int64()).to_numpy()
-            for name in COLUMNS[:2]
+            name: table[name].cast(pa.timestamp("ns", tz="UTC")).cast(pa.int64()).to_numpy() for name in COLUMNS[:2]
         }
         columns |= {name: table[name].to_numpy() for name in MEASURES if name in table.column_names}
         return cls.of(instrument_id, timeframe, columns)

@@ -117,7 +117,7 @@ class Calendar:
         return self._nearest(day, -1)
 
     def day_start(self, day: date) -> int:
-        """The ns at which `day` begins for this exchange: local midnight, or its session's open where that is earlier."""
+        """The ns at which `day` begins here: local midnight, or its session's open where that is earlier."""
         midnight = to_ns(datetime.combine(day, time(0), self.zone))
         session = self.session(day)
         return midnight if session is None else min(midnight, session.open)
@@ -131,15 +131,11 @@ class Calendar:
         for years in range(_SEARCH_YEARS):
             far = date(day.year + step * years, 12 if step > 0 else 1, 31 if step > 0 else 1)
             found = (
-                self.sessions(day + timedelta(days=1), far)
-                if step > 0
-                else self.sessions(far, day - timedelta(days=1))
+                self.sessions(day + timedelta(days=1), far) if step > 0 else self.sessions(far, day - timedelta(days=1))
             )
             if len(found):
                 return found[0 if step > 0 else len(found) - 1]
-        raise InvalidInput(
-            f"the calendar {self.name} has no session {'after' if step > 0 else 'before'} {day}"
-        )
+        raise InvalidInput(f"the calendar {self.name} has no session {'after' if step > 0 else 'before'} {day}")
 
     def _covering(self, start: date, end: date) -> Sessions:
         first, last = start.year, end.year

@@ -81,9 +81,7 @@ def _bars(instrument: Instrument, rows: list[list[str]], sessions: Calendar) -> 
     found = [sessions.session(day) for day in days]
     values = np.array([row[2:7] for row in rows], dtype=np.float64)
     columns: dict[str, npt.NDArray[Any]] = dict(zip(_FIELDS, values.T, strict=True))
-    columns["ts"] = np.array(
-        [s.open if s else sessions.day_start(d) for s, d in zip(found, days, strict=True)]
-    )
+    columns["ts"] = np.array([s.open if s else sessions.day_start(d) for s, d in zip(found, days, strict=True)])
     columns["close_ts"] = np.array([s.close if s else 0 for s in found])
     refuse_bad_rows(columns, f"the sample prices of {instrument.symbol}")
     return Bars.of(instrument.id, "1d", columns)

@@ -1,7 +1,7 @@
 """Where a calendar's days come from: a table of sessions for each year, by rule or from pandas-market-calendars.
 
 XNYS from 1993, FX, METALS and 24/7 are computed here in a millisecond. Every other exchange comes from
-pandas-market-calendars, which costs a second to import: its answers are kept by year in a cache folder where one is given.
+pandas-market-calendars, which costs a second to import: its answers are kept by year where a cache folder is given.
 `special_sessions.csv` then adds, changes or closes single days.
 """
 
@@ -72,7 +72,7 @@ def _always(year: int) -> Table:
 
 def _evening(year: int, opens: time) -> Table:
     """Monday to Friday, from the evening before to 17:00 in New York; closed on Christmas and New Year's Day."""
-    zone, rows = ZoneInfo("America/New_York"), []
+    zone, rows = ZoneInfo("America/New_York"), list[tuple[int, ...]]()
     for ordinal in range(date(year, 1, 1).toordinal(), date(year + 1, 1, 1).toordinal()):
         day = date.fromordinal(ordinal)
         if day.weekday() < 5 and (day.month, day.day) not in ((1, 1), (12, 25)):
@@ -138,10 +138,8 @@ def _from_library(name: str, year: int) -> Table:
     def ns(column: str) -> Table:
         if column not in schedule.columns:
             return np.zeros(len(schedule), dtype=np.int64)
-        values = (
-            schedule[column].dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[ns]")
-        )
-        return values.astype(np.int64)
+        values = schedule[column].dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[ns]")
+        return np.asarray(values, dtype=np.int64)
 
     ordinals = np.array([day.toordinal() for day in schedule.index], dtype=np.int64)
     pause = np.column_stack((ns("break_start"), ns("break_end")))

@@ -43,9 +43,7 @@ def timeframe(text: str) -> Timeframe:
     unit = _WORDS.get(match[2]) if match else None
     count = int(match[1] or 1) if match else 0
     if match is None or unit is None or count < 1:
-        raise InvalidInput(
-            f"{text!r} is not a timeframe", hint=f"Use one of {', '.join(COMMON)}, or the like."
-        )
+        raise InvalidInput(f"{text!r} is not a timeframe", hint=f"Use one of {', '.join(COMMON)}, or the like.")
     frame = _canonical(count, unit)
     if not frame.intraday and frame.count != 1:
         raise InvalidInput(f"{text!r} is not supported: above hours, bars last 1d, 1w or 1mo")

@@ -25,7 +25,7 @@ class Fault(Struct, frozen=True):
 
 
 class Faults:
-    """The faults of one table. `rows` holds the number under which the user sees each row; `bad` marks rows at fault."""
+    """The faults of one table. `rows` holds each row's number as the user counts; `bad` marks rows at fault."""
 
     def __init__(self, rows: Ints) -> None:
         self.rows = rows
@@ -61,9 +61,7 @@ class Faults:
         listed = self.first()
         errors = [FieldError(f"row {f.row}, {f.column}", f"{f.value}: {f.reason}") for f in listed]
         rows_listed = len({fault.row for fault in listed})
-        count = (
-            f"{self.total} of {len(self.rows)} rows are wrong" if self.total else "it cannot be read as bars"
-        )
+        count = f"{self.total} of {len(self.rows)} rows are wrong" if self.total else "it cannot be read as bars"
         more = f"; the first {rows_listed} are listed" if self.total > rows_listed else ""
         return DataRefused(
             f"{source} was refused and nothing of it was kept: {count}{more}",
