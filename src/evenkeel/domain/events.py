@@ -124,10 +124,14 @@ class Lookup(Struct, frozen=True, kw_only=True):
 
 
 class BrokerSnapshot(Struct, frozen=True, kw_only=True):
-    """What one reconcile learned of an account. An incomplete one proves nothing and is never read as flat."""
+    """What one reconcile learned of an account. An incomplete one proves nothing and is never read as flat.
+
+    `executions` are all of those at or after `since`.
+    """
 
     account_id: str
     complete: bool
+    since: int = 0
     reason: str | None = None
     orders: tuple[BrokerOrder, ...] = ()
     executions: tuple[VenueFilled, ...] = ()

@@ -15,7 +15,10 @@ from evenkeel.domain.orders import OrderSpec, OrderState
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.records import AccountReconciled, PositionCorrected
 from evenkeel.trading.engine import notices, venue
+from evenkeel.trading.engine.effects import WantReconcile
 from evenkeel.trading.engine.turn import Turn
+
+_Held = tuple[str, Product]
 
 
 def snapshot(turn: Turn, event: e.BrokerSnapshot) -> None:
@@ -25,6 +28,9 @@ def snapshot(turn: Turn, event: e.BrokerSnapshot) -> None:
         message = f"{account.account.name} could not be reconciled: {event.reason or 'the broker did not answer'}"
         turn.alert("critical", "reconcile-failed", message, account_id=event.account_id)
         return
+    if _is_outdated(turn, event):
+        turn.effects.append(WantReconcile(event.account_id, "a fill came while the snapshot was taken"))
+        return
     for execution in event.executions:
         venue.filled(turn, execution)
     for order in event.orders:
@@ -33,6 +39,18 @@ def snapshot(turn: Turn, event: e.BrokerSnapshot) -> None:
         _looked_up(turn, lookup)
     differences = _positions(turn, event)
     turn.emit(AccountReconciled(at=turn.at, account_id=event.account_id, differences=differences))
+
+
+def _is_outdated(turn: Turn, event: e.BrokerSnapshot) -> bool:
+    """True when we know of an execution that the snapshot, taken earlier, does not: its positions are of the past."""
+    theirs = {execution.execution_id for execution in event.executions}
+    return any(
+        account_id == event.account_id
+        and fill.executed_at >= event.since
+        and fill.reverses is None
+        and execution_id not in theirs
+        for (account_id, execution_id), fill in turn.state.fills.items()
+    )
 
 
 def _working_there(turn: Turn, theirs: e.BrokerOrder) -> None:
