@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.domain.errors import InvalidInput, NotFound
-from evenkeel.domain.money import total
+from evenkeel.domain.fills import Charge
+from evenkeel.domain.money import is_multiple, total
 from evenkeel.domain.orders import Side
 from evenkeel.quant.costs import (
     NOTHING,
@@ -114,14 +115,15 @@ def test_an_order_costs_the_same_in_one_fill_or_many(name: str, side: Side, pric
     schedule = find_schedule(name)
     whole = Traded(float(sum(pieces)), sum(pieces) * price)
     at_once = book_charges(schedule, side, currency="USD", after=whole)
-    before, booked, done = NOTHING, [], 0
+    booked: list[Charge] = []
+    before, done = NOTHING, 0
     for piece in pieces:
         done += piece
         after = Traded(float(done), done * price)
         booked += book_charges(schedule, side, currency="USD", before=before, after=after)
         before = after
     assert total([c.amount for c in booked]) == total([c.amount for c in at_once])
-    assert all(c.amount.as_tuple().exponent >= -2 for c in booked)
+    assert all(is_multiple(c.amount, Decimal("0.01")) for c in booked)
 
 
 @given(

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from math import inf, isnan, nan, sqrt
+from typing import Any
 
 import numpy as np
 import pytest
@@ -155,12 +156,13 @@ def test_a_side_that_is_not_quoted_does_not_fill() -> None:
     assert fill_at_quote(Quote("i", 5, 10.0, nan, nan), MARKET, side=BUY, quantity=3).quantity == 0
 
 
+Case = tuple[Any, ...]
 PRICE = st.integers(50, 150).map(float)
 COMPONENT = st.sampled_from([0.0, 5e-4, 0.005, 1.0, 4.95])
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[float, ...]:
+def cases(draw: st.DrawFn) -> Case:
     """The arguments of `fills.fill`, with a bar that keeps its own order."""
     prices = sorted(draw(st.lists(PRICE, min_size=4, max_size=4)))
     low, high = prices[0], prices[3]
@@ -187,10 +189,11 @@ def cases(draw: st.DrawFn) -> tuple[float, ...]:
 
 
 @given(cases())
-def test_laws_of_a_fill(case: tuple[float, ...]) -> None:
+def test_laws_of_a_fill(case: Case) -> None:
     kind, side, limit, stop, triggered, quantity = case[:6]
     open_, high, low = case[7:10]
-    price, filled, after = kernels.fill(*case)
+    whole: Any = kernels.fill
+    price, filled, after = whole(*case)
     assert 0 <= filled <= quantity
     assert isnan(price) == (filled == 0)
     assert after or not triggered
@@ -198,19 +201,19 @@ def test_laws_of_a_fill(case: tuple[float, ...]) -> None:
         assert side * price <= side * limit
     if filled and kind == kernels.STOP and not triggered:
         assert side * price >= max(side * open_, side * stop)
-    frictionless = kernels.fill(*case[:11], 0.0, 0.0, inf, 0.0, 0.0, 0.0)[0]
+    frictionless = whole(*case[:11], 0.0, 0.0, inf, 0.0, 0.0, 0.0)[0]
     assert isnan(frictionless) or low <= frictionless <= high
     if filled and not isnan(frictionless):
         assert side * price >= side * frictionless - 1e-9
 
 
 @given(cases())
-def test_a_sell_is_a_buy_in_the_mirror(case: tuple[float, ...]) -> None:
+def test_a_sell_is_a_buy_in_the_mirror(case: Case) -> None:
     kind, side, limit, stop, triggered, quantity, lot, open_, high, low, close = case[:11]
-    flat = (0.0, 0.0, inf, 0.0, 0.0, 0.0)
-    price, _, after = kernels.fill(*case[:11], *flat)
-    mirrored = (kind, -side, -limit, -stop, triggered, quantity, lot, -open_, -low, -high, -close)
-    other, _, after_other = kernels.fill(*mirrored, *flat)
+    flat: Case = (0.0, 0.0, inf, 0.0, 0.0, 0.0)
+    price, _, after = kernels.fill(*(case[:11] + flat))
+    mirrored: Case = (kind, -side, -limit, -stop, triggered, quantity, lot, -open_, -low, -high, -close)
+    other, _, after_other = kernels.fill(*(mirrored + flat))
     assert after == after_other
     assert other == -price or (isnan(price) and isnan(other))
 
@@ -219,7 +222,7 @@ def test_compiled_kernels_give_the_same_bits() -> None:
     compiled = compiled_kernels()
 
     @given(cases())
-    def same_fill(case: tuple[float, ...]) -> None:
+    def same_fill(case: Case) -> None:
         plain = np.array(kernels.fill(*case), dtype=np.float64)
         assert plain.tobytes() == np.array(compiled.fill(*case), dtype=np.float64).tobytes()
 
