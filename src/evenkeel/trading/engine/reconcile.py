@@ -11,7 +11,7 @@ from decimal import Decimal
 from evenkeel.domain import events as e
 from evenkeel.domain.accounts import UNASSIGNED
 from evenkeel.domain.money import ZERO, add, sub
-from evenkeel.domain.orders import OrderSpec, OrderState
+from evenkeel.domain.orders import OrderSpec, OrderState, Product
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.records import AccountReconciled, PositionCorrected
 from evenkeel.trading.engine import notices, venue
