@@ -1,0 +1,226 @@
+"""One slice at work on the book: triggers, fills, what they cost, and orders that end with the slice."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from math import isnan
+from typing import TypedDict
+
+from evenkeel.domain.clock import day_bounds, session_date
+from evenkeel.domain.events import (
+    AnyVenueEvent,
+    VenueCancelled,
+    VenueExpired,
+    VenueFilled,
+    VenueTriggered,
+)
+from evenkeel.domain.fills import Charge
+from evenkeel.domain.marketdata import Bar, Quote
+from evenkeel.domain.money import ZERO, add, mul, neg, sub
+from evenkeel.domain.orders import OrderState, TimeInForce
+from evenkeel.domain.positions import Position, PositionKey
+from evenkeel.quant.costs import (
+    CostSchedule,
+    FillModel,
+    Traded,
+    book_charges,
+    book_price,
+    book_quantity,
+    fill_at_quote,
+)
+from evenkeel.quant.costs.fills import Attempt
+from evenkeel.trading.brokers.simulated.matching import Reach, Volume, price_of, reached
+from evenkeel.trading.brokers.simulated.orders import BookState, OrderKey, VenueOrder, execution_id
+
+_AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+
+
+class Names(TypedDict):
+    account_id: str
+    venue_client_id: str
+    venue_order_id: str
+
+
+def names(order: VenueOrder) -> Names:
+    """How every event names its order."""
+    return {
+        "account_id": order.spec.account_id,
+        "venue_client_id": order.venue_client_id,
+        "venue_order_id": order.venue_order_id,
+    }
+
+
+def add_holding(state: BookState, position: Position) -> None:
+    """Adds a position of one of our books to the account's holding."""
+    key = position.key
+    held = _holding(state, key)
+    held.quantity = add(held.quantity, position.quantity)
+    held.total_cost = add(held.total_cost, position.total_cost)
+
+
+def _holding(state: BookState, key: PositionKey) -> Position:
+    at = (key.account_id, key.instrument_id, key.product)
+    if at not in state.positions:
+        account_wide = PositionKey(key.account_id, "", key.instrument_id, key.product)
+        state.positions[at] = Position(key=account_wide)
+    return state.positions[at]
+
+
+class Run:
+    """Gathers one slice's events. `sessions`: DAY orders whose day became known; `done`: orders that ended."""
+
+    def __init__(self, state: BookState, model: FillModel, costs: Mapping[str, CostSchedule]) -> None:
+        self.state = state
+        self.model = model
+        self.costs = costs
+        self.sessions: list[VenueOrder] = []
+        self.done: list[VenueOrder] = []
+        self._events: list[tuple[int, str, str, AnyVenueEvent]] = []
+
+    def in_order(self) -> list[AnyVenueEvent]:
+        if not self._events:
+            return []
+        self._events.sort(key=lambda item: item[:3])
+        return [item[3] for item in self._events]
+
+    def tell(self, order: VenueOrder, event: AnyVenueEvent) -> None:
+        self._events.append((event.at, order.spec.account_id, order.order_id, event))
+
+    def match_bar(self, orders: Mapping[OrderKey, VenueOrder], bar: Bar) -> None:
+        """Works through every order that `bar` can reach, in sequence, sharing its volume."""
+        volume: Volume | None = None
+        for reach in reached(orders.values(), bar, self.model.slippage):
+            order = reach.order
+            if self._is_over(order, bar.ts, bar.close_ts):
+                continue
+            if reach.fills:
+                if volume is None:
+                    lot = self.state.instruments[bar.instrument_id].lot_size
+                    volume = Volume(bar, self.model, float(lot))
+                attempt = volume.attempt(order)
+                self._note_trigger(reach, bar.close_ts)
+                volume.take(self._fill(order, attempt, at=reach.at, bar=bar.close_ts))
+            else:
+                self._note_trigger(reach, bar.close_ts)
+            self._end_with_bar(order, bar)
+
+    def match_quote(self, orders: Mapping[OrderKey, VenueOrder], quote: Quote) -> None:
+        """The same on one quote, which carries no volume: what it reaches, it fills."""
+        waiting = [order for order in orders.values() if order.is_working and order.since < quote.ts]
+        for order in sorted(waiting, key=lambda o: (o.spec.account_id, o.order_id)):
+            if self._is_over(order, quote.ts, 0):
+                continue
+            attempt = fill_at_quote(
+                quote,
+                order.spec.kind,
+                side=order.spec.side,
+                quantity=float(order.remaining),
+                limit=price_of(order.limit_price),
+                stop=price_of(order.stop_price),
+                triggered=order.triggered,
+                model=self.model,
+            )
+            triggered_at = quote.ts if attempt.triggered and not order.triggered else 0
+            account_id = order.spec.account_id
+            self._note_trigger(Reach(quote.ts, account_id, order.order_id, order, True, triggered_at), 0)
+            self._fill(order, attempt, at=quote.ts, bar=0)
+            if order.is_working and order.spec.time_in_force in _AT_ONCE:
+                self._cancel_rest(order, at=quote.ts, bar=0)
+
+    def expire(self, order: VenueOrder, *, at: int, bar: int) -> None:
+        order.state = OrderState.EXPIRED
+        order.reason = "the day it was good for is over"
+        self.done.append(order)
+        self.tell(order, VenueExpired(**names(order), at=at, bar=bar, reason=order.reason))
+
+    def cancel(self, order: VenueOrder, reason: str, *, at: int, bar: int) -> None:
+        order.state = OrderState.CANCELLED
+        order.reason = reason
+        self.done.append(order)
+        self.tell(order, VenueCancelled(**names(order), at=at, bar=bar, reason=reason))
+
+    def _is_over(self, order: VenueOrder, opens: int, bar: int) -> bool:
+        """Whether a DAY order's session is over by `opens`; meeting the market first, it learns its session."""
+        if order.spec.time_in_force is not TimeInForce.DAY:
+            return False
+        if not order.day_end:
+            account = self.state.accounts[order.spec.account_id]
+            day = session_date(opens, account.time_zone, account.roll)
+            order.day_end = day_bounds(day, account.time_zone, account.roll)[1]
+            self.sessions.append(order)
+        if opens < order.day_end:
+            return False
+        self.expire(order, at=order.day_end, bar=bar)
+        return True
+
+    def _note_trigger(self, reach: Reach, bar: int) -> None:
+        if reach.triggered_at:
+            reach.order.triggered = True
+            self.tell(reach.order, VenueTriggered(**names(reach.order), at=reach.triggered_at, bar=bar))
+
+    def _fill(self, order: VenueOrder, attempt: Attempt, *, at: int, bar: int) -> float:
+        """Books one execution and returns its quantity, 0 if there is none."""
+        if attempt.quantity <= 0.0 or isnan(attempt.price):
+            return 0.0
+        instrument = self.state.instruments[order.spec.instrument_id]
+        quantity = min(book_quantity(attempt.quantity, instrument.lot_size), order.remaining)
+        if not quantity or (order.spec.time_in_force is TimeInForce.FOK and quantity < order.remaining):
+            return 0.0
+        price = book_price(attempt.price, order.spec.side, instrument.tick_size)
+        charges = self._execute(order, quantity, price)
+        event = VenueFilled(
+            **names(order),
+            at=at,
+            bar=bar,
+            execution_id=execution_id(order, bar or at),
+            instrument_id=order.spec.instrument_id,
+            side=order.spec.side,
+            quantity=quantity,
+            price=price,
+            charges=charges,
+        )
+        self.state.executions.setdefault(order.spec.account_id, []).append(event)
+        self.tell(order, event)
+        if order.state is OrderState.FILLED:
+            self.done.append(order)
+        return float(quantity)
+
+    def _execute(self, order: VenueOrder, quantity: Decimal, price: Decimal) -> tuple[Charge, ...]:
+        """Moves order, holding and cash by one execution, and returns what it cost."""
+        spec = order.spec
+        instrument = self.state.instruments[spec.instrument_id]
+        before = _traded(order, instrument.multiplier)
+        order.filled = add(order.filled, quantity)
+        order.notional = add(order.notional, mul(quantity, price))
+        order.state = OrderState.PARTIALLY_FILLED if order.remaining else OrderState.FILLED
+        charges = book_charges(
+            self.costs[spec.account_id],
+            spec.side,
+            currency=instrument.currency,
+            after=_traded(order, instrument.multiplier),
+            before=before,
+        )
+        signed = quantity if spec.side.sign > 0 else neg(quantity)
+        key = PositionKey(spec.account_id, "", spec.instrument_id, spec.product)
+        _holding(self.state, key).book(signed, price, instrument.multiplier)
+        cash = self.state.cash[spec.account_id]
+        left = sub(cash.get(instrument.currency, ZERO), mul(mul(signed, price), instrument.multiplier))
+        for charge in charges:
+            left = sub(left, charge.amount)
+        cash[instrument.currency] = left
+        return charges
+
+    def _end_with_bar(self, order: VenueOrder, bar: Bar) -> None:
+        if not order.is_working:
+            return
+        if order.spec.time_in_force in _AT_ONCE:
+            self._cancel_rest(order, at=bar.close_ts, bar=bar.close_ts)
+        elif order.day_end and bar.close_ts + (bar.close_ts - bar.ts) > order.day_end:
+            self.expire(order, at=bar.close_ts, bar=bar.close_ts)
+
+    def _cancel_rest(self, order: VenueOrder, *, at: int, bar: int) -> None:
+        what = "in full at once" if order.spec.time_in_force is TimeInForce.FOK else "at once"
+        self.cancel(order, f"{order.spec.time_in_force}: could not be filled {what}", at=at, bar=bar)
+
+
+def _traded(order: VenueOrder, multiplier: Decimal) -> Traded:
+    return Traded(float(order.filled), float(mul(order.notional, multiplier)))

@@ -1,0 +1,120 @@
+"""An order as the simulated venue holds it, and everything else its book is made of, as plain values."""
+
+from datetime import date
+from decimal import Decimal
+from hashlib import blake2b
+
+from msgspec import Struct, field
+
+from evenkeel.domain.accounts import Account
+from evenkeel.domain.events import BrokerOrder, VenueFilled
+from evenkeel.domain.instruments import Instrument
+from evenkeel.domain.money import ZERO, sub
+from evenkeel.domain.orders import WORKING, Order, OrderSpec, OrderState, Product
+from evenkeel.domain.positions import Position
+
+OrderKey = tuple[str, str]
+HoldingKey = tuple[str, str, Product]
+
+
+class VenueOrder(Struct, kw_only=True):
+    """`spec` is what was asked first; quantity and prices are as amended or split since.
+
+    The market counts from `since` (ns) on. `notional` sums price x quantity; `day_end` is where a DAY order's
+    session ends, 0 until it has met its first bar or quote.
+    """
+
+    order_id: str
+    venue_client_id: str
+    venue_order_id: str
+    spec: OrderSpec
+    state: OrderState
+    quantity: Decimal
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    since: int
+    filled: Decimal = ZERO
+    notional: Decimal = ZERO
+    triggered: bool = False
+    day_end: int = 0
+    reason: str | None = None
+
+    @property
+    def key(self) -> OrderKey:
+        return self.spec.account_id, self.venue_client_id
+
+    @property
+    def remaining(self) -> Decimal:
+        return sub(self.quantity, self.filled)
+
+    @property
+    def is_working(self) -> bool:
+        return self.state in WORKING
+
+
+class BookState(Struct, kw_only=True):
+    """The whole book. `seen` is the time of the last bar close or quote per instrument, `prices` the last price."""
+
+    accounts: dict[str, Account] = field(default_factory=dict)
+    instruments: dict[str, Instrument] = field(default_factory=dict)
+    orders: dict[OrderKey, VenueOrder] = field(default_factory=dict)
+    executions: dict[str, list[VenueFilled]] = field(default_factory=dict)
+    positions: dict[HoldingKey, Position] = field(default_factory=dict)
+    cash: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+    references: set[str] = field(default_factory=set)
+    seen: dict[str, int] = field(default_factory=dict)
+    prices: dict[str, float] = field(default_factory=dict)
+    splits: set[tuple[str, date]] = field(default_factory=set)
+
+
+def venue_order_id(account_id: str, venue_client_id: str) -> str:
+    """The id this venue gives: the same for the same account and client id, in every run."""
+    return "V" + blake2b(f"{account_id}|{venue_client_id}".encode(), digest_size=8).hexdigest().upper()
+
+
+def execution_id(order: VenueOrder, moment: int) -> str:
+    """An order executes at most once per bar or quote, so (account, client id, moment in ns) names it."""
+    text = f"{order.spec.account_id}|{order.venue_client_id}|{moment}"
+    return "X" + blake2b(text.encode(), digest_size=10).hexdigest().upper()
+
+
+def shown(order: VenueOrder) -> BrokerOrder:
+    """The order as `open_orders` and `order_status` show it."""
+    return BrokerOrder(
+        account_id=order.spec.account_id,
+        venue_order_id=order.venue_order_id,
+        venue_client_id=order.venue_client_id,
+        instrument_id=order.spec.instrument_id,
+        side=order.spec.side,
+        quantity=order.quantity,
+        filled=order.filled,
+        kind=order.spec.kind,
+        state=order.state,
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+        time_in_force=order.spec.time_in_force,
+        product=order.spec.product,
+    )
+
+
+def from_journal(order: Order) -> VenueOrder:
+    """The venue's side of one of our orders: what we only asked for (a cancel) it does not know yet."""
+    state = order.state
+    if state in WORKING:
+        state = OrderState.PARTIALLY_FILLED if order.filled else OrderState.ACCEPTED
+    account_id = order.spec.account_id
+    return VenueOrder(
+        order_id=order.id,
+        venue_client_id=order.venue_client_id,
+        venue_order_id=order.venue_order_id or venue_order_id(account_id, order.venue_client_id),
+        spec=order.spec,
+        state=state,
+        quantity=order.quantity,
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+        since=order.created_at,
+        filled=order.filled,
+        notional=order.notional,
+        triggered=order.triggered,
+        reason=order.reason,
+    )
