@@ -101,3 +101,6 @@ class MarketObserver(Protocol):
 
     async def observe(self, market: MarketSlice) -> None:
         """Returns when every event that this slice causes has been put on `events`."""
+
+    def backlog(self) -> int:
+        """How many events have been put on `events` and not been taken yet."""

@@ -25,6 +25,7 @@ class WantReconcile(Struct, frozen=True):
 
     account_id: str
     reason: str
+    again: bool = False
 
 
 Effect = SendOrder | SendAmendment | SendCancel | WantReconcile

@@ -10,6 +10,7 @@ from typing import Any
 
 from evenkeel.domain import commands as c
 from evenkeel.domain import events as e
+from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.ids import IdSource
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.records import RunStarted
@@ -38,7 +39,12 @@ class Engine:
         """
         handler = _HANDLERS[type(event)]
         turn = Turn(self.state, self.ids, at=max(at, self.state.time), wall=wall)
-        outcome = handler(turn, event)
+        try:
+            outcome = handler(turn, event)
+        except EvenkeelError as error:
+            if turn.records:
+                raise AssertionError(f"{type(event).__name__} was declined after it had changed the state") from error
+            raise
         self.state.time = max(self.state.time, turn.at)
         if not turn.records and not turn.effects and outcome is None:
             return NOTHING

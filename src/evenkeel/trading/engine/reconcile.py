@@ -29,7 +29,7 @@ def snapshot(turn: Turn, event: e.BrokerSnapshot) -> None:
         turn.alert("critical", "reconcile-failed", message, account_id=event.account_id)
         return
     if _is_outdated(turn, event):
-        turn.effects.append(WantReconcile(event.account_id, "a fill came while the snapshot was taken"))
+        turn.effects.append(WantReconcile(event.account_id, "a fill came while the snapshot was taken", again=True))
         return
     for execution in event.executions:
         venue.filled(turn, execution)

@@ -1,0 +1,245 @@
+"""Sending: one worker an account, in order, each intent at most once and never late.
+
+What a broker answers decides which event goes back in: a definite no is one, an unknown outcome is another, and
+neither is followed by a second send. A reconcile takes its turn in the same queue, so that no send of the account
+is under way while its picture is taken.
+"""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import structlog
+
+from evenkeel.domain.accounts import AccountMode, Readiness
+from evenkeel.domain.errors import BrokerError, BrokerRejected, BrokerUnavailable, Forbidden, OutcomeUnknown
+from evenkeel.domain.events import (
+    BrokerSnapshot,
+    IntentDelayed,
+    IntentOverdue,
+    SendFailed,
+    SendUncertain,
+    VenueCancelRefused,
+    VenueRejected,
+)
+from evenkeel.trading.brokers.ports import Broker, Ticket
+from evenkeel.trading.engine.effects import Effect, SendAmendment, SendCancel, SendOrder, WantReconcile
+from evenkeel.trading.live.snapshots import take_snapshot
+
+if TYPE_CHECKING:
+    from evenkeel.trading.live.runner import Runner
+
+log = structlog.get_logger(__name__)
+SEND_BY = 2.0
+RECHECK_AFTER = 0.25
+SWEEP_EVERY = 0.1
+RETRY_FIRST, RETRY_LAST = 0.5, 30.0
+
+
+def account_of(effect: Effect) -> str:
+    match effect:
+        case SendOrder(ticket=ticket):
+            return ticket.spec.account_id
+        case SendAmendment(amendment=amendment):
+            return amendment.account_id
+        case SendCancel(cancellation=cancellation):
+            return cancellation.account_id
+        case WantReconcile(account_id=account_id):
+            return account_id
+
+
+class Dispatcher:
+    """Carries effects out. `busy` counts those queued or under way."""
+
+    def __init__(self, runner: "Runner", brokers: Mapping[str, Broker]) -> None:
+        self.runner = runner
+        self.brokers = brokers
+        self.busy = 0
+        self._queues: dict[str, asyncio.Queue[Effect]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._first_queued: dict[str, float] = {}
+        self._queued: dict[str, float] = {}
+        self._retries: dict[str, float] = {}
+        self._retry_timers: dict[str, asyncio.TimerHandle] = {}
+
+    def start(self) -> None:
+        if not self.runner.deterministic:
+            self._spawn(self._sweep(), "intent sweeper")
+
+    async def stop(self) -> None:
+        for timer in self._retry_timers.values():
+            timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        for task in tuple(self._tasks):
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def put(self, effect: Effect) -> None:
+        """Queues an effect whose records are committed."""
+        if isinstance(effect, WantReconcile) and effect.again:
+            self._retry_reconcile(effect.account_id)
+        else:
+            self._enqueue(effect)
+
+    def _enqueue(self, effect: Effect) -> None:
+        account_id = account_of(effect)
+        queue = self._queues.get(account_id)
+        if queue is None:
+            queue = self._queues[account_id] = asyncio.Queue()
+            self._spawn(self._work(queue), f"send {account_id}")
+        if isinstance(effect, SendOrder):
+            now = time.monotonic()
+            self._queued[effect.ticket.order_id] = now
+            self._first_queued.setdefault(effect.ticket.order_id, now)
+        self.busy += 1
+        queue.put_nowait(effect)
+
+    def broker_of(self, account_id: str) -> Broker:
+        """The account's broker; a paper account is never given one that can reach a real venue."""
+        account = self.runner.state.account(account_id).account
+        broker = self.brokers.get(account.broker)
+        if broker is None:
+            raise BrokerUnavailable(f"no broker {account.broker!r} is configured")
+        if (account.mode is AccountMode.PAPER) != broker.profile.is_simulated:
+            raise Forbidden(f"a {account.mode} account cannot send to {broker.profile.name}")
+        return broker
+
+    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, queue: asyncio.Queue[Effect]) -> None:
+        while True:
+            effect = await queue.get()
+            try:
+                await self._carry_out(effect)
+            finally:
+                self.busy -= 1
+                self.runner.changed()
+
+    async def _carry_out(self, effect: Effect) -> None:
+        if isinstance(effect, SendOrder):
+            await self._send(effect.ticket)
+        elif isinstance(effect, WantReconcile):
+            await self._reconcile(effect.account_id)
+        else:
+            await self._change(effect)
+
+    async def _send(self, ticket: Ticket) -> None:
+        order_id = ticket.order_id
+        queued = self._queued.pop(order_id, None)
+        if queued is None or not self._still_good(order_id, queued):
+            return
+        self._first_queued.pop(order_id, None)
+        started = time.perf_counter()
+        try:
+            broker = self.broker_of(ticket.spec.account_id)
+            async with asyncio.timeout(self._seconds(broker.profile.place_timeout)):
+                await broker.place(ticket)
+        except BrokerRejected as error:
+            self.runner.post(
+                VenueRejected(
+                    account_id=ticket.spec.account_id, venue_client_id=ticket.venue_client_id, reason=error.message
+                )
+            )
+        except (BrokerUnavailable, Forbidden) as error:
+            self.runner.post(SendFailed(order_id, "place", error.message))
+        except (OutcomeUnknown, BrokerError, TimeoutError) as error:
+            self.runner.post(SendUncertain(order_id, str(error) or "the broker did not answer in time"))
+        except Exception as error:
+            log.exception("an adapter failed while placing", order_id=order_id)
+            self.runner.post(SendUncertain(order_id, f"the adapter failed: {error}"))
+        else:
+            self.runner.on_stage("sent", time.monotonic() - queued)
+            self.runner.on_stage("acknowledged", time.perf_counter() - started)
+
+    def _still_good(self, order_id: str, queued: float) -> bool:
+        """False when the intent is too old to send, or must be judged again first."""
+        if self.runner.deterministic:
+            return True
+        now = time.monotonic()
+        if now - self._first_queued[order_id] > SEND_BY:
+            del self._first_queued[order_id]
+            self.runner.post(IntentOverdue(order_id))
+            return False
+        if now - queued > RECHECK_AFTER:
+            self.runner.post(IntentDelayed(order_id, int((now - queued) * 1e9)))
+            return False
+        return True
+
+    async def _sweep(self) -> None:
+        """Ends intents whose time is over though their account's queue has not come to them."""
+        while True:
+            await asyncio.sleep(SWEEP_EVERY)
+            limit = time.monotonic() - SEND_BY
+            for order_id in [o for o in self._queued if self._first_queued.get(o, limit) < limit]:
+                del self._queued[order_id]
+                self._first_queued.pop(order_id, None)
+                self.runner.post(IntentOverdue(order_id))
+
+    async def _change(self, effect: SendAmendment | SendCancel) -> None:
+        what = "cancel" if isinstance(effect, SendCancel) else "modify"
+        try:
+            broker = self.broker_of(account_of(effect))
+            async with asyncio.timeout(self._seconds(broker.profile.place_timeout)):
+                if isinstance(effect, SendCancel):
+                    await broker.cancel(effect.cancellation)
+                else:
+                    await broker.modify(effect.amendment)
+        except BrokerRejected as error:
+            self._refused(effect, what, error.message)
+        except (BrokerUnavailable, Forbidden) as error:
+            self.runner.post(SendFailed(effect.order_id, what, error.message))
+        except (BrokerError, TimeoutError) as error:
+            log.warning("outcome unknown", what=what, order_id=effect.order_id, error=str(error))
+            self._retry_reconcile(account_of(effect))
+        except Exception as error:
+            log.exception("an adapter failed", what=what, order_id=effect.order_id)
+            self.runner.post(SendFailed(effect.order_id, f"{what}-unknown", str(error)))
+            self._retry_reconcile(account_of(effect))
+
+    def _refused(self, effect: SendAmendment | SendCancel, what: str, reason: str) -> None:
+        if isinstance(effect, SendAmendment):
+            self.runner.post(SendFailed(effect.order_id, what, reason))
+            return
+        c = effect.cancellation
+        self.runner.post(
+            VenueCancelRefused(
+                account_id=c.account_id,
+                venue_client_id=c.venue_client_id,
+                venue_order_id=c.venue_order_id,
+                reason=reason,
+            )
+        )
+
+    async def _reconcile(self, account_id: str) -> None:
+        """Takes a snapshot and hands it in; a failed one is tried again, later and later, and said once."""
+        try:
+            snapshot = await take_snapshot(self.runner, self.broker_of(account_id), account_id)
+        except (BrokerError, TimeoutError, Forbidden) as error:
+            reason = str(error) or "the broker did not answer in time"
+            log.warning("reconcile failed", account_id=account_id, reason=reason)
+            if account_id not in self._retries:
+                self.runner.post(BrokerSnapshot(account_id=account_id, complete=False, reason=reason))
+            self._retry_reconcile(account_id)
+            return
+        if self.runner.state.account(account_id).readiness is Readiness.READY:
+            self._retries.pop(account_id, None)
+        self.runner.post(snapshot)
+
+    def _retry_reconcile(self, account_id: str) -> None:
+        delay = self._retries.get(account_id, RETRY_FIRST)
+        self._retries[account_id] = min(delay * 2, RETRY_LAST)
+        timer = self._retry_timers.pop(account_id, None)
+        if timer is not None:
+            timer.cancel()
+        again = WantReconcile(account_id, "trying again")
+        self._retry_timers[account_id] = asyncio.get_running_loop().call_later(delay, self._enqueue, again)
+
+    @staticmethod
+    def _seconds(ns: int) -> float:
+        return ns / 1e9

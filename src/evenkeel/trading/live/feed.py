@@ -1,0 +1,207 @@
+"""The feed's driver: hands over one slice at a time, and the next only when the last has been answered.
+
+A slice goes first to the engine (days close, splits apply, marks move), then to the simulated venues, whose fills
+come back as events, then to the strategies; their commands and the cursor are committed in one batch. After a kill
+the slices behind the cursor come again, and whoever has seen them ignores them.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from typing import Protocol
+
+import structlog
+
+from evenkeel.domain.commands import AnyCommand, PauseDeployment, TakeSignal
+from evenkeel.domain.errors import Conflict, EvenkeelError, InvalidInput
+from evenkeel.domain.events import CursorAdvanced
+from evenkeel.domain.marketdata import MarketSlice
+from evenkeel.domain.provenance import Provenance, Source
+from evenkeel.trading.brokers.ports import Broker
+from evenkeel.trading.live.links import observer
+from evenkeel.trading.live.runner import Runner
+
+log = structlog.get_logger(__name__)
+CURSOR_EVERY = 1.0
+MAX_SPEED = Decimal(1000)
+
+
+class SliceSource(Protocol):
+    """The part of a market feed that the driver needs; times in ns, `end` None where it never ends."""
+
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def end(self) -> int | None: ...
+
+    def slices(self, after: int | None = None) -> Iterator[MarketSlice]: ...
+
+
+class Strategies(Protocol):
+    """The strategies' side: gets market and fills, gives commands, and says what must be remembered."""
+
+    def on_slice(self, market: MarketSlice) -> Sequence[AnyCommand]: ...
+
+    def states(self) -> dict[str, bytes]: ...
+
+
+MarketWatcher = Callable[[MarketSlice], None]
+
+
+class FeedControl:
+    """Runs a feed into a runner. `speed` is slices per second; 0 means as fast as they are answered.
+
+    `state` is running, paused, ended or none. A change takes effect at the next slice.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        source: SliceSource | None,
+        strategies: Strategies | None,
+        brokers: Mapping[str, Broker],
+        *,
+        kind: str = "none",
+        speed: Decimal = Decimal(2),
+    ) -> None:
+        self.runner = runner
+        self.source = source
+        self.strategies = strategies
+        self.venues = [venue for venue in map(observer, brokers.values()) if venue is not None]
+        self.kind = kind if source is not None else "none"
+        self.state = "none" if source is None else "paused"
+        self.speed = speed
+        self.watchers: list[MarketWatcher] = []
+        self.on_restart: Callable[[], None] | None = None
+        self.loop = False
+        self._go = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._cursor_at = 0.0
+
+    @property
+    def cursor(self) -> int | None:
+        return self.runner.state.cursor
+
+    @property
+    def start_at(self) -> int | None:
+        return None if self.source is None else self.source.start
+
+    @property
+    def end_at(self) -> int | None:
+        return None if self.source is None else self.source.end
+
+    def start(self) -> None:
+        """Starts handing over from the journalled cursor, once every account is ready."""
+        if self.source is not None:
+            self.state = "running"
+            self._go.set()
+            self._task = asyncio.create_task(self._run(self.source), name="feed")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    def pause(self) -> None:
+        """Raises Conflict when there is nothing running."""
+        self._require("running", "paused")
+        self.state = "paused"
+        self._go.clear()
+
+    def resume(self) -> None:
+        self._require("paused", "running")
+        self.state = "running"
+        self._go.set()
+
+    def set_speed(self, speed: Decimal) -> None:
+        """Slices per second, 0 to 1000. Raises InvalidInput."""
+        if not speed.is_finite() or not 0 <= speed <= MAX_SPEED:
+            raise InvalidInput(f"speed is 0 (as fast as possible) to {MAX_SPEED} slices a second, not {speed}")
+        self.speed = speed
+
+    async def restart(self) -> None:
+        """Starts the replay over from its first day, in a new journal. Raises Conflict where that is not offered."""
+        if self.on_restart is None:
+            raise Conflict("only the demo can be started over")
+        self.on_restart()
+
+    def _require(self, *states: str) -> None:
+        if self.state not in states:
+            raise Conflict(f"the feed is {self.state}")
+
+    async def _run(self, source: SliceSource) -> None:
+        await self._until_ready()
+        due = time.monotonic()
+        for market in source.slices(after=self.cursor):
+            await self._go.wait()
+            due = await self._pace(due)
+            await self.hand_over(market)
+            if self.runner.failure is not None:
+                self.state = "paused"
+                return
+        await self.runner.quiet()
+        if source.end is not None and self.cursor is not None and self.cursor < source.end:
+            await self.runner.post_all([self._cursor(source.end)])
+        self.state = "ended"
+        log.info("the feed has ended")
+        if self.loop and self.on_restart is not None:
+            self.on_restart()
+
+    async def _until_ready(self) -> None:
+        """Waits for the first reconcile of every account; trading goes by account, the first slice waits for all."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            accounts = self.runner.state.accounts.values()
+            if all(account.readiness == "READY" for account in accounts):
+                return
+            await asyncio.sleep(0.02)
+        log.warning("starting the feed though not every account is ready")
+
+    async def _pace(self, due: float) -> float:
+        """Sleeps until the next slice is due, and says when the one after is."""
+        now = time.monotonic()
+        if self.speed > 0:
+            if due > now:
+                await asyncio.sleep(due - now)
+            return max(due, now) + 1.0 / float(self.speed)
+        await asyncio.sleep(0)
+        return now
+
+    async def hand_over(self, market: MarketSlice) -> None:
+        """Takes one slice through engine, venues and strategies, and returns when all of it is answered."""
+        runner = self.runner
+        runner.clock.at = max(runner.clock.at, market.at)
+        await runner.post_all([market])
+        for venue in self.venues:
+            try:
+                await venue.observe(market)
+            except EvenkeelError as error:
+                log.warning("a simulated venue did not take the market", reason=error.message)
+        await runner.quiet()
+        await self._decide(market)
+        await runner.quiet()
+        for watcher in self.watchers:
+            watcher(market)
+
+    async def _decide(self, market: MarketSlice) -> None:
+        commands = list(self.strategies.on_slice(market)) if self.strategies is not None else []
+        if not commands and time.monotonic() - self._cursor_at < CURSOR_EVERY:
+            return
+        self._cursor_at = time.monotonic()
+        results = await self.runner.post_all([*commands, self._cursor(market.at)])
+        faults = {
+            command.signal.deployment_id: result.message
+            for command, result in zip(commands, results, strict=False)
+            if isinstance(command, TakeSignal) and isinstance(result, EvenkeelError)
+        }
+        for deployment_id, reason in faults.items():
+            provenance = Provenance("strategy host", Source.SYSTEM)
+            pause = PauseDeployment(provenance=provenance, deployment_id=deployment_id, reason=reason)
+            await self.runner.submit(pause)
+
+    def _cursor(self, at: int) -> CursorAdvanced:
+        return CursorAdvanced(at, self.strategies.states() if self.strategies is not None else {})

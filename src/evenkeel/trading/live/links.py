@@ -1,0 +1,79 @@
+"""Links: keeps every broker connected, hands in what it says, and reports when it falls silent or comes back."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import structlog
+
+from evenkeel.domain.errors import BrokerError
+from evenkeel.domain.events import BrokerLink
+from evenkeel.trading.brokers.ports import Broker, MarketObserver
+
+if TYPE_CHECKING:
+    from evenkeel.trading.live.runner import Runner
+
+log = structlog.get_logger(__name__)
+RECONNECT_FIRST, RECONNECT_LAST = 0.2, 15.0
+
+
+def observer(broker: Broker) -> MarketObserver | None:
+    """The broker as a simulated venue that must be shown the market, if it is one."""
+    return broker if hasattr(broker, "observe") and broker.profile.is_simulated else None  # type: ignore[return-value]
+
+
+class Links:
+    """One task a broker: connect, announce, take events until they end, and again."""
+
+    def __init__(self, runner: "Runner", brokers: Mapping[str, Broker]) -> None:
+        self.runner = runner
+        self.brokers = brokers
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._keep(name, broker), name=f"broker {name}")
+            for name, broker in self.brokers.items()
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        for broker in self.brokers.values():
+            with suppress(BrokerError):
+                await broker.disconnect()
+
+    def backlog(self) -> int:
+        watched = (observer(broker) for broker in self.brokers.values())
+        return sum(venue.backlog() for venue in watched if venue is not None)
+
+    def accounts(self, name: str) -> list[str]:
+        return [a for a, held in self.runner.state.accounts.items() if held.account.broker == name]
+
+    async def _keep(self, name: str, broker: Broker) -> None:
+        delay = RECONNECT_FIRST
+        while True:
+            try:
+                await broker.connect()
+                delay = RECONNECT_FIRST
+                self._announce(name, connected=True)
+                async for event in broker.events():
+                    self.runner.post(event)
+                reason = "the broker closed the connection"
+            except BrokerError as error:
+                reason = error.message
+            except Exception as error:
+                log.exception("an adapter failed", broker=name)
+                reason = f"the adapter failed: {error}"
+            log.warning("broker link down", broker=name, reason=reason)
+            self._announce(name, connected=False, reason=reason)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, RECONNECT_LAST)
+
+    def _announce(self, name: str, *, connected: bool, reason: str | None = None) -> None:
+        for account_id in self.accounts(name):
+            self.runner.post(BrokerLink(account_id, connected, reason))

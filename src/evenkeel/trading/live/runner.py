@@ -1,0 +1,260 @@
+"""The live runner: takes what has arrived, steps the engine, commits the batch, and only then lets effects out.
+
+One asyncio loop owns the engine. Commits run on one writer thread; while one is under way, inputs gather for the
+next (group commit). If a commit fails for good, nothing of its batch gets out: the runner halts, and the state is
+folded anew from what the journal holds.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import structlog
+from msgspec import Struct
+
+from evenkeel.domain.commands import AnyCommand
+from evenkeel.domain.errors import CommitFailed, CommitUnknown, EvenkeelError, JournalError, NotReady
+from evenkeel.domain.events import Started
+from evenkeel.domain.ids import IdSource
+from evenkeel.domain.marketdata import MarketSlice
+from evenkeel.domain.records import AnyRecord, Batch, encode
+from evenkeel.trading.brokers.ports import Broker
+from evenkeel.trading.engine.effects import Effect, Outcome
+from evenkeel.trading.engine.engine import Engine, Input
+from evenkeel.trading.engine.state import State
+from evenkeel.trading.live.dispatch import Dispatcher
+from evenkeel.trading.live.links import Links
+from evenkeel.trading.live.ports import Journal, Subscriber
+from evenkeel.trading.live.recovery import recover
+
+log = structlog.get_logger(__name__)
+MAX_BATCH = 2_000
+COMMIT_ATTEMPTS = 4
+
+Result = Outcome | EvenkeelError | None
+
+
+class Item(Struct):
+    """Inputs that are stepped in one batch, and the future of their results."""
+
+    events: Sequence[Input]
+    done: asyncio.Future[list[Result]] | None = None
+
+
+class Clock:
+    """Engine time: the wall clock, or, in a replay, the moment of the last slice."""
+
+    def __init__(self, *, replay: bool = False) -> None:
+        self.is_replay = replay
+        self.at = 0
+
+    def now(self) -> int:
+        return self.at if self.is_replay else time.time_ns()
+
+
+class Runner:
+    """Owns one shard. Build it, `start` it, `submit` commands; `state` is live and only to be read.
+
+    `deterministic` turns off everything that runs on real time (send_by, re-checks, the wall clock in records).
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        brokers: Mapping[str, Broker],
+        *,
+        ids: Callable[[State], IdSource],
+        clock: Clock,
+        deterministic: bool = False,
+        on_stage: Callable[[str, float], None] | None = None,
+    ) -> None:
+        self.journal = journal
+        self.clock = clock
+        self.deterministic = deterministic
+        self.state = recover(journal)
+        self.clock.at = self.state.time
+        self.engine = Engine(self.state, ids(self.state))
+        self.committed_seq = self.state.seq
+        self.failure: BaseException | None = None
+        self.on_stage = on_stage or (lambda stage, seconds: None)
+        self.dispatcher = Dispatcher(self, brokers)
+        self.links = Links(self, brokers)
+        self._subscribers: list[Subscriber] = []
+        self._inbox: deque[Item] = deque()
+        self._wake = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._in_turn = False
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def healthy(self) -> bool:
+        return self.failure is None and self._task is not None and not self._task.done()
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Tells `subscriber` of every batch from now on, after its commit and before its effects go out."""
+        self._subscribers.append(subscriber)
+
+    async def start(self, *, run: str, version: str) -> None:
+        """Takes over: records the start, connects the brokers and reconciles every account."""
+        self._task = asyncio.create_task(self._run(), name="runner")
+        wall = 0 if self.deterministic else time.time_ns()
+        await self.post_all([Started(run=run, version=version, at=self.clock.now(), wall=wall)])
+        self.dispatcher.start()
+        self.links.start()
+
+    async def stop(self) -> None:
+        """Lets what has been taken finish its commit, then stops; what is not yet sent is looked up at the next start."""
+        await self.links.stop()
+        await self.dispatcher.stop()
+        if self._task is not None:
+            while self.healthy and (self._inbox or self._in_turn):
+                await self._wait_for_change()
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        self._writer.shutdown(wait=True)
+
+    async def submit(self, command: AnyCommand) -> Outcome:
+        """Steps one command and answers once it is committed.
+
+        Raises the EvenkeelError by which the engine declined it (nothing changed), or NotReady when halted.
+        """
+        result = (await self.post_all([command]))[0]
+        if isinstance(result, EvenkeelError):
+            raise result
+        return result or Outcome("", created=False)
+
+    async def post_all(self, events: Sequence[Input]) -> list[Result]:
+        """Steps several inputs in one batch and answers, after the commit, with each one's outcome or error."""
+        self._check_running()
+        done: asyncio.Future[list[Result]] = asyncio.get_running_loop().create_future()
+        self._put(Item(events, done))
+        return await done
+
+    def post(self, event: Input) -> None:
+        """Hands in what has happened outside; nobody waits for it."""
+        if self.failure is None:
+            self._put(Item((event,)))
+
+    async def settled(self) -> None:
+        """Returns when memory is not ahead of the journal, so that what is read from it is committed."""
+        while self.failure is None and self.state.seq > self.committed_seq:
+            await self._wait_for_change()
+
+    async def quiet(self) -> None:
+        """Returns when nothing is waiting: no input, no effect under way, no broker event not yet taken."""
+        while self.failure is None and not self._is_quiet():
+            await self._wait_for_change()
+
+    def _is_quiet(self) -> bool:
+        return not (self._inbox or self._in_turn or self.dispatcher.busy or self.links.backlog())
+
+    def changed(self) -> None:
+        """Wakes whoever waits for `quiet` or `settled`."""
+        self._changed.set()
+
+    async def _wait_for_change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+    def _check_running(self) -> None:
+        if self.failure is not None:
+            raise NotReady(
+                f"trading has halted: {self.failure}", hint="See the log; restart to recover from the journal."
+            )
+
+    def _put(self, item: Item) -> None:
+        self._inbox.append(item)
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._inbox:
+                self._in_turn = True
+                try:
+                    await self._turn()
+                except Exception as error:
+                    self._halt(error)
+                    return
+                finally:
+                    self._in_turn = False
+                    self.changed()
+
+    async def _turn(self) -> None:
+        started = time.perf_counter()
+        items = [self._inbox.popleft() for _ in range(min(len(self._inbox), MAX_BATCH))]
+        self._current = items
+        records: list[AnyRecord] = []
+        effects: list[Effect] = []
+        results = [[self._step(event, records, effects) for event in item.events] for item in items]
+        decided = time.perf_counter()
+        if records:
+            batch = await self._commit(tuple(records))
+            self.committed_seq = batch.last_seq
+            for subscriber in self._subscribers:
+                subscriber.committed(batch, tuple(records))
+            self.on_stage("decided", decided - started)
+            self.on_stage("committed", time.perf_counter() - decided)
+        for effect in effects:
+            self.dispatcher.put(effect)
+        for item, result in zip(items, results, strict=True):
+            if item.done is not None and not item.done.done():
+                item.done.set_result(result)
+        self._current = []
+
+    def _step(self, event: Input, records: list[AnyRecord], effects: list[Effect]) -> Result:
+        at = event.at if isinstance(event, MarketSlice) else self.clock.now()
+        wall = 0 if self.deterministic else time.time_ns()
+        try:
+            step = self.engine.step(event, at, wall)
+        except EvenkeelError as error:
+            log.info("declined", input=type(event).__name__, reason=error.message)
+            return error
+        records.extend(step.records)
+        effects.extend(step.effects)
+        return step.outcome
+
+    async def _commit(self, records: tuple[AnyRecord, ...]) -> Batch:
+        body = encode(records)
+        last = self.state.seq
+        first = last - len(records) + 1
+        loop = asyncio.get_running_loop()
+        for attempt in range(COMMIT_ATTEMPTS):
+            try:
+                return await loop.run_in_executor(self._writer, self.journal.append, body, first, last)
+            except (CommitFailed, CommitUnknown) as error:
+                log.error("commit failed", error=error.message, attempt=attempt + 1, first_seq=first)
+                found = await loop.run_in_executor(self._writer, self._read_back, first, last)
+                if found is not None:
+                    return found
+                failure: JournalError = error
+                await asyncio.sleep(0.05 * 4**attempt)
+        raise failure
+
+    def _read_back(self, first: int, last: int) -> Batch | None:
+        """The batch, when the journal holds it after all; None when it holds nothing beyond the one before."""
+        with suppress(CommitFailed, CommitUnknown):
+            if self.journal.last_seq() == last:
+                return next(iter(self.journal.read(after_seq=first - 1)))
+        return None
+
+    def _halt(self, error: BaseException) -> None:
+        """Stops trading. Memory ahead of the journal is discarded, and everyone who waits is told."""
+        log.critical("trading halted", error=str(error), exc_info=error)
+        self.failure = error
+        told = NotReady(f"trading has halted: {error}", hint="Restart to recover from the journal.")
+        for item in (*self._current, *self._inbox):
+            if item.done is not None and not item.done.done():
+                item.done.set_exception(told)
+        self._inbox.clear()
+        with suppress(JournalError):
+            self.state = recover(self.journal)
+        self.changed()
+
+    _current: Sequence[Item] = ()
