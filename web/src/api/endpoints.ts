@@ -1,0 +1,56 @@
+import { request } from "@/session/session";
+import type {
+  Allocation, Deployment, EquityPoint, Feed, Fill, Order, OrderBody, Page, SymbolInfo, SystemStatus,
+} from "./types";
+
+const PAGE = 200;
+
+export const listSymbols = (cursor: string | null) =>
+  request<Page<SymbolInfo>>("/market/symbols", { query: { limit: PAGE, cursor } });
+
+export const listOrders = (filter: { account_id?: string | null; status?: string; cursor?: string | null; limit?: number }) =>
+  request<Page<Order>>("/trading/orders", { query: { limit: PAGE, ...filter } });
+
+export const getOrder = (id: string) => request<Order>(`/trading/orders/${encodeURIComponent(id)}`);
+
+export const placeOrder = (body: OrderBody, clientOrderId: string) =>
+  request<Order>("/trading/orders", { method: "POST", body: { ...body, client_order_id: clientOrderId } });
+
+export const cancelOrder = (id: string) =>
+  request<Order>(`/trading/orders/${encodeURIComponent(id)}`, { method: "DELETE" });
+
+export const listFills = (filter: { account_id: string; cursor?: string | null }) =>
+  request<Page<Fill>>("/trading/fills", { query: { limit: PAGE, ...filter } });
+
+export const listEquity = (accountId: string, limit: number) =>
+  request<Page<EquityPoint>>(`/accounts/${encodeURIComponent(accountId)}/equity`, { query: { limit } });
+
+export const switchStrategy = (id: string, on: boolean) =>
+  request<Deployment>(`/strategies/${encodeURIComponent(id)}/${on ? "enable" : "disable"}`, { method: "POST" });
+
+export const allocate = (id: string, accounts: Allocation[]) =>
+  request<Deployment>(`/strategies/${encodeURIComponent(id)}`, { method: "PATCH", body: { accounts } });
+
+export const getStatus = () => request<SystemStatus>("/system/status");
+
+export const steerFeed = (action: "pause" | "resume" | "restart", speed?: string) =>
+  request<Feed>("/system/feed", { method: "POST", body: speed === undefined ? { action } : { action, speed } });
+
+export const streamTicket = () =>
+  request<{ ticket: string; expires_in: number }>("/auth/stream-ticket", { method: "POST" });
+
+/** Follows `next_cursor` until the pages end, `enough` says so, or ten pages are read. */
+export async function collect<T>(
+  next: (cursor: string | null) => Promise<Page<T>>,
+  enough: (items: T[]) => boolean = () => false,
+): Promise<T[]> {
+  const items: T[] = [];
+  let cursor: string | null = null;
+  for (let page = 0; page < 10; page += 1) {
+    const answer: Page<T> = await next(cursor);
+    items.push(...answer.items);
+    cursor = answer.next_cursor;
+    if (cursor === null || enough(items)) break;
+  }
+  return items;
+}

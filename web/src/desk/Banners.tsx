@@ -1,0 +1,57 @@
+import { Alert, Button } from "@mantine/core";
+import { useMutation } from "@tanstack/react-query";
+import { useState } from "react";
+import { steerFeed } from "@/api/endpoints";
+import { Confirm } from "@/ui/Confirm";
+import { notify, notifyFailure } from "@/ui/notices";
+import { openTicket, useDesk } from "./store";
+import classes from "./Banners.module.css";
+import { useSystem } from "./system";
+import { useTicket } from "@/ticket/store";
+
+function ReplayEnded() {
+  const { status } = useSystem();
+  const [asking, setAsking] = useState(false);
+  const restart = useMutation({
+    mutationFn: () => steerFeed("restart"),
+    onSuccess: () => notify("info", "Starting over", "The replay begins again at its first day."),
+    onError: notifyFailure("The replay was not restarted"),
+  });
+  if (status?.feed.state !== "ended") return null;
+  return (
+    <Alert className={classes.banner} color="keel" role="status" data-testid="feed-ended">
+      <span>The replay has ended{status.feed.end ? ` on ${status.feed.end.slice(0, 10)}` : ""}. Nothing moves until it is started again.</span>
+      {status.mode === "demo" && (
+        <Button size="compact-sm" loading={restart.isPending} onClick={() => setAsking(true)} data-testid="feed-restart">
+          Restart
+        </Button>
+      )}
+      <Confirm opened={asking} title="Start the demo over?" action="Start over" danger onClose={() => setAsking(false)} onConfirm={() => restart.mutate()}>
+        All accounts, orders and fills of this demo begin again at the first day. What is on the desk now is gone.
+      </Confirm>
+    </Alert>
+  );
+}
+
+function UnansweredOrder() {
+  const waiting = useTicket(({ stage }) => stage.at === "unanswered");
+  const open = useDesk((desk) => desk.ticket.open);
+  if (!waiting || open) return null;
+  return (
+    <Alert className={classes.banner} color="yellow" role="status">
+      <span>An order you sent has no definite answer yet.</span>
+      <Button size="compact-sm" variant="default" onClick={() => openTicket()}>
+        Look at it
+      </Button>
+    </Alert>
+  );
+}
+
+export function Banners() {
+  return (
+    <div className={classes.stack}>
+      <ReplayEnded />
+      <UnansweredOrder />
+    </div>
+  );
+}

@@ -1,0 +1,85 @@
+"use client";
+
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { renewIfNear } from "@/session/session";
+import { openStream } from "@/stream/live";
+import { useStream } from "@/stream/store";
+import { TicketDrawer } from "@/ticket/TicketDrawer";
+import { AccountsPanel } from "./AccountsPanel";
+import { Banners } from "./Banners";
+import classes from "./Desk.module.css";
+import { EquityPanel } from "./EquityPanel";
+import { EventsPanel } from "./EventsPanel";
+import { Header } from "./Header";
+import { Help } from "./Help";
+import { useKeys } from "./keys";
+import { OrderDrawer } from "./OrderDrawer";
+import { OrdersPanel } from "./OrdersPanel";
+import { PositionsPanel } from "./PositionsPanel";
+import { resetDesk } from "./store";
+import { StrategiesPanel } from "./StrategiesPanel";
+import { Toolbar } from "./Toolbar";
+import { useAlarms, useTitle } from "./watch";
+
+const ANCHORS = [
+  { id: "accounts", label: "Accounts" },
+  { id: "positions", label: "Positions" },
+  { id: "orders", label: "Orders" },
+  { id: "strategies", label: "Strategies" },
+  { id: "events", label: "Events" },
+] as const;
+
+/** The stream lives as long as the desk; what was read over REST is read anew when the server's epoch changes. */
+function useStreaming(): void {
+  const queries = useQueryClient();
+  useEffect(() => {
+    const close = openStream();
+    const stop = useStream.subscribe((now, before) => {
+      const [epoch, last] = [now.channels.system.epoch, before.channels.system.epoch];
+      if (last !== null && epoch !== null && epoch !== last) void queries.invalidateQueries();
+    });
+    document.addEventListener("visibilitychange", renewIfNear);
+    return () => {
+      document.removeEventListener("visibilitychange", renewIfNear);
+      stop();
+      close();
+      queries.clear();
+      resetDesk();
+    };
+  }, [queries]);
+}
+
+export function Desk() {
+  useStreaming();
+  useKeys();
+  useTitle();
+  useAlarms();
+  return (
+    <div className={classes.desk}>
+      <a className="skip-link" href="#accounts">Skip to the desk</a>
+      <div className={classes.top}>
+        <Header />
+        <Toolbar />
+        <Banners />
+      </div>
+      <main className={classes.grid}>
+        <h1 className="visually-hidden">Desk</h1>
+        <AccountsPanel />
+        <EquityPanel />
+        <PositionsPanel />
+        <OrdersPanel />
+        <StrategiesPanel />
+        <EventsPanel />
+      </main>
+      <nav className={classes.anchors} aria-label="Parts of the desk">
+        {ANCHORS.map(({ id, label }) => (
+          <a key={id} href={`#${id}`}>{label}</a>
+        ))}
+      </nav>
+      <TicketDrawer />
+      <OrderDrawer />
+      <Help />
+    </div>
+  );
+}

@@ -1,0 +1,102 @@
+"use client";
+
+import { useComputedColorScheme } from "@mantine/core";
+import {
+  createChart, CrosshairMode, type IChartApi, type ISeriesApi, LineSeries, type UTCTimestamp,
+} from "lightweight-charts";
+import { useEffect, useRef } from "react";
+import { type ChartPoint, type EquityScale, stepBetween } from "./equity";
+
+export interface ChartLine {
+  id: string;
+  colour: string;
+  points: ChartPoint[];
+}
+
+interface Drawn {
+  series: ISeriesApi<"Line">;
+  points: ChartPoint[];
+  scale: EquityScale;
+}
+
+const resolve = (colour: string): string => {
+  const name = /^var\((.+)\)$/.exec(colour)?.[1];
+  return name ? getComputedStyle(document.documentElement).getPropertyValue(name).trim() : colour;
+};
+
+const amount = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const formatter = (scale: EquityScale) => (value: number) =>
+  scale === "amount" ? amount.format(value) : `${value.toFixed(2)} %`;
+
+const stamped = ({ time, value }: ChartPoint) => ({ time: time as UTCTimestamp, value });
+
+function paint(chart: IChartApi): void {
+  const grid = { color: resolve("var(--line)") };
+  chart.applyOptions({
+    layout: { textColor: resolve("var(--muted)"), background: { color: resolve("var(--panel)") } },
+    grid: { vertLines: { visible: false }, horzLines: grid },
+    rightPriceScale: { borderColor: grid.color },
+    timeScale: { borderColor: grid.color },
+  });
+}
+
+function makeChart(host: HTMLElement): IChartApi {
+  return createChart(host, {
+    autoSize: true,
+    layout: { fontSize: 11, fontFamily: getComputedStyle(document.body).fontFamily, attributionLogo: true },
+    rightPriceScale: { scaleMargins: { top: 0.12, bottom: 0.08 } },
+    timeScale: { timeVisible: false, rightOffset: 3, minBarSpacing: 0.05 },
+    crosshair: { mode: CrosshairMode.Magnet },
+    handleScroll: { vertTouchDrag: false },
+  });
+}
+
+function draw(chart: IChartApi, drawn: Map<string, Drawn>, lines: readonly ChartLine[], scale: EquityScale): void {
+  for (const [id, { series }] of drawn) {
+    if (lines.some((line) => line.id === id)) continue;
+    chart.removeSeries(series);
+    drawn.delete(id);
+  }
+  for (const { id, colour, points } of lines) {
+    const held = drawn.get(id);
+    const series = held?.series ?? chart.addSeries(LineSeries, { lineWidth: 2, priceLineVisible: false, lastValueVisible: true });
+    series.applyOptions({ color: resolve(colour), priceFormat: { type: "custom", formatter: formatter(scale), minMove: 0.01 } });
+    const step = held && held.scale === scale ? stepBetween(held.points, points) : "all";
+    if (step === "all") series.setData(points.map(stamped));
+    else for (const point of step ?? []) series.update(stamped(point));
+    drawn.set(id, { series, points, scale });
+  }
+}
+
+/** One line per account; new points are appended, never redrawn, while the user may be looking back. */
+export function EquityChart({ lines, scale, label }: { lines: ChartLine[]; scale: EquityScale; label: string }) {
+  const host = useRef<HTMLDivElement>(null);
+  const chart = useRef<IChartApi | null>(null);
+  const drawn = useRef(new Map<string, Drawn>());
+  const scheme = useComputedColorScheme("dark");
+  const shape = `${scale}|${lines.map((line) => line.id).join()}`;
+
+  useEffect(() => {
+    if (!host.current) return;
+    const made = makeChart(host.current);
+    const series = drawn.current;
+    chart.current = made;
+    return () => {
+      made.remove();
+      series.clear();
+      chart.current = null;
+    };
+  }, []);
+
+  useEffect(() => {
+    if (!chart.current) return;
+    paint(chart.current);
+    draw(chart.current, drawn.current, lines, scale);
+  }, [lines, scale, scheme]);
+
+  useEffect(() => {
+    chart.current?.timeScale().fitContent();
+  }, [shape]);
+
+  return <div ref={host} role="img" aria-label={label} data-testid="equity-chart" style={{ height: "100%", minHeight: 200 }} />;
+}

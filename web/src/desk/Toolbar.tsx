@@ -1,0 +1,43 @@
+"use client";
+
+import { Button, CloseButton, Kbd, NativeSelect, TextInput } from "@mantine/core";
+import { useAccounts } from "./data";
+import { FILTER_ID } from "./keys";
+import { openTicket, selectAccount, setText, useDesk } from "./store";
+import classes from "./Toolbar.module.css";
+
+/** The desk has one filter: an account and a few words, for every panel. */
+export function Toolbar() {
+  const { accountId, text } = useDesk();
+  const { list } = useAccounts();
+  return (
+    <div className={classes.toolbar} role="search" aria-label="Filter the desk">
+      <NativeSelect
+        size="xs"
+        aria-label="Account shown"
+        data-testid="account-filter"
+        value={accountId ?? ""}
+        data={[{ value: "", label: "All accounts" }, ...list.map(({ id, name }) => ({ value: id, label: name }))]}
+        onChange={(event) => selectAccount(event.currentTarget.value || null)}
+      />
+      <TextInput
+        id={FILTER_ID}
+        className={classes.filter}
+        size="xs"
+        type="text"
+        placeholder="Filter by symbol, strategy, state"
+        aria-label="Filter positions, orders, strategies and events"
+        autoComplete="off"
+        spellCheck={false}
+        data-testid="desk-filter"
+        value={text}
+        onChange={(event) => setText(event.currentTarget.value)}
+        rightSection={text ? <CloseButton size="xs" aria-label="Clear the filter" onClick={() => setText("")} /> : <Kbd size="xs">/</Kbd>}
+      />
+      <span className={classes.space} />
+      <Button size="xs" onClick={() => openTicket()} data-testid="ticket-open" rightSection={<span className={classes.key}>n</span>}>
+        New order
+      </Button>
+    </div>
+  );
+}

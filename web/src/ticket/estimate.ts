@@ -1,0 +1,36 @@
+import type { Account, SymbolInfo } from "@/api/types";
+import { compare, divide, type Exact, multiply, parse, ZERO } from "@/format/decimal";
+import { needsLimit, needsStop, type TicketValues } from "./schema";
+
+export interface NotionalEstimate {
+  price: Exact;
+  /** limit: the order's own price; stop: its trigger; last: the last trade. */
+  basis: "limit" | "stop" | "last";
+  notional: Exact;
+  /** As a fraction of the account's equity; null without one. */
+  share: Exact | null;
+  beyondCash: boolean;
+}
+
+const number = (text: string): Exact | null => parse(text.replace(/[,\s_]/g, ""));
+
+/** Quantity × price × multiplier, before fees and slippage; null while something is missing. */
+export function estimate(
+  values: TicketValues,
+  market: { instrument?: SymbolInfo; last?: string | null; account?: Account },
+): NotionalEstimate | null {
+  const quantity = number(values.quantity);
+  const limit = needsLimit(values.kind) ? number(values.limit_price) : null;
+  const stop = needsStop(values.kind) ? number(values.stop_price) : null;
+  const price = limit ?? stop ?? parse(market.last);
+  if (!quantity || !price) return null;
+  const notional = multiply(multiply(quantity, price), parse(market.instrument?.multiplier) ?? { units: 1n, scale: 0 });
+  const equity = parse(market.account?.equity);
+  return {
+    price,
+    basis: limit ? "limit" : stop ? "stop" : "last",
+    notional,
+    share: equity ? divide(notional, equity, 6) : null,
+    beyondCash: values.side === "BUY" && market.account !== undefined && compare(notional, parse(market.account.cash) ?? ZERO) > 0,
+  };
+}
