@@ -126,12 +126,13 @@ class Lookup(Struct, frozen=True, kw_only=True):
 class BrokerSnapshot(Struct, frozen=True, kw_only=True):
     """What one reconcile learned of an account. An incomplete one proves nothing and is never read as flat.
 
-    `executions` are all of those at or after `since`.
+    `executions` are all of those at or after `since`; `booked` is how many fills the shard had when it was begun.
     """
 
     account_id: str
     complete: bool
     since: int = 0
+    booked: int | None = None
     reason: str | None = None
     orders: tuple[BrokerOrder, ...] = ()
     executions: tuple[VenueFilled, ...] = ()

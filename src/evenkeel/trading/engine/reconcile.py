@@ -7,6 +7,7 @@ goes to the book `unassigned` with an alert. An incomplete snapshot proves nothi
 
 from collections import defaultdict
 from decimal import Decimal
+from itertools import islice
 
 from evenkeel.domain import events as e
 from evenkeel.domain.accounts import UNASSIGNED
@@ -42,14 +43,14 @@ def snapshot(turn: Turn, event: e.BrokerSnapshot) -> None:
 
 
 def _is_outdated(turn: Turn, event: e.BrokerSnapshot) -> bool:
-    """True when we know of an execution that the snapshot, taken earlier, does not: its positions are of the past."""
+    """True when a fill was booked since the snapshot was begun that it does not hold: its positions are of the past."""
+    if event.booked is None:
+        return False
     theirs = {execution.execution_id for execution in event.executions}
+    booked_since = islice(turn.state.fills.items(), event.booked, None)
     return any(
-        account_id == event.account_id
-        and fill.executed_at >= event.since
-        and fill.reverses is None
-        and execution_id not in theirs
-        for (account_id, execution_id), fill in turn.state.fills.items()
+        account_id == event.account_id and fill.reverses is None and execution_id not in theirs
+        for (account_id, execution_id), fill in booked_since
     )
 
 

@@ -107,7 +107,7 @@ class Runner:
         self.links.start()
 
     async def stop(self) -> None:
-        """Lets what has been taken finish its commit, then stops; what is not yet sent is looked up at the next start."""
+        """Lets what has been taken finish its commit, then stops. What is not yet sent is looked up next time."""
         await self.links.stop()
         await self.dispatcher.stop()
         if self._task is not None:
@@ -179,7 +179,7 @@ class Runner:
                 self._in_turn = True
                 try:
                     await self._turn()
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - whatever it is, trading stops and says so
                     self._halt(error)
                     return
                 finally:
@@ -225,17 +225,18 @@ class Runner:
         last = self.state.seq
         first = last - len(records) + 1
         loop = asyncio.get_running_loop()
+        failure: JournalError | None = None
         for attempt in range(COMMIT_ATTEMPTS):
             try:
                 return await loop.run_in_executor(self._writer, self.journal.append, body, first, last)
             except (CommitFailed, CommitUnknown) as error:
-                log.error("commit failed", error=error.message, attempt=attempt + 1, first_seq=first)
+                log.warning("commit failed", error=error.message, attempt=attempt + 1, first_seq=first)
                 found = await loop.run_in_executor(self._writer, self._read_back, first, last)
                 if found is not None:
                     return found
-                failure: JournalError = error
+                failure = error
                 await asyncio.sleep(0.05 * 4**attempt)
-        raise failure
+        raise failure or CommitFailed("the batch was not committed")
 
     def _read_back(self, first: int, last: int) -> Batch | None:
         """The batch, when the journal holds it after all; None when it holds nothing beyond the one before."""

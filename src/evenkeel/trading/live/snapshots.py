@@ -22,6 +22,7 @@ async def take_snapshot(runner: "Runner", broker: Broker, account_id: str) -> Br
     Raises BrokerError or TimeoutError; an error is never turned into an empty book.
     """
     timeout = broker.profile.query_timeout / 1e9
+    booked = len(runner.state.fills)
     since = max(0, runner.clock.now() - broker.profile.history_window)
     async with asyncio.timeout(timeout):
         for _ in range(ATTEMPTS):
@@ -42,6 +43,7 @@ async def take_snapshot(runner: "Runner", broker: Broker, account_id: str) -> Br
         account_id=account_id,
         complete=True,
         since=since,
+        booked=booked,
         orders=orders,
         executions=executions,
         positions=positions,
