@@ -1,0 +1,68 @@
+"""Where a home keeps its records: SQLite files inside the home directory, or one PostgreSQL database named by URL.
+
+With SQLite, `journal.db` holds the journal and `evenkeel.db` everything that can be rebuilt from it, plus people.
+"""
+
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from msgspec import Struct
+
+from evenkeel.domain.errors import InvalidInput
+
+_POSTGRES = frozenset({"postgres", "postgresql", "postgresql+asyncpg", "postgresql+psycopg", "postgresql+psycopg2"})
+
+
+class Database(Struct, frozen=True):
+    """The database of one home: SQLite when `url` is None."""
+
+    home: Path
+    url: str | None = None
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url is None
+
+    @property
+    def journal_file(self) -> Path:
+        return self.home / "journal.db"
+
+    @property
+    def file(self) -> Path:
+        return self.home / "evenkeel.db"
+
+    @property
+    def dsn(self) -> str:
+        """The PostgreSQL URL as libpq reads it. Raises InvalidInput on SQLite."""
+        if self.url is None:
+            raise InvalidInput(f"{self.home} uses SQLite, which has no URL")
+        return urlunsplit(_postgres(self.url)._replace(scheme="postgresql"))
+
+    @property
+    def shown(self) -> str:
+        """The place as it may be shown and logged: no password."""
+        if self.url is None:
+            return str(self.file)
+        parts = _postgres(self.url)
+        return f"postgresql://{parts.hostname or ''}:{parts.port or 5432}{parts.path}"
+
+
+def database(home: Path, url: str | None = None) -> Database:
+    """The database of `home`; an empty URL means SQLite. Raises InvalidInput for a URL that is not PostgreSQL's."""
+    if url:
+        _postgres(url)
+    return Database(home, url or None)
+
+
+def _postgres(url: str) -> SplitResult:
+    hint = "set postgresql://USER:PASSWORD@HOST:5432/NAME, or leave it empty: SQLite needs no URL and lives in --home"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise InvalidInput(f"the database URL cannot be read: {error}", hint=hint) from error
+    if parts.scheme not in _POSTGRES:
+        raise InvalidInput(f"the database URL begins with {parts.scheme or 'nothing'!r}, not postgresql://", hint=hint)
+    if port is not None and not port:
+        raise InvalidInput("the database URL names port 0", hint=hint)
+    return parts
