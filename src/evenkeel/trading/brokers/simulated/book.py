@@ -8,13 +8,12 @@ IOC and FOK live for one bar or quote. Splits adjust orders and holdings before 
 Events of one slice come in order of (time, account, order).
 """
 
-from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from heapq import heapify, heappop, heappush
 
 from evenkeel.domain.accounts import Account
 from evenkeel.domain.clock import day_bounds, session_date
-from evenkeel.domain.errors import BrokerRejected, NotFound
+from evenkeel.domain.errors import BrokerRejected, BrokerUnavailable
 from evenkeel.domain.events import (
     AnyVenueEvent,
     BrokerBalance,
@@ -30,7 +29,7 @@ from evenkeel.domain.events import (
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.money import ZERO, add, ratio
-from evenkeel.domain.orders import Order, OrderSpec, OrderState, TimeInForce
+from evenkeel.domain.orders import OrderSpec, OrderState, TimeInForce
 from evenkeel.domain.positions import Position, PositionKey
 from evenkeel.quant.costs import FillModel, find_schedule
 from evenkeel.trading.brokers.ports import AccountSummary, Amendment, Cancellation, Ticket
@@ -38,7 +37,9 @@ from evenkeel.trading.brokers.simulated import adjusting, execution
 from evenkeel.trading.brokers.simulated.orders import (
     BookState,
     OrderKey,
+    Standing,
     VenueOrder,
+    execution_of,
     from_journal,
     shown,
     venue_order_id,
@@ -65,37 +66,27 @@ class Book:
         heapify(self._ends)
 
     @classmethod
-    def restore(
-        cls,
-        accounts: Iterable[Account],
-        *,
-        instruments: Iterable[Instrument],
-        orders: Iterable[Order] = (),
-        positions: Iterable[Position] = (),
-        cash: Mapping[str, Mapping[str, Decimal]] | None = None,
-        last_seen: Mapping[str, int] | None = None,
-        last_prices: Mapping[str, float] | None = None,
-        model: FillModel = STANDARD,
-    ) -> "Book":
-        """The book that a journal's fold stands for.
-
-        `orders` may be all of them: one without a venue event never reached this book. `positions` of several
-        books add up. `cash` is by account and currency. `last_seen` is the last bar close or quote time per
-        instrument (ns), `last_prices` its last raw price. Raises NotFound for an unknown cost schedule.
-        """
+    def restore(cls, standing: Standing, *, model: FillModel = STANDARD) -> "Book":
+        """The book that a journal's fold stands for. Raises NotFound for an unknown cost schedule."""
         state = BookState(
-            accounts={account.id: account for account in accounts},
-            instruments={instrument.id: instrument for instrument in instruments},
-            seen=dict(last_seen or {}),
-            prices={name: float(price) for name, price in (last_prices or {}).items()},
+            accounts={account.id: account for account in standing.accounts},
+            instruments={instrument.id: instrument for instrument in standing.instruments},
+            seen=dict(standing.last_seen),
+            prices={name: float(price) for name, price in standing.last_prices.items()},
+            splits=set(standing.splits),
         )
-        for account_id in state.accounts:
-            state.cash[account_id] = dict((cash or {}).get(account_id, {}))
-        for order in orders:
+        state.cash = {name: dict(standing.cash.get(name, {})) for name in state.accounts}
+        clients = {}
+        for order in standing.orders:
             if order.has_venue_event and order.spec.account_id in state.accounts:
                 held = from_journal(order)
                 state.orders[held.key] = held
-        for position in positions:
+                clients[order.id] = held
+        for fill in standing.fills:
+            if fill.order_id in clients and fill.reverses is None and not fill.synthetic:
+                event = execution_of(fill, clients[fill.order_id])
+                state.executions.setdefault(fill.account_id, []).append(event)
+        for position in standing.positions:
             execution.add_holding(state, position)
         return cls(state, model=model)
 
@@ -111,7 +102,7 @@ class Book:
         self.state.instruments[instrument.id] = instrument
 
     def move_cash(self, account_id: str, amount: Decimal, *, currency: str, reference: str) -> None:
-        """A deposit (positive) or withdrawal, booked once per `reference`. Raises NotFound."""
+        """A deposit (positive) or withdrawal, booked once per `reference`. Raises BrokerUnavailable."""
         self._account(account_id)
         if reference not in self.state.references:
             self.state.references.add(reference)
@@ -211,7 +202,7 @@ class Book:
             self._forget(order)
 
     def balance(self, account_id: str) -> BrokerBalance:
-        """Cash by currency. Raises NotFound, as every query here does for an unknown account."""
+        """Cash by currency. Raises BrokerUnavailable, as every query does for an unknown account."""
         self._account(account_id)
         return BrokerBalance(account_id=account_id, cash=dict(self.state.cash[account_id]))
 
@@ -272,7 +263,7 @@ class Book:
             quantity=spec.quantity,
             limit_price=spec.limit_price,
             stop_price=spec.stop_price,
-            since=ticket.at,
+            since=max(ticket.at, self.state.seen.get(spec.instrument_id, 0)),
             reason=fault,
         )
         self.state.orders[order.key] = order
@@ -284,6 +275,7 @@ class Book:
         spec = order.spec
         self._working.setdefault(spec.instrument_id, {})[order.key] = order
         last = self.state.seen.get(spec.instrument_id, 0)
+        # Restored: it has met the market before, and it still works, so the last bar was of its session.
         if spec.time_in_force is TimeInForce.DAY and last > order.since and not order.day_end:
             account = self.state.accounts[spec.account_id]
             day = session_date(last - 1, account.time_zone, account.roll)
@@ -300,7 +292,7 @@ class Book:
         try:
             return self.state.accounts[account_id]
         except KeyError:
-            raise NotFound(f"account {account_id} does not exist at this venue") from None
+            raise BrokerUnavailable(f"account {account_id} does not exist at this venue") from None
 
     def _order(self, account_id: str, venue_client_id: str) -> VenueOrder:
         order = self.state.orders.get((account_id, venue_client_id))

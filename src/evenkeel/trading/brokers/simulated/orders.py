@@ -1,5 +1,6 @@
 """An order as the simulated venue holds it, and everything else its book is made of, as plain values."""
 
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from hashlib import blake2b
@@ -8,6 +9,7 @@ from msgspec import Struct, field
 
 from evenkeel.domain.accounts import Account
 from evenkeel.domain.events import BrokerOrder, VenueFilled
+from evenkeel.domain.fills import Fill
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.money import ZERO, sub
 from evenkeel.domain.orders import WORKING, Order, OrderSpec, OrderState, Product
@@ -67,6 +69,25 @@ class BookState(Struct, kw_only=True):
     splits: set[tuple[str, date]] = field(default_factory=set)
 
 
+class Standing(Struct, frozen=True, kw_only=True):
+    """What our journal says stands at a venue, for one that lives in this process.
+
+    `orders` and `fills` may be all there are: an order without a venue event never reached the venue.
+    `positions` of several books add up. `cash` is by account and currency. `last_seen`: the last bar close or
+    quote per instrument (ns); `last_prices`: its last raw price; `splits`: those applied already.
+    """
+
+    accounts: Iterable[Account] = ()
+    instruments: Iterable[Instrument] = ()
+    orders: Iterable[Order] = ()
+    fills: Iterable[Fill] = ()
+    positions: Iterable[Position] = ()
+    cash: Mapping[str, Mapping[str, Decimal]] = {}
+    last_seen: Mapping[str, int] = {}
+    last_prices: Mapping[str, float] = {}
+    splits: Iterable[tuple[str, date]] = ()
+
+
 def venue_order_id(account_id: str, venue_client_id: str) -> str:
     """The id this venue gives: the same for the same account and client id, in every run."""
     return "V" + blake2b(f"{account_id}|{venue_client_id}".encode(), digest_size=8).hexdigest().upper()
@@ -117,4 +138,20 @@ def from_journal(order: Order) -> VenueOrder:
         notional=order.notional,
         triggered=order.triggered,
         reason=order.reason,
+    )
+
+
+def execution_of(fill: Fill, order: VenueOrder) -> VenueFilled:
+    """The execution that a booked fill came from."""
+    return VenueFilled(
+        account_id=fill.account_id,
+        venue_client_id=order.venue_client_id,
+        venue_order_id=order.venue_order_id,
+        at=fill.executed_at,
+        execution_id=fill.venue_execution_id,
+        instrument_id=fill.instrument_id,
+        side=fill.side,
+        quantity=fill.quantity,
+        price=fill.price,
+        charges=fill.charges,
     )
