@@ -48,7 +48,7 @@ const AccountRow = memo(function AccountRow({ account, colour, selected }: RowPr
           <span className={table.dot} style={{ background: colour }} />
           {account.name}
         </button>
-        <span className={table.second}>
+        <span className={table.tags}>
           <ModeTag mode={account.mode} /> <Tag tone={readiness.tone} title={readiness.meaning}>{readiness.label}</Tag>
         </span>
       </td>

@@ -5,6 +5,7 @@ import {
   createChart, CrosshairMode, type IChartApi, type ISeriesApi, LineSeries, type UTCTimestamp,
 } from "lightweight-charts";
 import { useEffect, useRef } from "react";
+import { MINUS } from "@/format/number";
 import { type ChartPoint, type EquityScale, stepBetween } from "./equity";
 
 export interface ChartLine {
@@ -26,7 +27,7 @@ const resolve = (colour: string): string => {
 
 const amount = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const formatter = (scale: EquityScale) => (value: number) =>
-  scale === "amount" ? amount.format(value) : `${value.toFixed(2)} %`;
+  scale === "amount" ? amount.format(value) : `${value.toFixed(2).replace("-", MINUS)} %`;
 
 const stamped = ({ time, value }: ChartPoint) => ({ time: time as UTCTimestamp, value });
 

@@ -6,7 +6,7 @@ import { Fragment, type ReactNode } from "react";
 import { getOrder } from "@/api/endpoints";
 import { explain } from "@/api/problem";
 import type { Order } from "@/api/types";
-import { show, showPrice } from "@/format/number";
+import { show, showAverage, showPrice } from "@/format/number";
 import { showInstant } from "@/format/time";
 import { Num } from "@/ui/Num";
 import { PanelState } from "@/ui/PanelState";
@@ -62,7 +62,7 @@ function Record({ order }: { order: Order }) {
           ["Time in force", order.time_in_force],
           ["Product", order.product],
           ["Filled", `${show(order.filled_quantity).text} of ${show(order.quantity).text}`],
-          ["Average price", order.average_price && showPrice(order.average_price).text],
+          ["Average price", order.average_price && showAverage(order.average_price).text],
           ["Venue", order.venue],
           ["Session", order.session_date],
           ["Created", showInstant(order.created_at, zone)],

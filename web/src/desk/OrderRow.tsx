@@ -1,6 +1,6 @@
 import { memo } from "react";
 import type { Order } from "@/api/types";
-import { show, showPrice } from "@/format/number";
+import { show, showAverage, showPrice } from "@/format/number";
 import { splitInstant, type Zone } from "@/format/time";
 import { Num } from "@/ui/Num";
 import table from "@/ui/table.module.css";
@@ -83,7 +83,7 @@ export const OrderRow = memo(function OrderRow({ order, account, zone }: RowProp
         <span className={table.second}>{order.strategy ?? order.book}</span>
       </td>
       <td className={`${table.right} ${classes.average}`}>
-        <Num value={showPrice(order.average_price)} />
+        <Num value={showAverage(order.average_price)} />
       </td>
       <td className={classes.state}>
         <Tag tone={look.tone} title={look.meaning} testId="order-state">{look.label}</Tag>

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import type { Account, Position } from "@/api/types";
-import { show, showMoney, showPrice } from "@/format/number";
+import { show, showAverage, showMoney, showPrice } from "@/format/number";
 import { Num } from "@/ui/Num";
 import table from "@/ui/table.module.css";
 import classes from "./PositionRow.module.css";
@@ -9,7 +9,7 @@ import type { Holding } from "./totals";
 
 function BookRow({ book }: { book: Position }) {
   return (
-    <tr className={classes.book} data-testid="position-book-row">
+    <tr className={`${classes.row} ${classes.book}`} data-testid="position-book-row">
       <td>
         {book.strategy ?? book.book}
         {book.product !== "NONE" && <span className="muted"> {book.product}</span>}
@@ -17,7 +17,7 @@ function BookRow({ book }: { book: Position }) {
       <td className={table.right}>
         <Num value={show(book.quantity)} />
         <span className={table.second}>
-          <Num value={showPrice(book.average_price)} quiet />
+          <Num value={showAverage(book.average_price)} quiet />
         </span>
       </td>
       <td className={table.right}>
@@ -39,7 +39,7 @@ export function PositionRow({ held, account }: { held: Holding; account: Account
   const name = account?.name ?? held.account_id;
   return (
     <>
-      <tr data-testid="position-row" data-symbol={held.symbol}>
+      <tr className={classes.row} data-testid="position-row" data-symbol={held.symbol}>
         <td>
           <button
             type="button"
@@ -66,7 +66,7 @@ export function PositionRow({ held, account }: { held: Holding; account: Account
         <td className={table.right}>
           <Num value={show(held.quantity)} />
           <span className={table.second}>
-            <Num value={showPrice(held.averagePrice)} quiet />
+            <Num value={showAverage(held.averagePrice)} quiet />
           </span>
         </td>
         <td className={table.right}>

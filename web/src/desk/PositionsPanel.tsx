@@ -37,7 +37,7 @@ export function PositionsPanel() {
       title="Positions"
       aside={shown.length || undefined}
       actions={
-        <Switch size="xs" label="Closed too" checked={withFlat} onChange={(event) => setWithFlat(event.currentTarget.checked)} />
+        <Switch size="xs" label="With closed" checked={withFlat} onChange={(event) => setWithFlat(event.currentTarget.checked)} />
       }
     >
       <PanelState
@@ -49,7 +49,7 @@ export function PositionsPanel() {
             : "No positions yet. They appear with the first fill of a strategy or of an order of yours (key n)."
         }
       >
-        <table className={table.table} aria-label="Positions">
+        <table className={`${table.table} ${table.cards}`} aria-label="Positions">
           <thead>
             <tr>
               <th scope="col">Symbol</th>

@@ -46,6 +46,9 @@ export const showMoney = (value: string | Exact | null | undefined, currency: st
   return show(value, { least: digits, most: digits, plus });
 };
 
+/** A price that came from a division; its digits beyond the fourth say nothing. */
+export const showAverage = (value: string | Exact | null | undefined): Shown => show(value, { least: 2, most: 4 });
+
 export const showPrice = (value: string | Exact | null | undefined): Shown => show(value, { least: 2, most: 6 });
 
 /** A fraction as per cent: "0.0123" is "1.23 %". */

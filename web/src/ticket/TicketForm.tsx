@@ -1,7 +1,7 @@
 import { Alert, Button, NativeSelect, SegmentedControl, TextInput } from "@mantine/core";
 import { zodResolver } from "@hookform/resolvers/zod";
 import { useEffect, useMemo } from "react";
-import { Controller, useForm } from "react-hook-form";
+import { Controller, useForm, useWatch } from "react-hook-form";
 import type { Account, FieldFault, SymbolInfo } from "@/api/types";
 import { parse, toShortText } from "@/format/decimal";
 import { Estimate } from "./Estimate";
@@ -25,11 +25,11 @@ const step = (text: string | undefined, name: string): string => {
 
 export function TicketForm({ accounts, symbols, start, fault, faults, onChange }: FormProps) {
   const resolver = useMemo(() => zodResolver(ticketSchema(symbols)), [symbols]);
-  const { register, control, handleSubmit, watch, setError, getValues, formState: { errors } } = useForm<TicketValues>({
+  const { register, control, handleSubmit, setError, getValues, formState: { errors } } = useForm<TicketValues>({
     resolver,
     defaultValues: start,
   });
-  const values = watch();
+  const values = useWatch({ control }) as TicketValues;
   const instrument = symbols.find((entry) => entry.symbol === values.symbol);
   useEffect(() => () => onChange(getValues()), [getValues, onChange]);
   useEffect(() => {

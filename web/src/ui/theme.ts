@@ -11,8 +11,7 @@ const SYSTEM = 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "He
 
 export const theme = createTheme({
   primaryColor: "keel",
-  primaryShade: { light: 7, dark: 4 },
-  autoContrast: true,
+  primaryShade: 7,
   colors: { keel, dark },
   fontFamily: SYSTEM,
   fontFamilyMonospace: "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace",
