@@ -1,0 +1,1 @@
+"""People and their accounts: who they are and how they sign in."""
