@@ -1,0 +1,217 @@
+"""Templates by name: those built in, those of installed packages, and those in a user's own file.
+
+A template is examined before it may run: one that looks ahead is refused.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping
+from importlib.metadata import entry_points
+from importlib.util import module_from_spec, spec_from_file_location
+from inspect import isabstract
+from pathlib import Path
+from types import ModuleType
+from zlib import crc32
+
+from msgspec import Struct
+
+from evenkeel.domain.errors import Conflict, FieldError, InvalidInput, NotFound
+from evenkeel.domain.strategies import Scalar
+from evenkeel.trading.strategies.base import SignalStrategy, Strategy
+from evenkeel.trading.strategies.checks import Examination, examine
+from evenkeel.trading.strategies.donchian_breakout import DonchianBreakout
+from evenkeel.trading.strategies.parameters import Parameter, Params, refusal, resolve
+from evenkeel.trading.strategies.rsi import RsiReversion
+from evenkeel.trading.strategies.sma_crossover import SmaCrossover
+from evenkeel.trading.strategies.support_resistance import SupportResistance
+
+ENTRY_POINTS = "evenkeel.strategies"
+BUILT_IN: tuple[type[SignalStrategy], ...] = (SmaCrossover, RsiReversion, DonchianBreakout, SupportResistance)
+
+AnyStrategy = SignalStrategy | Strategy
+AnyTemplate = type[SignalStrategy] | type[Strategy]
+
+
+class TemplateInfo(Struct, frozen=True):
+    """A template as it is listed. `form` is signal or event; `source` says where it came from."""
+
+    name: str
+    version: str
+    title: str
+    description: str
+    form: str
+    parameters: tuple[Parameter, ...]
+    source: str
+
+
+class Registry:
+    """The templates one process knows. The built-in ones are there from the start."""
+
+    def __init__(self, templates: Iterable[AnyTemplate] = BUILT_IN) -> None:
+        self._templates: dict[str, tuple[AnyTemplate, str]] = {t.name: (t, "built-in") for t in templates}
+        self._examined: dict[tuple[str, tuple[tuple[str, Scalar], ...]], Examination] = {}
+
+    def register(self, template: AnyTemplate, source: str) -> TemplateInfo:
+        """Adds a template after examining it with its default parameters.
+
+        Raises InvalidInput when it is malformed or looks ahead, Conflict when its name is taken by another.
+        """
+        check_declaration(template)
+        known = self._templates.get(template.name)
+        if known is not None and known[1] != source:
+            raise Conflict(
+                f"a strategy named {template.name!r} is already registered ({known[1]})",
+                hint="Give it another `name`.",
+            )
+        self._templates[template.name] = (template, source)
+        self._examined = {key: found for key, found in self._examined.items() if key[0] != template.name}
+        try:
+            self.examine(template.name, self.resolve(template.name, {}))
+        except Exception:
+            self._restore(template.name, known)
+            raise
+        return self.info(template.name)
+
+    def load(self, path: Path, class_name: str | None = None) -> TemplateInfo:
+        """Registers the template in a file. Raises as `load_template` and `register` do."""
+        return self.register(load_template(path, class_name), str(path))
+
+    def load_entry_points(self) -> tuple[str, ...]:
+        """Registers what installed packages offer; a broken one is left out and its fault returned, in words."""
+        faults = []
+        for point in entry_points(group=ENTRY_POINTS):
+            try:
+                self.register(point.load(), f"package {point.dist.name if point.dist else point.value}")
+            except Exception as error:  # noqa: BLE001 - a broken package must not keep the desk from starting
+                faults.append(f"strategy {point.name} of {point.value}: {error}")
+        return tuple(faults)
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._templates)
+
+    def infos(self) -> tuple[TemplateInfo, ...]:
+        return tuple(self.info(name) for name in self._templates)
+
+    def info(self, name: str) -> TemplateInfo:
+        """Raises NotFound."""
+        template, source = self._find(name)
+        return TemplateInfo(
+            template.name,
+            template.version,
+            template.title or template.name,
+            template.description,
+            "signal" if issubclass(template, SignalStrategy) else "event",
+            template.parameters,
+            source,
+        )
+
+    def create(self, name: str) -> AnyStrategy:
+        """A new instance. Raises NotFound."""
+        return self._find(name)[0]()
+
+    def resolve(self, name: str, values: Mapping[str, Scalar]) -> Params:
+        """All parameters, given or default, checked singly and together. Raises NotFound, InvalidInput."""
+        strategy = self.create(name)
+        return checked(strategy, values)
+
+    def examine(self, name: str, params: Params) -> Examination:
+        """What the checks say of it on seeded bars; remembered. Raises NotFound, InvalidInput if it may not
+        run.
+        """
+        key = (name, tuple(sorted(params.items())))
+        found = self._examined.get(key)
+        if found is None:
+            strategy = self.create(name)
+            if isinstance(strategy, Strategy):
+                found = Examination(strategy.warmup(params), None, None, None, None, 0)
+            else:
+                found = examine(strategy, params)
+            self._examined[key] = found
+        if found.faults:
+            raise InvalidInput(
+                f"strategy {name} may not run: {'; '.join(found.faults)}",
+                hint="Run `evenkeel strategy check` on it; the target of a bar may use that bar and earlier ones only.",
+            )
+        return found
+
+    def _find(self, name: str) -> tuple[AnyTemplate, str]:
+        try:
+            return self._templates[name]
+        except KeyError:
+            raise NotFound(
+                f"there is no strategy template {name!r}", hint=f"Choose one of {', '.join(self._templates)}."
+            ) from None
+
+    def _restore(self, name: str, known: tuple[AnyTemplate, str] | None) -> None:
+        if known is None:
+            del self._templates[name]
+        else:
+            self._templates[name] = known
+
+
+def checked(strategy: AnyStrategy, values: Mapping[str, Scalar]) -> Params:
+    """The strategy's parameters, given or default. Raises InvalidInput with all faults by field."""
+    params = resolve(strategy.parameters, values)
+    faults = strategy.check(params)
+    if faults:
+        raise refusal(faults)
+    return params
+
+
+def check_declaration(template: AnyTemplate) -> None:
+    """Raises InvalidInput where a class lacks what a template must declare."""
+    faults = []
+    if not template.name:
+        faults.append(FieldError("name", "expected a name, such as name = 'my-strategy'"))
+    if isabstract(template):
+        missing = ", ".join(sorted(template.__abstractmethods__))
+        faults.append(FieldError(template.__name__, f"these methods are missing: {missing}"))
+    names = [parameter.name for parameter in template.parameters]
+    faults += [
+        FieldError(f"parameters.{n}", "declared twice") for n in sorted({n for n in names if names.count(n) > 1})
+    ]
+    if faults:
+        said = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+        raise InvalidInput(f"{template.__name__} is not a strategy template: {said}", errors=tuple(faults))
+
+
+def load_template(path: Path, class_name: str | None = None) -> AnyTemplate:
+    """The one strategy class defined in a Python file, or the one of that name.
+
+    Runs the file. Raises InvalidInput when it cannot be read or run, or does not define exactly one.
+    """
+    if not path.is_file():
+        raise InvalidInput(f"there is no strategy file {path}", hint="Give the path of a Python file.")
+    module = _run(path)
+    found = {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type)
+        and issubclass(value, SignalStrategy | Strategy)
+        and value.__module__ == module.__name__
+    }
+    if class_name is not None:
+        found = {name: value for name, value in found.items() if name == class_name}
+    if len(found) != 1:
+        listed = ", ".join(found) or "none"
+        wanted = f"a strategy class {class_name}" if class_name else "exactly one strategy class"
+        raise InvalidInput(
+            f"{path} should define {wanted}; it defines {listed}",
+            hint="A strategy is a class derived from SignalStrategy or Strategy.",
+        )
+    return next(iter(found.values()))
+
+
+def _run(path: Path) -> ModuleType:
+    name = f"evenkeel_strategy_{path.stem}_{crc32(str(path.resolve()).encode()):08x}"
+    spec = spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InvalidInput(f"{path} is not a Python file", hint="Its name must end in .py.")
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise InvalidInput(f"{path} line {error.lineno}: {error.msg}") from error
+    except Exception as error:
+        raise InvalidInput(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+    return module

@@ -1,0 +1,154 @@
+"""What `evenkeel strategy check` tells an author of a strategy."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import numpy as np
+from msgspec import Struct
+
+from evenkeel.domain.commands import SubmitOrder
+from evenkeel.domain.marketdata import MarketSlice
+from evenkeel.domain.strategies import Allocation, Deployment, Scalar
+from evenkeel.market.bars import Bars
+from evenkeel.trading.strategies.base import SignalStrategy, Strategy
+from evenkeel.trading.strategies.checks import Examination, examine
+from evenkeel.trading.strategies.evaluate import evaluate, fold, warmup_of
+from evenkeel.trading.strategies.parameters import Params
+from evenkeel.trading.strategies.registry import AnyStrategy, AnyTemplate, check_declaration, checked
+from evenkeel.trading.strategies.runners import EventRunner
+from evenkeel.trading.strategies.seeded import seeded_bars
+
+_CHECKED_BARS = 300
+
+
+class CheckReport(Struct, frozen=True, kw_only=True):
+    """The verdict, and what it rests on. `first_peeking_bar` counts from 0, `peeking_at` is that bar's open
+    (ns).
+
+    `targets` counts bars with a target, `changes` those where the folded target moves, `orders` what a
+    `Strategy` asked for. `faults` forbid running it; `notes` do not.
+    """
+
+    template: str
+    version: str
+    form: str
+    parameters: dict[str, Scalar]
+    bars: int
+    warmup: int
+    ok: bool
+    looks_ahead: bool = False
+    first_peeking_bar: int | None = None
+    peeking_at: int | None = None
+    path_dependent: bool = False
+    targets: int = 0
+    changes: int = 0
+    orders: int = 0
+    faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def check_strategy(
+    template: AnyTemplate, bars: Bars | None = None, *, parameters: Mapping[str, Scalar] | None = None
+) -> CheckReport:
+    """Examines a template on `bars`, or on seeded ones.
+
+    Raises InvalidInput for a malformed template or parameters; what the strategy itself raises is a fault.
+    """
+    check_declaration(template)
+    strategy = template()
+    params = checked(strategy, parameters or {})
+    try:
+        if isinstance(strategy, SignalStrategy):
+            return _of_signals(strategy, params, bars)
+        return _of_events(strategy, params, bars)
+    except Exception as error:  # noqa: BLE001 - whatever the strategy raises is what the report tells
+        return CheckReport(
+            template=template.name,
+            version=template.version,
+            form=_form(strategy),
+            parameters=dict(params),
+            bars=0 if bars is None else len(bars),
+            warmup=0,
+            ok=False,
+            faults=(f"it raised {type(error).__name__}: {error}",),
+        )
+
+
+def _of_signals(strategy: SignalStrategy, params: Params, bars: Bars | None) -> CheckReport:
+    used = bars if bars is not None else seeded_bars(warmup_of(strategy, params) + _CHECKED_BARS)
+    found = examine(strategy, params, used)
+    targets = evaluate(strategy, used, params)
+    peek = found.first_peeking_bar
+    return CheckReport(
+        template=strategy.name,
+        version=strategy.version,
+        form=_form(strategy),
+        parameters=dict(params),
+        bars=len(used),
+        warmup=found.warmup,
+        ok=not found.faults,
+        looks_ahead=peek is not None,
+        first_peeking_bar=peek,
+        peeking_at=None if peek is None else int(used.ts[peek]),
+        path_dependent=found.path_dependent,
+        targets=int(np.sum(~np.isnan(targets))),
+        changes=int(np.count_nonzero(np.diff(fold(targets), prepend=0.0))),
+        faults=found.faults,
+        notes=_notes(found, len(used)),
+    )
+
+
+def _notes(found: Examination, bars: int) -> tuple[str, ...]:
+    notes = []
+    if found.path_dependent:
+        notes.append(
+            f"path-dependent (seen at bar {found.first_path_dependent_bar}): live, it is evaluated on all bars since "
+            "its deployment's anchor; give it `update` to spare that"
+        )
+    if bars <= found.warmup:
+        notes.append(f"these {bars} bars do not reach beyond its warm-up of {found.warmup}: nothing was decided")
+    elif not found.targets:
+        notes.append("it never gave a target on these bars: the checks have little to go by")
+    return tuple(notes)
+
+
+def _of_events(strategy: Strategy, params: Params, bars: Bars | None) -> CheckReport:
+    """A `Strategy` cannot look ahead, since it is given one bar at a time: it is run and its orders are
+    counted.
+    """
+    warmup = strategy.warmup(params)
+    used = bars if bars is not None else seeded_bars(warmup + _CHECKED_BARS)
+    runner = EventRunner(strategy, _deployment(strategy, params, used), params=params, state=None, holdings=())
+    outputs = runner.start(int(used.ts[0]) if len(used) else 0)
+    for bar in used:
+        outputs += runner.on_slice(MarketSlice(bar.close_ts, (bar,)))
+    runner.state()
+    orders = sum(isinstance(output, SubmitOrder) for output in outputs)
+    return CheckReport(
+        template=strategy.name,
+        version=strategy.version,
+        form=_form(strategy),
+        parameters=dict(params),
+        bars=len(used),
+        warmup=warmup,
+        ok=True,
+        orders=orders,
+        notes=() if orders else ("it asked for no order on these bars",),
+    )
+
+
+def _deployment(strategy: Strategy, params: Params, bars: Bars) -> Deployment:
+    return Deployment(
+        "check",
+        strategy.name,
+        strategy.name,
+        strategy.version,
+        dict(params),
+        (bars.instrument_id,),
+        (Allocation("check", Decimal(1)),),
+        bars.timeframe,
+    )
+
+
+def _form(strategy: AnyStrategy) -> str:
+    return "signal" if isinstance(strategy, SignalStrategy) else "event"

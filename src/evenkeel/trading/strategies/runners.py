@@ -1,0 +1,285 @@
+"""How one deployment is run: what a `SignalStrategy` or a `Strategy` does with a message, and what it
+answers.
+"""
+
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from evenkeel.domain.commands import CancelOrder, SubmitOrder
+from evenkeel.domain.fills import Fill
+from evenkeel.domain.marketdata import Bar, MarketSlice
+from evenkeel.domain.money import neg
+from evenkeel.domain.orders import Order, Side
+from evenkeel.domain.provenance import Provenance, Source
+from evenkeel.domain.strategies import Deployment, Signal
+from evenkeel.market.bars import Bars
+from evenkeel.trading.strategies.base import SignalStrategy, Strategy
+from evenkeel.trading.strategies.context import Cancel, Context
+from evenkeel.trading.strategies.evaluate import confidence_of, evaluate, warmup_of
+from evenkeel.trading.strategies.messages import Holding, Output
+from evenkeel.trading.strategies.parameters import Params
+from evenkeel.trading.strategies.windows import Window
+
+_CONTEXT_BARS = 1_000
+
+
+class Runner(Protocol):
+    """One deployment at work. Any method may raise what the strategy raises."""
+
+    def start(self, at: int) -> list[Output]: ...
+    def warm(self, bars: Bars) -> None: ...
+    def on_slice(self, market: MarketSlice) -> list[Output]: ...
+    def on_fill(self, fill: Fill) -> list[Output]: ...
+    def on_order(self, order: Order) -> list[Output]: ...
+    def hold(self, holding: Holding) -> None: ...
+    def state(self) -> bytes | None: ...
+
+
+class _SignalState(Struct):
+    """What an incremental strategy remembers, with the newest bar it has counted, by instrument."""
+
+    by_instrument: dict[str, tuple[int, bytes]]
+
+
+class SignalRunner:
+    """Evaluates targets: on the last warm-up + 1 bars, or on all since the anchor where memory has no end."""
+
+    def __init__(
+        self,
+        strategy: SignalStrategy,
+        deployment: Deployment,
+        *,
+        params: Params,
+        path_dependent: bool,
+        anchor_ts: int | None,
+        state: bytes | None,
+    ) -> None:
+        self._strategy, self._deployment, self._params = strategy, deployment, params
+        self._least = warmup_of(strategy, params) + 1
+        self._incremental = strategy.is_incremental() and path_dependent
+        self._anchor = anchor_ts if path_dependent else None
+        keep = None if path_dependent and not self._incremental else self._least
+        self._windows = {i: Window(i, deployment.timeframe, keep) for i in deployment.instrument_ids}
+        self._states: dict[str, tuple[int, bytes]] = {}
+        if state is not None and self._incremental:
+            self._states = msgspec.msgpack.decode(state, type=_SignalState).by_instrument
+
+    def start(self, at: int) -> list[Output]:
+        return []
+
+    def warm(self, bars: Bars) -> None:
+        if self._anchor is not None:
+            bars = bars.between(self._anchor)
+        for bar in self._windows[bars.instrument_id].load(bars) if self._incremental else ():
+            self._update(bar)
+        if not self._incremental:
+            self._windows[bars.instrument_id].load(bars)
+
+    def on_slice(self, market: MarketSlice) -> list[Output]:
+        for split in market.splits:
+            window = self._windows.get(split.instrument_id)
+            ratio = window.split(split, market.at) if window else None
+            if ratio is not None and split.instrument_id in self._states:
+                at, state = self._states[split.instrument_id]
+                self._states[split.instrument_id] = at, self._strategy.rescaled(state, ratio, self._params)
+        fresh = [bar for bar in market.bars if self._takes(bar)]
+        return [self._signal(bar) for bar in fresh]
+
+    def on_fill(self, fill: Fill) -> list[Output]:
+        return []
+
+    def on_order(self, order: Order) -> list[Output]:
+        return []
+
+    def hold(self, holding: Holding) -> None:
+        """Targets do not depend on what is held."""
+
+    def state(self) -> bytes | None:
+        return msgspec.msgpack.encode(_SignalState(self._states)) if self._states else None
+
+    def _takes(self, bar: Bar) -> bool:
+        window = self._windows.get(bar.instrument_id)
+        return window is not None and window.append(bar)
+
+    def _signal(self, bar: Bar) -> Signal:
+        window = self._windows[bar.instrument_id]
+        bars = window.bars()
+        if self._incremental:
+            target = self._update(bar)
+            targets = np.full(len(bars), np.nan)
+            if len(bars) >= self._least:
+                targets[-1] = target
+        else:
+            targets = evaluate(self._strategy, bars, self._params)
+        target = float(targets[-1])
+        sure = confidence_of(self._strategy, bars, self._params, targets=targets)
+        series = self._strategy.details(bars, self._params)
+        known = {name: float(values[-1]) for name, values in series.items() if not np.isnan(values[-1])}
+        return Signal(
+            self._deployment.id,
+            bar.instrument_id,
+            bar.close_ts,
+            None if np.isnan(target) else target,
+            float(sure[-1]),
+            dict(known),
+        )
+
+    def _update(self, bar: Bar) -> float:
+        at, state = self._states.get(bar.instrument_id, (-1, None))
+        if bar.ts <= at:
+            return float("nan")
+        state, target = self._strategy.update(state, bar, self._params)
+        self._states[bar.instrument_id] = bar.ts, state
+        return target
+
+
+class _EventState(Struct, omit_defaults=True):
+    """What a `Strategy` and its context remember over a restart."""
+
+    strategy: bytes | None
+    timers: dict[str, int] = {}
+    order_ids: dict[str, list[str]] = {}
+    cancels: list[str] = []
+
+
+class EventRunner:
+    """Calls a `Strategy`'s handlers and turns what its context recorded into commands."""
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        deployment: Deployment,
+        *,
+        params: Params,
+        state: bytes | None,
+        holdings: tuple[Holding, ...],
+    ) -> None:
+        self._strategy, self._deployment = strategy, deployment
+        keep = max(_CONTEXT_BARS, strategy.warmup(params) + 1)
+        self._windows = {i: Window(i, deployment.timeframe, keep) for i in deployment.instrument_ids}
+        self._context = Context(deployment, params, history=self._history)
+        self._memory = _EventState(None)
+        self._remembers = state is not None
+        self._provenance = Provenance(
+            deployment.id,
+            Source.DEPLOYMENT,
+            strategy_version=deployment.version,
+            parameter_hash=deployment.parameter_hash,
+        )
+        for holding in holdings:
+            self.hold(holding)
+        if state is not None:
+            self._restore(state)
+
+    def start(self, at: int) -> list[Output]:
+        self._context.now = at
+        self._strategy.on_start(self._context)
+        return self._commands()
+
+    def warm(self, bars: Bars) -> None:
+        """Loads history; a strategy without stored state is run over it, and what it asks for is dropped."""
+        window = self._windows[bars.instrument_id]
+        if self._remembers:
+            window.load(bars)
+            return
+        self._context.warming = True
+        for bar in bars:
+            if window.append(bar):
+                self._context.now = bar.close_ts
+                self._strategy.on_bar(self._context, bar)
+        self._context.take_wishes()
+        self._context.warming = False
+
+    def on_slice(self, market: MarketSlice) -> list[Output]:
+        for split in market.splits:
+            if split.instrument_id in self._windows:
+                self._windows[split.instrument_id].split(split, market.at)
+        self._context.now = market.at
+        self._fire_timers()
+        for quote in market.quotes:
+            if quote.instrument_id in self._windows:
+                self._context.saw_quote(quote)
+                self._strategy.on_quote(self._context, quote)
+        fresh = [b for b in market.bars if b.instrument_id in self._windows and self._append(b)]
+        for bar in fresh:
+            self._strategy.on_bar(self._context, bar)
+        return self._commands()
+
+    def on_fill(self, fill: Fill) -> list[Output]:
+        signed = fill.quantity if fill.side is Side.BUY else neg(fill.quantity)
+        self._context.now = max(self._context.now, fill.executed_at)
+        self._context.add_position(fill.account_id, fill.instrument_id, signed)
+        self._strategy.on_fill(self._context, fill)
+        return self._commands()
+
+    def on_order(self, order: Order) -> list[Output]:
+        client_order_id = order.spec.client_order_id
+        known = self._memory.order_ids.setdefault(client_order_id, [])
+        asked = client_order_id in self._memory.cancels and order.is_working and order.id not in known
+        if order.id not in known:
+            known.append(order.id)
+        self._context.now = max(self._context.now, order.updated_at)
+        self._strategy.on_order(self._context, order)
+        commands = self._commands()
+        if not order.is_working:
+            self._drop(client_order_id, order.id)
+        early: list[Output] = [self._cancel(order.id)] if asked else []
+        return early + commands
+
+    def hold(self, holding: Holding) -> None:
+        self._context.set_position(holding.account_id, holding.instrument_id, Decimal(holding.quantity))
+
+    def state(self) -> bytes | None:
+        self._memory.strategy = self._strategy.state()
+        self._memory.timers = self._context.timers
+        if self._memory == _EventState(None):
+            return None
+        return msgspec.msgpack.encode(self._memory)
+
+    def _restore(self, state: bytes) -> None:
+        self._memory = msgspec.msgpack.decode(state, type=_EventState)
+        self._context.timers = dict(self._memory.timers)
+        self._remembers = self._memory.strategy is not None
+        if self._memory.strategy is not None:
+            self._strategy.restore(self._memory.strategy)
+
+    def _append(self, bar: Bar) -> bool:
+        return self._windows[bar.instrument_id].append(bar)
+
+    def _history(self, instrument_id: str, count: int) -> Bars | None:
+        window = self._windows[instrument_id]
+        return window.bars(count) if len(window) else None
+
+    def _fire_timers(self) -> None:
+        timers = self._context.timers
+        for name, at in sorted(timers.items(), key=lambda timer: (timer[1], timer[0])):
+            if at <= self._context.now and timers.get(name) == at:
+                del timers[name]
+                self._strategy.on_timer(self._context, name)
+
+    def _drop(self, client_order_id: str, order_id: str) -> None:
+        """Forgets an order that has ended; a copy in another account may still be working."""
+        left = self._memory.order_ids.get(client_order_id, [])
+        if order_id in left:
+            left.remove(order_id)
+        if not left:
+            self._memory.order_ids.pop(client_order_id, None)
+            if client_order_id in self._memory.cancels:
+                self._memory.cancels.remove(client_order_id)
+
+    def _commands(self) -> list[Output]:
+        commands: list[Output] = []
+        for wish in self._context.take_wishes():
+            if isinstance(wish, Cancel):
+                self._memory.cancels.append(wish.client_order_id)
+                commands += [self._cancel(i) for i in self._memory.order_ids.get(wish.client_order_id, ())]
+            else:
+                commands.append(SubmitOrder(provenance=self._provenance, spec=wish))
+        return commands
+
+    def _cancel(self, order_id: str) -> CancelOrder:
+        return CancelOrder(provenance=self._provenance, order_id=order_id)
