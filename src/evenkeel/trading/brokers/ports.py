@@ -7,11 +7,14 @@ Queries raise BrokerUnavailable; they never answer with an empty book in place o
 """
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Protocol
 
 from msgspec import Struct
 
+from evenkeel.domain.accounts import Account
 from evenkeel.domain.events import AnyVenueEvent, BrokerBalance, BrokerOrder, BrokerPosition, VenueFilled
+from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Bar, MarketSlice, Quote
 from evenkeel.domain.orders import OrderSpec
 from evenkeel.domain.risk import Approved
@@ -96,8 +99,15 @@ class Broker(Protocol):
         """Everything the venue says of this connection's accounts, in order; ends when the link is lost."""
 
 
-class MarketObserver(Protocol):
-    """A simulated venue: it fills against the market it is shown. A bar not newer than the last seen is ignored."""
+class SimulatedVenue(Protocol):
+    """A simulated venue: it fills against the market it is shown, and is told whom and what it serves.
+
+    A bar not newer than the last seen is ignored; an account or instrument it knows stays as it is.
+    """
+
+    async def open_account(self, account: Account, cash: Decimal) -> None: ...
+
+    async def list_instrument(self, instrument: Instrument) -> None: ...
 
     async def observe(self, market: MarketSlice) -> None:
         """Returns when every event that this slice causes has been put on `events`."""

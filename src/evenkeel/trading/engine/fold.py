@@ -80,7 +80,7 @@ def _book_entry(state: State, entry: LedgerEntry) -> None:
 def _deployment_changed(state: State, record: r.DeploymentChanged) -> None:
     known = state.deployments.get(record.deployment.id)
     if known is None:
-        state.deployments[record.deployment.id] = DeploymentState(deployment=record.deployment)
+        state.deployments[record.deployment.id] = DeploymentState(deployment=record.deployment, since=record.at)
     else:
         known.deployment = record.deployment
 

@@ -59,9 +59,10 @@ class AccountState(Struct, kw_only=True):
 
 
 class DeploymentState(Struct, kw_only=True):
-    """One deployment: its folded target per instrument, what its strategy remembers, and how it has fared."""
+    """One deployment, made at `since`: its folded targets, what its strategy remembers, and how it has fared."""
 
     deployment: Deployment
+    since: int
     targets: dict[str, float] = field(default_factory=dict)
     memory: bytes | None = None
     last_signal: SignalRecorded | None = None

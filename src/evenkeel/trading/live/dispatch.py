@@ -26,6 +26,7 @@ from evenkeel.domain.events import (
 )
 from evenkeel.trading.brokers.ports import Broker, Ticket
 from evenkeel.trading.engine.effects import Effect, SendAmendment, SendCancel, SendOrder, WantReconcile
+from evenkeel.trading.live.links import venue_of
 from evenkeel.trading.live.snapshots import take_snapshot
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Dispatcher:
         self._first_queued: dict[str, float] = {}
         self._queued: dict[str, float] = {}
         self._retries: dict[str, float] = {}
+        self._introduced: dict[str, set[str]] = {}
         self._retry_timers: dict[str, asyncio.TimerHandle] = {}
 
     def start(self) -> None:
@@ -138,6 +140,7 @@ class Dispatcher:
         started = time.perf_counter()
         try:
             broker = self.broker_of(ticket.spec.account_id)
+            await self._introduce(broker, ticket.spec.account_id, ticket.spec.instrument_id)
             async with asyncio.timeout(self._seconds(broker.profile.place_timeout)):
                 await broker.place(ticket)
         except BrokerRejected as error:
@@ -156,6 +159,21 @@ class Dispatcher:
         else:
             self.runner.on_stage("sent", time.monotonic() - queued)
             self.runner.on_stage("acknowledged", time.perf_counter() - started)
+
+    async def _introduce(self, broker: Broker, account_id: str, *instrument_ids: str) -> None:
+        """Tells a simulated venue of the account and instruments it is about to deal with."""
+        venue = venue_of(broker)
+        if venue is None:
+            return
+        known = self._introduced.setdefault(broker.profile.name, set())
+        for instrument_id in instrument_ids:
+            if instrument_id not in known:
+                await venue.list_instrument(self.runner.state.instruments[instrument_id])
+                known.add(instrument_id)
+        if account_id not in known:
+            held = self.runner.state.account(account_id)
+            await venue.open_account(held.account, held.cash_in(held.account.currency))
+            known.add(account_id)
 
     def _still_good(self, order_id: str, queued: float) -> bool:
         """False when the intent is too old to send, or must be judged again first."""
@@ -219,7 +237,9 @@ class Dispatcher:
     async def _reconcile(self, account_id: str) -> None:
         """Takes a snapshot and hands it in; a failed one is tried again, later and later, and said once."""
         try:
-            snapshot = await take_snapshot(self.runner, self.broker_of(account_id), account_id)
+            broker = self.broker_of(account_id)
+            await self._introduce(broker, account_id, *self.runner.state.instruments)
+            snapshot = await take_snapshot(self.runner, broker, account_id)
         except (BrokerError, TimeoutError, Forbidden) as error:
             reason = str(error) or "the broker did not answer in time"
             log.warning("reconcile failed", account_id=account_id, reason=reason)

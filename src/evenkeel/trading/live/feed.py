@@ -7,7 +7,7 @@ the slices behind the cursor come again, and whoever has seen them ignores them.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import Protocol
@@ -19,12 +19,12 @@ from evenkeel.domain.errors import Conflict, EvenkeelError, InvalidInput
 from evenkeel.domain.events import CursorAdvanced
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.provenance import Provenance, Source
-from evenkeel.trading.brokers.ports import Broker
-from evenkeel.trading.live.links import observer
+from evenkeel.trading.live.links import venue_of
 from evenkeel.trading.live.runner import Runner
 
 log = structlog.get_logger(__name__)
 CURSOR_EVERY = 1.0
+MAX_REACTIONS = 20
 MAX_SPEED = Decimal(1000)
 
 
@@ -45,6 +45,8 @@ class Strategies(Protocol):
 
     def on_slice(self, market: MarketSlice) -> Sequence[AnyCommand]: ...
 
+    def react(self) -> Sequence[AnyCommand]: ...
+
     def states(self) -> dict[str, bytes]: ...
 
 
@@ -62,7 +64,6 @@ class FeedControl:
         runner: Runner,
         source: SliceSource | None,
         strategies: Strategies | None,
-        brokers: Mapping[str, Broker],
         *,
         kind: str = "none",
         speed: Decimal = Decimal(2),
@@ -70,7 +71,7 @@ class FeedControl:
         self.runner = runner
         self.source = source
         self.strategies = strategies
-        self.venues = [venue for venue in map(observer, brokers.values()) if venue is not None]
+        self.venues = [venue for venue in map(venue_of, runner.brokers.values()) if venue is not None]
         self.kind = kind if source is not None else "none"
         self.state = "none" if source is None else "paused"
         self.speed = speed
@@ -86,14 +87,14 @@ class FeedControl:
         return self.runner.state.cursor
 
     @property
-    def start_at(self) -> int | None:
+    def start(self) -> int | None:
         return None if self.source is None else self.source.start
 
     @property
-    def end_at(self) -> int | None:
+    def end(self) -> int | None:
         return None if self.source is None else self.source.end
 
-    def start(self) -> None:
+    def launch(self) -> None:
         """Starts handing over from the journalled cursor, once every account is ready."""
         if self.source is not None:
             self.state = "running"
@@ -184,6 +185,7 @@ class FeedControl:
         await runner.quiet()
         await self._decide(market)
         await runner.quiet()
+        await self._react()
         for watcher in self.watchers:
             watcher(market)
 
@@ -202,6 +204,16 @@ class FeedControl:
             provenance = Provenance("strategy host", Source.SYSTEM)
             pause = PauseDeployment(provenance=provenance, deployment_id=deployment_id, reason=reason)
             await self.runner.submit(pause)
+
+    async def _react(self) -> None:
+        """Takes the strategies' answers to what their orders have met, until they have no more."""
+        for _ in range(MAX_REACTIONS):
+            commands = self.strategies.react() if self.strategies is not None else []
+            if not commands:
+                return
+            await self.runner.post_all(commands)
+            await self.runner.quiet()
+        log.warning("strategies keep answering their own orders; the rest waits for the next slice")
 
     def _cursor(self, at: int) -> CursorAdvanced:
         return CursorAdvanced(at, self.strategies.states() if self.strategies is not None else {})

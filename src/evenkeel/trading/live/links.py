@@ -9,7 +9,7 @@ import structlog
 
 from evenkeel.domain.errors import BrokerError
 from evenkeel.domain.events import BrokerLink
-from evenkeel.trading.brokers.ports import Broker, MarketObserver
+from evenkeel.trading.brokers.ports import Broker, SimulatedVenue
 
 if TYPE_CHECKING:
     from evenkeel.trading.live.runner import Runner
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 RECONNECT_FIRST, RECONNECT_LAST = 0.2, 15.0
 
 
-def observer(broker: Broker) -> MarketObserver | None:
+def venue_of(broker: Broker) -> SimulatedVenue | None:
     """The broker as a simulated venue that must be shown the market, if it is one."""
     return broker if hasattr(broker, "observe") and broker.profile.is_simulated else None  # type: ignore[return-value]
 
@@ -48,7 +48,7 @@ class Links:
                 await broker.disconnect()
 
     def backlog(self) -> int:
-        watched = (observer(broker) for broker in self.brokers.values())
+        watched = (venue_of(broker) for broker in self.brokers.values())
         return sum(venue.backlog() for venue in watched if venue is not None)
 
     def accounts(self, name: str) -> list[str]:

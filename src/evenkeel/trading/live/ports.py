@@ -1,9 +1,10 @@
 """What the live runner needs from outside: a journal to write ahead to, and somebody to tell of committed batches."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
 from evenkeel.domain.records import AnyRecord, Batch
+from evenkeel.trading.engine.state import State
 
 
 class Journal(Protocol):
@@ -39,4 +40,8 @@ class Subscriber(Protocol):
     def committed(self, batch: Batch, records: tuple[AnyRecord, ...]) -> None: ...
 
 
-WallClock = Callable[[], int]
+class StateOwner(Protocol):
+    """Whoever holds the live state; it may be replaced when trading halts."""
+
+    @property
+    def state(self) -> State: ...

@@ -64,7 +64,7 @@ class Runner:
     def __init__(
         self,
         journal: Journal,
-        brokers: Mapping[str, Broker],
+        brokers: Callable[[State], Mapping[str, Broker]],
         *,
         ids: Callable[[State], IdSource],
         clock: Clock,
@@ -80,8 +80,9 @@ class Runner:
         self.committed_seq = self.state.seq
         self.failure: BaseException | None = None
         self.on_stage = on_stage or (lambda stage, seconds: None)
-        self.dispatcher = Dispatcher(self, brokers)
-        self.links = Links(self, brokers)
+        self.brokers = brokers(self.state)
+        self.dispatcher = Dispatcher(self, self.brokers)
+        self.links = Links(self, self.brokers)
         self._subscribers: list[Subscriber] = []
         self._inbox: deque[Item] = deque()
         self._wake = asyncio.Event()
