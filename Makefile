@@ -63,7 +63,7 @@ bench: ## Print the figures behind every speed claim as JSON
 
 chaos: ## Kill and restart under load, and fuzz the API at length (ARGS="--seed 7")
 	@tools/setup dev web
-	@$(BIN)/python -m tests.chaos $(ARGS)
+	@$(BIN)/pytest -m chaos --full-chaos -p no:xdist -s $(ARGS)
 
 lock: ## Write requirements/*.txt again from pyproject.toml (UPGRADE=1 takes the newest versions)
 	@tools/setup lock

@@ -1,0 +1,90 @@
+"""Fixtures for every room of tests: shared market data, a real PostgreSQL, a browser, free ports, how hard to shake."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from _pytest.terminal import TerminalReporter  # pytest exports no public name for it
+from hypothesis import settings
+
+from tests.plan import ChaosPlan
+from tests.postgres import OLDEST, PostgresCluster, find_binaries
+from tests.services import ROOT, find_chromium, in_ci, pick_port, unavailable
+
+# Busy machines make single examples slow; the timeout of the whole test stands.
+settings.register_profile("evenkeel", deadline=None, print_blob=True)
+settings.register_profile("ci", parent=settings.get_profile("evenkeel"), derandomize=True)
+settings.load_profile("ci" if in_ci() else "evenkeel")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("evenkeel")
+    group.addoption("--seed", type=int, default=None, help="seed of the random kills and examples")
+    group.addoption("--full-chaos", action="store_true", help="as many kills and examples as `make chaos`")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--seed") is None and not hasattr(config, "workerinput"):
+        # `make test` repeats itself; `make chaos` looks somewhere new each time and says where.
+        config.option.seed = random.SystemRandom().randrange(2**31) if config.getoption("--full-chaos") else 1
+    if config.getoption("--full-chaos"):
+        config.option.timeout = 3600
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"seed: {config.getoption('--seed')}"
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    if config.getoption("--full-chaos"):
+        terminalreporter.write_line(f'seed: {config.getoption("--seed")} (repeat with ARGS="--seed ...")')
+
+
+@pytest.fixture(scope="session")
+def chaos_plan(pytestconfig: pytest.Config) -> ChaosPlan:
+    """How many kills and examples this run asks for, and the seed they are drawn from."""
+    seed = int(pytestconfig.getoption("--seed"))
+    return ChaosPlan.full(seed) if pytestconfig.getoption("--full-chaos") else ChaosPlan.short(seed)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real market data that lies beside the checkout."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        unavailable("real market data is missing: ../shared/data lies beside the checkout where it is used")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[PostgresCluster]:
+    """One real server for the whole session."""
+    binaries = find_binaries()
+    if binaries is None:
+        unavailable(f"PostgreSQL {OLDEST} or newer is not installed (Debian, Ubuntu: apt-get install postgresql)")
+    cluster = PostgresCluster.start(binaries)
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_cluster: PostgresCluster) -> Iterator[str]:
+    """The URL of a fresh, empty PostgreSQL database."""
+    with postgres_cluster.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The program of a real Chromium, for `playwright.chromium.launch(executable_path=...)`."""
+    found = find_chromium()
+    if found is None:
+        unavailable("Chromium is not installed (Debian: apt-get install chromium; or set CHROMIUM to its program)")
+    return found
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that was free a moment ago."""
+    return pick_port()
