@@ -40,8 +40,8 @@ def alter(database: Database, statement: str) -> None:
         with closing(sqlite3.connect(database.journal_file)) as connection, connection:
             connection.execute(statement)
     else:
-        with psycopg.connect(database.dsn) as connection:
-            connection.execute(statement)
+        with psycopg.connect(database.dsn) as server:
+            server.execute(statement)
 
 
 def test_batches_come_back_in_order_and_chained(database: Database) -> None:
