@@ -143,6 +143,10 @@ class Bars:
         values = (columns.get(name, getattr(self, name)) for name in COLUMNS)
         return Bars(self.instrument_id, self.timeframe, *values)
 
+    def where(self, mask: npt.NDArray[np.bool_]) -> Bars:
+        """The bars for which `mask` is true; a copy."""
+        return self.replaced(**{name: getattr(self, name)[mask] for name in COLUMNS})
+
     def equals(self, other: Bars) -> bool:
         """Whether both hold the same bars, value by value."""
         same = (self.instrument_id, self.timeframe) == (other.instrument_id, other.timeframe)

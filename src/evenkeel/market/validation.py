@@ -31,7 +31,6 @@ class Faults:
         self.rows = rows
         self.bad: Mask = np.zeros(len(rows), dtype=np.bool_)
         self._found: dict[tuple[int, str], Fault] = {}
-        self._general: list[FieldError] = []
 
     def add(self, mask: Mask, column: str, values: Any, reason: str) -> None:
         """Marks the rows of `mask`; `values` (indexable by row) are what stands there. First reasons are kept."""
@@ -40,12 +39,22 @@ class Faults:
             row = int(self.rows[index])
             self._found.setdefault((row, column), Fault(row, column, _shown(values[index]), reason))
 
-    def add_general(self, field: str, message: str) -> None:
-        """A fault of the file as a whole, such as a missing column."""
-        self._general.append(FieldError(field, message))
+    def part(self, index: Ints) -> "Faults":
+        """A list of its own for the rows at `index`, which knows those already bad."""
+        part = Faults(self.rows[index])
+        part.bad = self.bad[index]
+        within = set(part.rows.tolist())
+        part._found = {key: fault for key, fault in self._found.items() if key[0] in within}
+        return part
+
+    def absorb(self, part: "Faults", index: Ints) -> None:
+        """Takes over the faults of a part made for the rows at `index`."""
+        self.bad[index] |= part.bad
+        for key, fault in part._found.items():
+            self._found.setdefault(key, fault)
 
     def __bool__(self) -> bool:
-        return bool(self.bad.any()) or bool(self._general)
+        return bool(self.bad.any())
 
     @property
     def total(self) -> int:
@@ -61,11 +70,11 @@ class Faults:
         listed = self.first()
         errors = [FieldError(f"row {f.row}, {f.column}", f"{f.value}: {f.reason}") for f in listed]
         rows_listed = len({fault.row for fault in listed})
-        count = f"{self.total} of {len(self.rows)} rows are wrong" if self.total else "it cannot be read as bars"
+        count = f"{self.total} of {len(self.rows)} rows are wrong"
         more = f"; the first {rows_listed} are listed" if self.total > rows_listed else ""
         return DataRefused(
             f"{source} was refused and nothing of it was kept: {count}{more}",
-            errors=(*self._general, *errors),
+            errors=tuple(errors),
             hint=hint,
         )
 
