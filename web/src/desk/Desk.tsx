@@ -19,7 +19,6 @@ import { OrdersPanel } from "./OrdersPanel";
 import { PositionsPanel } from "./PositionsPanel";
 import { resetDesk } from "./store";
 import { StrategiesPanel } from "./StrategiesPanel";
-import { Toolbar } from "./Toolbar";
 import { useAlarms, useTitle } from "./watch";
 
 const ANCHORS = [
@@ -60,7 +59,6 @@ export function Desk() {
       <a className="skip-link" href="#accounts">Skip to the desk</a>
       <div className={classes.top}>
         <Header />
-        <Toolbar />
         <Banners />
       </div>
       <main className={classes.grid}>

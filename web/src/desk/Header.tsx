@@ -17,6 +17,7 @@ import { FeedControls } from "./FeedControls";
 import classes from "./Header.module.css";
 import { setHelp, toggleZone, useDesk } from "./store";
 import { useSystem } from "./system";
+import { Toolbar } from "./Toolbar";
 import { useConnection } from "./watch";
 
 /** What the accounts are, never a switch: each account carries its own mode. */
@@ -100,7 +101,7 @@ export function Header() {
       <Modes />
       <Clock />
       <FeedControls />
-      <span className={classes.space} />
+      <Toolbar />
       <ConnectionState />
       <span className={classes.buttons}>
         <IconButton label="Keys (?)" onClick={() => setHelp(true)}><HelpIcon /></IconButton>

@@ -26,6 +26,7 @@ export function Reason({ order }: { order: Order }) {
   return (
     <span className={classes.reason} data-testid="order-reason">
       {order.reason ?? order.rule}
+      {order.rule && " "}
       {order.rule && (
         <span className={classes.rule}>
           {[order.reason ? order.rule : null, ...figures].filter(Boolean).join(" · ")}
@@ -54,7 +55,7 @@ export const OrderRow = memo(function OrderRow({ order, account, zone }: RowProp
     >
       <td className={classes.when}>
         <time className="number" dateTime={order.created_at}>
-          {when?.date}
+          {when?.date}{" "}
           <span className={table.second}>{when?.time}</span>
         </time>
       </td>

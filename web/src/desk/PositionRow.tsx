@@ -1,6 +1,7 @@
 import { useState } from "react";
 import type { Account, Position } from "@/api/types";
 import { show, showAverage, showMoney, showPrice } from "@/format/number";
+import { ChevronIcon } from "@/ui/icons";
 import { Num } from "@/ui/Num";
 import table from "@/ui/table.module.css";
 import classes from "./PositionRow.module.css";
@@ -48,7 +49,9 @@ export function PositionRow({ held, account }: { held: Holding; account: Account
             aria-label={`${held.symbol} in ${name}: ${open ? "hide" : "show"} books`}
             onClick={() => setOpen(!open)}
           >
-            <span className={classes.arrow} data-open={open} aria-hidden="true">›</span>
+            <span className={classes.arrow} data-open={open}>
+              <ChevronIcon />
+            </span>
             {held.symbol}
           </button>
           <span className={`${table.second} ${classes.indent}`}>
@@ -65,13 +68,13 @@ export function PositionRow({ held, account }: { held: Holding; account: Account
         </td>
         <td className={table.right}>
           <Num value={show(held.quantity)} />
-          <span className={table.second}>
+          <span className={`${table.second} ${classes.minor}`}>
             <Num value={showAverage(held.averagePrice)} quiet />
           </span>
         </td>
         <td className={table.right}>
           <Num value={showMoney(held.marketValue, held.currency)} />
-          <span className={table.second}>
+          <span className={`${table.second} ${classes.minor}`}>
             <Num value={showPrice(held.lastPrice)} quiet />
           </span>
         </td>

@@ -13,6 +13,7 @@ export function Toolbar() {
   return (
     <div className={classes.toolbar} role="search" aria-label="Filter the desk">
       <NativeSelect
+        className={classes.account}
         size="xs"
         aria-label="Account shown"
         data-testid="account-filter"
@@ -34,7 +35,6 @@ export function Toolbar() {
         onChange={(event) => setText(event.currentTarget.value)}
         rightSection={text ? <CloseButton size="xs" aria-label="Clear the filter" onClick={() => setText("")} /> : <Kbd size="xs">/</Kbd>}
       />
-      <span className={classes.space} />
       <Button size="xs" onClick={() => openTicket()} data-testid="ticket-open" rightSection={<span className={classes.key}>n</span>}>
         New order
       </Button>

@@ -35,7 +35,7 @@ export function TicketForm({ accounts, symbols, start, fault, faults, onChange }
   useEffect(() => {
     for (const { field, message } of faults) if (field in start) setError(field as keyof TicketValues, { message });
   }, [faults, setError, start]);
-  const numeric = { inputMode: "decimal", autoComplete: "off", className: "number" } as const;
+  const numeric = { inputMode: "decimal", autoComplete: "off", className: classes.numeric } as const;
   return (
     <form className={classes.form} onSubmit={handleSubmit((ticket) => review(toBody(ticket)))} noValidate aria-label="Order ticket">
       {fault && <Alert color="red" variant="light" role="alert" data-testid="ticket-fault">{fault}</Alert>}

@@ -38,7 +38,7 @@ export function TicketResult({ intent, order, note, account }: ResultProps) {
         {note && <p className="muted">{note}</p>}
       </div>
       <Summary intent={intent} account={account} />
-      <Group grow>
+      <Group gap="xs" justify="flex-end">
         {current && (
           <Button
             variant="default"

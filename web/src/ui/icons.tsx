@@ -45,3 +45,9 @@ export const PauseIcon = () => (
     <path d="M5.5 3v10M10.5 3v10" strokeWidth="2.5" />
   </Icon>
 );
+
+export const ChevronIcon = () => (
+  <svg width="8" height="8" viewBox="0 0 8 8" fill="none" stroke="currentColor" strokeWidth="1.5" aria-hidden="true" focusable="false">
+    <path d="M2.5 1l3 3-3 3" />
+  </svg>
+);

@@ -24,6 +24,7 @@ export const theme = createTheme({
   cursorType: "pointer",
   components: {
     Tooltip: { defaultProps: { openDelay: 400, withArrow: true, events: { hover: true, focus: true, touch: false } } },
+    Drawer: { defaultProps: { overlayProps: { backgroundOpacity: 0.45 } }, styles: { title: { fontWeight: 600 }, content: { background: "var(--panel)" }, header: { background: "var(--panel)" } } },
     Modal: { defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.55 } } },
   },
 });
