@@ -1,4 +1,4 @@
-"""What the desk needs of a store: users and their sessions. Times are wall-clock ns."""
+"""What the desk needs of a store: users and their refresh tokens. Times are wall-clock ns."""
 
 from typing import Protocol
 
@@ -16,19 +16,20 @@ class User(Struct, frozen=True):
     created_at: int = 0
 
 
-class Session(Struct, frozen=True):
-    """One sign-in of one browser. Only hashes of its refresh secrets are kept: the one in force and the one before."""
+class RefreshToken(Struct, frozen=True):
+    """One refresh token, known by its hash only. A sign-in is a family of them, each replacing the one before."""
 
-    id: str
+    token_hash: str
+    family_id: str
     user_id: str
-    secret_hash: str
-    previous_hash: str | None
     created_at: int
-    rotated_at: int
     expires_at: int
+    family_expires_at: int
+    used_at: int | None = None
+    replaced_by: str | None = None
     revoked_at: int | None = None
+    user_agent: str = ""
     address: str = ""
-    agent: str = ""
 
 
 class Users(Protocol):
@@ -45,14 +46,17 @@ class Users(Protocol):
     async def replace(self, user: User) -> None: ...
 
 
-class Sessions(Protocol):
-    async def by_id(self, session_id: str) -> Session | None: ...
+class RefreshTokens(Protocol):
+    async def by_hash(self, token_hash: str) -> RefreshToken | None: ...
 
-    async def add(self, session: Session) -> None: ...
+    async def add(self, token: RefreshToken) -> None: ...
 
-    async def rotate(self, session: Session, *, expected_hash: str) -> bool:
-        """Writes the rotated session if its stored secret hash is still `expected_hash`; else changes nothing."""
+    async def replace(self, token_hash: str, successor: RefreshToken, at: int) -> bool:
+        """Marks a token used and adds its successor, in one transaction; False, and nothing done, if it was used."""
 
-    async def revoke(self, session_id: str, at: int) -> None: ...
+    async def family_is_live(self, family_id: str) -> bool:
+        """Whether the family exists and has not been revoked."""
+
+    async def revoke_family(self, family_id: str, at: int) -> None: ...
 
     async def revoke_user(self, user_id: str, at: int) -> None: ...
