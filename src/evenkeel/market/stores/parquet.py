@@ -9,9 +9,9 @@ the range touches, and of them only the row groups it needs.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from evenkeel.domain.errors import NotFound
+from evenkeel.domain.errors import InvalidInput, NotFound
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Dividend, Split
 from evenkeel.market.bars import COLUMNS, Bars
@@ -140,14 +140,23 @@ def _touches(file: DataFile, start: int | None, end: int | None) -> bool:
     return (start is None or file.last_ts >= start) and (end is None or file.first_ts < end)
 
 
-def _row_groups(path: Path, start: int | None, end: int | None):  # type: ignore[no-untyped-def]
+def _row_groups(path: Path, start: int | None, end: int | None) -> Any:
+    """The rows of the groups that touch the range, as a table. Raises InvalidInput for a damaged file."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
-        groups = []
-        for number in range(file.metadata.num_row_groups):
-            statistics = file.metadata.row_group(number).column(0).statistics
-            first, last = statistics.min_raw, statistics.max_raw
-            if (start is None or last >= start) and (end is None or first < end):
-                groups.append(number)
-        return file.read_row_groups(groups, columns=list(COLUMNS))
+    try:
+        with pq.ParquetFile(path) as file:
+            groups = []
+            for number in range(file.metadata.num_row_groups):
+                statistics = file.metadata.row_group(number).column(0).statistics
+                first, last = statistics.min_raw, statistics.max_raw
+                if (start is None or last >= start) and (end is None or first < end):
+                    groups.append(number)
+            return file.read_row_groups(groups, columns=list(COLUMNS))
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise InvalidInput(
+            f"{path} is damaged: {error}", hint="Restore it from a backup, or import the file it came from again."
+        ) from error
