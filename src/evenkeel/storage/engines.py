@@ -1,0 +1,84 @@
+"""SQLAlchemy engines for a home's database, with the settings each kind of work needs.
+
+The projector's commits need not be synced one by one, since it can always go on from the journal; people's do.
+On SQLite a transaction that will write takes the write lock when it begins (`WRITING`), so that it waits its turn
+instead of failing half way.
+"""
+
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from evenkeel.storage.database import Database
+
+WRITING = {"evenkeel_writes": True}
+_BUSY_SECONDS = 10
+_POOL = 5
+
+Purpose = Literal["migrate", "project", "read"]
+
+
+def sync_engine(database: Database, purpose: Purpose) -> Engine:
+    """An engine without a pool, for one thread. "read" cannot write and sees one snapshot per transaction."""
+    if not database.is_sqlite:
+        return create_engine("postgresql+psycopg://", poolclass=NullPool, creator=lambda: _psycopg(database, purpose))
+    mode = "?mode=ro&uri=true" if purpose == "read" else "?mode=rwc&uri=true"
+    engine = create_engine(
+        f"sqlite:///{database.file.absolute().as_uri()}{mode}",
+        poolclass=NullPool,
+        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+    )
+    synchronous = {"migrate": "FULL", "project": "NORMAL", "read": None}[purpose]
+    _prepare_sqlite(engine, synchronous)
+    return engine if purpose == "read" else engine.execution_options(**WRITING)
+
+
+def async_engine(database: Database) -> AsyncEngine:
+    """The engine of the repositories, for one event loop. Dispose of it before the loop ends."""
+    if database.is_sqlite:
+        engine = create_async_engine(
+            f"sqlite+aiosqlite:///{database.file}", connect_args={"timeout": _BUSY_SECONDS}, pool_size=_POOL
+        )
+        _prepare_sqlite(engine.sync_engine, "FULL")
+        return engine
+
+    async def connect() -> Any:
+        import asyncpg
+
+        return await asyncpg.connect(database.dsn, server_settings={"application_name": "evenkeel"})
+
+    return create_async_engine(
+        "postgresql+asyncpg://", async_creator=connect, pool_size=_POOL, pool_pre_ping=True, pool_recycle=1800
+    )
+
+
+def _psycopg(database: Database, purpose: Purpose) -> Any:
+    import psycopg
+
+    options = {
+        "migrate": "-c synchronous_commit=on",
+        "project": "-c synchronous_commit=off",
+        "read": "-c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read",
+    }
+    return psycopg.connect(database.dsn, application_name=f"evenkeel {purpose}", options=options[purpose])
+
+
+def _prepare_sqlite(engine: Engine, synchronous: str | None) -> None:
+    """Transactions are begun by us, which makes changes of the schema atomic, too."""
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        if synchronous is not None:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute(f"PRAGMA synchronous={synchronous}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        writes = "evenkeel_writes" in connection.get_execution_options()
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

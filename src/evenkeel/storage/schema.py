@@ -1,0 +1,115 @@
+"""The schema's version: read without SQLAlchemy, brought up to date with Alembic, refused when it is a newer one's."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from evenkeel.domain.errors import Conflict, EvenkeelError, NotReady
+from evenkeel.storage.backup import copy_sqlite, stamp
+from evenkeel.storage.database import Database
+from evenkeel.storage.migrations import HEAD, REVISIONS
+
+_STORED = "SELECT version_num FROM alembic_version"
+_LOCK = 7221604252
+
+
+def current(database: Database) -> str | None:
+    """The stored revision, None for a database not yet set up. Raises EvenkeelError when it cannot be read."""
+    return _of_sqlite(database.file) if database.is_sqlite else _of_postgres(database.dsn)
+
+
+def is_up_to_date(database: Database) -> bool:
+    """Whether no migration is due. Raises Conflict on a schema newer than this version's."""
+    stored = current(database)
+    if stored is not None and stored not in REVISIONS:
+        raise Conflict(
+            f"{database.shown} has schema {stored}, which this version does not know (it knows up to {HEAD})",
+            hint="it was last used by a newer version: install that one, or restore a backup made before the upgrade",
+        )
+    return stored == HEAD
+
+
+def require_up_to_date(database: Database) -> None:
+    """Raises NotReady when a migration is due, Conflict when the schema is newer."""
+    if not is_up_to_date(database):
+        raise NotReady(
+            f"{database.shown} has schema {current(database) or 'none'}; this version needs {HEAD}",
+            hint="run `evenkeel db upgrade`",
+        )
+
+
+def upgrade(database: Database) -> Path | None:
+    """Brings the schema up to date, all or nothing, and returns the backup that was made of a SQLite file before.
+
+    The caller owns the home. Raises Conflict on a newer schema, and EvenkeelError where the database says no.
+    """
+    if is_up_to_date(database):
+        return None
+    backup = _back_up(database)
+    _migrate(database)
+    return backup
+
+
+def _back_up(database: Database) -> Path | None:
+    if not database.is_sqlite or current(database) is None:
+        return None
+    return copy_sqlite(database.file, database.home / "backups" / f"evenkeel-{current(database)}-{stamp()}.db")
+
+
+def _migrate(database: Database) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import text
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from evenkeel.storage import views
+    from evenkeel.storage.engines import sync_engine
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    engine = sync_engine(database, "migrate")
+    try:
+        with engine.begin() as connection:
+            if not database.is_sqlite:
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+            views.drop(connection)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            views.create(connection)
+    except SQLAlchemyError as error:
+        raise EvenkeelError(
+            f"{database.shown} could not be brought to schema {HEAD}, and was left as it was: {_cause(error)}",
+            hint="correct what the database reports and run `evenkeel db upgrade` again",
+        ) from error
+    finally:
+        engine.dispose()
+    if database.is_sqlite:
+        database.file.chmod(0o600)
+
+
+def _of_sqlite(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+            known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+            found = connection.execute(_STORED).fetchone() if known else None
+    except sqlite3.Error as error:
+        raise EvenkeelError(
+            f"{path} cannot be read: {error}", hint="check its permissions; restore a backup if it is damaged"
+        ) from error
+    return str(found[0]) if found else None
+
+
+def _of_postgres(dsn: str) -> str | None:
+    from evenkeel.storage.journal.postgres import connect
+
+    with connect(dsn, "schema") as connection:
+        known = connection.execute("SELECT to_regclass('alembic_version') IS NOT NULL").fetchone()
+        found = connection.execute(_STORED).fetchone() if known and known[0] else None
+    return str(found[0]) if found else None
+
+
+def _cause(error: Exception) -> str:
+    return (str(getattr(error, "orig", None) or error).strip() or type(error).__name__).splitlines()[0]
