@@ -87,6 +87,12 @@ class Strategy(Template):
     def on_start(self, ctx: Context) -> None:
         """The deployment has been switched on, or its process has started again (after `restore`)."""
 
+    def on_warmup(self, ctx: Context, bar: Bar) -> None:
+        """A bar of history, handed over before the first live one where there is no stored `state`.
+
+        For rebuilding what you remember; `ctx.bars` knows history anyway. Orders asked for here are dropped.
+        """
+
     def on_bar(self, ctx: Context, bar: Bar) -> None:
         """A bar has closed."""
 
@@ -103,7 +109,7 @@ class Strategy(Template):
         """A timer set by `ctx.set_timer` is due."""
 
     def state(self) -> bytes | None:
-        """What to remember over a restart. None: it is rebuilt by running the warm-up bars again."""
+        """What to remember over a restart. None: `on_warmup` rebuilds it."""
         return None
 
     def restore(self, state: bytes) -> None:

@@ -39,7 +39,6 @@ class Context:
         self.instrument_ids = deployment.instrument_ids
         self.account_ids = tuple(allocation.account_id for allocation in deployment.accounts)
         self.now = 0
-        self.warming = False
         self.timers: dict[str, int] = {}
         self._deployment_id = deployment.id
         self._prefix = _short(deployment.id)

@@ -113,9 +113,7 @@ def _notes(found: Examination, bars: int) -> tuple[str, ...]:
 
 
 def _of_events(strategy: Strategy, params: Params, bars: Bars | None) -> CheckReport:
-    """A `Strategy` cannot look ahead, since it is given one bar at a time: it is run and its orders are
-    counted.
-    """
+    """A `Strategy` is given one bar at a time and cannot look ahead: it is run, and its orders counted, not filled."""
     warmup = strategy.warmup(params)
     used = bars if bars is not None else seeded_bars(warmup + _CHECKED_BARS)
     runner = EventRunner(strategy, _deployment(strategy, params, used), params=params, state=None, holdings=())

@@ -181,18 +181,16 @@ class EventRunner:
         return self._commands()
 
     def warm(self, bars: Bars) -> None:
-        """Loads history; a strategy without stored state is run over it, and what it asks for is dropped."""
+        """Loads history; a strategy without stored state is walked over it, and what it asks for is dropped."""
         window = self._windows[bars.instrument_id]
         if self._remembers:
             window.load(bars)
             return
-        self._context.warming = True
         for bar in bars:
             if window.append(bar):
                 self._context.now = bar.close_ts
-                self._strategy.on_bar(self._context, bar)
+                self._strategy.on_warmup(self._context, bar)
         self._context.take_wishes()
-        self._context.warming = False
 
     def on_slice(self, market: MarketSlice) -> list[Output]:
         for split in market.splits:
