@@ -2,7 +2,7 @@
 
 from evenkeel.trading.brokers.simulated.adapter import SimulatedBroker
 from evenkeel.trading.brokers.simulated.book import Book
-from evenkeel.trading.brokers.simulated.orders import Standing
+from evenkeel.trading.brokers.standing import Standing
 from evenkeel.trading.engine.state import State
 
 

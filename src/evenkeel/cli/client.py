@@ -1,0 +1,100 @@
+"""Speaks to the running owner of a home over its private socket, where the file's permission is the sign-in."""
+
+import http.client
+import json
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from evenkeel.domain.errors import (
+    BrokerUnavailable,
+    Conflict,
+    EvenkeelError,
+    FieldError,
+    InvalidInput,
+    NotFound,
+    NotReady,
+)
+
+SOCKET = "evenkeel.sock"
+_BY_STATUS: dict[int, type[EvenkeelError]] = {404: NotFound, 409: Conflict, 502: BrokerUnavailable, 503: NotReady}
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class Client:
+    """Calls of the API v2. Raises the error that the answer stands for, or NotReady when nothing is running."""
+
+    def __init__(self, home: Path, timeout: float = 30.0) -> None:
+        self.home = home
+        self._timeout = timeout
+
+    def get(self, path: str, **query: Any) -> Any:
+        given = {name: value for name, value in query.items() if value is not None}
+        return self.call("GET", f"{path}?{urlencode(given)}" if given else path)
+
+    def pages(self, path: str, *, limit: int, **query: Any) -> list[dict[str, Any]]:
+        """Up to `limit` items of a list, over as many pages as it takes."""
+        items: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while len(items) < limit:
+            page = self.get(path, limit=min(limit - len(items), 500), cursor=cursor, **query)
+            items += page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        return items
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        connection = _Connection(self.home / SOCKET, self._timeout)
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        try:
+            connection.request(method, f"/api/v2{path}", json.dumps(body) if body is not None else None, headers)
+            response = connection.getresponse()
+            text = response.read()
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            hint = "Start it with `evenkeel up`, or name the right folder with --home."
+            raise NotReady(f"nothing is running on {self.home}", hint=hint) from error
+        finally:
+            connection.close()
+        answer = json.loads(text) if text else None
+        if response.status >= 400:
+            raise _error(response.status, answer)
+        return answer
+
+
+def _error(status: int, problem: Any) -> EvenkeelError:
+    fields = problem if isinstance(problem, dict) else {}
+    message = str(fields.get("detail") or fields.get("title") or f"the server answered {status}")
+    hint = fields.get("hint")
+    if status in (400, 413, 415, 422):
+        errors = tuple(FieldError(str(one["field"]), str(one["message"])) for one in fields.get("errors", ()))
+        return InvalidInput(message, errors=errors, hint=hint)
+    return _BY_STATUS.get(status, EvenkeelError)(message, hint=hint)
+
+
+def find(items: list[dict[str, Any]], wanted: str, *, what: str) -> dict[str, Any]:
+    """The one item whose id or name is `wanted` (a beginning of the id will do). Raises NotFound, InvalidInput."""
+    exact = [item for item in items if wanted in (item["id"], item.get("name"))]
+    close = exact or [item for item in items if item["id"].startswith(wanted)]
+    if not close:
+        names = ", ".join(str(item.get("name", item["id"])) for item in items) or "none yet"
+        raise NotFound(f"there is no {what} {wanted!r}", hint=f"There are: {names}.")
+    if len(close) > 1:
+        raise InvalidInput(f"{wanted!r} names more than one {what}", hint="Give more of its id.")
+    return close[0]
+
+
+def path_of(*parts: str) -> str:
+    """A path of the API with its parts escaped."""
+    return "/" + "/".join(quote(part, safe="") for part in parts)
