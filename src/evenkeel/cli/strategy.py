@@ -59,7 +59,7 @@ def check(
         registry = _registry([])
         path = Path(template)
         name = registry.load(path).name if path.suffix == ".py" else template
-        report = check_strategy(registry.create(name))
+        report = check_strategy(type(registry.create(name)))
         if as_json:
             print_json(msgspec.to_builtins(report))
         else:

@@ -1,4 +1,4 @@
-"""The demonstration's desk: three paper accounts of different size and fees, and four strategies that trade them all."""
+"""The demonstration: three paper accounts of different size and fees, and four strategies that trade them all."""
 
 from collections.abc import Sequence
 from datetime import time
