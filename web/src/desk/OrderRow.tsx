@@ -26,7 +26,6 @@ export function Reason({ order }: { order: Order }) {
   return (
     <span className={classes.reason} data-testid="order-reason">
       {order.reason ?? order.rule}
-      {order.rule && " "}
       {order.rule && (
         <span className={classes.rule}>
           {[order.reason ? order.rule : null, ...figures].filter(Boolean).join(" · ")}
@@ -88,9 +87,13 @@ export const OrderRow = memo(function OrderRow({ order, account, zone }: RowProp
       </td>
       <td className={classes.state}>
         <Tag tone={look.tone} title={look.meaning} testId="order-state">{look.label}</Tag>
+        {canCancel(order) && (
+          <span className={classes.action}>
+            <CancelButton order={order} account={account} />
+          </span>
+        )}
         <Reason order={order} />
       </td>
-      <td className={classes.action}>{canCancel(order) && <CancelButton order={order} account={account} />}</td>
     </tr>
   );
 });

@@ -77,7 +77,6 @@ export function OrdersPanel() {
               <th scope="col">Kind · from</th>
               <th scope="col" className={table.right}>Average</th>
               <th scope="col">State · reason</th>
-              <th scope="col"><span className="visually-hidden">Actions</span></th>
             </tr>
           </thead>
           <tbody>

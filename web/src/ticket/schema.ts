@@ -43,13 +43,15 @@ export const EMPTY_TICKET: TicketValues = {
   time_in_force: "DAY",
 };
 
+const MOST_DIGITS = 24;
 const clean = (text: string): string => text.replace(/[,\s_]/g, "");
 
 /** What is wrong with a positive decimal that must be a whole number of steps; null when nothing is. */
 export function faultOf(text: string, what: string, step: string | undefined, stepName: string): string | null {
   if (clean(text) === "") return `Enter the ${what}.`;
-  const value = parse(clean(text));
+  const value = /[eE]/.test(text) ? null : parse(clean(text));
   if (!value) return `The ${what} must be a number, such as 10 or 12.5.`;
+  if (clean(text).length > MOST_DIGITS) return `The ${what} has more than ${MOST_DIGITS} digits.`;
   if (sign(value) <= 0) return `The ${what} must be above zero.`;
   const unit = parse(step);
   if (unit && !isMultiple(value, unit)) return `The ${what} must be a multiple of ${toShortText(unit)} (${stepName}).`;

@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+import type { Account, SymbolInfo } from "@/api/types";
+import { toText } from "@/format/decimal";
+import { estimate } from "@/ticket/estimate";
+import { EMPTY_TICKET, ticketSchema, type TicketValues, toBody } from "@/ticket/schema";
+
+const AAPL: SymbolInfo = {
+  id: "i1", symbol: "AAPL", venue: "XNAS", asset_class: "equity", currency: "USD", tick_size: "0.0100", lot_size: "1", multiplier: "1", last_price: "48.25",
+};
+const FUTURE: SymbolInfo = { ...AAPL, id: "i2", symbol: "NIFTY", tick_size: "0.05", lot_size: "75", multiplier: "10" };
+const schema = ticketSchema([AAPL, FUTURE]);
+const ticket = (changes: Partial<TicketValues>): TicketValues => ({ ...EMPTY_TICKET, account_id: "a1", symbol: "AAPL", quantity: "10", ...changes });
+const faults = (changes: Partial<TicketValues>) => {
+  const result = schema.safeParse(ticket(changes));
+  return result.success ? [] : result.error.issues.map((issue) => [issue.path[0], issue.message]);
+};
+
+describe("the ticket", () => {
+  it("takes a whole market order", () => expect(faults({})).toEqual([]));
+  it("takes grouped digits", () => expect(faults({ quantity: "1,000" })).toEqual([]));
+  it("wants an account and a symbol", () =>
+    expect(faults({ account_id: "", symbol: "" }).map(([field]) => field)).toEqual(["account_id", "symbol"]));
+  it.each(["", "ten", "0", "-5", "1.5", "1e400"])("refuses the quantity %j", (quantity) =>
+    expect(faults({ quantity })[0]?.[0]).toBe("quantity"));
+  it("names the lot", () =>
+    expect(faults({ symbol: "NIFTY", quantity: "100" })).toEqual([["quantity", "The quantity must be a multiple of 75 (the lot size)."]]));
+  it("names the tick", () =>
+    expect(faults({ kind: "LIMIT", limit_price: "41.123" })).toEqual([["limit_price", "The limit price must be a multiple of 0.01 (the tick size)."]]));
+  it("wants both prices of a stop limit", () =>
+    expect(faults({ kind: "STOP_LIMIT" }).map(([field]) => field)).toEqual(["limit_price", "stop_price"]));
+  it("does not look at a price the kind has not", () => expect(faults({ kind: "MARKET", limit_price: "nonsense" })).toEqual([]));
+});
+
+describe("toBody", () => {
+  it("spells numbers one way and leaves out what the kind has not", () => {
+    const body = toBody(ticket({ kind: "LIMIT", quantity: " 1,000.0 ", limit_price: "48.250", stop_price: "9" }));
+    expect(body).toEqual({
+      account_id: "a1", symbol: "AAPL", side: "BUY", quantity: "1000", kind: "LIMIT", limit_price: "48.25", time_in_force: "DAY", product: "NONE", book: "manual",
+    });
+  });
+});
+
+describe("estimate", () => {
+  const account = { cash: "400", equity: "1000" } as Account;
+  it("takes the last price for a market order", () => {
+    const found = estimate(ticket({}), { instrument: AAPL, last: "48.25", account });
+    expect(found && [toText(found.notional), found.basis, found.share && toText(found.share), found.beyondCash]).toEqual(["482.50", "last", "0.482500", true]);
+  });
+  it("takes the order's own price and the multiplier", () => {
+    const found = estimate(ticket({ kind: "LIMIT", limit_price: "2.5" }), { instrument: FUTURE, last: "3", account });
+    expect(found && [toText(found.notional), found.basis, found.beyondCash]).toEqual(["250.0", "limit", false]);
+  });
+  it("never warns of cash for a sale", () =>
+    expect(estimate(ticket({ side: "SELL" }), { instrument: AAPL, last: "48.25", account })?.beyondCash).toBe(false));
+  it("says nothing without a price", () => expect(estimate(ticket({}), { instrument: AAPL, last: null, account })).toBeNull());
+});
