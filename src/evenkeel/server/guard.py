@@ -1,0 +1,139 @@
+"""The outermost layer: which host was asked for, a request id, security headers, one log line a request, no traceback.
+
+A page that a browser loads from elsewhere cannot reach this server under a name of its own (DNS rebinding): only
+loopback names and those configured are answered. The private socket's listener, and nothing else, marks requests local.
+"""
+
+import re
+import secrets
+import time
+from ipaddress import ip_address
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from evenkeel.server.problems import plain_problem
+from evenkeel.server.scope import LOCAL
+
+log = structlog.get_logger("evenkeel.access")
+REQUEST_ID = "evenkeel.request_id"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_QUIET = ("/healthz", "/readyz", "/metrics")
+_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+}
+
+
+class Guard:
+    """ASGI middleware around everything, streams included."""
+
+    def __init__(self, app: ASGIApp, hosts: tuple[str, ...]) -> None:
+        self.app = app
+        self.hosts = LOOPBACK | {_written(host) for host in hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        scope[REQUEST_ID] = given if _ID.fullmatch(given) else secrets.token_hex(8)
+        if not scope.get(LOCAL) and not self._answers_to(headers.get("host", "")):
+            await self._misdirected(scope, receive, send, headers.get("host", ""))
+        elif scope["type"] == "websocket":
+            await self.app(scope, receive, send)
+        else:
+            await self._http(scope, receive, send)
+
+    def _answers_to(self, host: str) -> bool:
+        name = re.sub(r":\d{1,5}$", "", host).lower()
+        return name in self.hosts or "*" in self.hosts
+
+    async def _misdirected(self, scope: Scope, receive: Receive, send: Send, host: str) -> None:
+        log.warning("unknown host", host=host[:100], request_id=scope[REQUEST_ID])
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 4400, "reason": "unknown host"})
+            return
+        detail = f"this server does not answer to {host[:100]!r}; add the name to EVENKEEL_ALLOWED_HOSTS"
+        answer = plain_problem(421, detail, headers=_HEADERS, request_id=scope[REQUEST_ID])
+        await answer(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        status = 0
+
+        async def dressed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _dress(scope, message)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, dressed)
+        except Exception as error:
+            log.exception("unexpected error", path=scope["path"], request_id=scope[REQUEST_ID], error=repr(error))
+            if status:
+                raise
+            detail = "an unexpected error; the log tells more under this request id"
+            answer = plain_problem(500, detail, request_id=scope[REQUEST_ID])
+            await answer(scope, receive, dressed)
+        finally:
+            self._report(scope, status, time.perf_counter() - started)
+
+    def _report(self, scope: Scope, status: int, seconds: float) -> None:
+        say = log.debug if scope["path"] in _QUIET or status == 304 else log.info
+        client = scope.get("client")
+        say(
+            "request",
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            ms=round(seconds * 1000, 2),
+            request_id=scope[REQUEST_ID],
+            client="local" if scope.get(LOCAL) else (client[0] if client else None),
+        )
+
+
+def _dress(scope: Scope, message: Message) -> None:
+    headers = MutableHeaders(scope=message)
+    headers["x-request-id"] = scope[REQUEST_ID]
+    for name, value in _HEADERS.items():
+        headers.setdefault(name, value)
+    if scope["path"].startswith("/api/"):
+        headers.setdefault("cache-control", "no-store")
+    if scope.get("scheme") == "https":
+        headers.setdefault("strict-transport-security", "max-age=31536000")
+
+
+def _written(host: str) -> str:
+    """A host as a browser writes it: IPv6 addresses in brackets."""
+    try:
+        return f"[{host}]" if ip_address(host).version == 6 else host
+    except ValueError:
+        return host.lower()
+
+
+class _Local:
+    """Marks every request as coming from the owner's own private socket."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket"):
+            scope = {**scope, LOCAL: True}
+        await self.app(scope, receive, send)
+
+
+def local_app(app: ASGIApp) -> ASGIApp:
+    """The door of the private unix socket: whoever can open it is the owner. Serve it on nothing else."""
+    return _Local(app)

@@ -1,0 +1,48 @@
+"""What one application is made of; `create_app` is handed all of it, and nothing is looked up elsewhere."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evenkeel.desk.auth import Auth
+from evenkeel.server.ports import BarSource, Feed, History, Past, Templates, Trading
+from evenkeel.telemetry.metrics import Metrics
+
+STATIC = Path(__file__).parent / "static"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which installation this is. `mode` is demo or up; `started_at` wall-clock ns."""
+
+    id: str
+    name: str
+    version: str
+    mode: str
+    started_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """How the doors are set: host names answered to beyond loopback, whether docs are shown, the built web desk."""
+
+    hosts: tuple[str, ...] = ()
+    docs: bool = True
+    static: Path = STATIC
+    secure_cookie: bool = False
+
+
+@dataclass(slots=True)
+class AppParts:
+    """Ports and facts. `runner` and `feed` may be exchanged when the demo starts over (see Hub.rebind)."""
+
+    runner: Trading
+    feed: Feed
+    history: History
+    bars: BarSource
+    templates: Callable[[], Templates]
+    auth: Auth
+    metrics: Metrics
+    identity: Identity
+    past: Past
+    doors: Doors = field(default_factory=Doors)

@@ -1,0 +1,226 @@
+"""What the doors need of what lies below: trading, the feed, history, bars, templates. Bootstrap plugs them in."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Protocol
+
+from evenkeel.domain.commands import AnyCommand
+from evenkeel.domain.instruments import Instrument
+from evenkeel.domain.marketdata import Dividend, Split
+from evenkeel.domain.records import AnyRecord
+from evenkeel.domain.strategies import Scalar
+from evenkeel.market.bars import Bars
+from evenkeel.trading.engine.effects import Outcome
+from evenkeel.trading.engine.state import State
+from evenkeel.trading.live.ports import Subscriber
+
+
+class Trading(Protocol):
+    """The live runner: takes commands, and holds the state that views are made from."""
+
+    @property
+    def state(self) -> State: ...
+
+    @property
+    def committed_seq(self) -> int: ...
+
+    @property
+    def healthy(self) -> bool: ...
+
+    async def submit(self, command: AnyCommand) -> Outcome:
+        """Answers once committed. Raises an EvenkeelError with nothing changed."""
+
+    async def settled(self) -> None:
+        """Returns when memory is not ahead of the journal."""
+
+    def subscribe(self, subscriber: Subscriber) -> None: ...
+
+
+class Feed(Protocol):
+    """The feed's controls. `kind` is replay, simulated or none; times in ns, `speed` in slices a second."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def speed(self) -> Decimal: ...
+
+    @property
+    def cursor(self) -> int | None: ...
+
+    @property
+    def start(self) -> int | None: ...
+
+    @property
+    def end(self) -> int | None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def set_speed(self, speed: Decimal) -> None: ...
+
+    async def restart(self) -> None: ...
+
+
+class EquityRow(Protocol):
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def account_id(self) -> str: ...
+
+    @property
+    def at(self) -> int: ...
+
+    @property
+    def equity(self) -> Decimal: ...
+
+    @property
+    def cash(self) -> Decimal: ...
+
+
+class LedgerRow(Protocol):
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def at(self) -> int: ...
+
+    @property
+    def value_date(self) -> date: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def component(self) -> str: ...
+
+    @property
+    def amount(self) -> Decimal: ...
+
+    @property
+    def currency(self) -> str: ...
+
+    @property
+    def book(self) -> str: ...
+
+    @property
+    def order_id(self) -> str | None: ...
+
+
+class SignalRow(Protocol):
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def at(self) -> int: ...
+
+    @property
+    def deployment_id(self) -> str: ...
+
+    @property
+    def instrument_id(self) -> str: ...
+
+    @property
+    def target(self) -> float | None: ...
+
+    @property
+    def action(self) -> str: ...
+
+    @property
+    def confidence(self) -> float: ...
+
+    @property
+    def details(self) -> Mapping[str, float | str]: ...
+
+
+class History(Protocol):
+    """Projections, newest first. A cursor is the store's own text; one it did not make raises InvalidInput."""
+
+    async def equity(
+        self, account_ids: Collection[str], *, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[EquityRow], str | None]: ...
+
+    async def ledger(
+        self, account_id: str, *, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[LedgerRow], str | None]: ...
+
+    async def signals(
+        self, deployment_id: str, *, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[SignalRow], str | None]: ...
+
+    async def lag(self) -> int:
+        """How many committed records the projections have not seen yet."""
+
+    def fault(self) -> str | None:
+        """Why the projections are stuck; None when they are not."""
+
+
+class BarSource(Protocol):
+    """Stored bars, read on a thread."""
+
+    def instruments(self) -> tuple[Instrument, ...]: ...
+
+    def read(self, instrument_id: str, timeframe: str, *, start: int | None = None, end: int | None = None) -> Bars: ...
+
+    def splits(self, instrument_id: str) -> tuple[Split, ...]: ...
+
+    def dividends(self, instrument_id: str) -> tuple[Dividend, ...]: ...
+
+
+class ParameterInfo(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def default(self) -> Scalar: ...
+
+    @property
+    def minimum(self) -> float | None: ...
+
+    @property
+    def maximum(self) -> float | None: ...
+
+    @property
+    def description(self) -> str: ...
+
+
+class TemplateInfo(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def parameters(self) -> Sequence[ParameterInfo]: ...
+
+
+class Templates(Protocol):
+    """The strategy templates this process knows."""
+
+    def infos(self) -> Sequence[TemplateInfo]: ...
+
+    def info(self, name: str) -> TemplateInfo:
+        """Raises NotFound, naming those there are."""
+
+    def resolve(self, name: str, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+        """Every parameter with its given or default value. Raises InvalidInput with the faults by field."""
+
+
+Past = Callable[[int], Sequence[tuple[int, AnyRecord]]]
+"""The last n records of the journal with their sequence numbers, oldest first."""

@@ -1,0 +1,486 @@
+"""What the API says and hears: one Struct per object, from which both the wire format and OpenAPI are made.
+
+Amounts leave as exact decimal strings and times as ISO 8601 in UTC. Requests keep numbers raw (`Exact`), so that
+`wire.Fields` reads them digit by digit, from a JSON string or number alike; nothing passes through a float.
+"""
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from msgspec import Meta, Raw, Struct, field
+
+from evenkeel.domain.accounts import AccountMode, AccountType, Readiness
+from evenkeel.domain.instruments import AssetClass, OptionRight
+from evenkeel.domain.orders import OrderKind, OrderState, Product, Side, TimeInForce
+from evenkeel.domain.strategies import Action, Scalar
+
+T = TypeVar("T")
+
+_DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
+_TEXT = r"^[^\x00-\x1f\x7f]*$"
+Amount = Annotated[str, Meta(pattern=_DECIMAL, description="An exact decimal.", examples=["1234.56"])]
+Moment = Annotated[
+    str,
+    Meta(extra_json_schema={"format": "date-time"}, description="UTC, ISO 8601.", examples=["2005-09-01T20:00:00Z"]),
+]
+Day = Annotated[str, Meta(extra_json_schema={"format": "date"}, examples=["2005-09-01"])]
+Id = Annotated[str, Meta(description="Stable and opaque.", examples=["01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061"])]
+
+POSITIVE = r"^(0\.[0-9]{0,19}[1-9]0{0,19}|[1-9][0-9]{0,17}(\.[0-9]{1,20})?)$"
+NOT_NEGATIVE = r"^(0|[1-9][0-9]{0,17})(\.[0-9]{1,20})?$"
+SHARE = r"^(0(\.[0-9]{1,20})?|1(\.0{1,20})?)$"
+
+
+def _exact(pattern: str, *, optional: bool = False, **bounds: float) -> Any:
+    kinds = ["string", "number"] + (["null"] if optional else [])
+    return Meta(extra_json_schema={"type": kinds, "pattern": pattern, **bounds})
+
+
+_POSITIVE: Any = {"exclusiveMinimum": 0, "exclusiveMaximum": 10**18}
+_SHARE: Any = {"minimum": 0, "maximum": 1}
+Positive = Annotated[Raw, _exact(POSITIVE, **_POSITIVE)]
+MaybePositive = Annotated[Raw, _exact(POSITIVE, optional=True, **_POSITIVE)]
+Share = Annotated[Raw, _exact(SHARE, **_SHARE)]
+MaybeShare = Annotated[Raw, _exact(SHARE, optional=True, **_SHARE)]
+Cash = Annotated[Raw, _exact(NOT_NEGATIVE, minimum=0, exclusiveMaximum=10**18)]
+
+Name = Annotated[
+    str, Meta(min_length=1, max_length=64, pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$",
+              description="1 to 64 printable characters, no space at either end"),
+]  # fmt: skip
+Reference = Annotated[str, Meta(min_length=1, max_length=64, pattern=_TEXT, description="1 to 64 printable characters")]
+Symbol = Annotated[
+    str, Meta(min_length=1, max_length=64, pattern=_TEXT, description="a symbol of 1 to 64 printable characters")
+]
+Secret = Annotated[str, Meta(min_length=1, max_length=256, description="1 to 256 characters")]
+
+
+class Page(Struct, Generic[T]):
+    """One page of a list; `next_cursor` asks for the next one, null at the end."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+class FieldFault(Struct):
+    field: str
+    message: str
+
+
+class ProblemBody(Struct):
+    """What went wrong (RFC 9457). `code` is stable; `errors` names every field at fault."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldFault]
+    hint: str | None = None
+    request_id: str | None = None
+
+
+class UserOut(Struct):
+    id: Id
+    username: str
+    role: str
+
+
+class SignedIn(Struct):
+    access_token: str
+    token_type: Literal["bearer"]
+    expires_in: int
+    user: UserOut
+
+
+class StreamTicket(Struct):
+    ticket: str
+    expires_in: int
+
+
+class LimitsOut(Struct):
+    """The account's limits; null is a check that has been turned off."""
+
+    max_position_share: Amount | None
+    daily_loss: Amount | None
+    max_trades_per_day: int | None
+    allow_short: bool
+    cash_check: bool
+
+
+class AccountOut(Struct):
+    id: Id
+    name: str
+    broker: str
+    mode: AccountMode
+    type: AccountType
+    currency: str
+    fees: str
+    time_zone: str
+    readiness: Readiness
+    readiness_reason: str | None
+    is_active: bool
+    cash: Amount
+    equity: Amount
+    positions_value: Amount
+    day_pnl: Amount
+    day_return: Amount
+    total_return: Amount
+    realised_pnl: Amount
+    unrealised_pnl: Amount
+    drawdown: Amount
+    initial_balance: Amount
+    session_date: Day
+    trades_today: int
+    open_orders: int
+    positions: int
+    limits: LimitsOut
+
+
+class OrderOut(Struct):
+    id: Id
+    client_order_id: str
+    venue_order_id: str | None
+    account_id: Id
+    book: str
+    strategy: str | None
+    instrument_id: Id
+    symbol: str
+    venue: str
+    side: Side
+    quantity: Amount
+    filled_quantity: Amount
+    kind: OrderKind
+    limit_price: Amount | None
+    stop_price: Amount | None
+    time_in_force: TimeInForce
+    product: Product
+    state: OrderState
+    reason: str | None
+    rule: str | None
+    limit: str | None
+    value: str | None
+    average_price: Amount | None
+    source: str
+    created_at: Moment
+    updated_at: Moment
+    session_date: Day
+
+
+class FillOut(Struct):
+    id: Id
+    order_id: Id
+    account_id: Id
+    book: str
+    strategy: str | None
+    instrument_id: Id
+    symbol: str
+    side: Side
+    quantity: Amount
+    price: Amount
+    fees: Amount
+    currency: str
+    executed_at: Moment
+    session_date: Day
+    venue_execution_id: str
+
+
+class PositionOut(Struct):
+    id: Id
+    account_id: Id
+    book: str
+    strategy: str | None
+    instrument_id: Id
+    symbol: str
+    product: Product
+    quantity: Amount
+    average_price: Amount | None
+    total_cost: Amount
+    last_price: Amount | None
+    market_value: Amount
+    unrealised_pnl: Amount
+    realised_pnl: Amount
+    currency: str
+
+
+class EquityOut(Struct):
+    id: Id
+    account_id: Id
+    at: Moment
+    equity: Amount
+    cash: Amount
+
+
+class LedgerOut(Struct):
+    id: Id
+    at: Moment
+    value_date: Day
+    kind: str
+    component: str
+    amount: Amount
+    currency: str
+    book: str
+    order_id: str | None
+
+
+class AllocationOut(Struct):
+    account_id: Id
+    allocation: Amount
+
+
+class LastSignal(Struct):
+    at: Moment
+    symbol: str
+    target: float | None
+    action: Action
+    confidence: float
+
+
+class DeploymentOut(Struct):
+    id: Id
+    name: str
+    template: str
+    version: str
+    parameters: dict[str, Scalar]
+    symbols: list[str]
+    mode: Literal["paper", "live"]
+    enabled: bool
+    status: Literal["running", "disabled", "paused"]
+    status_reason: str | None
+    accounts: list[AllocationOut]
+    orders: int
+    fills: int
+    refusals: int
+    realised_pnl: Amount
+    unrealised_pnl: Amount
+    last_signal: LastSignal | None
+
+
+class ParameterOut(Struct):
+    name: str
+    type: str
+    default: Scalar
+    minimum: int | float | None
+    maximum: int | float | None
+    description: str
+
+
+class TemplateOut(Struct):
+    id: str
+    name: str
+    version: str
+    title: str
+    description: str
+    parameters: list[ParameterOut]
+
+
+class SignalOut(Struct):
+    id: Id
+    at: Moment
+    deployment_id: Id
+    symbol: str
+    target: float | None
+    action: Action
+    confidence: float
+    details: dict[str, float | str]
+
+
+class InstrumentOut(Struct):
+    id: Id
+    symbol: str
+    venue: str
+    asset_class: AssetClass
+    currency: str
+    tick_size: Amount
+    lot_size: Amount
+    multiplier: Amount
+    expiry: Day | None
+    strike: Amount | None
+    right: OptionRight | None
+    last_price: Amount | None
+
+
+class BarOut(Struct):
+    id: str
+    ts: Moment
+    close_ts: Moment
+    open: Amount
+    high: Amount
+    low: Amount
+    close: Amount
+    volume: Amount
+
+
+class QuoteOut(Struct):
+    id: Id
+    symbol: str
+    bid: Amount | None
+    ask: Amount | None
+    last: Amount | None
+    at: Moment | None
+
+
+class FeedOut(Struct):
+    id: str
+    kind: Literal["replay", "simulated", "none"]
+    state: Literal["running", "paused", "ended", "none"]
+    speed: Amount
+    cursor: Moment | None
+    start: Moment | None
+    end: Moment | None
+
+
+class JournalOut(Struct):
+    seq: int
+    lag: int
+
+
+class StatusOut(Struct):
+    id: str
+    name: str
+    version: str
+    mode: Literal["demo", "up"]
+    clock: Moment
+    live_trading: bool
+    healthy: bool
+    feed: FeedOut
+    journal: JournalOut
+    accounts_ready: int
+    accounts_total: int
+    started_at: Moment
+
+
+class EventOut(Struct):
+    id: str
+    at: Moment
+    level: Literal["info", "warning", "critical"]
+    kind: str
+    message: str
+    account_id: str | None
+    order_id: str | None
+    deployment_id: str | None
+
+
+class Health(Struct):
+    status: str
+
+
+class ReadinessCheck(Struct):
+    name: str
+    ok: bool
+    detail: str
+
+
+class ReadyOut(Struct):
+    ready: bool
+    checks: list[ReadinessCheck]
+
+
+class Login(Struct, forbid_unknown_fields=True):
+    username: Secret
+    password: Secret
+
+
+class LinkLogin(Struct, forbid_unknown_fields=True):
+    token: Secret
+
+
+class NewAccount(Struct, forbid_unknown_fields=True):
+    """A paper account. `fees` names a cost schedule."""
+
+    name: Name
+    cash: Cash
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="three capital letters, such as USD")] = "USD"
+    type: AccountType = AccountType.CASH
+    fees: Reference = "zero"
+
+
+class NewOrder(Struct, forbid_unknown_fields=True):
+    """`limit_price` and `stop_price` go with the kinds that have them; `venue` is for symbols listed twice."""
+
+    account_id: Reference
+    symbol: Symbol
+    side: Side
+    quantity: Positive
+    kind: OrderKind = OrderKind.MARKET
+    limit_price: MaybePositive = field(default_factory=Raw)
+    stop_price: MaybePositive = field(default_factory=Raw)
+    time_in_force: TimeInForce = TimeInForce.DAY
+    product: Product = Product.NONE
+    book: Reference = "manual"
+    client_order_id: Reference | None = None
+    venue: Symbol | None = None
+
+
+class AllocationIn(Struct, forbid_unknown_fields=True):
+    account_id: Reference
+    allocation: Share
+
+
+_ACCOUNTS = Meta(max_length=200)
+
+
+class NewDeployment(Struct, forbid_unknown_fields=True):
+    name: Name
+    template: Reference
+    symbols: Annotated[list[Symbol], Meta(min_length=1, max_length=200)]
+    parameters: dict[Reference, Scalar] = {}
+    accounts: Annotated[list[AllocationIn], _ACCOUNTS] = []
+    enabled: bool = True
+
+
+class DeploymentChange(Struct, forbid_unknown_fields=True):
+    """Either shares by account, or one share for all accounts the strategy already trades."""
+
+    accounts: Annotated[list[AllocationIn], _ACCOUNTS] | None = None
+    allocation: MaybeShare = field(default_factory=Raw)
+
+
+class FeedChange(Struct, forbid_unknown_fields=True):
+    action: Literal["pause", "resume", "restart"] | None = None
+    speed: MaybePositive = field(default_factory=Raw)
+
+
+_Limit = Annotated[int, Meta(ge=1, le=500, description="1 to 500")]
+Cursor = Annotated[
+    str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$", description="a next_cursor of this list")
+]
+
+
+class PageQuery(Struct, forbid_unknown_fields=True):
+    limit: _Limit = 100
+    cursor: Cursor | None = None
+
+
+class OrdersQuery(PageQuery, forbid_unknown_fields=True):
+    account_id: Reference | None = None
+    status: Literal[
+        "open", "closed", "SUBMITTED", "ACCEPTED", "PARTIALLY_FILLED", "CANCEL_PENDING", "FILLED", "CANCELLED",
+        "REJECTED", "EXPIRED", "REFUSED", "EXPIRED_UNSENT", "IN_DOUBT", "ANOMALY",
+    ] | None = None  # fmt: skip
+
+
+class FillsQuery(PageQuery, forbid_unknown_fields=True):
+    account_id: Reference | None = None
+
+
+class PositionsQuery(Struct, forbid_unknown_fields=True):
+    account_id: Reference | None = None
+
+
+class BarsQuery(Struct, forbid_unknown_fields=True):
+    """`start` is inclusive, `end` exclusive; without them, the newest bars."""
+
+    symbol: Symbol
+    timeframe: Annotated[str, Meta(min_length=2, max_length=8, pattern="^[0-9]{1,4}(s|m|h|d|w|mo)$")] = "1d"
+    start: Annotated[str, Meta(max_length=40, extra_json_schema={"format": "date-time"})] | None = None
+    end: Annotated[str, Meta(max_length=40, extra_json_schema={"format": "date-time"})] | None = None
+    limit: Annotated[int, Meta(ge=1, le=5000, description="1 to 5000")] = 500
+    adjusted: bool = True
+
+
+class QuotesQuery(Struct, forbid_unknown_fields=True):
+    symbols: Annotated[str, Meta(max_length=4000, pattern=_TEXT, description="symbols, separated by commas")] = ""
+
+
+class NoQuery(Struct, forbid_unknown_fields=True):
+    pass

@@ -1,0 +1,300 @@
+"""State to what the API says: pure functions from live state to the objects of `schemas`.
+
+P&L is net of charges: realised_pnl is what closed trades made less all fees paid, so that
+realised + unrealised is what the account made on its positions.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from functools import lru_cache
+
+from evenkeel.domain import clock
+from evenkeel.domain.accounts import AccountMode, Readiness
+from evenkeel.domain.fills import Fill
+from evenkeel.domain.ids import derived
+from evenkeel.domain.instruments import Instrument
+from evenkeel.domain.money import ZERO, add, exact, ratio, rounded, sub, total
+from evenkeel.domain.orders import Order
+from evenkeel.domain.positions import Position, PositionKey
+from evenkeel.domain.records import DayClosed, SignalRecorded
+from evenkeel.server import schemas as s
+from evenkeel.trading.engine.state import AccountState, DeploymentState, State
+
+_STEP = Decimal("0.00000001")
+
+
+def text(value: Decimal) -> str:
+    """A decimal written out: no exponent, no minus zero."""
+    return format(value if value else value.copy_abs(), "f")
+
+
+def maybe(value: Decimal | None) -> str | None:
+    return None if value is None else text(value)
+
+
+def measured(value: float) -> str:
+    """A measurement in its shortest exact decimal form."""
+    return text(Decimal(repr(value)))
+
+
+def share(part: Decimal, whole: Decimal) -> str:
+    """part ÷ whole to 8 decimals, 0 where there is no whole."""
+    return text(rounded(ratio(part, whole), _STEP)) if whole else "0"
+
+
+def _unit_price(cost: Decimal | None, instrument: Instrument) -> str | None:
+    return None if cost is None else text(rounded(ratio(cost, instrument.multiplier), _STEP).normalize())
+
+
+def strategy_name(state: State, book: str) -> str | None:
+    """The name of the deployment whose book this is; None for other books."""
+    held = state.deployments.get(book)
+    return held.deployment.name if held is not None else None
+
+
+def pnl(state: State, positions: Iterable[Position]) -> tuple[Decimal, Decimal]:
+    """(realised net of charges, unrealised) of positions in one currency."""
+    realised = unrealised = ZERO
+    for position in positions:
+        realised = add(realised, sub(position.realised, position.charges))
+        unrealised = add(unrealised, state.unrealised(position))
+    return realised, unrealised
+
+
+def account(state: State, held: AccountState) -> s.AccountOut:
+    this, equity = held.account, state.equity(held)
+    realised, unrealised = pnl(state, held.positions.values())
+    day_pnl = sub(equity, held.day_start_equity)
+    return s.AccountOut(
+        id=this.id,
+        name=this.name,
+        broker=this.broker,
+        mode=this.mode,
+        type=this.type,
+        currency=this.currency,
+        fees=this.costs,
+        time_zone=this.time_zone,
+        readiness=held.readiness,
+        readiness_reason=held.readiness_reason if held.readiness is not Readiness.READY else None,
+        is_active=True,
+        cash=text(held.cash_in(this.currency)),
+        equity=text(equity),
+        positions_value=text(state.positions_value(held)),
+        day_pnl=text(day_pnl),
+        day_return=share(day_pnl, held.day_start_equity),
+        total_return=share(sub(equity, held.contributed), held.contributed),
+        realised_pnl=text(realised),
+        unrealised_pnl=text(unrealised),
+        drawdown=drawdown(held, equity),
+        initial_balance=text(held.contributed),
+        session_date=held.day.isoformat(),
+        trades_today=held.trades_today,
+        open_orders=len(held.working),
+        positions=sum(1 for position in held.positions.values() if position.quantity),
+        limits=_limits(held),
+    )
+
+
+def drawdown(held: AccountState, equity: Decimal) -> str:
+    """How far equity lies below its peak, as a positive fraction of the peak."""
+    peak = max(held.peak_equity, equity)
+    return share(sub(peak, equity), peak) if peak > 0 else "0"
+
+
+def _limits(held: AccountState) -> s.LimitsOut:
+    limits = held.limits
+    return s.LimitsOut(
+        max_position_share=maybe(limits.max_position_share),
+        daily_loss=maybe(limits.daily_loss),
+        max_trades_per_day=limits.max_trades_per_day,
+        allow_short=limits.allow_short,
+        cash_check=limits.cash_check,
+    )
+
+
+def order(state: State, this: Order) -> s.OrderOut:
+    spec = this.spec
+    instrument = state.instruments[spec.instrument_id]
+    return s.OrderOut(
+        id=this.id,
+        client_order_id=spec.client_order_id,
+        venue_order_id=this.venue_order_id,
+        account_id=spec.account_id,
+        book=spec.book,
+        strategy=strategy_name(state, spec.book),
+        instrument_id=spec.instrument_id,
+        symbol=instrument.symbol,
+        venue=instrument.venue,
+        side=spec.side,
+        quantity=text(this.quantity),
+        filled_quantity=text(this.filled),
+        kind=spec.kind,
+        limit_price=maybe(this.limit_price),
+        stop_price=maybe(this.stop_price),
+        time_in_force=spec.time_in_force,
+        product=spec.product,
+        state=this.state,
+        reason=this.reason,
+        rule=this.rule,
+        limit=this.limit,
+        value=this.value,
+        average_price=_unit_price(this.average_price, instrument),
+        source=this.source,
+        created_at=clock.iso(this.created_at),
+        updated_at=clock.iso(this.updated_at),
+        session_date=this.session_date.isoformat(),
+    )
+
+
+def fill(state: State, this: Fill) -> s.FillOut:
+    return s.FillOut(
+        id=this.id,
+        order_id=this.order_id,
+        account_id=this.account_id,
+        book=this.book,
+        strategy=strategy_name(state, this.book),
+        instrument_id=this.instrument_id,
+        symbol=state.instruments[this.instrument_id].symbol,
+        side=this.side,
+        quantity=text(this.quantity),
+        price=text(this.price),
+        fees=text(total([charge.amount for charge in this.charges])),
+        currency=this.currency,
+        executed_at=clock.iso(this.executed_at),
+        session_date=this.session_date.isoformat(),
+        venue_execution_id=this.venue_execution_id,
+    )
+
+
+@lru_cache(maxsize=65_536)
+def position_id(key: PositionKey) -> str:
+    """The stable id of a position key."""
+    side = key.side or ""
+    return derived(f"position:{key.account_id}:{key.book}:{key.instrument_id}:{key.product}:{side}")
+
+
+def position(state: State, this: Position) -> s.PositionOut:
+    key, instrument = this.key, state.instruments[this.key.instrument_id]
+    price = state.price_of(this)
+    return s.PositionOut(
+        id=position_id(key),
+        account_id=key.account_id,
+        book=key.book,
+        strategy=strategy_name(state, key.book),
+        instrument_id=key.instrument_id,
+        symbol=instrument.symbol,
+        product=key.product,
+        quantity=text(this.quantity),
+        average_price=_unit_price(this.average_price, instrument),
+        total_cost=text(this.total_cost),
+        last_price=maybe(state.mark(key.instrument_id)),
+        market_value=text(this.market_value(price, instrument.multiplier)),
+        unrealised_pnl=text(state.unrealised(this)),
+        realised_pnl=text(sub(this.realised, this.charges)),
+        currency=instrument.currency,
+    )
+
+
+def equity_point(record: DayClosed) -> s.EquityOut:
+    return s.EquityOut(
+        id=record.id,
+        account_id=record.account_id,
+        at=clock.iso(record.at),
+        equity=text(record.equity),
+        cash=text(record.cash),
+    )
+
+
+def book_positions(state: State, book: str) -> list[Position]:
+    """Every account's positions of one book."""
+    return [
+        position for held in state.accounts.values() for key, position in held.positions.items() if key.book == book
+    ]
+
+
+def deployment(state: State, held: DeploymentState) -> s.DeploymentOut:
+    this = held.deployment
+    realised, unrealised = pnl(state, book_positions(state, this.id))
+    modes = [state.accounts[a.account_id].account.mode for a in this.accounts if a.account_id in state.accounts]
+    return s.DeploymentOut(
+        id=this.id,
+        name=this.name,
+        template=this.template,
+        version=this.version,
+        parameters=dict(this.parameters),
+        symbols=[state.instruments[i].symbol for i in this.instrument_ids],
+        mode="live" if AccountMode.LIVE in modes else "paper",
+        enabled=this.enabled,
+        status="disabled" if not this.enabled else "running" if this.paused is None else "paused",
+        status_reason=this.paused,
+        accounts=[s.AllocationOut(a.account_id, text(a.share)) for a in this.accounts],
+        orders=held.orders,
+        fills=held.fills,
+        refusals=held.refusals,
+        realised_pnl=text(realised),
+        unrealised_pnl=text(unrealised),
+        last_signal=_last_signal(state, held.last_signal),
+    )
+
+
+def _last_signal(state: State, record: SignalRecorded | None) -> s.LastSignal | None:
+    if record is None:
+        return None
+    return s.LastSignal(
+        at=clock.iso(record.at),
+        symbol=state.instruments[record.instrument_id].symbol,
+        target=record.folded,
+        action=record.action,
+        confidence=record.confidence,
+    )
+
+
+def signal(state: State, record: SignalRecorded) -> s.SignalOut:
+    return s.SignalOut(
+        id=record.id,
+        at=clock.iso(record.at),
+        deployment_id=record.deployment_id,
+        symbol=state.instruments[record.instrument_id].symbol,
+        target=record.target,
+        action=record.action,
+        confidence=record.confidence,
+        details=record.details,
+    )
+
+
+def instrument(state: State, this: Instrument) -> s.InstrumentOut:
+    return s.InstrumentOut(
+        id=this.id,
+        symbol=this.symbol,
+        venue=this.venue,
+        asset_class=this.asset_class,
+        currency=this.currency,
+        tick_size=text(this.tick_size),
+        lot_size=text(this.lot_size),
+        multiplier=text(this.multiplier),
+        expiry=this.expiry.isoformat() if this.expiry else None,
+        strike=maybe(this.strike),
+        right=this.right,
+        last_price=maybe(state.mark(this.id)),
+    )
+
+
+def quote(state: State, this: Instrument) -> s.QuoteOut:
+    """The last price with its bid and ask, null where the feed shows no spread."""
+    mark = state.marks.get(this.id)
+    if mark is None:
+        return s.QuoteOut(id=this.id, symbol=this.symbol, bid=None, ask=None, last=None, at=None)
+    half = mark.spread / 2
+    bid, ask = (exact(mark.price - half, _STEP), exact(mark.price + half, _STEP)) if mark.spread > 0 else (None, None)
+    return s.QuoteOut(
+        id=this.id,
+        symbol=this.symbol,
+        bid=_trim(bid),
+        ask=_trim(ask),
+        last=maybe(state.mark(this.id)),
+        at=clock.iso(mark.at),
+    )
+
+
+def _trim(value: Decimal | None) -> str | None:
+    return None if value is None else text(value.normalize())

@@ -1,0 +1,207 @@
+"""Bytes in, bytes out: JSON bodies, queries and numbers are read strictly, and every fault is told with its field.
+
+The fast path is one msgspec decode. Only when that fails is the request read again, field by field, to list all
+of its faults at once.
+"""
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import msgspec
+from fastapi import Request, Response
+from msgspec import Raw, Struct
+
+from evenkeel.domain.errors import FieldError, InvalidInput
+from evenkeel.server import schemas
+from evenkeel.server.problems import MalformedBody, PayloadTooLarge, UnsupportedMediaType
+
+T = TypeVar("T", bound=Struct)
+
+MAX_BODY = 64 * 1024
+ENCODER = msgspec.json.Encoder()
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,20})?")
+_PATTERNS = {
+    "positive": (re.compile(schemas.POSITIVE), "a number greater than 0"),
+    "share": (re.compile(schemas.SHARE), "a share from 0 to 1"),
+    "not-negative": (re.compile(schemas.NOT_NEGATIVE), "a number, 0 or more"),
+}
+
+
+class Json(Response):
+    """A Struct as JSON."""
+
+    media_type = "application/json"
+
+    def __init__(self, content: Any, status_code: int = 200, headers: dict[str, str] | None = None) -> None:
+        super().__init__(ENCODER.encode(content), status_code, headers)
+
+
+class Fields:
+    """Reads raw numbers of a request and gathers the faults of all of them."""
+
+    def __init__(self) -> None:
+        self.faults: list[FieldError] = []
+
+    def number(self, name: str, raw: Raw, kind: str = "positive") -> Decimal | None:
+        """The exact decimal of a JSON string or number; None where it is absent, null, or at fault."""
+        text = bytes(raw).decode()
+        if text in ("", "null"):
+            return None
+        pattern, expected = _PATTERNS[kind]
+        plain = _plain(text)
+        if plain is None or not pattern.fullmatch(plain):
+            shape = "at most 18 digits before and 20 after the point, as a string or a number"
+            self.fault(name, f"{text[:60]} is not {expected} ({shape})")
+            return None
+        return Decimal(plain)
+
+    def required(self, name: str, raw: Raw, kind: str = "positive") -> Decimal:
+        """As `number`, and a fault when absent. What it returns after a fault is never used: `check` raises."""
+        value = self.number(name, raw, kind)
+        if value is None and not any(fault.field == name for fault in self.faults):
+            self.fault(name, "is required")
+        return value if value is not None else Decimal(0)
+
+    def fault(self, name: str, message: str) -> None:
+        self.faults.append(FieldError(name, message))
+
+    def check(self, what: str = "the request is not valid") -> None:
+        """Raises InvalidInput with every fault so far."""
+        if self.faults:
+            raise InvalidInput(what, errors=tuple(self.faults))
+
+
+def _plain(text: str) -> str | None:
+    """The digits of a JSON string or number literal, exponents written out; None where it is neither."""
+    if text.startswith('"'):
+        body: str = msgspec.json.decode(text)
+        return body if _NUMBER.fullmatch(body) else None
+    if text[0] not in "-0123456789" or len(text) > 60:
+        return None
+    value = Decimal(text)
+    if value and not -20 <= value.adjusted() <= 18:
+        return None
+    return f"{value:f}"
+
+
+async def body(request: Request, shape: type[T]) -> T:
+    """The request's JSON body as `shape`. Raises the problem that names what is wrong with it."""
+    content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise UnsupportedMediaType(f"the body is {content_type or 'of no stated type'}", hint="Send application/json.")
+    data = await _read(request)
+    try:
+        return _decoder(shape).decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        faults = _faults(data, shape)
+    raise InvalidInput("the request is not valid", errors=tuple(faults))
+
+
+async def _read(request: Request) -> bytes:
+    stated = request.headers.get("content-length", "0")
+    if stated.isdigit() and int(stated) > MAX_BODY:
+        raise PayloadTooLarge(f"the body is larger than {MAX_BODY // 1024} KiB")
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > MAX_BODY:
+            raise PayloadTooLarge(f"the body is larger than {MAX_BODY // 1024} KiB")
+    return bytes(data)
+
+
+@lru_cache(maxsize=64)
+def _decoder(shape: type[Any]) -> Any:
+    return msgspec.json.Decoder(shape)
+
+
+def _faults(data: bytes, shape: type[Struct]) -> list[FieldError]:
+    if not data.strip():
+        raise MalformedBody("the body is empty", hint="Send a JSON object.")
+    try:
+        given = msgspec.json.decode(data, type=dict[str, Raw])
+    except msgspec.ValidationError:
+        return [FieldError("", "the body must be a JSON object")]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedBody(f"the body is not JSON: {_one_line(error)}") from None
+    found = [FieldError(name[:80], "is not a known field") for name in given if name not in _names(shape)]
+    for one in msgspec.structs.fields(shape):
+        if one.name in given:
+            found += _fault_of(one, given[one.name])
+        elif one.required:
+            found.append(FieldError(one.name, "is required"))
+    if not found:
+        raise MalformedBody("the body is not valid JSON text")
+    return found
+
+
+def _fault_of(one: Any, raw: Raw) -> Iterable[FieldError]:
+    try:
+        msgspec.json.decode(raw, type=one.type)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        yield _explained(one, error)
+
+
+def _names(shape: type[Struct]) -> set[str]:
+    return {one.encode_name for one in msgspec.structs.fields(shape)}
+
+
+_WHERE = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
+
+
+def _explained(one: Any, error: Exception) -> FieldError:
+    """A fault in words of the field: what it may be, where the type says so, else what the decoder saw."""
+    text = _one_line(error)
+    at = _WHERE.search(text)
+    path = re.sub(r"\[(\d*)(\.\.\.)?\]", r".\1", at[1]).rstrip(".") if at else ""
+    expected = None if path else _expected(one.type)
+    message = f"must be {expected}" if expected else _WHERE.sub("", text)
+    return FieldError(one.name + path, message[0].lower() + message[1:])
+
+
+def _expected(kind: Any) -> str | None:
+    info = msgspec.inspect.type_info(kind)
+    parts = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
+    for part in parts:
+        if isinstance(part, msgspec.inspect.Metadata):
+            return (part.extra_json_schema or {}).get("description")
+        if isinstance(part, msgspec.inspect.EnumType):
+            return "one of " + ", ".join(str(member.value) for member in part.cls)
+        if isinstance(part, msgspec.inspect.LiteralType):
+            return "one of " + ", ".join(str(value) for value in part.values)
+    return None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def query(request: Request, shape: type[T]) -> T:
+    """The query string as `shape`: unknown, repeated and ill-formed parameters are all listed."""
+    pairs = request.query_params.multi_items()
+    given = dict(pairs)
+    if not given:
+        return shape()
+    try:
+        if len(given) == len(pairs):
+            return msgspec.convert(given, shape, strict=False)
+    except msgspec.ValidationError:
+        pass
+    known = {one.name: one for one in msgspec.structs.fields(shape)}
+    found = [FieldError(name[:80], "is not a known parameter") for name in given if name not in known]
+    names = [name for name, _ in pairs]
+    found += [FieldError(name[:80], "is given more than once") for name in given if names.count(name) > 1]
+    found += [FieldError(one.name, "is required") for one in known.values() if one.required and one.name not in given]
+    for name, value in given.items():
+        if name in known:
+            found += _query_fault(known[name], value)
+    raise InvalidInput("the query is not valid", errors=tuple(found))
+
+
+def _query_fault(one: Any, value: str) -> Iterable[FieldError]:
+    try:
+        msgspec.convert(value, one.type, strict=False)
+    except msgspec.ValidationError as error:
+        yield _explained(one, error)

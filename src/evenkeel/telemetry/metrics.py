@@ -1,0 +1,136 @@
+"""Every metric's name, once, and the registry of one process. Nothing is exported before it has a value.
+
+Counters and histograms are plain numbers touched on the event loop; `render` turns them into the Prometheus text
+format, asking the collectors it was given (such as the accounts' figures) at that moment.
+"""
+
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import generate_latest
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector, CollectorRegistry
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+STAGES = ("received", "decided", "committed", "sent", "acknowledged", "filled")
+_BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Portfolio(NamedTuple):
+    """One account at this moment: value in its currency, cumulative return and drawdown as fractions."""
+
+    account_id: str
+    account: str
+    value: float
+    total_return: float
+    drawdown: float
+    positions: int
+
+
+class _Histogram:
+    def __init__(self) -> None:
+        self.counts = [0] * (len(_BOUNDS) + 1)
+        self.sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(_BOUNDS, seconds)] += 1
+        self.sum += seconds
+
+    def buckets(self) -> list[tuple[str, float]]:
+        found, seen = [], 0
+        for bound, count in zip((*map(str, _BOUNDS), "+Inf"), self.counts, strict=True):
+            seen += count
+            found.append((bound, float(seen)))
+        return found
+
+
+class Metrics(Collector):
+    """The metrics of one process."""
+
+    def __init__(self, version: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.orders_placed = 0
+        self.order_errors = 0
+        self.loop_lag = 0.0
+        self.stream_clients = 0
+        self._version, self._clock, self._started = version, clock, clock()
+        self._stages: dict[str, _Histogram] = {}
+        self._portfolios: Callable[[], Iterable[Portfolio]] = tuple
+        self._journal: Callable[[], tuple[int, int]] | None = None
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+
+    def watch_portfolios(self, portfolios: Callable[[], Iterable[Portfolio]]) -> None:
+        """Asks `portfolios` for the accounts' figures at each scrape."""
+        self._portfolios = portfolios
+
+    def watch_journal(self, journal: Callable[[], tuple[int, int]]) -> None:
+        """Asks `journal` for (last committed sequence, projection lag) at each scrape."""
+        self._journal = journal
+
+    def observe_stage(self, stage: str, seconds: float) -> None:
+        """How long an order took to reach `stage` from the one before."""
+        held = self._stages.get(stage)
+        if held is None:
+            held = self._stages[stage] = _Histogram()
+        held.observe(seconds)
+
+    def render(self) -> bytes:
+        """All metrics in the Prometheus text format."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily("orders_placed", "Orders placed: attempts, refused ones included", self.orders_placed)
+        yield CounterMetricFamily(
+            "order_errors", "Orders declined, refused, rejected, never sent or in doubt", self.order_errors
+        )
+        if self.orders_placed:
+            rate = 1.0 - min(1.0, self.order_errors / self.orders_placed)
+            yield GaugeMetricFamily("order_success_rate", "Share of orders placed that met no error", rate)
+        yield from self._portfolio_metrics()
+        yield from self._stage_metrics()
+        yield GaugeMetricFamily("event_loop_lag_seconds", "Longest recent delay of the event loop", self.loop_lag)
+        yield GaugeMetricFamily(
+            "evenkeel_uptime_seconds", "Time since the process started", self._clock() - self._started
+        )
+        yield GaugeMetricFamily("evenkeel_stream_clients", "Open streams", self.stream_clients)
+        yield InfoMetricFamily("evenkeel_build", "The running version", {"version": self._version})
+        if self._journal is not None:
+            seq, lag = self._journal()
+            yield GaugeMetricFamily("evenkeel_journal_seq", "Last committed record", seq)
+            yield GaugeMetricFamily("evenkeel_projection_lag_records", "Records the projections have not seen", lag)
+
+    def _portfolio_metrics(self) -> Iterator[Metric]:
+        portfolios = list(self._portfolios())
+        if not portfolios:
+            return
+        gauges: tuple[tuple[str, str, Callable[[Portfolio], float]], ...] = (
+            ("portfolio_total_value", "Equity in the account's currency", lambda one: one.value),
+            ("portfolio_return", "Cumulative return as a fraction", lambda one: one.total_return),
+            ("portfolio_drawdown", "Fraction below the peak, positive", lambda one: one.drawdown),
+            ("portfolio_positions", "Open positions", lambda one: one.positions),
+        )
+        for name, text, value in gauges:
+            gauge = GaugeMetricFamily(name, text, labels=("account", "account_id"))
+            for one in portfolios:
+                gauge.add_metric((one.account, one.account_id), value(one))
+            yield gauge
+
+    def _stage_metrics(self) -> Iterator[Metric]:
+        if not self._stages:
+            return
+        family = HistogramMetricFamily(
+            "order_stage_seconds", "Time from one stage of an order's life to the next", labels=("stage",)
+        )
+        for stage, held in self._stages.items():
+            family.add_metric((stage,), buckets=held.buckets(), sum_value=held.sum)
+        yield family
