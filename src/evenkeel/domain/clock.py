@@ -50,8 +50,13 @@ def day_bounds(day: date, zone: str, roll: time) -> tuple[int, int]:
 
 
 def session_date(at: int, zone: str, roll: time) -> date:
-    """The account day that holds the moment `at`: after the roll, it is the next date's."""
-    local = from_ns(at).astimezone(ZoneInfo(zone))
-    if roll != time(0) and local.time() >= roll:
-        return local.date() + timedelta(days=1)
-    return local.date()
+    """The account day whose bounds hold the moment `at`: after the roll, it is the next date's.
+
+    The bounds decide, not the local clock: where a roll lies in the hour that a zone skips or has twice, the
+    local time would name a day that is already over.
+    """
+    day = from_ns(at).astimezone(ZoneInfo(zone)).date()
+    start, end = day_bounds(day, zone, roll)
+    if at >= end:
+        return day + timedelta(days=1)
+    return day if at >= start else day - timedelta(days=1)

@@ -33,6 +33,8 @@ _EXACT = Context(prec=38, traps=[Inexact, InvalidOperation, DivisionByZero, Over
 _ROUNDING = Context(prec=76, traps=[InvalidOperation, DivisionByZero, Overflow])
 _RATIO = Context(prec=28, traps=[InvalidOperation, DivisionByZero, Overflow])
 
+_NOT_EXACT = (Inexact, InvalidOperation, Overflow)
+
 MINOR_UNITS = {
     "JPY": Decimal(1),
     "KRW": Decimal(1),
@@ -46,7 +48,7 @@ def add(a: Decimal, b: Decimal) -> Decimal:
     """a + b, exactly. Raises InexactMoney beyond 38 digits."""
     try:
         return _EXACT.add(a, b)
-    except Inexact as error:
+    except _NOT_EXACT as error:
         raise InexactMoney(f"{a} + {b} needs more than 38 digits") from error
 
 
@@ -54,7 +56,7 @@ def sub(a: Decimal, b: Decimal) -> Decimal:
     """a - b, exactly. Raises InexactMoney beyond 38 digits."""
     try:
         return _EXACT.subtract(a, b)
-    except Inexact as error:
+    except _NOT_EXACT as error:
         raise InexactMoney(f"{a} - {b} needs more than 38 digits") from error
 
 
@@ -62,12 +64,14 @@ def mul(a: Decimal, b: Decimal) -> Decimal:
     """a * b, exactly. Raises InexactMoney beyond 38 digits."""
     try:
         return _EXACT.multiply(a, b)
-    except Inexact as error:
+    except _NOT_EXACT as error:
         raise InexactMoney(f"{a} * {b} needs more than 38 digits") from error
 
 
 def ratio(a: Decimal, b: Decimal) -> Decimal:
     """a / b to 28 digits: for display, shares and limits, never booked. Raises ZeroDivisionError."""
+    if not b:
+        raise ZeroDivisionError(f"{a} / {b}")
     return _RATIO.divide(a, b)
 
 
@@ -84,9 +88,20 @@ def neg(a: Decimal) -> Decimal:
 
 
 def rounded(value: Decimal, step: Decimal, rounding: str = ROUND_HALF_EVEN) -> Decimal:
-    """`value` to the nearest multiple of `step` (> 0, any size: a tick of 0.05, a lot of 25)."""
-    steps = _ROUNDING.divide(value, step).quantize(ONE, rounding=rounding, context=_ROUNDING)
-    return _EXACT.multiply(steps, step)
+    """`value` to the nearest multiple of `step` (> 0, any size: a tick of 0.05, a lot of 25).
+
+    Raises InexactMoney where the result needs more than 38 digits.
+    """
+    try:
+        steps = _ROUNDING.divide(value, step).quantize(ONE, rounding=rounding, context=_ROUNDING)
+    except InvalidOperation as error:
+        raise InexactMoney(f"{value} cannot be rounded to a multiple of {step}") from error
+    return mul(steps, step)
+
+
+def portion(whole: Decimal, part: Decimal, *, of: Decimal, step: Decimal) -> Decimal:
+    """whole * part / of, rounded half to even to a multiple of `step`; what goes in may have 38 digits each."""
+    return rounded(_ROUNDING.divide(_ROUNDING.multiply(whole, part), of), step)
 
 
 def exact(measured: float, step: Decimal, rounding: str = ROUND_HALF_EVEN) -> Decimal:
@@ -100,7 +115,21 @@ def exact(measured: float, step: Decimal, rounding: str = ROUND_HALF_EVEN) -> De
 
 
 def is_multiple(value: Decimal, step: Decimal) -> bool:
-    return not _ROUNDING.remainder(value, step)
+    """False, too, for what is no number and for what is more than 76 digits of steps."""
+    try:
+        return value.is_finite() and not _ROUNDING.remainder(value, step)
+    except InvalidOperation:
+        return False
+
+
+def is_bookable(value: Decimal) -> bool:
+    """Whether sums of such numbers stay within 38 digits: finite, below 10^17, at most 18 decimal places."""
+    return value.is_finite() and value.adjusted() < 17 and int(value.as_tuple().exponent) >= -18
+
+
+def plain(value: Decimal) -> str:
+    """The shortest plain notation, e.g. 10 for 10.00 and for 1E+1."""
+    return f"{_ROUNDING.normalize(value):f}"
 
 
 def minor_unit(currency: str) -> Decimal:

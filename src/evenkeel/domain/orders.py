@@ -83,6 +83,14 @@ _S, _E = OrderState, OrderEvent
 WORKING = frozenset({_S.SUBMITTED, _S.ACCEPTED, _S.PARTIALLY_FILLED, _S.CANCEL_PENDING, _S.IN_DOUBT})
 TERMINAL = frozenset({_S.FILLED, _S.CANCELLED, _S.REJECTED, _S.EXPIRED, _S.REFUSED, _S.EXPIRED_UNSENT, _S.ANOMALY})
 
+# A refused cancel changes nothing but a pending one; it may come twice, or after the order has moved on.
+_NOT_CANCELLED = (_E.CANCEL_REFUSED, _E.CANCEL_REFUSED_PARTIAL)
+
+
+def _stays(state: OrderState, *events: OrderEvent) -> dict[OrderEvent, OrderState]:
+    return dict.fromkeys(events, state)
+
+
 _LIVE = {
     _E.REJECT: _S.REJECTED,
     _E.PARTIAL_FILL: _S.PARTIALLY_FILLED,
@@ -94,65 +102,47 @@ _LIVE = {
 }
 _BY_STATE: dict[OrderState | None, dict[OrderEvent, OrderState]] = {
     None: {_E.APPROVE: _S.SUBMITTED, _E.REFUSE: _S.REFUSED},
-    _S.SUBMITTED: {**_LIVE, _E.ACCEPT: _S.ACCEPTED, _E.UNSENT: _S.EXPIRED_UNSENT, _E.AMEND: _S.SUBMITTED},
-    _S.ACCEPTED: {**_LIVE, _E.ACCEPT: _S.ACCEPTED, _E.AMEND: _S.ACCEPTED},
+    _S.SUBMITTED: {
+        **_LIVE,
+        **_stays(_S.SUBMITTED, _E.AMEND, *_NOT_CANCELLED),
+        _E.ACCEPT: _S.ACCEPTED,
+        _E.UNSENT: _S.EXPIRED_UNSENT,
+    },
+    _S.ACCEPTED: {**_LIVE, **_stays(_S.ACCEPTED, _E.ACCEPT, _E.AMEND, *_NOT_CANCELLED)},
     _S.PARTIALLY_FILLED: {
         **_LIVE,
-        _E.ACCEPT: _S.PARTIALLY_FILLED,
-        _E.AMEND: _S.PARTIALLY_FILLED,
-        _E.BUST: _S.PARTIALLY_FILLED,
+        **_stays(_S.PARTIALLY_FILLED, _E.ACCEPT, _E.AMEND, _E.BUST, *_NOT_CANCELLED),
     },
     _S.CANCEL_PENDING: {
         **_LIVE,
-        _E.ACCEPT: _S.CANCEL_PENDING,
-        _E.PARTIAL_FILL: _S.CANCEL_PENDING,
+        **_stays(_S.CANCEL_PENDING, _E.ACCEPT, _E.PARTIAL_FILL, _E.AMEND, _E.BUST),
         _E.CANCEL_REFUSED: _S.ACCEPTED,
         _E.CANCEL_REFUSED_PARTIAL: _S.PARTIALLY_FILLED,
         _E.UNSENT: _S.EXPIRED_UNSENT,
-        _E.AMEND: _S.CANCEL_PENDING,
-        _E.BUST: _S.CANCEL_PENDING,
     },
     _S.IN_DOUBT: {
         **_LIVE,
+        **_stays(_S.IN_DOUBT, _E.CANCEL_REQUEST, _E.BUST, *_NOT_CANCELLED),
         _E.ACCEPT: _S.ACCEPTED,
+        _E.AMEND: _S.ACCEPTED,
         _E.UNSENT: _S.EXPIRED_UNSENT,
-        _E.CANCEL_REQUEST: _S.IN_DOUBT,
-        _E.CANCEL_REFUSED: _S.IN_DOUBT,
-        _E.CANCEL_REFUSED_PARTIAL: _S.IN_DOUBT,
-        _E.BUST: _S.IN_DOUBT,
     },
     # A fill may overtake, or be overtaken by, the message that ends the order: both orders of arrival agree.
-    _S.FILLED: {
-        _E.ACCEPT: _S.FILLED,
-        _E.CANCEL: _S.FILLED,
-        _E.EXPIRE: _S.FILLED,
-        _E.CANCEL_REFUSED: _S.FILLED,
-        _E.CANCEL_REFUSED_PARTIAL: _S.FILLED,
-        _E.BUST: _S.FILLED,
-    },
+    _S.FILLED: _stays(_S.FILLED, _E.ACCEPT, _E.AMEND, _E.CANCEL, _E.EXPIRE, _E.BUST, *_NOT_CANCELLED),
     _S.CANCELLED: {
-        _E.ACCEPT: _S.CANCELLED,
-        _E.CANCEL: _S.CANCELLED,
-        _E.PARTIAL_FILL: _S.CANCELLED,
+        **_stays(_S.CANCELLED, _E.ACCEPT, _E.AMEND, _E.CANCEL, _E.PARTIAL_FILL, _E.BUST, *_NOT_CANCELLED),
+        _E.EXPIRE: _S.EXPIRED,
         _E.FILL: _S.FILLED,
-        _E.CANCEL_REFUSED: _S.CANCELLED,
-        _E.CANCEL_REFUSED_PARTIAL: _S.CANCELLED,
-        _E.BUST: _S.CANCELLED,
     },
     _S.EXPIRED: {
-        _E.ACCEPT: _S.EXPIRED,
-        _E.EXPIRE: _S.EXPIRED,
-        _E.CANCEL: _S.EXPIRED,
-        _E.PARTIAL_FILL: _S.EXPIRED,
+        **_stays(_S.EXPIRED, _E.ACCEPT, _E.AMEND, _E.EXPIRE, _E.CANCEL, _E.PARTIAL_FILL, _E.BUST, *_NOT_CANCELLED),
         _E.FILL: _S.FILLED,
-        _E.CANCEL_REFUSED: _S.EXPIRED,
-        _E.CANCEL_REFUSED_PARTIAL: _S.EXPIRED,
-        _E.BUST: _S.EXPIRED,
     },
-    _S.REJECTED: {_E.REJECT: _S.REJECTED},
+    _S.REJECTED: _stays(_S.REJECTED, _E.REJECT, _E.ACCEPT, *_NOT_CANCELLED),
     _S.REFUSED: {},
-    _S.EXPIRED_UNSENT: {},
-    _S.ANOMALY: {},
+    _S.EXPIRED_UNSENT: _stays(_S.EXPIRED_UNSENT, *_NOT_CANCELLED),
+    # What it is will not be known again from messages; a person can still have it cancelled.
+    _S.ANOMALY: _stays(_S.ANOMALY, _E.CANCEL_REQUEST),
 }
 TRANSITIONS: dict[tuple[OrderState | None, OrderEvent], OrderState] = {
     (state, event): after for state, events in _BY_STATE.items() for event, after in events.items()

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from evenkeel.domain.money import COST_STEP, ZERO, add, mul, neg, ratio, rounded, sub
+from evenkeel.domain.money import COST_STEP, ZERO, add, mul, neg, portion, ratio, sub
 from evenkeel.domain.orders import Product, Side
 
 
@@ -68,4 +68,4 @@ class Position(Struct, kw_only=True):
         held = self.quantity.copy_abs()
         if quantity == held:
             return self.total_cost
-        return rounded(ratio(mul(self.total_cost, quantity), held), COST_STEP)
+        return portion(self.total_cost, quantity, of=held, step=COST_STEP)
