@@ -37,7 +37,6 @@ from evenkeel.trading.brokers.simulated import adjusting, execution
 from evenkeel.trading.brokers.simulated.orders import (
     BookState,
     OrderKey,
-    Standing,
     VenueOrder,
     execution_of,
     from_journal,
@@ -45,6 +44,7 @@ from evenkeel.trading.brokers.simulated.orders import (
     venue_order_id,
 )
 from evenkeel.trading.brokers.simulated.screening import amendment_fault, ticket_fault
+from evenkeel.trading.brokers.standing import Standing
 
 STANDARD = FillModel(participation=0.10)
 

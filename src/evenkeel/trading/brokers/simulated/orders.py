@@ -1,6 +1,5 @@
 """An order as the simulated venue holds it, and everything else its book is made of, as plain values."""
 
-from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from hashlib import blake2b
@@ -67,25 +66,6 @@ class BookState(Struct, kw_only=True):
     seen: dict[str, int] = field(default_factory=dict)
     prices: dict[str, float] = field(default_factory=dict)
     splits: set[tuple[str, date]] = field(default_factory=set)
-
-
-class Standing(Struct, frozen=True, kw_only=True):
-    """What our journal says stands at a venue, for one that lives in this process.
-
-    `orders` and `fills` may be all there are: an order without a venue event never reached the venue.
-    `positions` of several books add up. `cash` is by account and currency. `last_seen`: the last bar close or
-    quote per instrument (ns); `last_prices`: its last raw price; `splits`: those applied already.
-    """
-
-    accounts: Iterable[Account] = ()
-    instruments: Iterable[Instrument] = ()
-    orders: Iterable[Order] = ()
-    fills: Iterable[Fill] = ()
-    positions: Iterable[Position] = ()
-    cash: Mapping[str, Mapping[str, Decimal]] = {}
-    last_seen: Mapping[str, int] = {}
-    last_prices: Mapping[str, float] = {}
-    splits: Iterable[tuple[str, date]] = ()
 
 
 def venue_order_id(account_id: str, venue_client_id: str) -> str:

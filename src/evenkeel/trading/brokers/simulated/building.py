@@ -1,0 +1,67 @@
+"""Builds the simulated broker, in this process or as the client of its own, from text options."""
+
+from evenkeel.domain.errors import FieldError, InvalidInput
+from evenkeel.quant.costs import FillModel, Slippage
+from evenkeel.trading.brokers.registry import BrokerSetup
+from evenkeel.trading.brokers.simulated.adapter import SimulatedBroker
+from evenkeel.trading.brokers.simulated.book import STANDARD, Book
+from evenkeel.trading.brokers.simulated.observed import Observed
+from evenkeel.trading.brokers.simulated.remote import RemoteSimulatedBroker
+
+_IN_PROCESS = frozenset({"participation", "slippage_bps", "latency", "timeframe"})
+_OWN_PROCESS = frozenset({"socket", "port"})
+
+
+def in_process(setup: BrokerSetup) -> SimulatedBroker:
+    """Options: `participation` (0 to 1, or "none"), `slippage_bps`, `latency` (seconds), `timeframe` of the bars."""
+    _only(setup, _IN_PROCESS)
+    share = setup.options.get("participation", str(STANDARD.participation))
+    model = FillModel(
+        Slippage(bps=_number(setup, "slippage_bps", 0.0)),
+        None if share == "none" else _number(setup, "participation", STANDARD.participation or 0.0, most=1.0),
+    )
+    return SimulatedBroker(
+        Book.restore(setup.standing, model=model),
+        observed=Observed(timeframe=setup.options.get("timeframe", "1d")),
+        latency=_number(setup, "latency", 0.0),
+    )
+
+
+def own_process(setup: BrokerSetup) -> RemoteSimulatedBroker:
+    """Options: `socket` (a path) or `port` (on 127.0.0.1): where the process listens."""
+    _only(setup, _OWN_PROCESS)
+    address: str | int | None = setup.options.get("socket")
+    if address is None and "port" in setup.options:
+        address = int(_number(setup, "port", 0.0, most=65_535.0))
+    if not address:
+        raise _fault("socket", "say where the process listens: a socket path, or a port")
+    standing = setup.standing
+    return RemoteSimulatedBroker(
+        address,
+        accounts=tuple(standing.accounts),
+        instruments=tuple(standing.instruments),
+        cash=standing.cash,
+    )
+
+
+def _only(setup: BrokerSetup, known: frozenset[str]) -> None:
+    for name in setup.options:
+        if name not in known:
+            raise _fault(name, f"unknown; expected one of {', '.join(sorted(known))}")
+
+
+def _number(setup: BrokerSetup, name: str, default: float, *, most: float = float("inf")) -> float:
+    text = setup.options.get(name)
+    if text is None:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        raise _fault(name, f"expected a number, not {text!r}") from None
+    if not 0 <= number <= most:
+        raise _fault(name, f"expected a number from 0 to {most:g}, not {text}")
+    return number
+
+
+def _fault(name: str, message: str) -> InvalidInput:
+    return InvalidInput(f"broker option {name}: {message}", errors=(FieldError(name, message),))
