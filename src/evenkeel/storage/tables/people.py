@@ -1,6 +1,6 @@
 """People: users and how they sign in. Secrets are kept as hashes only. Not a projection: backups must hold these."""
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, Table, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKey, Index, Table, UniqueConstraint
 
 from evenkeel.storage.tables.metadata import METADATA
 from evenkeel.storage.tables.types import Ns, key, may, need
@@ -17,7 +17,6 @@ users = Table(
     need("password_hash"),
     need("is_active", Boolean),
     need("created_at", Ns),
-    need("password_changed_at", Ns),
     may("last_login", Ns),
     UniqueConstraint("username_key"),
 )
@@ -38,23 +37,4 @@ refresh_tokens = Table(
     may("address"),
     Index(None, "family_id"),
     Index(None, "user_id", "expires_at"),
-)
-
-signin_links = Table(
-    "signin_links",
-    METADATA,
-    key("token_hash"),
-    need("user_id", ForeignKey("users.id")),
-    need("created_at", Ns),
-    need("expires_at", Ns),
-    may("used_at", Ns),
-)
-
-login_failures = Table(
-    "login_failures",
-    METADATA,
-    key("subject"),
-    need("failures", Integer),
-    need("first_at", Ns),
-    need("last_at", Ns),
 )

@@ -12,8 +12,6 @@ depends_on = None
 def upgrade() -> None:
     _users()
     _refresh_tokens()
-    _signin_links()
-    _login_failures()
 
 
 def _users() -> None:
@@ -28,7 +26,6 @@ def _users() -> None:
         sa.Column("password_hash", sa.Text(), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("password_changed_at", sa.BigInteger(), nullable=False),
         sa.Column("last_login", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_users"),
         sa.UniqueConstraint("username_key", name="uq_users_username_key"),
@@ -54,27 +51,3 @@ def _refresh_tokens() -> None:
     )
     op.create_index("ix_refresh_tokens_family_id", "refresh_tokens", ["family_id"])
     op.create_index("ix_refresh_tokens_user_id_expires_at", "refresh_tokens", ["user_id", "expires_at"])
-
-
-def _signin_links() -> None:
-    op.create_table(
-        "signin_links",
-        sa.Column("token_hash", sa.Text(), nullable=False),
-        sa.Column("user_id", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("expires_at", sa.BigInteger(), nullable=False),
-        sa.Column("used_at", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("token_hash", name="pk_signin_links"),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_signin_links_user_id_users"),
-    )
-
-
-def _login_failures() -> None:
-    op.create_table(
-        "login_failures",
-        sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("first_at", sa.BigInteger(), nullable=False),
-        sa.Column("last_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("subject", name="pk_login_failures"),
-    )

@@ -1,0 +1,65 @@
+"""Projections: what each record of the journal means for the tables. One function per record, none of which decides.
+
+They run behind the journal and only from it; the engine never reads them. Change what a table means, and
+`VERSION` must grow: a stored projection of another version is made again from the journal.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Table
+
+from evenkeel.domain import records as r
+from evenkeel.storage.projections import accounts, desk, orders, trading
+from evenkeel.storage.projections.unit import Place, Row, Unit
+from evenkeel.storage.tables.accounts import account_limits, balances, daily_marks
+from evenkeel.storage.tables.accounts import accounts as account_rows
+from evenkeel.storage.tables.reference import instruments
+from evenkeel.storage.tables.strategies import strategies
+from evenkeel.storage.tables.trading import orders as order_rows
+from evenkeel.storage.tables.trading import position_totals, positions
+
+VERSION = 1
+SMALL = frozenset({account_rows, balances, instruments, position_totals, positions, strategies})
+
+_PROJECTIONS: dict[type, Callable[[Unit, Place, Any], None]] = {
+    r.RunStarted: desk.run_started,
+    r.InstrumentListed: desk.instrument_listed,
+    r.AccountOpened: accounts.account_opened,
+    r.LimitsChanged: accounts.limits_changed,
+    r.ReadinessChanged: accounts.readiness_changed,
+    r.CashBooked: accounts.cash_booked,
+    r.DeploymentChanged: desk.deployment_changed,
+    r.SignalRecorded: desk.signal_recorded,
+    r.OrderDecided: orders.order_decided,
+    r.IntentRechecked: orders.intent_rechecked,
+    r.OrderMoved: orders.order_moved,
+    r.AmendRequested: orders.amend_requested,
+    r.FillBooked: trading.fill_booked,
+    r.OrderAdopted: orders.order_adopted,
+    r.PositionCorrected: trading.position_corrected,
+    r.SplitApplied: trading.split_applied,
+    r.DayClosed: accounts.day_closed,
+    r.CursorMoved: desk.cursor_moved,
+    r.AccountReconciled: accounts.account_reconciled,
+    r.AlertRaised: desk.alert_raised,
+}
+
+
+def project(unit: Unit, place: Place, record: r.AnyRecord) -> None:
+    """Applies one record to the unit. Raises JournalCorrupt when it speaks of what was never introduced."""
+    _PROJECTIONS[type(record)](unit, place, record)
+
+
+def unit_of(shard: str) -> Unit:
+    return Unit(shard, SMALL)
+
+
+def is_closed(table: Table, row: Row) -> bool:
+    """Whether a row need not be kept at hand after it has been written."""
+    if table is order_rows:
+        return not row["is_open"]
+    return table is daily_marks or table is account_limits
+
+
+__all__ = ["VERSION", "Place", "Unit", "is_closed", "project", "unit_of"]

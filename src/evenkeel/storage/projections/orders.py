@@ -1,0 +1,236 @@
+"""Records of orders: the row as it stands, with one line of history per record."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+
+from msgspec import to_builtins
+
+from evenkeel.domain import records as r
+from evenkeel.domain.money import ZERO, add, sub
+from evenkeel.domain.orders import WORKING, OrderSpec, OrderState
+from evenkeel.storage.projections.unit import Place, Row, Unit
+from evenkeel.storage.tables.strategies import strategies
+from evenkeel.storage.tables.trading import order_events, orders
+
+_OPEN = frozenset(state.value for state in WORKING)
+
+
+def order_decided(unit: Unit, place: Place, record: r.OrderDecided) -> None:
+    state = OrderState.SUBMITTED if record.approved else OrderState.REFUSED
+    row = _new_row(record, record.spec, state, place)
+    source, arrival = record.provenance, record.arrival
+    row |= {
+        "send_by": record.send_by,
+        "checks": _checks(record.checks),
+        "actor": source.actor,
+        "source": source.source.value,
+        "cause_id": source.cause_id,
+        "parent_id": source.parent_id,
+        "strategy_version": source.strategy_version,
+        "parameter_hash": source.parameter_hash,
+        "received_at": source.received or None,
+        "arrival_bid": measured(arrival.bid),
+        "arrival_ask": measured(arrival.ask),
+        "arrival_last": measured(arrival.last),
+        "arrival_quote_age": arrival.quote_age,
+        "limits_version": arrival.limits_version,
+    }
+    if not record.approved:
+        _explain(row, record.checks[-1])
+    unit.put(orders, (record.order_id,), row)
+    _history(unit, place, row, "DECIDED", at=record.at, actor=source.actor, details={"checks": row["checks"]})
+    deployment = unit.find(strategies, record.spec.book)
+    if deployment is not None:
+        deployment = unit.get(strategies, record.spec.book)
+        deployment["orders"] += 1
+        deployment["refusals"] += not record.approved
+
+
+def order_adopted(unit: Unit, place: Place, record: r.OrderAdopted) -> None:
+    row = _new_row(record, record.spec, record.state, place)
+    row |= {
+        "venue_order_id": record.venue_order_id,
+        "source": "broker",
+        "reason": "placed outside Evenkeel",
+        "has_venue_event": True,
+        "acknowledged_at": record.at,
+    }
+    unit.put(orders, (record.order_id,), row)
+    _history(unit, place, row, "ADOPTED", at=record.at)
+
+
+def intent_rechecked(unit: Unit, place: Place, record: r.IntentRechecked) -> None:
+    row = unit.get(orders, record.order_id)
+    if not record.approved:
+        _explain(row, record.checks[-1])
+    row["updated_seq"] = place.seq
+    details = {"approved": record.approved, "waited": record.waited, "checks": _checks(record.checks)}
+    _history(unit, place, row, "RECHECKED", at=record.at, details=details)
+
+
+def order_moved(unit: Unit, place: Place, record: r.OrderMoved) -> None:
+    row = unit.get(orders, record.order_id)
+    row["triggered"] = row["triggered"] or record.triggered
+    if record.by_venue:
+        row["has_venue_event"] = True
+        row["acknowledged_at"] = row["acknowledged_at"] or record.at
+    if record.reason is not None:
+        row |= {"reason": record.reason, "rule": record.rule, "limit": record.limit, "value": record.value}
+    if record.quantity is not None:
+        row |= {"quantity": record.quantity, "limit_price": record.limit_price, "stop_price": record.stop_price}
+    move(row, place, record.state, at=record.at, venue_order_id=record.venue_order_id)
+    _history(
+        unit,
+        place,
+        row,
+        record.event.value,
+        at=record.at,
+        venue_at=record.venue_at or None,
+        actor=record.provenance.actor if record.provenance else None,
+        quantity=record.quantity,
+        price=record.limit_price,
+        reason=record.reason,
+    )
+
+
+def amend_requested(unit: Unit, place: Place, record: r.AmendRequested) -> None:
+    row = unit.get(orders, record.order_id)
+    row["updated_at"], row["updated_seq"] = record.at, place.seq
+    _history(
+        unit,
+        place,
+        row,
+        "AMEND_REQUESTED",
+        at=record.at,
+        actor=record.provenance.actor,
+        quantity=record.quantity,
+        price=record.limit_price,
+        details={"checks": _checks(record.checks)},
+    )
+
+
+def filled(unit: Unit, place: Place, record: r.FillBooked, notional: Decimal) -> Row:
+    """The order's side of a fill worth `notional`; a bust takes back what it reverses. Returns the order's row."""
+    fill = record.fill
+    row = unit.get(orders, fill.order_id)
+    change = sub if fill.reverses is not None else add
+    row["filled"] = change(row["filled"], fill.quantity)
+    row["notional"] = change(row["notional"], notional)
+    row["has_venue_event"] = True
+    row["acknowledged_at"] = row["acknowledged_at"] or record.at
+    if record.state is OrderState.FILLED:
+        row["filled_at"] = row["filled_at"] or record.at
+    move(row, place, record.state, at=record.at, venue_order_id=record.venue_order_id)
+    _history(
+        unit,
+        place,
+        row,
+        "BUST" if fill.reverses is not None else "FILL",
+        at=record.at,
+        venue_at=fill.executed_at or None,
+        quantity=fill.quantity,
+        price=fill.price,
+        details={"fill_id": fill.id},
+    )
+    return row
+
+
+def split(unit: Unit, place: Place, change: r.SplitOrder, at: int) -> None:
+    row = unit.get(orders, change.order_id)
+    row |= {
+        "quantity": change.quantity,
+        "filled": change.filled,
+        "limit_price": change.limit_price,
+        "stop_price": change.stop_price,
+        "updated_seq": place.seq,
+    }
+    _history(unit, place, row, "SPLIT", at=at, quantity=change.quantity, price=change.limit_price)
+
+
+def move(row: Row, place: Place, after: OrderState, *, at: int, venue_order_id: str | None) -> None:
+    row["venue_order_id"] = row["venue_order_id"] or venue_order_id
+    row["state"], row["is_open"] = after.value, after in WORKING
+    row["updated_at"], row["updated_seq"] = at, place.seq
+
+
+def measured(value: float | None) -> float | None:
+    """A measurement as a database takes it: what is not a number is nothing."""
+    return value if value is not None and isfinite(value) else None
+
+
+def _new_row(record: r.OrderDecided | r.OrderAdopted, spec: OrderSpec, state: OrderState, place: Place) -> Row:
+    return {
+        "id": record.order_id,
+        "client_order_id": spec.client_order_id,
+        "venue_client_id": record.venue_client_id,
+        "venue_order_id": None,
+        "account_id": spec.account_id,
+        "book": spec.book,
+        "instrument_id": spec.instrument_id,
+        "side": spec.side.value,
+        "kind": spec.kind.value,
+        "time_in_force": spec.time_in_force.value,
+        "product": spec.product.value,
+        "asked_quantity": spec.quantity,
+        "asked_limit_price": spec.limit_price,
+        "asked_stop_price": spec.stop_price,
+        "quantity": spec.quantity,
+        "limit_price": spec.limit_price,
+        "stop_price": spec.stop_price,
+        "filled": ZERO,
+        "notional": ZERO,
+        "state": state.value,
+        "is_open": state in WORKING,
+        **dict.fromkeys(("reason", "rule", "limit", "value")),
+        "triggered": False,
+        "has_venue_event": False,
+        "session_date": record.session_date,
+        "send_by": 0,
+        "checks": [],
+        "actor": "",
+        "source": "",
+        **dict.fromkeys(("cause_id", "parent_id", "strategy_version", "parameter_hash")),
+        **dict.fromkeys(("arrival_bid", "arrival_ask", "arrival_last", "arrival_quote_age")),
+        "limits_version": 0,
+        "received_at": None,
+        "created_at": record.at,
+        "committed_at": place.committed_at,
+        "acknowledged_at": None,
+        "filled_at": None,
+        "updated_at": record.at,
+        "updated_seq": place.seq,
+    }
+
+
+def _explain(row: Row, check: r.Check) -> None:
+    row |= {"reason": check.reason, "rule": check.rule, "limit": check.limit, "value": check.value}
+
+
+def _checks(checks: Sequence[r.Check]) -> list[Any]:
+    return [to_builtins(check) for check in checks]
+
+
+def _history(unit: Unit, place: Place, row: Row, event: str, *, at: int, **more: Any) -> None:
+    refused = row["state"] == OrderState.REFUSED
+    unit.add(
+        order_events,
+        {
+            "seq": place.seq,
+            "order_id": row["id"],
+            "event": event,
+            "state": row["state"],
+            "at": at,
+            "venue_at": None,
+            "reason": row["reason"] if refused else None,
+            "rule": row["rule"],
+            "limit": row["limit"],
+            "value": row["value"],
+            "quantity": None,
+            "price": None,
+            "actor": None,
+            "details": {},
+        }
+        | more,
+    )

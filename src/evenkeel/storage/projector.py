@@ -1,0 +1,227 @@
+"""The projector: reads the journal behind the runner and keeps the projections, each group in one transaction.
+
+It always reads from the journal, in its own thread on its own connections, so a restart, a slow disk or a pause only
+makes it late. The stored cursor names the hash of the batch it stands on: where the journal does not agree (an older
+copy was restored), or the projections are another version's, they are made again from the first record.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import structlog
+from sqlalchemy import Connection, Engine, delete, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from evenkeel.domain.errors import EvenkeelError, JournalCorrupt, NotFound
+from evenkeel.domain.records import AnyRecord, Batch, decode
+from evenkeel.storage import projections
+from evenkeel.storage.database import Database
+from evenkeel.storage.engines import sync_engine
+from evenkeel.storage.journal import JournalReader, StoredBatch, open_reader
+from evenkeel.storage.projections import Place
+from evenkeel.storage.tables import PROJECTED
+from evenkeel.storage.tables.system import projection_cursors as cursors
+
+log = structlog.get_logger(__name__)
+NAME = "all"
+GROUP = 2_000
+PAUSE = 0.05
+LONGEST_WAIT = 30.0
+
+
+class Cursor(NamedTuple):
+    """Where the stored projections stand: a sequence, the hash of the batch that ends there, and their version."""
+
+    seq: int
+    batch_hash: bytes
+    version: int
+
+
+class Projector:
+    """Keeps one shard's projections: `start` it as a subscriber of the runner, or call `catch_up` or `rebuild`."""
+
+    def __init__(self, database: Database, shard: str) -> None:
+        self.shard = shard
+        self.seq = 0
+        self.fault: str | None = None
+        self._database = database
+        self._engine: Engine = sync_engine(database, "project")
+        self._unit = projections.unit_of(shard)
+        self._reader: JournalReader | None = None
+        self._checked = False
+        self._target = 0
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def lag(self) -> int:
+        """Committed records that the projections do not hold yet."""
+        return max(0, self._target - self.seq)
+
+    def committed(self, batch: Batch, records: tuple[AnyRecord, ...]) -> None:
+        """Implements `trading.live.ports.Subscriber`: takes note and returns."""
+        self._target = batch.last_seq
+        self._wake.set()
+
+    def start(self) -> None:
+        """Begins to catch up and to follow, in a thread."""
+        self._thread = threading.Thread(target=self._follow, name="evenkeel-projector", daemon=True)
+        self._thread.start()
+        self._wake.set()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Projects what has been committed so far, as long as `timeout` seconds allow, and ends the thread."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout)
+            if self._thread.is_alive():
+                log.warning("projections are left behind; the next start catches up", shard=self.shard, lag=self.lag)
+                return
+            self._thread = None
+        self.close()
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        self._engine.dispose()
+
+    def catch_up(self) -> int:
+        """Projects all that the journal holds now, and returns the sequence reached. Raises EvenkeelError."""
+        while self.advance():
+            pass
+        return self.seq
+
+    def rebuild(self) -> int:
+        """Empties the projections of this shard and makes them again from the first record."""
+        self._empty()
+        return self.catch_up()
+
+    def advance(self) -> bool:
+        """Projects the next group of batches in one transaction; False when there is none. Raises EvenkeelError."""
+        reader = self._open()
+        if not self._checked:
+            self._begin(reader)
+        group = list(_grouped(reader.read(self.seq)))
+        if not group:
+            self._target = max(self._target, self.seq)
+            return False
+        self._target = max(self._target, group[-1].last_seq)
+        try:
+            with self._engine.begin() as connection:
+                self._write(connection, group)
+        except BaseException:
+            self._unit.clear()
+            raise
+        self.seq = group[-1].last_seq
+        return True
+
+    def _open(self) -> JournalReader:
+        if self._reader is None:
+            self._reader = open_reader(self._database, self.shard)
+        return self._reader
+
+    def _begin(self, reader: JournalReader) -> None:
+        """Goes on from the stored cursor, or from the first record where the journal does not agree with it."""
+        with self._engine.connect() as connection:
+            stored = stored_cursor(connection, self.shard)
+        if stored is not None and (stored.version != projections.VERSION or not agrees(reader, stored)):
+            log.warning("projections are made again from the journal", shard=self.shard, cursor=stored.seq)
+            self._empty()
+        else:
+            self.seq = stored.seq if stored is not None else 0
+        self._checked = True
+
+    def _empty(self) -> None:
+        with self._engine.begin() as connection:
+            for table in (*PROJECTED, cursors):
+                connection.execute(delete(table).where(table.c.shard == self.shard))
+        self._unit.clear()
+        self.seq = 0
+        self._checked = True
+
+    def _write(self, connection: Connection, group: list[StoredBatch]) -> None:
+        unit = self._unit
+        unit.connection = connection
+        for batch in group:
+            for seq, record in enumerate(decode(batch.body), batch.first_seq):
+                projections.project(unit, Place(seq, batch.committed_at), record)
+        unit.flush(projections.is_closed)
+        self._move_cursor(connection, group[-1])
+        unit.connection = None
+
+    def _move_cursor(self, connection: Connection, batch: StoredBatch) -> None:
+        where = (cursors.c.shard == self.shard, cursors.c.name == NAME, cursors.c.seq == self.seq)
+        moved = connection.execute(
+            update(cursors).where(*where).values(seq=batch.last_seq, batch_hash=batch.hash, version=projections.VERSION)
+        )
+        if moved.rowcount == 1:
+            return
+        if self.seq:
+            raise EvenkeelError(
+                f"the projections of {self.shard} were moved from {self.seq} by another process",
+                hint="let only one process own this home",
+            )
+        connection.execute(
+            cursors.insert().values(
+                shard=self.shard,
+                name=NAME,
+                seq=batch.last_seq,
+                batch_hash=batch.hash,
+                version=projections.VERSION,
+            )
+        )
+
+    def _follow(self) -> None:
+        failures = 0
+        while not (self._stopping.is_set() and (self.lag == 0 or failures)):
+            self._wake.wait(timeout=None if not failures else min(LONGEST_WAIT, 0.1 * 2**failures))
+            self._wake.clear()
+            try:
+                self.catch_up()
+                failures, self.fault = 0, None
+            except NotFound:
+                failures = 0
+            except (EvenkeelError, SQLAlchemyError, sqlite3.Error, OSError) as error:
+                failures += 1
+                self._stumbled(error)
+            time.sleep(0 if self._stopping.is_set() else PAUSE)
+
+    def _stumbled(self, error: Exception) -> None:
+        self.fault = str(error).splitlines()[0]
+        log.error("projections are late", shard=self.shard, seq=self.seq, error=self.fault)
+        self._checked = False
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+
+def stored_cursor(connection: Connection, shard: str) -> Cursor | None:
+    """How far the projections of a shard have come; None before the first batch."""
+    query = select(cursors.c.seq, cursors.c.batch_hash, cursors.c.version)
+    found = connection.execute(query.where(cursors.c.shard == shard, cursors.c.name == NAME)).first()
+    return Cursor(*found) if found is not None else None
+
+
+def agrees(reader: JournalReader, stored: Cursor) -> bool:
+    """Whether the journal has, where the cursor stands, the end of the very batch it names."""
+    try:
+        batch = next(reader.read(stored.seq - 1), None)
+    except JournalCorrupt:
+        return False
+    return batch is not None and (batch.last_seq, batch.hash) == (stored.seq, stored.batch_hash)
+
+
+def _grouped(batches: Iterator[StoredBatch]) -> Iterator[StoredBatch]:
+    """Whole batches of together about GROUP records."""
+    count = 0
+    for batch in batches:
+        yield batch
+        count += batch.last_seq - batch.first_seq + 1
+        if count >= GROUP:
+            return
