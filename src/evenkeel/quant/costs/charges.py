@@ -6,9 +6,11 @@
 from math import inf
 
 from evenkeel.domain.orders import Side
+from evenkeel.quant.costs.kernels import kernel
 from evenkeel.quant.costs.schedules import Component, CostSchedule
 
 
+@kernel
 def component_charge(
     per_order: float,
     per_unit: float,

@@ -10,15 +10,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from evenkeel.quant.costs import charges, fills
-
-_INNER = (
-    fills.limit_touch,
-    fills.stop_limit_touch_buy,
-    fills.stop_limit_touch,
-    fills.touch,
-    fills.capped_quantity,
-    fills.slipped,
-)
+from evenkeel.quant.costs.kernels import KERNELS
 
 
 class Kernels(NamedTuple):
@@ -41,7 +33,7 @@ def kernels() -> Kernels:
     """The compiled kernels, compiled or loaded from numba's cache on the first call."""
     from numba.extending import register_jitable
 
-    for inner in _INNER:
+    for inner in KERNELS:
         register_jitable(inner)
     return Kernels(_compiled(_CHARGE, charges.component_charge), _compiled(_FILL, fills.fill))
 

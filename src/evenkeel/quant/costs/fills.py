@@ -10,12 +10,13 @@ liquidity, and never past the order's limit.
 """
 
 from math import floor, inf, isnan, nan, sqrt
-from typing import NamedTuple
+from typing import NamedTuple, Required, TypedDict, Unpack
 
 from msgspec import Struct
 
 from evenkeel.domain.marketdata import Bar, Quote
 from evenkeel.domain.orders import OrderKind, Side
+from evenkeel.quant.costs.kernels import kernel
 
 MARKET, LIMIT, STOP, STOP_LIMIT = 0, 1, 2, 3
 KINDS = {
@@ -61,6 +62,7 @@ class Attempt(NamedTuple):
     triggered: bool
 
 
+@kernel
 def limit_touch(side: int, limit: float, open_: float, high: float, low: float) -> tuple[float, bool]:
     """(price, takes liquidity) of a limit order working from the open; the price is NaN if never touched."""
     if side > 0:
@@ -72,6 +74,7 @@ def limit_touch(side: int, limit: float, open_: float, high: float, low: float) 
     return (limit, False) if high >= limit else (nan, False)
 
 
+@kernel
 def stop_limit_touch(
     side: int, limit: float, stop: float, open_: float, high: float, low: float, close: float
 ) -> tuple[float, bool, bool]:
@@ -82,6 +85,7 @@ def stop_limit_touch(
     return stop_limit_touch_buy(limit, stop, open_, high, low, close)
 
 
+@kernel
 def stop_limit_touch_buy(
     limit: float, stop: float, open_: float, high: float, low: float, close: float
 ) -> tuple[float, bool, bool]:
@@ -99,6 +103,7 @@ def stop_limit_touch_buy(
     return (limit, True, False) if last_low <= limit else (nan, True, False)
 
 
+@kernel
 def touch(
     kind: int,
     side: int,
@@ -126,6 +131,7 @@ def touch(
     return (min(open_, stop), True, True) if low <= stop else (nan, False, False)
 
 
+@kernel
 def capped_quantity(quantity: float, volume: float, participation: float, lot: float) -> float:
     """`quantity`, or if less the whole lots within `participation` x `volume` (participation inf: all)."""
     if isnan(volume) or volume <= 0.0 or participation == inf:
@@ -134,6 +140,7 @@ def capped_quantity(quantity: float, volume: float, participation: float, lot: f
     return min(quantity, lots * lot)
 
 
+@kernel
 def slipped(price: float, side: int, quantity: float, volume: float, bps: float, impact: float) -> float:
     """`price` moved against the order by `bps` and by impact; see `Slippage`."""
     fraction = bps / 10_000.0
@@ -143,6 +150,7 @@ def slipped(price: float, side: int, quantity: float, volume: float, bps: float,
     return price * (1.0 + side * fraction)
 
 
+@kernel
 def fill(
     kind: int,
     side: int,
@@ -183,30 +191,35 @@ def fill(
     return price, size, triggered
 
 
-def fill_at_bar(
-    bar: Bar,
-    kind: OrderKind,
-    *,
-    side: Side,
-    quantity: float,
-    limit: float = nan,
-    stop: float = nan,
-    triggered: bool = False,
-    lot: float = 1.0,
-    model: FillModel = NO_FRICTION,
-    volume: float | None = None,
-) -> Attempt:
-    """`fill` for domain objects. `volume` overrides the bar's where other orders already took part of it."""
-    slippage = model.slippage
+class Working(TypedDict, total=False):
+    """An order as a bar meets it; `limit` and `stop` are NaN, `lot` is 1, where they are left out.
+
+    `volume` overrides the bar's where other orders already took part of it.
+    """
+
+    side: Required[Side]
+    quantity: Required[float]
+    limit: float
+    stop: float
+    triggered: bool
+    lot: float
+    model: FillModel
+    volume: float | None
+
+
+def fill_at_bar(bar: Bar, kind: OrderKind, **order: Unpack[Working]) -> Attempt:
+    """`fill` for domain objects."""
+    model = order.get("model", NO_FRICTION)
+    volume = order.get("volume")
     return Attempt(
         *fill(
             KINDS[kind],
-            side.sign,
-            limit,
-            stop,
-            triggered,
-            quantity,
-            lot,
+            order["side"].sign,
+            order.get("limit", nan),
+            order.get("stop", nan),
+            order.get("triggered", False),
+            order["quantity"],
+            order.get("lot", 1.0),
             bar.open,
             bar.high,
             bar.low,
@@ -214,9 +227,9 @@ def fill_at_bar(
             bar.volume if volume is None else volume,
             bar.spread,
             inf if model.participation is None else model.participation,
-            slippage.bps,
-            slippage.spread_share,
-            slippage.impact,
+            model.slippage.bps,
+            model.slippage.spread_share,
+            model.slippage.impact,
         )
     )
 

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
-from evenkeel.domain.errors import FieldError
+from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.fills import Fill
 from evenkeel.domain.marketdata import Bar, Quote
 from evenkeel.domain.orders import Order
@@ -64,7 +64,7 @@ class SignalStrategy(Template):
         instead of all since the deployment's anchor. It must give what `signals` gives; the check compares
         them.
         """
-        raise NotImplementedError
+        raise InvalidInput(f"{self.name} does not offer `update`")
 
     def rescaled(self, state: bytes, ratio: float, params: Params) -> bytes:
         """`state` after a split of `ratio` new shares for an old one: divide the prices it holds by `ratio`."""
