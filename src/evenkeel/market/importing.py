@@ -227,7 +227,7 @@ def _part(sheet: _Sheet, index: Ints, said: ImportOptions, known: Find, *, cache
     fine = ~faults.bad
     timeframe = ""
     if fine.any():
-        timeframe = _timeframe(said, sheet.times.ns[index[fine]])
+        timeframe = _timeframe(said, sheet.times.ns[index[~sheet.times.bad[index]]])
         sessions = calendar(instrument.calendar, cache=cache)
         stamps = sheet.times.ns[index[fine]]
         ts[fine], close_ts[fine] = spans(stamps, parse(timeframe), sessions, dates=sheet.times.dates)

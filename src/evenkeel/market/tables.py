@@ -74,7 +74,7 @@ def read_table(path: Path) -> Table:
         except (OSError, EOFError) as error:
             raise DataRefused(f"{path.name} is not a whole gzip file: {error}") from error
     if not raw.strip():
-        raise DataRefused(f"{path.name} is empty", hint="It should name its columns in the first line.")
+        raise _empty(path)
     frame, faults = _parquet(raw, path) if raw[:4] == _PARQUET else _csv(raw, path)
     columns, notes = _recognised(frame, path.name)
     if not len(frame):
@@ -104,6 +104,8 @@ def _csv(raw: bytes, path: Path) -> tuple[pl.DataFrame, Faults]:
         ) from error
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     numbers = [number for number, line in enumerate(lines, start=1) if line.strip()]
+    if not numbers:
+        raise _empty(path)
     header = lines[numbers[0] - 1]
     separator = max(_SEPARATORS, key=header.count)
     faults = Faults(np.array(numbers[1:], dtype=np.int64))
@@ -115,6 +117,10 @@ def _csv(raw: bytes, path: Path) -> tuple[pl.DataFrame, Faults]:
     if len(frame) != len(faults.rows):
         raise DataRefused(f"{path.name} has quoted cells that run over several lines", hint="Remove those quotes.")
     return frame, faults
+
+
+def _empty(path: Path) -> DataRefused:
+    return DataRefused(f"{path.name} is empty", hint="It should name its columns in the first line.")
 
 
 def _rectangular(lines: list[str], separator: str, faults: Faults) -> list[str]:

@@ -260,7 +260,8 @@ def _refuse_overlap(bars: Bars, source: str) -> None:
         raise DataRefused(
             f"{source} was refused and nothing of it was kept: its bars overlap stored ones",
             errors=tuple(
-                FieldError(iso(ts), "opens before the bar ahead of it has closed") for ts in bars.ts[at][:SHOWN]
+                FieldError(iso(ts), "opens before the bar ahead of it has closed")
+                for ts in bars.ts[at][:SHOWN].tolist()
             ),
         )
 
