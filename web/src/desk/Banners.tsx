@@ -1,8 +1,9 @@
-import { Alert, Button } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { steerFeed } from "@/api/endpoints";
 import { Confirm } from "@/ui/Confirm";
+import { Note } from "@/ui/Note";
 import { notify, notifyFailure } from "@/ui/notices";
 import { openTicket, useDesk } from "./store";
 import classes from "./Banners.module.css";
@@ -19,7 +20,7 @@ function ReplayEnded() {
   });
   if (status?.feed.state !== "ended") return null;
   return (
-    <Alert className={classes.banner} color="keel" role="status" data-testid="feed-ended">
+    <Note className={classes.banner} tone="accent" testId="feed-ended">
       <span>The replay has ended{status.feed.end ? ` on ${status.feed.end.slice(0, 10)}` : ""}. Nothing moves until it is started again.</span>
       {status.mode === "demo" && (
         <Button size="compact-sm" loading={restart.isPending} onClick={() => setAsking(true)} data-testid="feed-restart">
@@ -29,7 +30,7 @@ function ReplayEnded() {
       <Confirm opened={asking} title="Start the demo over?" action="Start over" danger onClose={() => setAsking(false)} onConfirm={() => restart.mutate()}>
         All accounts, orders and fills of this demo begin again at the first day. What is on the desk now is gone.
       </Confirm>
-    </Alert>
+    </Note>
   );
 }
 
@@ -38,12 +39,12 @@ function UnansweredOrder() {
   const open = useDesk((desk) => desk.ticket.open);
   if (!waiting || open) return null;
   return (
-    <Alert className={classes.banner} color="yellow" role="status">
+    <Note className={classes.banner} tone="warn">
       <span>An order you sent has no definite answer yet.</span>
       <Button size="compact-sm" variant="default" onClick={() => openTicket()}>
         Look at it
       </Button>
-    </Alert>
+    </Note>
   );
 }
 

@@ -99,5 +99,5 @@ export function EquityChart({ lines, scale, label }: { lines: ChartLine[]; scale
     chart.current?.timeScale().fitContent();
   }, [shape]);
 
-  return <div ref={host} role="img" aria-label={label} data-testid="equity-chart" style={{ height: "100%", minHeight: 200 }} />;
+  return <div ref={host} role="figure" aria-label={label} data-testid="equity-chart" style={{ height: "100%", minHeight: 200 }} />;
 }

@@ -75,7 +75,7 @@ export function EquityPanel() {
   const shown = useMemo(() => (chosen ? list.filter((account) => account.id === chosen) : list), [list, chosen]);
   const lines = useLines(shown, list, scale);
   const empty = lines.every((line) => line.points.length === 0);
-  const label = `Equity over time of ${shown.map((account) => `${account.name}, now ${account.equity} ${account.currency}`).join("; ")}`;
+  const label = `Equity over time of ${shown.map((account) => account.name).join(", ")}; the latest figures stand in the legend`;
   return (
     <Panel
       id="equity"

@@ -1,12 +1,13 @@
 "use client";
 
-import { Alert, Button, PasswordInput, TextInput } from "@mantine/core";
+import { Button, PasswordInput, TextInput } from "@mantine/core";
 import { zodResolver } from "@hookform/resolvers/zod";
 import { useForm } from "react-hook-form";
 import { useEffect, useState } from "react";
 import { z } from "zod";
 import { explain, Problem } from "@/api/problem";
 import { Logo } from "@/ui/Logo";
+import { Note } from "@/ui/Note";
 import { signIn } from "./session";
 import classes from "./SignIn.module.css";
 import { useSession } from "./store";
@@ -43,9 +44,9 @@ export function SignIn() {
         <p className="muted">One desk for every account.</p>
         <form className={classes.form} onSubmit={submit} noValidate aria-label="Sign in">
           {(fault ?? notice) && (
-            <Alert color={fault ? "red" : "keel"} variant="light" role="alert" data-testid="login-message">
+            <Note tone={fault ? "bad" : "accent"} urgent testId="login-message">
               {fault ?? notice}
-            </Alert>
+            </Note>
           )}
           <TextInput
             label="User name"

@@ -1,9 +1,10 @@
-import { Alert, Button, NativeSelect, SegmentedControl, TextInput } from "@mantine/core";
+import { Button, NativeSelect, SegmentedControl, TextInput } from "@mantine/core";
 import { zodResolver } from "@hookform/resolvers/zod";
 import { useEffect, useMemo } from "react";
 import { Controller, useForm, useWatch } from "react-hook-form";
 import type { Account, FieldFault, SymbolInfo } from "@/api/types";
 import { parse, toShortText } from "@/format/decimal";
+import { Note } from "@/ui/Note";
 import { Estimate } from "./Estimate";
 import { KINDS, needsLimit, needsStop, ticketSchema, type TicketValues, TIMES_IN_FORCE, toBody } from "./schema";
 import { review } from "./store";
@@ -38,7 +39,7 @@ export function TicketForm({ accounts, symbols, start, fault, faults, onChange }
   const numeric = { inputMode: "decimal", autoComplete: "off", className: classes.numeric } as const;
   return (
     <form className={classes.form} onSubmit={handleSubmit((ticket) => review(toBody(ticket)))} noValidate aria-label="Order ticket">
-      {fault && <Alert color="red" variant="light" role="alert" data-testid="ticket-fault">{fault}</Alert>}
+      {fault && <Note tone="bad" urgent testId="ticket-fault">{fault}</Note>}
       <NativeSelect
         label="Account"
         data={[{ value: "", label: "Choose an account", disabled: true }, ...accounts.map((account) => ({ value: account.id, label: `${account.name} · ${account.mode.toUpperCase()}` }))]}

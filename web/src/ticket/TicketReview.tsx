@@ -1,6 +1,7 @@
-import { Alert, Button, Group } from "@mantine/core";
+import { Button, Group } from "@mantine/core";
 import type { Account } from "@/api/types";
 import { show, showPrice } from "@/format/number";
+import { Note } from "@/ui/Note";
 import { Num } from "@/ui/Num";
 import { ModeTag } from "@/ui/Tag";
 import type { Intent } from "./intent";
@@ -57,9 +58,9 @@ export function TicketReview({ intent, account, sending }: ReviewProps) {
   return (
     <div className={classes.form}>
       {live && (
-        <Alert color="red" role="alert">
+        <Note tone="bad" urgent>
           This account is LIVE: the order goes to {account.broker} with real money.
-        </Alert>
+        </Note>
       )}
       <Summary intent={intent} account={account} />
       <Group grow>
@@ -78,9 +79,9 @@ export function TicketReview({ intent, account, sending }: ReviewProps) {
 export function TicketUnanswered({ intent, account, why }: { intent: Intent; account: Account | undefined; why: string }) {
   return (
     <div className={classes.form} data-testid="ticket-unanswered">
-      <Alert color="yellow" role="alert" title="This order has no definite answer">
+      <Note tone="warn" urgent title="This order has no definite answer">
         {why} Sending it again is safe: it carries the same id, and the server takes an id once.
-      </Alert>
+      </Note>
       <Summary intent={intent} account={account} />
       <Group grow>
         <Button variant="default" onClick={drop} title="Look in the blotter first: it may have been received.">

@@ -3,6 +3,9 @@ import { createTheme, type MantineColorsTuple } from "@mantine/core";
 const keel: MantineColorsTuple = [
   "#e8f6f9", "#d3ebf1", "#a9d8e3", "#7cc4d4", "#56b3c9", "#3d9fb7", "#268aa3", "#136f86", "#0c5a6e", "#064353",
 ];
+const red: MantineColorsTuple = [
+  "#fdecee", "#fbd5d9", "#f6aab2", "#f2777f", "#e5525d", "#d93a47", "#d02c3c", "#c32433", "#a61a29", "#84111e",
+];
 const dark: MantineColorsTuple = [
   "#dde3ea", "#b9c3cf", "#93a0af", "#7e8b9b", "#343d4a", "#2a323d", "#191e26", "#13171d", "#0d1014", "#080a0d",
 ];
@@ -12,7 +15,7 @@ const SYSTEM = 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "He
 export const theme = createTheme({
   primaryColor: "keel",
   primaryShade: 7,
-  colors: { keel, dark },
+  colors: { keel, red, dark },
   fontFamily: SYSTEM,
   fontFamilyMonospace: "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace",
   fontSizes: { xs: "12px", sm: "13px", md: "14px", lg: "16px", xl: "20px" },
