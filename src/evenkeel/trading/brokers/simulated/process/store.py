@@ -40,15 +40,17 @@ class Store:
     """One file, held exclusively. Raises HomeInUse when another process has it, InvalidInput when it is no book."""
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=2.0)
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=0.5)
         try:
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("CREATE TABLE IF NOT EXISTS book (kind TEXT, key TEXT, body BLOB, UNIQUE (kind, key))")
         except sqlite3.OperationalError as error:
+            self._db.close()
             raise HomeInUse(f"the book {path} is held by another process ({error})") from error
         except sqlite3.DatabaseError as error:
+            self._db.close()
             raise InvalidInput(f"{path} is not a book of a simulated venue ({error})") from error
 
     def durability(self) -> dict[str, str]:
