@@ -69,11 +69,29 @@ function draw(chart: IChartApi, drawn: Map<string, Drawn>, lines: readonly Chart
   }
 }
 
+/** The chart shows everything until the user scrolls or zooms it; a double click shows everything again. */
+function whileFollowing(host: HTMLElement, following: { current: boolean }, fit: () => void): () => void {
+  const leave = () => (following.current = false);
+  const back = () => {
+    following.current = true;
+    fit();
+  };
+  host.addEventListener("wheel", leave, { passive: true });
+  host.addEventListener("pointerdown", leave, { passive: true });
+  host.addEventListener("dblclick", back);
+  return () => {
+    host.removeEventListener("wheel", leave);
+    host.removeEventListener("pointerdown", leave);
+    host.removeEventListener("dblclick", back);
+  };
+}
+
 /** One line per account; new points are appended, never redrawn, while the user may be looking back. */
 export function EquityChart({ lines, scale, label }: { lines: ChartLine[]; scale: EquityScale; label: string }) {
   const host = useRef<HTMLDivElement>(null);
   const chart = useRef<IChartApi | null>(null);
   const drawn = useRef(new Map<string, Drawn>());
+  const following = useRef(true);
   const scheme = useComputedColorScheme("dark");
   const shape = `${scale}|${lines.map((line) => line.id).join()}`;
 
@@ -82,7 +100,9 @@ export function EquityChart({ lines, scale, label }: { lines: ChartLine[]; scale
     const made = makeChart(host.current);
     const series = drawn.current;
     chart.current = made;
+    const forget = whileFollowing(host.current, following, () => made.timeScale().fitContent());
     return () => {
+      forget();
       made.remove();
       series.clear();
       chart.current = null;
@@ -93,11 +113,13 @@ export function EquityChart({ lines, scale, label }: { lines: ChartLine[]; scale
     if (!chart.current) return;
     paint(chart.current);
     draw(chart.current, drawn.current, lines, scale);
+    if (following.current) chart.current.timeScale().fitContent();
   }, [lines, scale, scheme]);
 
   useEffect(() => {
+    following.current = true;
     chart.current?.timeScale().fitContent();
   }, [shape]);
 
-  return <div ref={host} role="figure" aria-label={label} data-testid="equity-chart" style={{ height: "100%", minHeight: 200 }} />;
+  return <div ref={host} role="figure" aria-label={label} data-testid="equity-chart" style={{ minWidth: 0, height: "100%" }} />;
 }
