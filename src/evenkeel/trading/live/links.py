@@ -30,8 +30,10 @@ class Links:
         self.runner = runner
         self.brokers = brokers
         self._tasks: list[asyncio.Task[None]] = []
+        self._unheard: set[str] = set()
 
     def start(self) -> None:
+        self._unheard = set(self.brokers)
         self._tasks = [
             asyncio.create_task(self._keep(name, broker), name=f"broker {name}")
             for name, broker in self.brokers.items()
@@ -48,8 +50,9 @@ class Links:
                 await broker.disconnect()
 
     def backlog(self) -> int:
+        """Brokers not yet heard of since the start, and events of simulated venues not yet taken."""
         watched = (venue_of(broker) for broker in self.brokers.values())
-        return sum(venue.backlog() for venue in watched if venue is not None)
+        return len(self._unheard) + sum(venue.backlog() for venue in watched if venue is not None)
 
     def accounts(self, name: str) -> list[str]:
         return [a for a, held in self.runner.state.accounts.items() if held.account.broker == name]
@@ -77,3 +80,5 @@ class Links:
     def _announce(self, name: str, *, connected: bool, reason: str | None = None) -> None:
         for account_id in self.accounts(name):
             self.runner.post(BrokerLink(account_id, connected, reason))
+        self._unheard.discard(name)
+        self.runner.changed()

@@ -107,8 +107,9 @@ class StrategyDesk:
         for instrument_id in deployment.instrument_ids:
             bars = self.feed.history(instrument_id, deployment.timeframe, before=before, count=1_000_000)
             seen = bars.between(anchor, before + 1) if anchor is not None else bars
-            adjusted = seen.adjusted(self.feed.splits(instrument_id), as_of=before)
-            outputs += self.host.warm(deployment.id, adjusted)
+            if len(seen):
+                adjusted = seen.adjusted(self.feed.splits(instrument_id), as_of=int(seen.close_ts[-1]))
+                outputs += self.host.warm(deployment.id, adjusted)
         return outputs
 
     def _anchor(self, held: DeploymentState) -> int | None:

@@ -1,0 +1,134 @@
+"""The runner: commits before it lets anything out, and lets nothing out that it could not commit."""
+
+import asyncio
+
+import pytest
+
+from evenkeel.domain.errors import CommitFailed, CommitUnknown, IdempotencyConflict, NotReady, StaleEpoch
+from evenkeel.domain.orders import OrderState
+from evenkeel.domain.records import OrderDecided
+from evenkeel.trading.live.recovery import recover
+from evenkeel.trading.live.runner import Runner
+from evenkeel.trading.live.simulated import restored
+from tests.trading.live.desk import MemoryJournal, buy, in_process, make_runner, market, opened
+
+
+async def test_an_order_is_committed_sent_accepted_and_filled_at_the_next_open() -> None:
+    journal = MemoryJournal()
+    runner = await opened(make_runner(journal))
+    outcome = await runner.submit(buy())
+    await runner.quiet()
+    assert state_of(runner, outcome.id) is OrderState.ACCEPTED
+    await runner.post_all([market(1, 11.0)])
+    await runner.brokers["simulated"].observe(market(1, 11.0))  # type: ignore[attr-defined]
+    await runner.quiet()
+    assert state_of(runner, outcome.id) is OrderState.FILLED
+    assert runner.state.orders[outcome.id].average_price == 11
+    runner.state.marks.clear()
+    assert recover(journal) == runner.state
+    await runner.stop()
+
+
+def state_of(runner: Runner, order_id: str) -> OrderState:
+    return runner.state.orders[order_id].state
+
+
+async def test_the_same_order_again_is_recalled_and_another_under_its_name_is_a_conflict() -> None:
+    runner = await opened(make_runner(MemoryJournal()))
+    first = await runner.submit(buy())
+    again = await runner.submit(buy())
+    assert (again.id, again.created) == (first.id, False)
+    with pytest.raises(IdempotencyConflict):
+        await runner.submit(buy(quantity=11))
+    await runner.stop()
+
+
+async def test_fifty_of_the_same_at_once_make_one_order() -> None:
+    journal = MemoryJournal()
+    runner = await opened(make_runner(journal))
+    outcomes = await asyncio.gather(*(runner.submit(buy()) for _ in range(50)))
+    assert len({outcome.id for outcome in outcomes}) == 1
+    assert sum(outcome.created for outcome in outcomes) == 1
+    assert sum(isinstance(record, OrderDecided) for record in journal.records()) == 1
+    await runner.stop()
+
+
+@pytest.mark.parametrize(("fault", "keeps"), [(CommitFailed, True), (CommitUnknown, True), (CommitUnknown, False)])
+async def test_a_passing_commit_fault_loses_and_doubles_nothing(fault: type[CommitFailed], *, keeps: bool) -> None:
+    journal = MemoryJournal(keeps=keeps)
+    runner = await opened(make_runner(journal))
+    journal.faults = [fault]
+    outcome = await runner.submit(buy())
+    await runner.quiet()
+    assert runner.state.orders[outcome.id].state is OrderState.ACCEPTED
+    assert sum(isinstance(record, OrderDecided) for record in journal.records()) == 1
+    assert recover(journal).seq == runner.state.seq
+    await runner.stop()
+
+
+async def test_a_commit_that_keeps_failing_halts_and_lets_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evenkeel.trading.live.runner.COMMIT_ATTEMPTS", 2)
+    journal = MemoryJournal()
+    runner = await opened(make_runner(journal))
+    seq = journal.last_seq()
+    journal.faults = [CommitFailed] * 10
+    with pytest.raises(NotReady, match="halted"):
+        await runner.submit(buy())
+    book = runner.brokers["simulated"].book  # type: ignore[attr-defined]
+    assert not book.open_orders("acct")
+    assert not runner.healthy
+    assert runner.state.seq == seq
+    assert not runner.state.orders
+    with pytest.raises(NotReady):
+        await runner.submit(buy("two"))
+    await runner.stop()
+
+
+async def test_another_owner_of_the_shard_halts_this_one_at_once() -> None:
+    journal = MemoryJournal()
+    runner = await opened(make_runner(journal))
+    journal.faults = [StaleEpoch]
+    with pytest.raises(NotReady):
+        await runner.submit(buy())
+    assert isinstance(runner.failure, StaleEpoch)
+    await runner.stop()
+
+
+async def test_an_unexpected_fault_of_the_engine_halts(monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = await opened(make_runner(MemoryJournal()))
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(runner.engine, "step", broken)
+    with pytest.raises(NotReady):
+        await runner.submit(buy())
+    assert not runner.healthy
+    await runner.stop()
+
+
+async def test_what_was_committed_and_not_sent_ends_unsent_after_a_restart() -> None:
+    journal = MemoryJournal()
+    runner = await opened(make_runner(journal))
+    await runner.dispatcher.stop()
+    outcome = await runner.submit(buy())
+    assert runner.state.orders[outcome.id].state is OrderState.SUBMITTED
+    again = make_runner(MemoryJournal(journal.batches), lambda state: {"simulated": restored(state, "simulated")})
+    await again.start(run="test", version="0")
+    await again.quiet()
+    order = again.state.orders[outcome.id]
+    assert order.state is OrderState.EXPIRED_UNSENT
+    assert order.reason == "the broker never received it"
+    await again.stop()
+    await runner.stop()
+
+
+async def test_reading_waits_for_the_commit() -> None:
+    runner = await opened(make_runner(MemoryJournal(), in_process))
+    submitting = asyncio.create_task(runner.submit(buy()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await runner.settled()
+    assert runner.committed_seq == runner.state.seq
+    await submitting
+    await runner.stop()
