@@ -16,6 +16,7 @@ from evenkeel.domain.errors import EvenkeelError, InvalidInput, NotFound
 from evenkeel.domain.instruments import AssetClass, Instrument
 
 if TYPE_CHECKING:
+    from evenkeel.market.bars import Bars
     from evenkeel.market.importing import Imported
     from evenkeel.market.stores.parquet import ParquetStore
 
@@ -194,8 +195,8 @@ def export(
     """Export bars as CSV or Parquet; importing the file again gives the same bars."""
     named = Format.PARQUET if output is not None and output.suffix.lower() in (".parquet", ".pq") else Format.CSV
     chosen = form or named
-    if output is None and (chosen is Format.PARQUET or as_json):
-        raise typer.BadParameter("needs a file: add -o FILE", param_hint="--format parquet, --json")
+    if output is None and chosen is Format.PARQUET:
+        raise typer.BadParameter("needs a file: add -o FILE", param_hint="--format parquet")
     with reporting(as_json=as_json):
         from evenkeel.market.exporting import encode, select
 
@@ -207,6 +208,9 @@ def export(
         )
         if source != bars.timeframe:
             print(f"Made of the stored {source} bars.", file=sys.stderr)
+        if output is None and as_json:
+            print_json({**_instrument_json(instrument), "timeframe": bars.timeframe, "items": _bars_json(bars)})
+            return
         content = encode(bars, instrument, parquet=chosen is Format.PARQUET)
         if output is None:
             sys.stdout.write(content.decode())
@@ -312,6 +316,17 @@ def _instrument_json(instrument: Instrument) -> dict[str, Any]:
         "lot_size": f"{instrument.lot_size:f}",
         "calendar": instrument.calendar,
     }
+
+
+def _bars_json(bars: Bars) -> list[dict[str, Any]]:
+    return [
+        {
+            "ts": iso(bar.ts),
+            "close_ts": iso(bar.close_ts),
+            **{name: getattr(bar, name) for name in ("open", "high", "low", "close", "volume", "spread")},
+        }
+        for bar in bars
+    ]
 
 
 def _imported_json(one: Imported) -> dict[str, Any]:

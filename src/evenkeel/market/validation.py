@@ -165,4 +165,6 @@ def _check_times(table: dict[str, npt.NDArray[Any]], view: _View) -> None:
 def _shown(value: Any) -> str:
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return "empty" if value is None or value == "" else str(value)
