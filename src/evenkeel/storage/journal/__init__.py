@@ -4,11 +4,12 @@ Nothing here imports SQLAlchemy: a home opens its journal before anything else, 
 tables of their own, `journal` and `leases`, with a schema version apart from the migrations of the projections.
 """
 
+from evenkeel.domain.records import AnyRecord, decode
 from evenkeel.storage.database import Database
 from evenkeel.storage.journal.chain import JournalReader, StoredBatch
 from evenkeel.trading.live.ports import Journal
 
-__all__ = ["JournalReader", "StoredBatch", "open_journal", "open_reader"]
+__all__ = ["JournalReader", "StoredBatch", "latest", "open_journal", "open_reader", "shards_of"]
 
 
 def open_journal(database: Database, shard: str, *, epoch: int) -> Journal:
@@ -31,3 +32,17 @@ def open_reader(database: Database, shard: str) -> JournalReader:
     from evenkeel.storage.journal.postgres import PostgresReader
 
     return PostgresReader(database.dsn, shard)
+
+
+def shards_of(database: Database) -> tuple[str, ...]:
+    """The shards whose journals this database holds. Raises NotFound, JournalError."""
+    with open_reader(database, "") as reader:
+        return reader.shards()
+
+
+def latest(database: Database, shard: str, count: int) -> tuple[tuple[int, AnyRecord], ...]:
+    """The last `count` committed records with their sequences, oldest first. Raises NotFound, JournalError."""
+    with open_reader(database, shard) as reader:
+        after = max(0, reader.last_seq() - count)
+        found = [pair for batch in reader.read(after) for pair in enumerate(decode(batch.body), batch.first_seq)]
+    return tuple(found[-count:]) if count else ()

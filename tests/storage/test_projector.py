@@ -1,0 +1,264 @@
+"""Projections agree with the fold, however the journal was cut into groups, and survive restarts and old copies."""
+
+import time
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from sqlalchemy import Table, delete, select, update
+
+from evenkeel.domain.records import OrderMoved, encode
+from evenkeel.storage import projector as projector_module
+from evenkeel.storage.database import Database
+from evenkeel.storage.doctor import Report, examine
+from evenkeel.storage.engines import sync_engine
+from evenkeel.storage.ownership import Owner
+from evenkeel.storage.projector import Projector
+from evenkeel.storage.schema import upgrade
+from evenkeel.storage.tables import PROJECTED
+from evenkeel.storage.tables.accounts import balances, ledger_entries
+from evenkeel.storage.tables.system import alerts, projection_cursors
+from evenkeel.storage.tables.trading import orders, positions
+from tests.storage.stories import SHARD, Story, commit
+
+
+def everything(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    engine = sync_engine(database, "read")
+    with engine.connect() as connection:
+        return {
+            table.name: sorted(map(tuple, connection.execute(select(*_but_committed(table)))), key=repr)
+            for table in PROJECTED
+        }
+
+
+def _but_committed(table: Table) -> list[object]:
+    return [column for column in table.columns if column.name != "committed_at"]
+
+
+def told(database: Database, seed: int, steps: int) -> Story:
+    story = Story(seed).tell(steps)
+    with Owner(database) as owner:
+        upgrade(database)
+        journal = owner.journal(SHARD)
+        commit(journal, story.records, seed)
+        journal.close()
+    return story
+
+
+def projected(database: Database) -> Report:
+    projector = Projector(database, SHARD)
+    projector.catch_up()
+    projector.close()
+    return examine(database)
+
+
+def test_a_whole_story_agrees_with_its_fold(database: Database) -> None:
+    story = told(database, seed=7, steps=1_500)
+    report = projected(database)
+    assert report.differences == []
+    assert report.ok
+    assert (report.orders, report.fills) == (len(story.state.orders), len(story.state.fills))
+    assert report.orders > 100
+    assert report.fills > 100
+    assert report.lag == 0
+    assert report.records == len(story.records)
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 10**6), steps=st.integers(0, 150), cuts=st.lists(st.integers(1, 60), max_size=6))
+def test_rebuilding_gives_the_same_rows_as_following(seed: int, steps: int, cuts: list[int]) -> None:
+    """Following in small groups, with a new projector for each, ends where one rebuild in one group ends."""
+    story = Story(seed).tell(steps)
+    with TemporaryDirectory() as folder:
+        database = Database(Path(folder))
+        with Owner(database) as owner:
+            upgrade(database)
+            journal = owner.journal(SHARD)
+            rest = story.records
+            for cut in cuts:
+                commit(journal, rest[:cut], seed)
+                rest = rest[cut:]
+                projected(database)
+            commit(journal, rest, seed)
+            journal.close()
+        report = projected(database)
+        assert report.differences == []
+        followed = everything(database)
+        projector = Projector(database, SHARD)
+        projector.rebuild()
+        projector.close()
+        assert everything(database) == followed
+
+
+def test_groups_end_between_batches(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projector_module, "GROUP", 1)
+    told(database, seed=3, steps=200)
+    projector = Projector(database, SHARD)
+    steps = 0
+    while projector.advance():
+        steps += 1
+        assert examine(database).differences == []
+    projector.close()
+    assert steps > 5
+
+
+def test_a_projector_follows_a_running_journal(database: Database) -> None:
+    story = Story(11).tell(300)
+    with Owner(database) as owner:
+        upgrade(database)
+        journal = owner.journal(SHARD)
+        projector = Projector(database, SHARD)
+        projector.start()
+        for seq, record in enumerate(story.records, 1):
+            batch = journal.append(encode((record,)), seq, seq)
+            projector.committed(batch, (record,))
+            if seq % 50 == 0:
+                assert examine(database).differences == []
+        deadline = time.monotonic() + 20
+        while projector.lag and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert projector.lag == 0
+        projector.stop()
+        journal.close()
+    assert projector.fault is None
+    assert examine(database).differences == []
+
+
+def test_an_older_journal_makes_the_projections_anew(database: Database) -> None:
+    """A restored copy of the journal is shorter, or other, than what the projections were made from."""
+    told(database, seed=5, steps=120)
+    projected(database)
+    shorter = Database(database.home.parent / "other", database.url)
+    if database.is_sqlite:
+        told(shorter, seed=6, steps=60)
+        shorter.journal_file.replace(database.journal_file)
+    else:
+        engine = sync_engine(database, "migrate")
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM journal WHERE first_seq > 60")
+    report = examine(database)
+    assert any("older copy" in text for text in report.differences)
+    assert projected(database).differences == []
+
+
+def test_another_version_of_the_projections_is_made_anew(database: Database) -> None:
+    told(database, seed=5, steps=60)
+    projected(database)
+    engine = sync_engine(database, "migrate")
+    with engine.begin() as connection:
+        connection.execute(update(projection_cursors).values(version=0))
+        connection.execute(delete(alerts))
+    assert not examine(database).ok
+    assert projected(database).differences == []
+
+
+def test_two_projectors_of_one_shard_do_not_mix(database: Database) -> None:
+    story = Story(9).tell(100)
+    with Owner(database) as owner:
+        upgrade(database)
+        journal = owner.journal(SHARD)
+        commit(journal, story.records[:50])
+        one, two = Projector(database, SHARD), Projector(database, SHARD)
+        one.catch_up()
+        two.catch_up()
+        commit(journal, story.records[50:])
+        one.catch_up()
+        with pytest.raises(Exception, match=r"another process|UNIQUE|unique"):
+            two.catch_up()
+        one.close()
+        two.close()
+        journal.close()
+    assert examine(database).differences == []
+
+
+@pytest.mark.parametrize(
+    ("table", "values", "words"),
+    [
+        (orders, {"filled": Decimal(3)}, "filled is 3"),
+        (orders, {"state": "FILLED"}, "state is FILLED"),
+        (positions, {"quantity": Decimal(12345)}, "quantity is 12345"),
+        (balances, {"amount": Decimal(1)}, "amount is 1"),
+        (ledger_entries, {"amount": Decimal(1)}, "add up to"),
+    ],
+)
+def test_an_altered_row_is_named(database: Database, table: Table, values: dict[str, object], words: str) -> None:
+    told(database, seed=21, steps=150)
+    assert projected(database).ok
+    engine = sync_engine(database, "migrate")
+    with engine.begin() as connection:
+        connection.execute(update(table).values(**values))
+    report = examine(database)
+    assert not report.ok
+    assert any(words in text and table.name in text for text in report.differences)
+
+
+@pytest.mark.parametrize("table", [orders, ledger_entries, alerts])
+def test_a_missing_row_is_named(database: Database, table: Table) -> None:
+    told(database, seed=22, steps=150)
+    projected(database)
+    engine = sync_engine(database, "migrate")
+    with engine.begin() as connection:
+        connection.execute(delete(table))
+    assert any(table.name in text for text in examine(database).differences)
+
+
+def test_lag_is_no_difference(database: Database) -> None:
+    story = Story(4).tell(100)
+    with Owner(database) as owner:
+        upgrade(database)
+        journal = owner.journal(SHARD)
+        commit(journal, story.records[:60])
+        projected(database)
+        commit(journal, story.records[60:])
+        journal.close()
+    report = examine(database)
+    assert report.ok
+    assert report.lag == len(story.records) - 60
+
+
+def test_a_home_without_projections_is_all_lag(database: Database) -> None:
+    with Owner(database) as owner:
+        journal = owner.journal(SHARD)
+        count = commit(journal, Story(1).tell(20).records)
+        journal.close()
+    report = examine(database)
+    assert report.ok
+    assert report.lag == count
+    assert report.schema is None
+
+
+def test_a_record_that_does_not_fold_is_told(database: Database) -> None:
+    story = Story(1).tell(30)
+    moved = next(record for record in Story(2).tell(100).records if isinstance(record, OrderMoved))
+    with Owner(database) as owner:
+        journal = owner.journal(SHARD)
+        count = commit(journal, story.records)
+        journal.append(encode((replace(moved, order_id="nobody"),)), count + 1, count + 1)
+        journal.close()
+    report = examine(database)
+    assert not report.ok
+    assert any(f"does not fold beyond sequence {count}" in text and "nobody" in text for text in report.differences)
+
+
+def test_the_projector_says_why_it_is_stuck(database: Database) -> None:
+    """Without its tables it reports a fault, keeps trying, and goes on once they are there."""
+    with Owner(database) as owner:
+        journal = owner.journal(SHARD)
+        commit(journal, Story(1).tell(20).records)
+        journal.close()
+        projector = Projector(database, SHARD)
+        projector.start()
+        deadline = time.monotonic() + 20
+        while projector.fault is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert projector.fault is not None
+        upgrade(database)
+        while projector.fault is not None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        projector.stop()
+    assert projector.fault is None
+    assert examine(database).differences == []
