@@ -10,6 +10,7 @@ Events of one slice come in order of (time, account, order).
 
 from decimal import Decimal
 from heapq import heapify, heappop, heappush
+from math import isnan
 
 from evenkeel.domain.accounts import Account
 from evenkeel.domain.clock import day_bounds, session_date
@@ -27,7 +28,7 @@ from evenkeel.domain.events import (
     VenueRejected,
 )
 from evenkeel.domain.instruments import Instrument
-from evenkeel.domain.marketdata import MarketSlice
+from evenkeel.domain.marketdata import MarketSlice, Quote
 from evenkeel.domain.money import ZERO, add, ratio
 from evenkeel.domain.orders import OrderSpec, OrderState, TimeInForce
 from evenkeel.domain.positions import Position, PositionKey
@@ -163,6 +164,21 @@ class Book:
 
     def observe(self, market: MarketSlice) -> list[AnyVenueEvent]:
         """Moves the market on by one slice and returns everything that it causes, in order."""
+        if self._working or market.splits:
+            return self._work_through(market)
+        seen, prices = self.state.seen, self.state.prices
+        for bar in market.bars:
+            name = bar.instrument_id
+            if bar.close_ts > seen.get(name, -1):
+                seen[name] = bar.close_ts
+                prices[name] = bar.close
+        for quote in market.quotes:
+            if quote.ts > seen.get(quote.instrument_id, -1):
+                self._mark(quote)
+        self.now = max(self.now, market.at)
+        return []
+
+    def _work_through(self, market: MarketSlice) -> list[AnyVenueEvent]:
         run = execution.Run(self.state, self.model, self._costs)
         if market.splits:
             adjusting.apply_splits(run, market, self._working)
@@ -177,17 +193,18 @@ class Book:
             seen[name] = bar.close_ts
             prices[name] = bar.close
         for quote in market.quotes:
-            name = quote.instrument_id
-            if quote.ts <= seen.get(name, -1):
-                continue
-            if name in working:
-                run.match_quote(working[name], quote)
-            seen[name] = quote.ts
-            if quote.last == quote.last:
-                prices[name] = quote.last
+            if quote.ts > seen.get(quote.instrument_id, -1):
+                if quote.instrument_id in working:
+                    run.match_quote(working[quote.instrument_id], quote)
+                self._mark(quote)
         self.now = max(self.now, market.at)
         self._settle(run)
         return run.in_order()
+
+    def _mark(self, quote: Quote) -> None:
+        self.state.seen[quote.instrument_id] = quote.ts
+        if not isnan(quote.last):
+            self.state.prices[quote.instrument_id] = quote.last
 
     def _settle(self, run: execution.Run) -> None:
         """Ends the day's orders whose instruments stayed quiet, and forgets what is done."""
