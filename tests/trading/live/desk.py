@@ -15,9 +15,10 @@ from evenkeel.domain.orders import OrderKind, OrderSpec, Side
 from evenkeel.domain.provenance import Provenance, Source
 from evenkeel.domain.records import GENESIS, AnyRecord, Batch, chain_hash, decode
 from evenkeel.trading.brokers.ports import Broker
+from evenkeel.trading.brokers.registry import BrokerSetup, build
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.live.runner import Clock, Runner
-from evenkeel.trading.live.simulated import restored
+from evenkeel.trading.live.simulated import standing
 
 BY = Provenance(actor="tester", source=Source.USER)
 START = to_ns(datetime(2005, 9, 1, 20, tzinfo=UTC))
@@ -69,7 +70,7 @@ class MemoryJournal:
 
 
 def in_process(state: State) -> Mapping[str, Broker]:
-    return {"simulated": restored(state, "simulated")}
+    return {"simulated": build("simulated", BrokerSetup(standing=standing(state, "simulated")))}
 
 
 def make_runner(

@@ -9,7 +9,6 @@ from evenkeel.domain.orders import OrderState
 from evenkeel.domain.records import OrderDecided
 from evenkeel.trading.live.recovery import recover
 from evenkeel.trading.live.runner import Runner
-from evenkeel.trading.live.simulated import restored
 from tests.trading.live.desk import MemoryJournal, buy, in_process, make_runner, market, opened
 
 
@@ -113,7 +112,7 @@ async def test_what_was_committed_and_not_sent_ends_unsent_after_a_restart() -> 
     await runner.dispatcher.stop()
     outcome = await runner.submit(buy())
     assert runner.state.orders[outcome.id].state is OrderState.SUBMITTED
-    again = make_runner(MemoryJournal(journal.batches), lambda state: {"simulated": restored(state, "simulated")})
+    again = make_runner(MemoryJournal(journal.batches))
     await again.start(run="test", version="0")
     await again.quiet()
     order = again.state.orders[outcome.id]

@@ -1,0 +1,166 @@
+"""Settings: from the environment, a `.env` file and `evenkeel.toml` in the home, all checked at the start.
+
+Names are `EVENKEEL_` and the field's name in capitals. Some older names that people bring with them are read as
+aliases; ours wins where both are set. Every fault is reported at once, by the name the user wrote.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.sources import DotEnvSettingsSource
+
+from evenkeel.domain.accounts import Limits
+from evenkeel.domain.errors import FieldError, InvalidInput
+
+PREFIX = "EVENKEEL_"
+TOML = "evenkeel.toml"
+ALIASES = {
+    "DATABASE_URL": "database_url",
+    "JWT_SECRET_KEY": "jwt_secret_key",
+    "MAX_POSITION_SIZE": "max_position_size",
+    "RISK_LIMIT": "risk_limit",
+    "MAX_DAILY_TRADES": "max_daily_trades",
+    "ENABLE_SHORT_SELLING": "enable_short_selling",
+}
+
+
+class Settings(BaseSettings):
+    """One installation's settings. Limits are the defaults of accounts opened from now on."""
+
+    model_config = SettingsConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    allow_public: bool = Field(False, description="Permit an address that other machines can reach.")
+    hosts: tuple[str, ...] = Field((), description="Further host names this server answers to, as a JSON list.")
+    database_url: str | None = Field(None, description="postgresql://USER:PASSWORD@HOST/NAME; empty means SQLite.")
+    jwt_secret_key: SecretStr | None = Field(None, description="Signs access tokens; made at first start when empty.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is worth a line.")
+    log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
+    speed: Decimal = Field(Decimal(2), ge=0, le=1000, description="Moments a second of a replay; 0 is flat out.")
+    feed: Literal["none", "replay", "simulated"] = Field("none", description="The market that `up` starts with.")
+    docs: bool = Field(True, description="Serve the API's documentation at /docs.")
+    max_position_size: Decimal = Field(Decimal("0.1"), gt=0, le=1, description="Largest share of equity in one name.")
+    risk_limit: Decimal = Field(Decimal("0.02"), gt=0, le=1, description="Loss of a day, as a share of equity.")
+    max_daily_trades: int = Field(100, ge=1, description="Orders an account may place in a day.")
+    enable_short_selling: bool = Field(False, description="Whether margin accounts may sell short.")
+
+    @classmethod
+    def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, **_others: Any) -> tuple[Any, ...]:
+        """Only what `load` hands in: it has merged the sources already, and knows where each value came from."""
+        return (init_settings,)
+
+    @field_validator("jwt_secret_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().encode()) < 32:
+            raise ValueError("at least 32 bytes; leave it empty to have one made")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _empty_is_none(cls, value: str | None) -> str | None:
+        return value or None
+
+    @model_validator(mode="after")
+    def _private_unless_told(self) -> "Settings":
+        if not self.allow_public and not _is_loopback(self.host):
+            raise ValueError(f"{self.host} can be reached from other machines: set allow_public=true if you mean it")
+        return self
+
+    def limits(self) -> Limits:
+        """The limits of an account opened under these settings."""
+        return Limits(
+            max_position_share=self.max_position_size,
+            daily_loss=self.risk_limit,
+            max_trades_per_day=self.max_daily_trades,
+            allow_short=self.enable_short_selling,
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load(
+    home: Path,
+    *,
+    overrides: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+    ignore_database: bool = False,
+) -> tuple[Settings, tuple[str, ...]]:
+    """The settings in force and notices about aliases. `overrides` (the command line) win over the environment,
+    the environment over `.env` in the working folder, that over `evenkeel.toml` in `home`.
+
+    `ignore_database` leaves out any database named in the surroundings: the demo never touches one. Raises
+    InvalidInput listing every fault.
+    """
+    given, names, notices = _merged(home, os.environ if environ is None else environ)
+    if ignore_database:
+        given.pop("database_url", None)
+    given.update(overrides or {})
+    names.update({name: f"--{name.replace('_', '-')}" for name in overrides or {}})
+    try:
+        return Settings(**given), tuple(notices)
+    except ValidationError as error:
+        faults = tuple(_fault(fault, names) for fault in error.errors())
+        raise InvalidInput("the settings are not valid", errors=faults) from error
+
+
+def _fault(fault: Any, names: Mapping[str, str]) -> FieldError:
+    place = str(fault["loc"][0]) if fault["loc"] else "host"
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return FieldError(names.get(place, place), message[:1].lower() + message[1:])
+
+
+def _merged(home: Path, environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+    values: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    notices: list[str] = []
+    for name, value in _toml(home / TOML).items():
+        values[name], names[name] = value, f"{TOML}: {name}"
+    dotenv = {name: value for name, value in _dotenv().items() if value is not None}
+    for source in (dotenv, environ):
+        for alias, name in ALIASES.items():
+            if source.get(alias) and not source.get(PREFIX + name.upper()):
+                values[name], names[name] = source[alias], alias
+                notices.append(f"{alias} is read as {PREFIX}{name.upper()}")
+            elif source.get(alias):
+                notices.append(f"{alias} is ignored: {PREFIX}{name.upper()} is set")
+        for field in Settings.model_fields:
+            variable = PREFIX + field.upper()
+            if source.get(variable):
+                values[field], names[field] = _parsed(field, source[variable]), variable
+    return values, names, notices
+
+
+def _parsed(field: str, text: str) -> Any:
+    if field == "hosts":
+        return tuple(part.strip() for part in text.strip("[] ").replace('"', "").split(",") if part.strip())
+    return text
+
+
+def _dotenv() -> dict[str, str | None]:
+    source = DotEnvSettingsSource(Settings, env_file=".env", case_sensitive=True)
+    return {name: value for name, value in source.env_vars.items()}
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path.name} in the home is not TOML: {error}") from error
