@@ -12,6 +12,7 @@ from evenkeel.domain.errors import Forbidden, NotFound, Unauthenticated
 from evenkeel.domain.orders import Order
 from evenkeel.domain.provenance import Provenance, Source
 from evenkeel.server.parts import AppParts
+from evenkeel.server.schemas import EventOut
 from evenkeel.trading.engine.state import AccountState, DeploymentState, State
 
 OWNER = "owner"
@@ -72,6 +73,13 @@ class Tenant:
         if held is None or not self.sees(held):
             raise NotFound(f"there is no strategy {deployment_id!r}")
         return held
+
+    def sees_event(self, event: EventOut) -> bool:
+        """Whether an event is of the user's accounts or strategies; one of the whole installation is the owner's."""
+        if event.account_id is not None:
+            return self.owns(event.account_id)
+        held = self.state.deployments.get(event.deployment_id) if event.deployment_id is not None else None
+        return self.sees(held) if held is not None else self.is_owner
 
     def provenance(self, received: int) -> Provenance:
         """Where this user's commands come from; `received` is the wall clock in ns."""

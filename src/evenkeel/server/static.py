@@ -23,7 +23,8 @@ _SMALL = 1024
 _KEPT = 64 * 1024 * 1024
 _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Evenkeel</title>
 <h1>Evenkeel is running</h1><p>The web desk has not been built yet. Run <code>make web</code> in the checkout, then
-reload this page.</p><p>The API is at <a href="/docs">/docs</a>; <code>evenkeel --help</code> works meanwhile.</p></html>
+reload this page.</p>
+<p>The API is at <a href="/docs">/docs</a>; <code>evenkeel --help</code> works meanwhile.</p></html>
 """
 
 
@@ -162,5 +163,5 @@ def _caching(path: str) -> str:
 
 def _with_slash(request: Request) -> str:
     query = request.scope.get("query_string", b"").decode("latin-1")
-    path = "/" + request.scope["path"].strip("/") + "/"
+    path = f"/{request.scope['path'].strip('/')}/"
     return path + (f"?{query}" if query else "")

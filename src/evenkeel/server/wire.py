@@ -94,7 +94,8 @@ async def body(request: Request, shape: type[T]) -> T:
         raise UnsupportedMediaType(f"the body is {content_type or 'of no stated type'}", hint="Send application/json.")
     data = await _read(request)
     try:
-        return _decoder(shape).decode(data)
+        decoded: T = _decoder(shape).decode(data)
+        return decoded
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         faults = _faults(data, shape)
     raise InvalidInput("the request is not valid", errors=tuple(faults))

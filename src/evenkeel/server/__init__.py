@@ -1,0 +1,1 @@
+"""The doors: REST, WebSocket, health, metrics, documentation and the built web desk."""

@@ -1,0 +1,1 @@
+"""API v2: one file a noun, each with its ENDPOINTS."""

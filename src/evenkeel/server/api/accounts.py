@@ -1,0 +1,132 @@
+"""Accounts: their figures, equity history and cash ledger, and opening a paper account."""
+
+import time
+from collections.abc import Sequence
+
+from fastapi import Depends, Request, Response
+
+from evenkeel.domain import clock
+from evenkeel.domain.accounts import Account
+from evenkeel.domain.commands import OpenAccount
+from evenkeel.domain.errors import FieldError, InvalidInput
+from evenkeel.domain.ids import Random
+from evenkeel.quant.costs.schedules import SCHEDULES
+from evenkeel.server import schemas as s
+from evenkeel.server import views, wire
+from evenkeel.server.contract import PREFIX, Endpoint, Link
+from evenkeel.server.parts import AppParts
+from evenkeel.server.ports import EquityRow, LedgerRow
+from evenkeel.server.scope import Tenant, parts_of, tenant
+
+_PATH = f"{PREFIX}/accounts"
+BROKER = "simulated"
+
+
+async def list_accounts(request: Request, seen: Tenant = Depends(tenant)) -> Response:
+    """Every account of the user."""
+    wire.query(request, s.NoQuery)
+    return wire.Json(s.Page([views.account(seen.state, held) for held in seen.accounts()]))
+
+
+async def get_account(account_id: str, seen: Tenant = Depends(tenant)) -> Response:
+    """One account with its figures at the last prices."""
+    return wire.Json(views.account(seen.state, seen.account(account_id)))
+
+
+async def open_account(
+    request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """Opens a paper account with a first deposit."""
+    given = await wire.body(request, s.NewAccount)
+    fields = wire.Fields()
+    cash = fields.required("cash", given.cash, "not-negative")
+    if given.fees not in SCHEDULES:
+        fields.fault("fees", f"must be one of {', '.join(SCHEDULES)}")
+    fields.check("the account cannot be opened")
+    received = time.time_ns()
+    account = Account(
+        id=Random().public(received, 0, "account"),
+        user_id=seen.user.id,
+        name=given.name,
+        broker=BROKER,
+        currency=given.currency,
+        type=given.type,
+        costs=given.fees,
+    )
+    command = OpenAccount(account=account, initial_cash=cash, provenance=seen.provenance(received))
+    outcome = await parts.runner.submit(command)
+    opened = views.account(parts.runner.state, parts.runner.state.account(outcome.id))
+    return wire.Json(opened, 201, {"location": f"{_PATH}/{outcome.id}"})
+
+
+async def list_equity(
+    account_id: str, request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """The account's equity at the end of each of its days, newest first."""
+    query = wire.query(request, s.PageQuery)
+    held = seen.account(account_id)
+    rows, cursor = await parts.history.equity((held.account.id,), limit=query.limit, cursor=query.cursor)
+    return wire.Json(s.Page(equity_points(rows), cursor))
+
+
+def equity_points(rows: Sequence[EquityRow]) -> list[s.EquityOut]:
+    return [
+        s.EquityOut(row.id, row.account_id, clock.iso(row.at), views.text(row.equity), views.text(row.cash))
+        for row in rows
+    ]
+
+
+async def list_ledger(
+    account_id: str, request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """Every movement of the account's cash, newest first. The balance is the sum of all amounts."""
+    query = wire.query(request, s.PageQuery)
+    held = seen.account(account_id)
+    rows, cursor = await parts.history.ledger(held.account.id, limit=query.limit, cursor=query.cursor)
+    return wire.Json(s.Page([_line(row) for row in rows], cursor))
+
+
+def _line(row: LedgerRow) -> s.LedgerOut:
+    return s.LedgerOut(
+        id=row.id,
+        at=clock.iso(row.at),
+        value_date=row.value_date.isoformat(),
+        kind=row.kind,
+        component=row.component,
+        amount=views.text(row.amount),
+        currency=row.currency,
+        book=row.book,
+        order_id=row.order_id,
+    )
+
+
+def unknown_account(field: str, account_id: str) -> FieldError:
+    return FieldError(field, f"there is no account {account_id!r}")
+
+
+def check_accounts(seen: Tenant, given: Sequence[s.AllocationIn]) -> None:
+    """Raises InvalidInput naming each account that is not the user's."""
+    faults = tuple(
+        unknown_account(f"accounts.{place}.account_id", one.account_id)
+        for place, one in enumerate(given)
+        if not seen.owns(one.account_id)
+    )
+    if faults:
+        raise InvalidInput("the allocation is not valid", errors=faults)
+
+
+_LINKS = (
+    Link("get_account", "account_id"), Link("list_equity", "account_id"), Link("list_ledger", "account_id"),
+)  # fmt: skip
+ENDPOINTS = (
+    Endpoint(method="GET", path=_PATH, handler=list_accounts, summary="Accounts", tag="accounts",
+             query=s.NoQuery, answers={200: s.Page[s.AccountOut]}),
+    Endpoint(method="POST", path=_PATH, handler=open_account, summary="Open a paper account", tag="accounts",
+             body=s.NewAccount, answers={201: s.AccountOut}, errors=(409,), links=_LINKS),
+    Endpoint(method="GET", path=f"{_PATH}/{{account_id}}", handler=get_account, summary="An account", tag="accounts",
+             answers={200: s.AccountOut}),
+    Endpoint(method="GET", path=f"{_PATH}/{{account_id}}/equity", handler=list_equity, summary="Equity history",
+             tag="accounts", query=s.PageQuery, answers={200: s.Page[s.EquityOut]}),
+    Endpoint(method="GET", path=f"{_PATH}/{{account_id}}/ledger", handler=list_ledger, summary="Cash ledger",
+             tag="accounts", query=s.PageQuery, answers={200: s.Page[s.LedgerOut]}),
+)  # fmt: skip

@@ -1,0 +1,114 @@
+"""The market: instruments, stored bars and last quotes. In a replay, nothing later than its clock is shown."""
+
+import asyncio
+import time
+
+from fastapi import Depends, Request, Response
+
+from evenkeel.domain import clock
+from evenkeel.domain.errors import EvenkeelError, InvalidInput
+from evenkeel.domain.instruments import Instrument
+from evenkeel.market.bars import Bars
+from evenkeel.server import schemas as s
+from evenkeel.server import views, wire
+from evenkeel.server.api.trading import find_instrument
+from evenkeel.server.contract import PREFIX, Endpoint
+from evenkeel.server.parts import AppParts
+from evenkeel.server.ports import BarSource
+from evenkeel.server.scope import Tenant, parts_of, tenant
+
+_PATH = f"{PREFIX}/market"
+_YEAR_2262 = 9_223_372_036_854_775_807
+
+
+async def list_symbols(request: Request, seen: Tenant = Depends(tenant)) -> Response:
+    """Every listed instrument."""
+    wire.query(request, s.NoQuery)
+    return wire.Json(s.Page([views.instrument(seen.state, one) for one in seen.state.instruments.values()]))
+
+
+async def list_bars(request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)) -> Response:
+    """Bars of one symbol, oldest first: the newest `limit`, or the first from `start` on. Raw bars are adjusted for
+    the splits and dividends known at the clock unless `adjusted=false`."""
+    query = wire.query(request, s.BarsQuery)
+    fields = wire.Fields()
+    found = find_instrument(seen.state, query.symbol, None, fields=fields)
+    start, end = _moment("start", query.start, fields), _moment("end", query.end, fields)
+    fields.check("the query is not valid")
+    at = _now(parts)
+    bars = await asyncio.to_thread(
+        _read, parts.bars, seen.state.instruments[found], timeframe=query.timeframe, at=at, adjusted=query.adjusted
+    )
+    if start is not None or end is not None:
+        bars = bars.between(start, end)
+    bars = bars.rows(0, query.limit) if start is not None else bars.tail(query.limit)
+    return wire.Json(s.Page([_bar(bars, index) for index in range(len(bars))]))
+
+
+def _moment(name: str, text: str | None, fields: wire.Fields) -> int | None:
+    if text is None:
+        return None
+    try:
+        moment = clock.parse_iso(text)
+    except (EvenkeelError, OverflowError) as error:
+        fields.fault(name, str(error))
+        return None
+    return min(moment, _YEAR_2262)
+
+
+def _now(parts: AppParts) -> int:
+    """The moment up to which the market may be seen: the replay's clock, else the wall clock."""
+    feed = parts.feed
+    if feed.kind != "replay":
+        return time.time_ns()
+    return feed.cursor if feed.cursor is not None else feed.start or 0
+
+
+def _read(source: BarSource, instrument: Instrument, *, timeframe: str, at: int, adjusted: bool) -> Bars:
+    bars = source.read(instrument.id, timeframe, end=at).as_of(at)
+    if not adjusted:
+        return bars
+    from evenkeel.market.calendars import calendar
+
+    splits, dividends = source.splits(instrument.id), source.dividends(instrument.id)
+    if not splits and not dividends:
+        return bars
+    return bars.adjusted(splits, dividends, as_of=at, day_start=calendar(instrument.calendar).day_start)
+
+
+def _bar(bars: Bars, index: int) -> s.BarOut:
+    bar = bars.bar(index)
+    return s.BarOut(
+        id=f"{bar.instrument_id}:{bars.timeframe}:{bar.ts}",
+        ts=clock.iso(bar.ts),
+        close_ts=clock.iso(bar.close_ts),
+        open=views.measured(bar.open),
+        high=views.measured(bar.high),
+        low=views.measured(bar.low),
+        close=views.measured(bar.close),
+        volume=views.measured(bar.volume),
+    )
+
+
+async def list_quotes(request: Request, seen: Tenant = Depends(tenant)) -> Response:
+    """The last quote of the given symbols, of all without any."""
+    query = wire.query(request, s.QuotesQuery)
+    wanted = [symbol.strip() for symbol in query.symbols.split(",") if symbol.strip()]
+    if not wanted:
+        return wire.Json(s.Page([views.quote(seen.state, one) for one in seen.state.instruments.values()]))
+    if len(wanted) > 200:
+        raise InvalidInput("the query is not valid: at most 200 symbols at a time")
+    fields = wire.Fields()
+    ids = [find_instrument(seen.state, symbol, None, fields=fields, field="symbols") for symbol in wanted]
+    fields.check("the query is not valid")
+    return wire.Json(s.Page([views.quote(seen.state, seen.state.instruments[one]) for one in dict.fromkeys(ids)]))
+
+
+ENDPOINTS = (
+    Endpoint(method="GET", path=f"{_PATH}/symbols", handler=list_symbols, summary="Instruments", tag="market",
+             query=s.NoQuery, answers={200: s.Page[s.InstrumentOut]}),
+    Endpoint(method="GET", path=f"{_PATH}/bars", handler=list_bars, summary="Bars", tag="market",
+             query=s.BarsQuery, answers={200: s.Page[s.BarOut]}, errors=(404,)),
+    Endpoint(method="GET", path=f"{_PATH}/quotes", handler=list_quotes, summary="Quotes", tag="market",
+             query=s.QuotesQuery, answers={200: s.Page[s.QuoteOut]}),
+)  # fmt: skip

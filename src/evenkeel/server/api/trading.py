@@ -1,0 +1,204 @@
+"""Orders, fills and positions. An order is answered once it is committed, a refused one too."""
+
+import time
+from decimal import Decimal
+
+from fastapi import Depends, Request, Response
+
+from evenkeel.domain.accounts import MANUAL, UNASSIGNED
+from evenkeel.domain.commands import CancelOrder, SubmitOrder
+from evenkeel.domain.errors import EvenkeelError, FieldError, InvalidInput, MoneyError
+from evenkeel.domain.ids import Random
+from evenkeel.domain.orders import OrderKind, OrderSpec, OrderState
+from evenkeel.server import schemas as s
+from evenkeel.server import views, wire
+from evenkeel.server.api.accounts import unknown_account
+from evenkeel.server.contract import PREFIX, Endpoint, Link
+from evenkeel.server.listing import Listing, page
+from evenkeel.server.parts import AppParts
+from evenkeel.server.scope import Tenant, parts_of, tenant
+from evenkeel.trading.engine.effects import Outcome
+from evenkeel.trading.engine.state import State
+
+_PATH = f"{PREFIX}/trading"
+_PRICES = {
+    "limit_price": frozenset({OrderKind.LIMIT, OrderKind.STOP_LIMIT}),
+    "stop_price": frozenset({OrderKind.STOP, OrderKind.STOP_LIMIT}),
+}
+
+
+async def place_order(
+    request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """Places an order. 201 means that it is committed, with its verdict: a refusal has state REFUSED and says why.
+    The same client_order_id with the same body answers 200 with the order it made; with another body, 409.
+    An `Idempotency-Key` header stands in for a missing client_order_id."""
+    received = time.time_ns()
+    given = await wire.body(request, s.NewOrder)
+    fields = wire.Fields()
+    spec = _spec(request, seen, given, fields, received)
+    fields.check("the order is not valid")
+    outcome = await _submit(parts, SubmitOrder(spec=spec, provenance=seen.provenance(received)))
+    order = views.order(parts.runner.state, parts.runner.state.order(outcome.id))
+    headers = {"location": f"{_PATH}/orders/{order.id}"}
+    return wire.Json(order, 201 if outcome.created else 200, headers)
+
+
+async def _submit(parts: AppParts, command: SubmitOrder) -> Outcome:
+    try:
+        return await parts.runner.submit(command)
+    except EvenkeelError as error:
+        parts.metrics.orders_placed += 1
+        parts.metrics.order_errors += 1
+        if isinstance(error, MoneyError):
+            fault = FieldError("quantity", f"too large to be booked at this price: {error.message}")
+            raise InvalidInput("the order is not valid", errors=(fault,)) from error
+        raise
+
+
+def _spec(request: Request, seen: Tenant, given: s.NewOrder, fields: wire.Fields, received: int) -> OrderSpec:
+    if not seen.owns(given.account_id):
+        fault = unknown_account("account_id", given.account_id)
+        fields.fault(fault.field, fault.message)
+    quantity = fields.required("quantity", given.quantity)
+    return OrderSpec(
+        account_id=given.account_id,
+        book=_book(seen, given.book, fields),
+        instrument_id=find_instrument(seen.state, given.symbol, given.venue, fields=fields),
+        side=given.side,
+        quantity=quantity,
+        kind=given.kind,
+        client_order_id=_client_order_id(request, given, fields, received),
+        limit_price=_price("limit_price", given, fields),
+        stop_price=_price("stop_price", given, fields),
+        time_in_force=given.time_in_force,
+        product=given.product,
+    )
+
+
+def _price(name: str, given: s.NewOrder, fields: wire.Fields) -> Decimal | None:
+    before = len(fields.faults)
+    price = fields.number(name, getattr(given, name))
+    if len(fields.faults) == before:
+        if given.kind in _PRICES[name] and price is None:
+            fields.fault(name, f"a {given.kind} order needs one")
+        elif given.kind not in _PRICES[name] and price is not None:
+            fields.fault(name, f"a {given.kind} order has none")
+    return price
+
+
+def _book(seen: Tenant, book: str, fields: wire.Fields) -> str:
+    held = seen.state.deployments.get(book)
+    if book not in (MANUAL, UNASSIGNED) and (held is None or not seen.sees(held)):
+        fields.fault("book", f"must be {MANUAL}, {UNASSIGNED}, or the id of one of your strategies")
+    return book
+
+
+def _client_order_id(request: Request, given: s.NewOrder, fields: wire.Fields, received: int) -> str:
+    if given.client_order_id is not None:
+        return given.client_order_id
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return Random().public(received, 0, "client")
+    if not 1 <= len(key) <= 64 or not key.isprintable():
+        fields.fault("Idempotency-Key", "must be 1 to 64 printable characters")
+    return key
+
+
+def find_instrument(state: State, symbol: str, venue: str | None, *, fields: wire.Fields, field: str = "symbol") -> str:
+    """The id of the instrument of that symbol; where there is none, or more than one, a fault and ''."""
+    wanted = symbol.upper()
+    found = [one for one in state.instruments.values() if one.symbol.upper() == wanted and venue in (None, one.venue)]
+    if len(found) == 1:
+        return found[0].id
+    if found:
+        fields.fault(field, f"{symbol!r} is listed at {', '.join(one.venue for one in found)}: say which as `venue`")
+    else:
+        at = f" at {venue!r}" if venue is not None else ""
+        fields.fault(field, f"there is no instrument {symbol!r}{at}; GET /api/v2/market/symbols lists them")
+    return ""
+
+
+async def list_orders(request: Request, seen: Tenant = Depends(tenant)) -> Response:
+    """Orders, newest first. `status` is a state, or open, or closed."""
+    query = wire.query(request, s.OrdersQuery)
+    if query.account_id is not None:
+        seen.account(query.account_id)
+
+    def take(order_id: str) -> s.OrderOut | None:
+        order = seen.state.orders[order_id]
+        account_id = order.spec.account_id
+        if query.account_id not in (None, account_id) or not seen.owns(account_id):
+            return None
+        if query.status in ("open", "closed"):
+            fits = order.is_working is (query.status == "open")
+        else:
+            fits = query.status in (None, order.state)
+        return views.order(seen.state, order) if fits else None
+
+    listing = _listing(request)
+    return wire.Json(page(listing.orders, take, limit=query.limit, cursor=query.cursor))
+
+
+def _listing(request: Request) -> Listing:
+    listing = request.app.state.listing
+    assert isinstance(listing, Listing)
+    return listing
+
+
+async def get_order(order_id: str, seen: Tenant = Depends(tenant)) -> Response:
+    """One order as it stands."""
+    return wire.Json(views.order(seen.state, seen.order(order_id)))
+
+
+async def cancel_order(order_id: str, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)) -> Response:
+    """Asks for a working order to be cancelled: 202 while the venue has not answered. 409 when it works no more."""
+    order = seen.order(order_id)
+    command = CancelOrder(order_id=order.id, provenance=seen.provenance(time.time_ns()))
+    await parts.runner.submit(command)
+    after = views.order(parts.runner.state, parts.runner.state.order(order.id))
+    return wire.Json(after, 202 if after.state in (OrderState.CANCEL_PENDING, OrderState.IN_DOUBT) else 200)
+
+
+async def list_fills(request: Request, seen: Tenant = Depends(tenant)) -> Response:
+    """Executions, newest first."""
+    query = wire.query(request, s.FillsQuery)
+    if query.account_id is not None:
+        seen.account(query.account_id)
+
+    def take(key: tuple[str, str]) -> s.FillOut | None:
+        if query.account_id not in (None, key[0]) or not seen.owns(key[0]):
+            return None
+        return views.fill(seen.state, seen.state.fills[key])
+
+    return wire.Json(page(_listing(request).fills, take, limit=query.limit, cursor=query.cursor))
+
+
+async def list_positions(request: Request, seen: Tenant = Depends(tenant)) -> Response:
+    """Open positions by account, book, instrument and product, valued at the last prices."""
+    query = wire.query(request, s.PositionsQuery)
+    held = seen.accounts() if query.account_id is None else iter((seen.account(query.account_id),))
+    found = [
+        views.position(seen.state, position)
+        for account in held
+        for position in account.positions.values()
+        if position.quantity
+    ]
+    return wire.Json(s.Page(found))
+
+
+_LINKS = (Link("get_order", "order_id"), Link("cancel_order", "order_id"))
+ENDPOINTS = (
+    Endpoint(method="POST", path=f"{_PATH}/orders", handler=place_order, summary="Place an order", tag="trading",
+             body=s.NewOrder, answers={201: s.OrderOut, 200: s.OrderOut}, errors=(409,), links=_LINKS),
+    Endpoint(method="GET", path=f"{_PATH}/orders", handler=list_orders, summary="Orders", tag="trading",
+             query=s.OrdersQuery, answers={200: s.Page[s.OrderOut]}, errors=(404,)),
+    Endpoint(method="GET", path=f"{_PATH}/orders/{{order_id}}", handler=get_order, summary="An order", tag="trading",
+             answers={200: s.OrderOut}),
+    Endpoint(method="DELETE", path=f"{_PATH}/orders/{{order_id}}", handler=cancel_order, summary="Cancel an order",
+             tag="trading", answers={200: s.OrderOut, 202: s.OrderOut}, errors=(409,)),
+    Endpoint(method="GET", path=f"{_PATH}/fills", handler=list_fills, summary="Fills", tag="trading",
+             query=s.FillsQuery, answers={200: s.Page[s.FillOut]}, errors=(404,)),
+    Endpoint(method="GET", path=f"{_PATH}/positions", handler=list_positions, summary="Positions", tag="trading",
+             query=s.PositionsQuery, answers={200: s.Page[s.PositionOut]}, errors=(404,)),
+)  # fmt: skip

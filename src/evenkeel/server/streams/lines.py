@@ -1,0 +1,207 @@
+"""Records in words: what the event feed says of a committed record. Pure, and empty for records of no interest.
+
+Alerts speak for themselves; the rest are lines about fills, refusals, orders that ended, splits, days and switches.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from evenkeel.domain import clock
+from evenkeel.domain import records as r
+from evenkeel.domain.money import mul
+from evenkeel.domain.orders import OrderKind, OrderSpec, OrderState, Side
+from evenkeel.domain.records import AnyRecord
+from evenkeel.server.schemas import EventOut
+from evenkeel.server.views import text
+from evenkeel.trading.engine.state import State
+
+_ENDED = {
+    OrderState.CANCELLED: ("info", "order-cancelled", "cancelled"),
+    OrderState.EXPIRED: ("info", "order-expired", "expired"),
+    OrderState.REJECTED: ("warning", "order-rejected", "rejected by the broker"),
+}
+
+
+def line(state: State, record: AnyRecord, seq: int) -> EventOut | None:
+    """The event of a record with sequence number `seq`; `state` gives names and must hold the record."""
+    make = _LINES.get(type(record))
+    return make(state, record, seq) if make is not None else None
+
+
+def _event(record: AnyRecord, seq: int, kind: str, message: str, **more: str | None) -> EventOut:
+    return EventOut(
+        id=f"{seq}",
+        at=clock.iso(record.at),
+        level=more.get("level") or "info",  # type: ignore[arg-type]
+        kind=kind,
+        message=message,
+        account_id=more.get("account_id"),
+        order_id=more.get("order_id"),
+        deployment_id=more.get("deployment_id"),
+    )
+
+
+def _who(state: State, account_id: str, book: str) -> str:
+    """The account's name and, for a strategy's book, the strategy's."""
+    name = state.accounts[account_id].account.name
+    deployment = state.deployments.get(book)
+    return f"{name} ({deployment.deployment.name})" if deployment is not None else name
+
+
+def _deployment_of(state: State, book: str) -> str | None:
+    return book if book in state.deployments else None
+
+
+def _asked(state: State, spec: OrderSpec, quantity: Decimal) -> str:
+    """An order in words, such as BUY 10 AAPL at limit 52.30."""
+    prices = {
+        OrderKind.MARKET: "",
+        OrderKind.LIMIT: f" at limit {spec.limit_price}",
+        OrderKind.STOP: f" at stop {spec.stop_price}",
+        OrderKind.STOP_LIMIT: f" at stop {spec.stop_price} limit {spec.limit_price}",
+    }
+    return f"{spec.side} {text(quantity)} {state.instruments[spec.instrument_id].symbol}{prices[spec.kind]}"
+
+
+def _alert(state: State, record: r.AlertRaised, seq: int) -> EventOut:
+    about = {"account_id": record.account_id, "order_id": record.order_id, "deployment_id": record.deployment_id}
+    event = _event(record, seq, record.kind, record.message, level=record.level, **about)
+    event.id = record.id
+    return event
+
+
+def _filled(state: State, record: r.FillBooked, seq: int) -> EventOut:
+    fill = record.fill
+    verb = "bought" if fill.side is Side.BUY else "sold"
+    symbol = state.instruments[fill.instrument_id].symbol
+    who = _who(state, fill.account_id, fill.book)
+    rest = "" if record.state is OrderState.FILLED else f"; the order is {record.state.lower().replace('_', ' ')}"
+    undone = "an execution was taken back: " if fill.reverses is not None else ""
+    return _event(
+        record,
+        seq,
+        "fill",
+        f"{who}: {undone}{verb} {text(fill.quantity)} {symbol} at {text(fill.price)}{rest}",
+        account_id=fill.account_id,
+        order_id=fill.order_id,
+        deployment_id=_deployment_of(state, fill.book),
+    )
+
+
+def _decided(state: State, record: r.OrderDecided, seq: int) -> EventOut | None:
+    if record.approved:
+        return None
+    spec, check = record.spec, record.checks[-1]
+    return _event(
+        record,
+        seq,
+        "order-refused",
+        f"{_who(state, spec.account_id, spec.book)}: {_asked(state, spec, spec.quantity)} refused: {check.reason}",
+        level="warning",
+        account_id=spec.account_id,
+        order_id=record.order_id,
+        deployment_id=_deployment_of(state, spec.book),
+    )
+
+
+def _moved(state: State, record: r.OrderMoved, seq: int) -> EventOut | None:
+    if record.state not in _ENDED:
+        return None
+    order = state.orders[record.order_id]
+    level, kind, said = _ENDED[record.state]
+    why = f": {record.reason}" if record.reason else ""
+    who = _who(state, order.spec.account_id, order.spec.book)
+    return _event(
+        record,
+        seq,
+        kind,
+        f"{who}: {_asked(state, order.spec, order.quantity)} {said}{why}",
+        level=level,
+        account_id=order.spec.account_id,
+        order_id=order.id,
+        deployment_id=_deployment_of(state, order.spec.book),
+    )
+
+
+def _split(state: State, record: r.SplitApplied, seq: int) -> EventOut:
+    split = record.split
+    symbol = state.instruments[split.instrument_id].symbol
+    held = len(record.positions)
+    positions = f"{held} position{'' if held == 1 else 's'} adjusted" if held else "no position held"
+    message = f"{symbol} split {text(split.numerator)} for {text(split.denominator)}: {positions}"
+    return _event(record, seq, "split", message)
+
+
+def _day(state: State, record: r.DayClosed, seq: int) -> EventOut:
+    account = state.accounts[record.account_id].account
+    message = f"{account.name}: {record.session_date} closed with equity {record.equity:,.2f} {account.currency}"
+    return _event(record, seq, "day-closed", message, account_id=account.id)
+
+
+def _deployed(state: State, record: r.DeploymentChanged, seq: int) -> EventOut | None:
+    this = record.deployment
+    shares = ", ".join(
+        f"{_percent(one.share)} of {state.accounts[one.account_id].account.name}"
+        for one in this.accounts
+        if one.account_id in state.accounts
+    )
+    if this.paused is not None:
+        return None
+    how = f"on, with {shares or 'no account'}" if this.enabled else "off"
+    return _event(record, seq, "strategy", f"{this.name} is {how}", deployment_id=this.id)
+
+
+def _percent(share: Decimal) -> str:
+    return f"{mul(share, Decimal(100)).normalize():f} %"
+
+
+def _opened(state: State, record: r.AccountOpened, seq: int) -> EventOut:
+    this = record.account
+    return _event(record, seq, "account-opened", f"{this.name} opened: a {this.mode} account", account_id=this.id)
+
+
+def _ready(state: State, record: r.ReadinessChanged, seq: int) -> EventOut:
+    name = state.accounts[record.account_id].account.name
+    why = f": {record.reason}" if record.reason else ""
+    level = "info" if record.readiness == "READY" else "warning"
+    said = record.readiness.lower().replace("_", " ")
+    return _event(record, seq, "account", f"{name} is {said}{why}", level=level, account_id=record.account_id)
+
+
+def _corrected(state: State, record: r.PositionCorrected, seq: int) -> EventOut:
+    key = record.key
+    symbol, name = state.instruments[key.instrument_id].symbol, state.accounts[key.account_id].account.name
+    message = f"{name}: {symbol} corrected by {text(record.quantity)}: {record.reason}"
+    return _event(record, seq, "position-corrected", message, level="warning", account_id=key.account_id)
+
+
+_LINES: dict[type, Callable[[State, Any, int], EventOut | None]] = {
+    r.AlertRaised: _alert,
+    r.FillBooked: _filled,
+    r.OrderDecided: _decided,
+    r.OrderMoved: _moved,
+    r.SplitApplied: _split,
+    r.DayClosed: _day,
+    r.DeploymentChanged: _deployed,
+    r.AccountOpened: _opened,
+    r.ReadinessChanged: _ready,
+    r.PositionCorrected: _corrected,
+}
+
+
+class EventLog:
+    """The newest events of the shard, oldest first; `first` numbers the oldest one kept."""
+
+    MOST = 6_000
+    DROPPED = 1_000
+
+    def __init__(self) -> None:
+        self.events: list[EventOut] = []
+        self.first = 0
+
+    def add(self, event: EventOut) -> None:
+        self.events.append(event)
+        if len(self.events) > self.MOST:
+            del self.events[: self.DROPPED]
+            self.first += self.DROPPED

@@ -1,0 +1,168 @@
+"""/api/v2/stream: who may open it, what a snapshot of each channel holds, and the heartbeat of all connections."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.websockets import WebSocket
+
+from evenkeel.desk.ports import User
+from evenkeel.server import status, views
+from evenkeel.server.api.accounts import equity_points
+from evenkeel.server.contract import PREFIX
+from evenkeel.server.listing import Listing, page
+from evenkeel.server.parts import AppParts
+from evenkeel.server.scope import LOCAL, Tenant
+from evenkeel.server.streams.channel import Channel, newest
+from evenkeel.server.streams.client import BAD_TICKET, RESTART, Client, heartbeat
+from evenkeel.server.streams.hub import Hub
+
+log = structlog.get_logger(__name__)
+PATH = f"{PREFIX}/stream"
+HEARTBEAT = 5.0
+STATUS_EVERY = 1.0
+MOST_CLIENTS = 256
+
+
+class Streams:
+    """All open connections of one application."""
+
+    def __init__(self, parts: AppParts, hub: Hub, listing: Listing) -> None:
+        self.parts, self.hub, self.listing = parts, hub, listing
+        self.clients: set[Client] = set()
+        self._pulse: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._pulse = asyncio.create_task(self._beat(), name="stream-heartbeat")
+
+    async def stop(self) -> None:
+        """Closes every connection with 1012: the client comes back and resumes or starts anew."""
+        if self._pulse is not None:
+            self._pulse.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._pulse
+        self.hub.stop()
+        self.close_all()
+        for _ in range(40):
+            if not self.clients:
+                return
+            await asyncio.sleep(0.05)
+
+    def close_all(self) -> None:
+        for client in list(self.clients):
+            client.close(RESTART, "the service restarts")
+
+    async def serve(self, socket: WebSocket) -> None:
+        """One connection, from ticket to close."""
+        if not _same_origin(socket):
+            log.warning("stream refused", reason="origin", origin=socket.headers.get("origin", "")[:100])
+            await socket.close(4403, "this page may not open the stream")
+            return
+        user = await self._user(socket)
+        await socket.accept()
+        if user is None:
+            await socket.close(BAD_TICKET, "the ticket is not valid; get a new one")
+            return
+        if len(self.clients) >= MOST_CLIENTS:
+            await socket.close(1013, "too many connections")
+            return
+        client = Client(socket, user, self.hub.desk(user).channels, self._snapshot)
+        self.clients.add(client)
+        self.parts.metrics.stream_clients = len(self.clients)
+        try:
+            await client.run()
+        finally:
+            self.clients.discard(client)
+            self.parts.metrics.stream_clients = len(self.clients)
+
+    async def _user(self, socket: WebSocket) -> User | None:
+        if socket.scope.get(LOCAL):
+            return await self.parts.auth.owner()
+        ticket = self.parts.auth.tickets.redeem(socket.query_params.get("ticket", ""))
+        return ticket.user if ticket is not None else None
+
+    async def _snapshot(self, user: User, channel: Channel) -> Callable[[], bytes]:
+        history: Sequence[Any] = ()
+        if channel.name == "equity":
+            seen = Tenant(user, self.parts.runner.state)
+            rows, _ = await self.parts.history.equity(tuple(seen.account_ids()), limit=newest("equity"))
+            history = equity_points(rows)
+        runner = self.parts.runner
+        if runner.state.seq > runner.committed_seq:
+            await runner.settled()
+        return lambda: channel.snapshot(self._items(Tenant(user, runner.state), channel.name, history))
+
+    def _items(self, seen: Tenant, name: str, history: Sequence[Any]) -> list[Any]:
+        """The channel's objects, oldest first where they have an order."""
+        state = seen.state
+        match name:
+            case "accounts":
+                return [views.account(state, held) for held in seen.accounts()]
+            case "orders":
+                return self._orders(seen)
+            case "fills":
+                return self._fills(seen)
+            case "positions":
+                return [
+                    views.position(state, position)
+                    for held in seen.accounts()
+                    for position in held.positions.values()
+                    if position.quantity
+                ]
+            case "strategies":
+                return [views.deployment(state, held) for held in seen.deployments()]
+            case "quotes":
+                return [views.quote(state, one) for one in state.instruments.values()]
+            case "events":
+                return [one for one in self.hub.log.events if seen.sees_event(one)][-newest("events") :]
+            case "equity":
+                return self._equity(seen, history)
+            case _:
+                return [status.status(self.parts, self.hub.lag)]
+
+    def _orders(self, seen: Tenant) -> list[Any]:
+        def take(order_id: str) -> Any:
+            order = seen.state.orders[order_id]
+            return views.order(seen.state, order) if seen.owns(order.spec.account_id) else None
+
+        return page(self.listing.orders, take, limit=newest("orders"), cursor=None).items[::-1]
+
+    def _fills(self, seen: Tenant) -> list[Any]:
+        def take(key: tuple[str, str]) -> Any:
+            return views.fill(seen.state, seen.state.fills[key]) if seen.owns(key[0]) else None
+
+        return page(self.listing.fills, take, limit=newest("fills"), cursor=None).items[::-1]
+
+    def _equity(self, seen: Tenant, history: Sequence[Any]) -> list[Any]:
+        """Stored points, and those that the projections have not seen yet."""
+        found = {point.id: point for point in history}
+        found.update({point.id: point for point in self.hub.recent_equity if seen.owns(point.account_id)})
+        return sorted(found.values(), key=lambda point: (point.at, point.id))[-newest("equity") :]
+
+    async def _beat(self) -> None:
+        beats = 0
+        while True:
+            await asyncio.sleep(STATUS_EVERY)
+            beats += 1
+            if self.clients:
+                self.hub.lag = await self.parts.history.lag()
+                self.hub.tell_status()
+            if beats % round(HEARTBEAT / STATUS_EVERY) == 0:
+                message = heartbeat()
+                for client in list(self.clients):
+                    client.put(message)
+
+
+def _same_origin(socket: WebSocket) -> bool:
+    """Whether the page that opens the stream came from this server; programs send no Origin."""
+    origin = socket.headers.get("origin")
+    if origin is None:
+        return True
+    try:
+        asked = urlsplit(origin)
+    except ValueError:
+        return False
+    return asked.scheme in ("http", "https") and asked.netloc.lower() == socket.headers.get("host", "").lower()
