@@ -12,9 +12,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
-from pydantic_settings.sources import DotEnvSettingsSource
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings.sources import read_env_file
 
 from evenkeel.domain.accounts import Limits
 from evenkeel.domain.errors import FieldError, InvalidInput
@@ -31,14 +30,14 @@ ALIASES = {
 }
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """One installation's settings. Limits are the defaults of accounts opened from now on."""
 
-    model_config = SettingsConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     allow_public: bool = Field(False, description="Permit an address that other machines can reach.")
+    host: str = Field("127.0.0.1", description="Address to listen on.", validate_default=True)
+    port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     hosts: tuple[str, ...] = Field((), description="Further host names this server answers to, as a JSON list.")
     database_url: str | None = Field(None, description="postgresql://USER:PASSWORD@HOST/NAME; empty means SQLite.")
     jwt_secret_key: SecretStr | None = Field(None, description="Signs access tokens; made at first start when empty.")
@@ -52,11 +51,6 @@ class Settings(BaseSettings):
     max_daily_trades: int = Field(100, ge=1, description="Orders an account may place in a day.")
     enable_short_selling: bool = Field(False, description="Whether margin accounts may sell short.")
 
-    @classmethod
-    def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, **_others: Any) -> tuple[Any, ...]:
-        """Only what `load` hands in: it has merged the sources already, and knows where each value came from."""
-        return (init_settings,)
-
     @field_validator("jwt_secret_key")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
@@ -69,11 +63,12 @@ class Settings(BaseSettings):
     def _empty_is_none(cls, value: str | None) -> str | None:
         return value or None
 
-    @model_validator(mode="after")
-    def _private_unless_told(self) -> "Settings":
-        if not self.allow_public and not _is_loopback(self.host):
-            raise ValueError(f"{self.host} can be reached from other machines: set allow_public=true if you mean it")
-        return self
+    @field_validator("host")
+    @classmethod
+    def _private_unless_told(cls, value: str, info: ValidationInfo) -> str:
+        if not info.data.get("allow_public", True) and not _is_loopback(value):
+            raise ValueError(f"{value} can be reached from other machines: set allow_public=true if you mean it")
+        return value
 
     def limits(self) -> Limits:
         """The limits of an account opened under these settings."""
@@ -152,9 +147,8 @@ def _parsed(field: str, text: str) -> Any:
     return text
 
 
-def _dotenv() -> dict[str, str | None]:
-    source = DotEnvSettingsSource(Settings, env_file=".env", case_sensitive=True)
-    return {name: value for name, value in source.env_vars.items()}
+def _dotenv() -> Mapping[str, str | None]:
+    return read_env_file(Path(".env"), case_sensitive=True) if Path(".env").is_file() else {}
 
 
 def _toml(path: Path) -> dict[str, Any]:
