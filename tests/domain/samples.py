@@ -1,0 +1,155 @@
+"""One record of every type, every field set: what a journal may hold."""
+
+from datetime import date, time
+from decimal import Decimal
+
+from evenkeel.domain import records as r
+from evenkeel.domain.accounts import (
+    Account,
+    AccountMode,
+    AccountType,
+    LedgerEntry,
+    LedgerKind,
+    Limits,
+    Readiness,
+)
+from evenkeel.domain.fills import Charge, Fill
+from evenkeel.domain.instruments import AssetClass, Instrument, OptionRight, SymbolAlias
+from evenkeel.domain.marketdata import Split
+from evenkeel.domain.orders import OrderEvent, OrderKind, OrderSpec, OrderState, Product, Side, TimeInForce
+from evenkeel.domain.positions import PositionKey
+from evenkeel.domain.provenance import Arrival, Provenance, Source
+from evenkeel.domain.strategies import Action, Allocation, Deployment
+
+D = Decimal
+DAY = date(2024, 3, 4)
+WHO = Provenance("anna", Source.API_KEY, "cause", "parent", "sma 1", "00ff", 1_700_000_000_000_000_001)
+SPEC = OrderSpec(
+    "acc", "manual", "ins", Side.SELL, D("10.50"), OrderKind.STOP_LIMIT, "mine-1", D("9.90"), D("10.00"),
+    TimeInForce.GTC, Product.MIS,
+)  # fmt: skip
+KEY = PositionKey("acc", "manual", "ins", Product.MIS, Side.SELL)
+ENTRY = LedgerEntry("acc", "manual", "USD", LedgerKind.FEE, D("-1.00"), DAY, "commission", "ord")
+CHECK = r.Check("cash", "100.00", "99.00", "needs more")
+LIMITS = Limits(D("0.2"), D("0.03"), 7, allow_short=True, cash_check=False)
+INSTRUMENT = Instrument(
+    "ins", "ACME", "TEST", AssetClass.OPTION, "USD", D("0.05"), D("25"), D("100"), "NYSE", date(2024, 6, 21),
+    D("120"), OptionRight.PUT, "und",
+)  # fmt: skip
+ACCOUNT = Account(
+    "acc", "usr", "Main", "simulated", "USD", AccountMode.LIVE, AccountType.MARGIN, "U1", "percent", "Asia/Kolkata",
+    time(15, 30), LIMITS,
+)  # fmt: skip
+FILL = Fill(
+    "fil", "ord", "acc", "manual", "ins", Side.SELL, D("10.50"), D("9.95"), "USD", 7, DAY, "X1",
+    (Charge("commission", D("1.00"), "fee"),), "fil0", synthetic=True,
+)  # fmt: skip
+DEPLOYMENT = Deployment(
+    "dep", "Trend", "sma", "1", {"fast": 5, "slow": 20.5, "on": True, "mode": "x"}, ("ins",),
+    (Allocation("acc", D("0.25")),), "1h", enabled=False, paused="it failed",
+)  # fmt: skip
+SPLIT = Split("ins", DAY, D(2), D(1))
+
+SAMPLES: tuple[r.AnyRecord, ...] = (
+    r.RunStarted(at=1, run="run", version="0.1.0", wall=2),
+    r.InstrumentListed(
+        at=1, instrument=INSTRUMENT, aliases=(SymbolAlias("ins", "broker", "ACM", DAY, date(2025, 1, 1)),)
+    ),
+    r.AccountOpened(at=1, account=ACCOUNT, provenance=WHO),
+    r.LimitsChanged(at=1, account_id="acc", limits=LIMITS, version=3, provenance=WHO),
+    r.ReadinessChanged(at=1, account_id="acc", readiness=Readiness.BLOCKED, reason="two orders look alike"),
+    r.CashBooked(at=1, entries=(ENTRY,), provenance=WHO),
+    r.DeploymentChanged(at=1, deployment=DEPLOYMENT, provenance=WHO),
+    r.SignalRecorded(
+        at=1,
+        id="sig",
+        deployment_id="dep",
+        instrument_id="ins",
+        target=-0.5,
+        folded=-0.5,
+        action=Action.SELL,
+        confidence=0.75,
+        details={"rsi": 71.5, "note": "high"},
+    ),
+    r.OrderDecided(
+        at=1,
+        order_id="ord",
+        spec=SPEC,
+        venue_client_id="ABCDEFGHIJKLMNOPQRST",
+        session_date=DAY,
+        approved=False,
+        checks=(CHECK,),
+        provenance=WHO,
+        arrival=Arrival(9.9, 10.1, 10.0, 5, 3),
+        send_by=9,
+    ),
+    r.IntentRechecked(at=1, order_id="ord", approved=False, checks=(CHECK,), waited=300),
+    r.OrderMoved(
+        at=1,
+        order_id="ord",
+        event=OrderEvent.AMEND,
+        state=OrderState.ACCEPTED,
+        reason="why",
+        rule="cash",
+        limit="1",
+        value="2",
+        venue_order_id="V1",
+        venue_at=3,
+        bar=4,
+        triggered=True,
+        by_venue=False,
+        quantity=D(5),
+        limit_price=D("9.85"),
+        stop_price=D("9.90"),
+        provenance=WHO,
+    ),
+    r.AmendRequested(
+        at=1,
+        order_id="ord",
+        quantity=D(5),
+        limit_price=D("9.85"),
+        stop_price=D("9.90"),
+        checks=(CHECK,),
+        provenance=WHO,
+    ),
+    r.FillBooked(at=1, fill=FILL, state=OrderState.FILLED, entries=(ENTRY,), bar=4, venue_order_id="V1"),
+    r.OrderAdopted(
+        at=1,
+        order_id="ord2",
+        spec=SPEC,
+        venue_client_id="TSRQPONMLKJIHGFEDCBA",
+        venue_order_id="V2",
+        session_date=DAY,
+        state=OrderState.ACCEPTED,
+    ),
+    r.PositionCorrected(at=1, id="cor", key=KEY, quantity=D("-3"), price=D("9.95"), reason="the broker holds 7"),
+    r.SplitApplied(
+        at=1,
+        split=SPLIT,
+        positions=(r.SplitPosition(KEY, D(21), D("0.50"), D("0.25")),),
+        orders=(r.SplitOrder("ord", D(10), D(2), D("4.95"), D("5.00")),),
+        entries=(ENTRY,),
+    ),
+    r.DayClosed(
+        at=1,
+        id="day",
+        account_id="acc",
+        session_date=DAY,
+        cash=D("10.00"),
+        equity=D("20.00"),
+        marks={"ins": D("9.95")},
+        fx={"USD": D(1)},
+    ),
+    r.CursorMoved(at=1, cursor=5, states={"dep": b"\x00\xff"}),
+    r.AccountReconciled(at=1, account_id="acc", differences=2),
+    r.AlertRaised(
+        at=1,
+        id="ale",
+        level="warning",
+        kind="late-fill",
+        message="5 filled",
+        account_id="acc",
+        order_id="ord",
+        deployment_id="dep",
+    ),
+)

@@ -1,0 +1,150 @@
+"""The journal's records: each comes back as it was written, and no change of their shape goes unnoticed."""
+
+import typing
+from decimal import Decimal
+from hashlib import sha256
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import fields
+
+from evenkeel.domain.errors import JournalCorrupt
+from evenkeel.domain.records import (
+    GENESIS,
+    AlertRaised,
+    AnyRecord,
+    Batch,
+    CursorMoved,
+    DayClosed,
+    RunStarted,
+    chain_hash,
+    decode,
+    encode,
+)
+from tests.domain.samples import SAMPLES
+
+TYPES = typing.get_args(AnyRecord)
+
+# tag: fields that must be there, fields with a default. A field may join the second list; anything else is a new tag.
+SHAPES = {
+    "run.started/1": ("run version at", "wall"),
+    "instrument.listed/1": ("instrument at", "aliases"),
+    "account.opened/1": ("account provenance at", ""),
+    "account.limits/1": ("account_id limits version provenance at", ""),
+    "account.readiness/1": ("account_id readiness at", "reason"),
+    "cash.booked/1": ("entries provenance at", ""),
+    "strategy.deployment/1": ("deployment provenance at", ""),
+    "strategy.signal/1": ("id deployment_id instrument_id target folded action confidence at", "details"),
+    "order.decided/1": (
+        "order_id spec venue_client_id session_date approved checks provenance arrival at",
+        "send_by",
+    ),
+    "order.rechecked/1": ("order_id approved checks at", "waited"),
+    "order.moved/1": (
+        "order_id event state at",
+        (
+            "reason rule limit value venue_order_id venue_at bar triggered by_venue quantity limit_price stop_price"
+            " provenance"
+        ),
+    ),
+    "order.amend/1": ("order_id quantity limit_price stop_price checks provenance at", ""),
+    "fill.booked/1": ("fill state entries at", "bar venue_order_id"),
+    "order.adopted/1": ("order_id spec venue_client_id venue_order_id session_date state at", ""),
+    "position.corrected/1": ("id key quantity price reason at", ""),
+    "split.applied/1": ("split positions orders at", "entries"),
+    "account.day-closed/1": ("id account_id session_date cash equity marks at", "fx"),
+    "feed.cursor/1": ("cursor at", "states"),
+    "account.reconciled/1": ("account_id at", "differences"),
+    "alert.raised/1": ("id level kind message at", "account_id order_id deployment_id"),
+}
+
+
+def tag(record_type: type) -> str:
+    return str(record_type.__struct_config__.tag)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("record_type", TYPES, ids=tag)
+def test_shapes(record_type: type) -> None:
+    parts = fields(record_type)
+    required = " ".join(f.name for f in parts if f.required)
+    optional = " ".join(f.name for f in parts if not f.required)
+    assert (required, optional) == SHAPES[tag(record_type)]
+
+
+def test_no_tag_is_lost_or_used_twice() -> None:
+    assert sorted(map(tag, TYPES)) == sorted(SHAPES)
+
+
+def test_the_bytes_of_every_record_are_those_of_the_first_release() -> None:
+    digest = sha256(encode(SAMPLES)).hexdigest()
+    assert digest == "1982b0bc64c87e3006d3c7e78d392dd6a2bd6807681a6a1e906801cf0244900d"
+
+
+@pytest.mark.parametrize("record", SAMPLES, ids=lambda record: tag(type(record)))
+def test_every_record_comes_back(record: AnyRecord) -> None:
+    (back,) = decode(encode((record,)))
+    assert back == record
+    assert type(back) is type(record)
+    for name in record.__struct_fields__:
+        default = next(f for f in fields(type(record)) if f.name == name).default
+        assert getattr(record, name) != default or name == "by_venue", f"the sample says nothing of {name}"
+
+
+def test_there_is_a_sample_of_every_type() -> None:
+    assert {type(sample) for sample in SAMPLES} == set(TYPES)
+    assert decode(encode(SAMPLES)) == SAMPLES
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=8, min_value=-(10**28), max_value=10**28))
+def test_decimals_come_back_digit_by_digit(amount: Decimal) -> None:
+    record = DayClosed(at=1, id="d", account_id="a", session_date=SAMPLES[8].session_date, cash=amount,  # type: ignore[union-attr]
+                       equity=amount, marks={"i": amount})  # fmt: skip
+    (back,) = decode(encode((record,)))
+    assert isinstance(back, DayClosed)
+    assert back.cash.as_tuple() == amount.as_tuple()
+
+
+@given(st.binary(max_size=200))
+def test_any_memory_of_a_strategy_comes_back(memory: bytes) -> None:
+    record = CursorMoved(at=1, cursor=2, states={"d": memory})
+    assert decode(encode((record,))) == (record,)
+
+
+def test_a_record_of_an_older_release_may_lack_what_has_a_default() -> None:
+    old = msgspec.msgpack.encode([{"t": "run.started/1", "at": 1, "run": "r", "version": "0.1.0"}])
+    assert decode(old) == (RunStarted(at=1, run="r", version="0.1.0"),)
+
+
+def test_a_record_of_a_newer_release_may_have_more() -> None:
+    newer = msgspec.msgpack.encode([{"t": "run.started/1", "at": 1, "run": "r", "version": "9", "colour": "blue"}])
+    assert decode(newer) == (RunStarted(at=1, run="r", version="9"),)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xc1",
+        encode(SAMPLES)[:-1],
+        msgspec.msgpack.encode([{"t": "run.started/2", "at": 1}]),
+        msgspec.msgpack.encode([{"t": "run.started/1", "at": 1, "run": "r"}]),
+        msgspec.msgpack.encode([{"t": "run.started/1", "at": "1", "run": "r", "version": "1"}]),
+    ],
+)
+def test_what_does_not_decode_is_a_corrupt_journal(body: bytes) -> None:
+    with pytest.raises(JournalCorrupt, match="does not decode"):
+        decode(body)
+
+
+def test_the_chain_names_every_field_of_a_batch() -> None:
+    batch = Batch("main", 1, 1, 2, GENESIS, encode((AlertRaised(at=1, id="x", level="info", kind="k", message="m"),)))
+    others = [
+        msgspec.structs.replace(batch, **change)
+        for change in ({"shard": "other"}, {"epoch": 2}, {"first_seq": 0}, {"last_seq": 3}, {"body": b"x"})
+    ]
+    others.append(msgspec.structs.replace(batch, prev_hash=chain_hash(batch)))
+    hashes = {chain_hash(one) for one in (batch, *others)}
+    assert len(hashes) == len(others) + 1
+    assert chain_hash(batch) == chain_hash(msgspec.structs.replace(batch))
