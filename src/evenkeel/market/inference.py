@@ -64,7 +64,8 @@ def checked_symbol(symbol: str) -> str:
 
 def spacing(ts: Ints) -> str | None:
     """The timeframe of bars that open at `ts` (ns, rising): the commonest distance; None for fewer than two bars."""
-    distances = np.diff(np.unique(ts))
+    distances = np.diff(np.sort(ts))
+    distances = distances[distances > 0]
     if not len(distances):
         return None
     values, counts = np.unique(distances, return_counts=True)

@@ -29,13 +29,14 @@ _STEPS_A_BAR = 8
 _SESSIONS_A_YEAR = 252
 _BLOCK = 1024
 _ANY_PRICE = 100.0
+_DRIFT = 0.05
 _DAILY_VOLUME = 1_000_000.0
 
 
 class SimulatedFeed:
     """A `Feed` of one timeframe, 1d or shorter, that begins after `start` (ns) and never ends.
 
-    `prices` gives the price at `start` by symbol (100 where absent); `volatility` and `drift` are annual. Raises
+    `prices` gives the price at `start` by symbol (100 where absent); `volatility` is annual. Raises
     InvalidInput for a timeframe longer than a day.
     """
 
@@ -50,7 +51,6 @@ class SimulatedFeed:
         timeframe: str = "1d",
         prices: Mapping[str, float] | None = None,
         volatility: float = 0.25,
-        drift: float = 0.05,
         cache: Path | None = None,
     ) -> None:
         chosen = parse(timeframe)
@@ -63,7 +63,7 @@ class SimulatedFeed:
                 f"{seed}|{one.id}",
                 one,
                 price=prices.get(one.symbol, _ANY_PRICE),
-                step=(drift / _SESSIONS_A_YEAR, volatility / sqrt(_SESSIONS_A_YEAR)),
+                step=(_DRIFT / _SESSIONS_A_YEAR, volatility / sqrt(_SESSIONS_A_YEAR)),
                 span=chosen.ns if chosen.intraday else None,
                 origin=start,
                 cache=cache,
