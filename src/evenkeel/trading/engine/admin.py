@@ -1,13 +1,15 @@
 """Commands that set up and steer: accounts, cash, limits, instruments, deployments."""
 
+from collections.abc import Callable
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from evenkeel.domain import commands as c
-from evenkeel.domain.accounts import MANUAL, UNASSIGNED, Account, AccountMode, LedgerEntry, LedgerKind
+from evenkeel.domain.accounts import MANUAL, UNASSIGNED, Account, AccountMode, LedgerEntry, LedgerKind, Limits
 from evenkeel.domain.errors import Conflict, FieldError, Forbidden, InvalidInput
-from evenkeel.domain.money import is_multiple, minor_unit
+from evenkeel.domain.money import is_bookable, is_multiple, minor_unit, neg
 from evenkeel.domain.records import (
     AccountOpened,
     CashBooked,
@@ -17,9 +19,15 @@ from evenkeel.domain.records import (
 )
 from evenkeel.domain.strategies import Allocation, Deployment
 from evenkeel.quant.costs import find_schedule
+from evenkeel.trading.engine import market
 from evenkeel.trading.engine.effects import Outcome, WantReconcile
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.engine.turn import Turn
+
+_WRONG_SIGN: dict[LedgerKind, tuple[Callable[[Decimal], bool], str]] = {
+    LedgerKind.DEPOSIT: (lambda amount: amount <= 0, "a deposit is more than zero"),
+    LedgerKind.WITHDRAWAL: (lambda amount: amount >= 0, "a withdrawal is less than zero"),
+}
 
 
 def open_account(turn: Turn, command: c.OpenAccount) -> Outcome:
@@ -35,6 +43,9 @@ def open_account(turn: Turn, command: c.OpenAccount) -> Outcome:
     if account.mode is not AccountMode.PAPER:
         raise Forbidden("live trading is off: only paper accounts can be opened")
     find_schedule(account.costs)
+    faults = [*_day_faults(account), *_limit_faults(account.limits)]
+    if faults:
+        raise InvalidInput("the account cannot be opened", errors=tuple(faults))
     _check_amount(command.initial_cash, account, "cash")
     if command.initial_cash < 0:
         raise InvalidInput("cash cannot be negative", errors=(FieldError("cash", "zero or more"),))
@@ -45,8 +56,31 @@ def open_account(turn: Turn, command: c.OpenAccount) -> Outcome:
     return Outcome(account.id)
 
 
+def _day_faults(account: Account) -> list[FieldError]:
+    try:
+        ZoneInfo(account.time_zone)
+    except (KeyError, ValueError, OSError):
+        return [FieldError("time_zone", f"no time zone is called {account.time_zone!r}, such as America/New_York")]
+    return []
+
+
+def _limit_faults(limits: Limits) -> list[FieldError]:
+    shares = {"max_position_share": limits.max_position_share, "daily_loss": limits.daily_loss}
+    faults = [
+        FieldError(f"limits.{name}", "a fraction of zero or more")
+        for name, share in shares.items()
+        if share is not None and not (is_bookable(share) and share >= 0)
+    ]
+    if limits.max_trades_per_day is not None and limits.max_trades_per_day < 0:
+        faults.append(FieldError("limits.max_trades_per_day", "zero or more"))
+    return faults
+
+
 def _check_amount(amount: Decimal, account: Account, field: str) -> None:
     unit = minor_unit(account.currency)
+    if not is_bookable(amount):
+        message = "a finite number below 10^17"
+        raise InvalidInput("the amount cannot be booked", errors=(FieldError(field, message),))
     if not is_multiple(amount, unit):
         message = f"a multiple of {unit} {account.currency}"
         raise InvalidInput("the amount is finer than its currency", errors=(FieldError(field, message),))
@@ -56,8 +90,12 @@ def move_cash(turn: Turn, command: c.MoveCash) -> Outcome:
     """Books a deposit, withdrawal, dividend, interest or correction."""
     held = turn.state.account(command.account_id)
     _check_amount(command.amount, held.account, "amount")
-    if command.kind is LedgerKind.WITHDRAWAL and -command.amount > held.cash_in(held.account.currency):
+    wrong = _WRONG_SIGN.get(command.kind)
+    if wrong is not None and wrong[0](command.amount):
+        raise InvalidInput(f"not a {command.kind}", errors=(FieldError("amount", wrong[1]),))
+    if command.kind is LedgerKind.WITHDRAWAL and neg(command.amount) > held.cash_in(held.account.currency):
         raise InvalidInput("not that much cash", errors=(FieldError("amount", "more than the account holds"),))
+    market.keep_day(turn, held)
     _book(turn, held.account, command.amount, kind=command.kind, component=command.component, source=command)
     return Outcome(command.account_id, created=False)
 
@@ -79,6 +117,9 @@ def _book(
 
 def set_limits(turn: Turn, command: c.SetLimits) -> Outcome:
     held = turn.state.account(command.account_id)
+    faults = _limit_faults(command.limits)
+    if faults:
+        raise InvalidInput("the limits are not valid", errors=tuple(faults))
     if held.limits != command.limits:
         turn.emit(
             LimitsChanged(
@@ -94,7 +135,15 @@ def set_limits(turn: Turn, command: c.SetLimits) -> Outcome:
 
 def list_instrument(turn: Turn, command: c.ListInstrument) -> Outcome:
     """Lists an instrument, or changes its terms under the same id."""
-    known = turn.state.instruments.get(command.instrument.id)
+    listed = command.instrument
+    faults = [
+        FieldError(name, "a positive number")
+        for name in ("tick_size", "lot_size", "multiplier")
+        if not (is_bookable(getattr(listed, name)) and getattr(listed, name) > 0)
+    ]
+    if faults:
+        raise InvalidInput(f"{listed.symbol} cannot be listed", errors=tuple(faults))
+    known = turn.state.instruments.get(listed.id)
     if known != command.instrument:
         turn.emit(InstrumentListed(at=turn.at, instrument=command.instrument, aliases=command.aliases))
     return Outcome(command.instrument.id, created=known is None)
@@ -126,7 +175,7 @@ def _allocation_faults(state: State, accounts: tuple[Allocation, ...], deploymen
         where = f"accounts.{place}"
         if allocation.account_id not in state.accounts:
             faults.append(FieldError(f"{where}.account_id", f"no account {allocation.account_id!r}"))
-        if not 0 <= allocation.share <= 1:
+        if not (is_bookable(allocation.share) and 0 <= allocation.share <= 1):
             faults.append(FieldError(f"{where}.allocation", "a share of the account's equity, 0 to 1"))
     if len({allocation.account_id for allocation in accounts}) < len(accounts):
         faults.append(FieldError("accounts", "each account once"))

@@ -11,7 +11,7 @@ from evenkeel.domain.errors import JournalCorrupt
 from evenkeel.domain.money import ZERO, add, neg, sub
 from evenkeel.domain.orders import Order, OrderState
 from evenkeel.domain.positions import Position, PositionKey
-from evenkeel.trading.engine.state import AccountState, DeploymentState, State
+from evenkeel.trading.engine.state import EXTERNAL, AccountState, DeploymentState, State
 
 _NO_DAY = date.min
 EXTERNAL_FLOWS = frozenset({LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL, LedgerKind.TRANSFER})
@@ -146,12 +146,12 @@ def _order_adopted(state: State, record: r.OrderAdopted) -> None:
         quantity=spec.quantity,
         limit_price=spec.limit_price,
         stop_price=spec.stop_price,
-        source="broker",
+        source=EXTERNAL,
         reason="placed outside Evenkeel",
         has_venue_event=True,
     )
     _index(state, order)
-    state.venue_order_ids[spec.account_id, record.venue_order_id] = order.id
+    _name(state, order, record.venue_order_id)
 
 
 def _intent_rechecked(state: State, record: r.IntentRechecked) -> None:
@@ -182,16 +182,24 @@ def _order_moved(state: State, record: r.OrderMoved) -> None:
 
 
 def _place(state: State, order: Order, after: OrderState, *, at: int, venue_order_id: str | None) -> None:
-    account_id = order.spec.account_id
-    if venue_order_id is not None and order.venue_order_id is None:
-        order.venue_order_id = venue_order_id
-        state.venue_order_ids[account_id, venue_order_id] = order.id
+    if venue_order_id is not None:
+        _name(state, order, venue_order_id)
     order.state, order.updated_at = after, at
-    working = state.accounts[account_id].working
+    working = state.accounts[order.spec.account_id].working
     if order.is_working:
         working[order.id] = order
     else:
         working.pop(order.id, None)
+
+
+def _name(state: State, order: Order, venue_order_id: str) -> None:
+    """Keeps a venue's name for an order. A name given twice is the newer order's, unless the older still works."""
+    key = order.spec.account_id, venue_order_id
+    holder = state.orders.get(state.venue_order_ids.get(key, ""))
+    if holder is None or not holder.is_working:
+        state.venue_order_ids[key] = order.id
+    if order.venue_order_id is None:
+        order.venue_order_id = venue_order_id
 
 
 def _see_bar(state: State, instrument_id: str, bar: int) -> None:

@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
+from math import isfinite
 
 from evenkeel.domain.accounts import LedgerEntry, LedgerKind
 from evenkeel.domain.instruments import Instrument
-from evenkeel.domain.marketdata import MarketSlice, Split
+from evenkeel.domain.marketdata import MarketSlice, Quote, Split
 from evenkeel.domain.money import COST_STEP, mul, ratio, rounded, sub
 from evenkeel.domain.orders import Product
 from evenkeel.domain.positions import Position
@@ -19,15 +20,30 @@ from evenkeel.trading.engine.turn import Turn
 def slice_seen(turn: Turn, event: MarketSlice) -> None:
     """Takes one slice: closes days that have ended, applies splits, then moves the marks."""
     for account in turn.state.accounts.values():
-        if turn.at >= account.day_end:
-            close_day(turn, account)
+        keep_day(turn, account)
     for split in event.splits:
         apply_split(turn, split)
     marks = turn.state.marks
     for bar in event.bars:
-        marks[bar.instrument_id] = Mark(bar.close, bar.close_ts, bar.spread)
+        if isfinite(bar.close):
+            marks[bar.instrument_id] = Mark(bar.close, bar.close_ts, bar.spread if isfinite(bar.spread) else 0.0)
     for quote in event.quotes:
-        marks[quote.instrument_id] = Mark(quote.last, quote.ts, quote.ask - quote.bid)
+        mark = _quoted(quote)
+        if mark is not None:
+            marks[quote.instrument_id] = mark
+
+
+def _quoted(quote: Quote) -> Mark | None:
+    """The mark of a quote: its last trade, else the middle; None where it says neither."""
+    spread = quote.ask - quote.bid
+    price = quote.last if isfinite(quote.last) else quote.bid + spread / 2
+    return Mark(price, quote.ts, spread if isfinite(spread) else 0.0) if isfinite(price) else None
+
+
+def keep_day(turn: Turn, account: AccountState) -> None:
+    """Closes the account's open day once its end has passed, be it told by the market or by the clock."""
+    if turn.at >= account.day_end:
+        close_day(turn, account)
 
 
 def close_day(turn: Turn, account: AccountState) -> None:
@@ -57,6 +73,10 @@ def apply_split(turn: Turn, split: Split) -> None:
     if (split.instrument_id, split.ex_date) in state.splits_applied or split.instrument_id not in state.instruments:
         return
     instrument = state.instruments[split.instrument_id]
+    if split.numerator <= 0 or split.denominator <= 0:
+        message = f"{instrument.symbol}: a split of {split.numerator}:{split.denominator} was not applied"
+        turn.alert("critical", "split-refused", message)
+        return
     accounts = tuple(state.accounts.values())
     positions = [part for account in accounts for part in _split_positions(state, account, split)]
     orders = [part for account in accounts for part in _split_orders(account, split, instrument)]

@@ -2,12 +2,12 @@
 
 from evenkeel.domain import events as e
 from evenkeel.domain.accounts import Readiness
-from evenkeel.domain.orders import OrderEvent, OrderState, transition
+from evenkeel.domain.orders import Order, OrderEvent, OrderState, transition
 from evenkeel.domain.records import CursorMoved, IntentRechecked, OrderMoved, ReadinessChanged
 from evenkeel.domain.risk import Approved
 from evenkeel.trading.brokers.ports import Ticket
 from evenkeel.trading.engine.effects import SendOrder, WantReconcile
-from evenkeel.trading.engine.orders import risk_view
+from evenkeel.trading.engine.orders import as_it_stands, risk_view
 from evenkeel.trading.engine.turn import Turn
 from evenkeel.trading.risk import assess
 
@@ -38,10 +38,13 @@ def end_unsent(turn: Turn, order_id: str, reason: str) -> None:
 def delayed(turn: Turn, event: e.IntentDelayed) -> None:
     """Judges a waiting intent again: what it was approved on may no longer hold."""
     order = turn.state.order(event.order_id)
+    if order.state is OrderState.CANCEL_PENDING:
+        end_unsent(turn, order.id, "it was cancelled before it was sent")
     if order.state is not OrderState.SUBMITTED or order.has_venue_event:
         return
     account = turn.state.account(order.spec.account_id)
-    verdict = assess(risk_view(turn.state, account, order.spec, order.quantity, without=order.id))
+    spec = as_it_stands(order)
+    verdict = assess(risk_view(turn.state, account, spec, order.quantity, without=order.id))
     approved = isinstance(verdict, Approved)
     checks = verdict.checks if isinstance(verdict, Approved) else (*verdict.passed, verdict.check)
     turn.emit(IntentRechecked(at=turn.at, order_id=order.id, approved=approved, checks=checks, waited=event.waited))
@@ -49,7 +52,7 @@ def delayed(turn: Turn, event: e.IntentDelayed) -> None:
         ticket = Ticket(
             order_id=order.id,
             venue_client_id=order.venue_client_id,
-            spec=order.spec,
+            spec=spec,
             approval=verdict,
             at=turn.at,
         )
@@ -77,6 +80,17 @@ def put_in_doubt(turn: Turn, order_id: str, reason: str) -> None:
     turn.alert("critical", "order-in-doubt", f"It is not known whether the broker has an order: {reason}", **about)
 
 
+def is_unseen(order: Order) -> bool:
+    """True for a working order of which the venue has not said a word."""
+    return order.is_working and not order.has_venue_event
+
+
+def doubt_cancel(turn: Turn, order: Order, reason: str) -> None:
+    """A cancel that failed says nothing of an order the venue never mentioned: whether it is there is asked."""
+    put_in_doubt(turn, order.id, f"its cancel failed: {reason}")
+    turn.effects.append(WantReconcile(order.spec.account_id, f"a cancel of unknown order {order.id} failed"))
+
+
 def failed(turn: Turn, event: e.SendFailed) -> None:
     """A request definitely did not arrive: an order ends unsent, a cancel or change is taken back."""
     order = turn.state.order(event.order_id)
@@ -84,7 +98,9 @@ def failed(turn: Turn, event: e.SendFailed) -> None:
         end_unsent(turn, order.id, event.reason)
         return
     about = {"account_id": order.spec.account_id, "order_id": order.id}
-    if event.what == "cancel" and order.state is OrderState.CANCEL_PENDING:
+    if event.what == "cancel" and is_unseen(order):
+        doubt_cancel(turn, order, event.reason)
+    elif event.what == "cancel" and order.state is OrderState.CANCEL_PENDING:
         kind = OrderEvent.CANCEL_REFUSED_PARTIAL if order.filled else OrderEvent.CANCEL_REFUSED
         after = transition(order.state, kind)
         turn.emit(

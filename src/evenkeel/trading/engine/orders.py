@@ -6,21 +6,23 @@ import msgspec
 
 from evenkeel.domain.commands import CancelOrder, ModifyOrder, SubmitOrder
 from evenkeel.domain.errors import Conflict, FieldError, IdempotencyConflict, InvalidInput
-from evenkeel.domain.money import ZERO, add, exact, sub, total
+from evenkeel.domain.money import ZERO, add, exact, is_bookable, mul, sub, total
 from evenkeel.domain.orders import Order, OrderEvent, OrderKind, OrderSpec, OrderState, transition
 from evenkeel.domain.provenance import Arrival, Provenance
 from evenkeel.domain.records import AmendRequested, OrderDecided, OrderMoved
 from evenkeel.domain.risk import Approved, Refused, Verdict
 from evenkeel.quant.costs import find_schedule, total_charge
 from evenkeel.trading.brokers.ports import Amendment, Cancellation, Ticket
+from evenkeel.trading.engine import market
 from evenkeel.trading.engine.effects import Outcome, SendAmendment, SendCancel, SendOrder
 from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.turn import Turn
-from evenkeel.trading.risk import RiskView, assess
+from evenkeel.trading.risk import RiskView, assess, buffer_of
 
 _NEEDS_LIMIT = frozenset({OrderKind.LIMIT, OrderKind.STOP_LIMIT})
 _NEEDS_STOP = frozenset({OrderKind.STOP, OrderKind.STOP_LIMIT})
 _CENT = Decimal("0.01")
+MOST_DIGITS, MARKET_DIGITS = 30, 12
 
 
 def submit(turn: Turn, command: SubmitOrder) -> Outcome:
@@ -59,12 +61,32 @@ def check_spec(state: State, spec: OrderSpec) -> None:
             faults.append(FieldError(name, f"a {spec.kind} order needs one"))
         elif spec.kind not in kinds and price is not None:
             faults.append(FieldError(name, f"a {spec.kind} order has none"))
+    faults += _unbookable(state, spec)
     if faults:
         raise InvalidInput("the order is not complete", errors=tuple(faults))
 
 
+def _unbookable(state: State, spec: OrderSpec) -> list[FieldError]:
+    """Numbers that exact money could not hold; what is merely wrong for the instrument is for risk to say."""
+    figures = {"quantity": spec.quantity, "limit_price": spec.limit_price, "stop_price": spec.stop_price}
+    faults = [
+        FieldError(name, "a finite number below 10^17 with at most 18 decimal places")
+        for name, figure in figures.items()
+        if figure is not None and not is_bookable(figure)
+    ]
+    instrument = state.instruments.get(spec.instrument_id)
+    if not faults and instrument is not None:
+        prices = [price for price in (spec.limit_price, spec.stop_price) if price is not None]
+        price_digits = max([MARKET_DIGITS, *(len(price.as_tuple().digits) for price in prices)])
+        digits = len(spec.quantity.as_tuple().digits) + len(instrument.multiplier.as_tuple().digits) + price_digits
+        if digits > MOST_DIGITS:
+            faults.append(FieldError("quantity", "too many digits for its value to be exact"))
+    return faults
+
+
 def place(turn: Turn, account: AccountState, spec: OrderSpec, provenance: Provenance) -> Verdict:
     """Judges and records one new order; approved, it goes out after the commit."""
+    market.keep_day(turn, account)
     verdict = assess(risk_view(turn.state, account, spec, spec.quantity))
     order_id, venue_client_id = turn.new_id("order"), turn.new_venue_id("order")
     send_by = turn.send_by()
@@ -106,7 +128,10 @@ def _arrival(turn: Turn, account: AccountState, spec: OrderSpec) -> Arrival:
 def risk_view(
     state: State, account: AccountState, spec: OrderSpec, quantity: Decimal, *, without: str | None = None
 ) -> RiskView:
-    """What risk sees of an order for `quantity` more units; `without` leaves a working order out (an amendment)."""
+    """What risk sees of an order for `quantity` more units.
+
+    `without` leaves a working order out: it is this one, judged again, and is not one more trade of the day.
+    """
     working = [order for order in account.working.values() if order.id != without]
     here = [order for order in working if order.spec.instrument_id == spec.instrument_id]
     price = spec.limit_price or spec.stop_price or state.mark(spec.instrument_id)
@@ -128,7 +153,7 @@ def risk_view(
         charges=_charges(state, account, spec, quantity=quantity, price=price),
         equity=state.equity(account),
         day_start_equity=account.day_start_equity,
-        trades_today=account.trades_today,
+        trades_today=account.trades_today if without is None else max(0, account.trades_today - 1),
     )
 
 
@@ -137,6 +162,7 @@ def _reserve(state: State, account: AccountState, order: Order) -> Decimal:
     if price is None:
         return ZERO
     charges = _charges(state, account, order.spec, quantity=order.remaining, price=price)
+    price = mul(price, buffer_of(order.spec.kind))
     return add(state.notional(order.spec.instrument_id, order.remaining, price), charges)
 
 
@@ -152,34 +178,40 @@ def _charges(
 
 
 def cancel(turn: Turn, command: CancelOrder) -> Outcome:
-    """Asks the venue to cancel a working order; asking twice is asking once."""
+    """Asks the venue to cancel a working order, or one whose state is not known; asked again, it asks again."""
     order = turn.state.order(command.order_id)
-    if not order.is_working:
+    if not order.is_working and order.state is not OrderState.ANOMALY:
         raise Conflict(f"the order is {order.state} and cannot be cancelled")
-    if order.state is not OrderState.CANCEL_PENDING:
-        after = transition(order.state, OrderEvent.CANCEL_REQUEST)
-        turn.emit(
-            OrderMoved(
-                at=turn.at,
-                order_id=order.id,
-                event=OrderEvent.CANCEL_REQUEST,
-                state=after,
-                by_venue=False,
-                provenance=command.provenance,
-            )
-        )
-        turn.effects.append(
-            SendCancel(
-                order.id,
-                Cancellation(
-                    account_id=order.spec.account_id,
-                    venue_client_id=order.venue_client_id,
-                    venue_order_id=order.venue_order_id,
-                    at=turn.at,
-                ),
-            )
-        )
+    request_cancel(turn, order, command.provenance)
     return Outcome(order.id, created=False)
+
+
+def request_cancel(turn: Turn, order: Order, provenance: Provenance) -> None:
+    """Records the wish and lets it out. A cancel that was lost on the way must not bar the next one."""
+    turn.emit(
+        OrderMoved(
+            at=turn.at,
+            order_id=order.id,
+            event=OrderEvent.CANCEL_REQUEST,
+            state=transition(order.state, OrderEvent.CANCEL_REQUEST),
+            by_venue=False,
+            provenance=provenance,
+        )
+    )
+    cancellation = Cancellation(
+        account_id=order.spec.account_id,
+        venue_client_id=order.venue_client_id,
+        venue_order_id=order.venue_order_id,
+        at=turn.at,
+    )
+    turn.effects.append(SendCancel(order.id, cancellation))
+
+
+def as_it_stands(order: Order) -> OrderSpec:
+    """What was asked, with the quantity and prices that splits and amendments have made of it."""
+    return msgspec.structs.replace(
+        order.spec, quantity=order.quantity, limit_price=order.limit_price, stop_price=order.stop_price
+    )
 
 
 def modify(turn: Turn, command: ModifyOrder) -> Outcome:

@@ -11,10 +11,10 @@ from itertools import islice
 
 from evenkeel.domain import events as e
 from evenkeel.domain.accounts import UNASSIGNED
-from evenkeel.domain.money import ZERO, add, sub
-from evenkeel.domain.orders import OrderSpec, OrderState, Product
+from evenkeel.domain.money import ZERO, add, rounded, sub
+from evenkeel.domain.orders import Order, OrderEvent, OrderSpec, OrderState, Product
 from evenkeel.domain.positions import PositionKey
-from evenkeel.domain.records import AccountReconciled, PositionCorrected
+from evenkeel.domain.records import AccountReconciled, OrderMoved, PositionCorrected
 from evenkeel.trading.engine import notices, venue
 from evenkeel.trading.engine.effects import WantReconcile
 from evenkeel.trading.engine.turn import Turn
@@ -32,6 +32,8 @@ def snapshot(turn: Turn, event: e.BrokerSnapshot) -> None:
     if _is_outdated(turn, event):
         turn.effects.append(WantReconcile(event.account_id, "a fill came while the snapshot was taken", again=True))
         return
+    for order in event.orders:
+        _adopt_unknown(turn, order)
     for execution in event.executions:
         venue.filled(turn, execution)
     for order in event.orders:
@@ -54,18 +56,49 @@ def _is_outdated(turn: Turn, event: e.BrokerSnapshot) -> bool:
     )
 
 
-def _working_there(turn: Turn, theirs: e.BrokerOrder) -> None:
-    accepted = e.VenueAccepted(
+def _adopt_unknown(turn: Turn, theirs: e.BrokerOrder) -> None:
+    """An order placed elsewhere comes first, at its full size, so that its executions find it."""
+    if venue.find(turn, _accepted(turn, theirs)) is None and _is_listed(turn, theirs, "works an order"):
+        venue.adopt(turn, _spec(theirs), theirs.venue_order_id, state=OrderState.ACCEPTED)
+
+
+def _is_listed(turn: Turn, theirs: e.BrokerOrder | e.BrokerPosition, what: str) -> bool:
+    if theirs.instrument_id in turn.state.instruments:
+        return True
+    message = f"The broker {what} in {theirs.instrument_id!r}, which is not listed here"
+    turn.alert("critical", "unlisted-instrument", message, account_id=theirs.account_id)
+    return False
+
+
+def _accepted(turn: Turn, theirs: e.BrokerOrder) -> e.VenueAccepted:
+    return e.VenueAccepted(
         account_id=theirs.account_id,
         venue_client_id=theirs.venue_client_id,
         venue_order_id=theirs.venue_order_id,
         at=turn.at,
     )
+
+
+def _working_there(turn: Turn, theirs: e.BrokerOrder) -> None:
+    """Takes the broker's word that an order works, and on what terms: an amendment's answer may have been lost."""
+    accepted = _accepted(turn, theirs)
     ours = venue.find(turn, accepted)
     if ours is None:
-        venue.adopt(turn, _spec(theirs), theirs.venue_order_id, state=OrderState.ACCEPTED)
-    else:
-        venue.accepted(turn, accepted)
+        return
+    venue.accepted(turn, accepted)
+    if ours.is_working:
+        venue.amended(
+            turn,
+            e.VenueAmended(
+                account_id=theirs.account_id,
+                venue_client_id=theirs.venue_client_id,
+                venue_order_id=theirs.venue_order_id,
+                at=turn.at,
+                quantity=theirs.quantity,
+                limit_price=theirs.limit_price,
+                stop_price=theirs.stop_price,
+            ),
+        )
 
 
 def _spec(theirs: e.BrokerOrder) -> OrderSpec:
@@ -85,8 +118,8 @@ def _spec(theirs: e.BrokerOrder) -> OrderSpec:
 
 
 def _looked_up(turn: Turn, lookup: e.Lookup) -> None:
-    order = turn.state.order(lookup.order_id)
-    if not order.is_working:
+    order = turn.state.orders.get(lookup.order_id)
+    if order is None or not order.is_working:
         return
     if lookup.found is None:
         if lookup.conclusive and not order.has_venue_event:
@@ -94,10 +127,10 @@ def _looked_up(turn: Turn, lookup: e.Lookup) -> None:
         elif order.state is not OrderState.IN_DOUBT:
             notices.put_in_doubt(turn, order.id, "the broker does not list it")
         return
-    _follow(turn, lookup.found)
+    _follow(turn, order, lookup.found)
 
 
-def _follow(turn: Turn, theirs: e.BrokerOrder) -> None:
+def _follow(turn: Turn, order: Order, theirs: e.BrokerOrder) -> None:
     """Moves our order to where the broker's book says it is; its fills have been booked before."""
     account_id, ours, venue_id = theirs.account_id, theirs.venue_client_id, theirs.venue_order_id
     if theirs.state is OrderState.REJECTED:
@@ -114,10 +147,26 @@ def _follow(turn: Turn, theirs: e.BrokerOrder) -> None:
         venue.expired(
             turn, e.VenueExpired(account_id=account_id, venue_client_id=ours, venue_order_id=venue_id, at=turn.at)
         )
+    elif theirs.state is OrderState.FILLED:
+        _miss_executions(turn, order, theirs)
     else:
-        venue.accepted(
-            turn, e.VenueAccepted(account_id=account_id, venue_client_id=ours, venue_order_id=venue_id, at=turn.at)
+        _working_there(turn, theirs)
+
+
+def _miss_executions(turn: Turn, order: Order, theirs: e.BrokerOrder) -> None:
+    """The broker is done with an order whose executions it no longer shows: the position says what they were."""
+    why = f"the broker has filled {theirs.filled}, and shows executions of {order.filled}"
+    turn.emit(
+        OrderMoved(
+            at=turn.at,
+            order_id=order.id,
+            event=OrderEvent.FILL,
+            state=OrderState.ANOMALY,
+            reason=why,
+            venue_order_id=theirs.venue_order_id,
         )
+    )
+    turn.alert("critical", "executions-missing", why, account_id=order.spec.account_id, order_id=order.id)
 
 
 def _positions(turn: Turn, event: e.BrokerSnapshot) -> int:
@@ -127,19 +176,30 @@ def _positions(turn: Turn, event: e.BrokerSnapshot) -> int:
     for position in turn.state.account(event.account_id).positions.values():
         key: _Held = (position.key.instrument_id, position.key.product)
         ours[key] = add(ours[key], position.quantity)
+    unlisted = 0
     for held in event.positions:
         key = (held.instrument_id, held.product)
-        theirs[key] = add(theirs[key], held.quantity)
+        if _is_listed(turn, held, f"holds {held.quantity}"):
+            theirs[key] = add(theirs[key], held.quantity)
+        else:
+            unlisted += 1
+    paid = {(held.instrument_id, held.product): held.average_price for held in event.positions}
     differing = sorted(key for key in ours.keys() | theirs.keys() if ours[key] != theirs[key])
     for key in differing:
-        _correct(turn, event.account_id, key, difference=sub(theirs[key], ours[key]), expected=theirs[key])
-    return len(differing)
+        difference = sub(theirs[key], ours[key])
+        _correct(turn, event.account_id, key, difference=difference, expected=theirs[key], paid=paid.get(key))
+    return len(differing) + unlisted
 
 
-def _correct(turn: Turn, account_id: str, key: _Held, *, difference: Decimal, expected: Decimal) -> None:
+def _correct(
+    turn: Turn, account_id: str, key: _Held, *, difference: Decimal, expected: Decimal, paid: Decimal | None
+) -> None:
+    """`paid` is the broker's average price, which values the difference where no market price has been seen."""
     instrument_id, product = key
     position_key = PositionKey(account_id, UNASSIGNED, instrument_id, product)
     price = turn.state.price_of(turn.state.position(position_key))
+    if not price and paid is not None:
+        price = rounded(paid, turn.state.instruments[instrument_id].tick_size)
     symbol = turn.state.instruments[instrument_id].symbol
     reason = f"the broker holds {expected} {symbol}, {difference:+f} against our books"
     turn.emit(

@@ -1,22 +1,23 @@
 """Signals: the engine folds each into the target in force, and trades only when that target changes.
 
 The target is per instrument; its size is the deployment's share of the account's equity, divided by the number
-of its instruments. What a refusal or a partial fill leaves undone is not tried again before the next change.
+of its instruments. What a refusal or a partial fill leaves undone is not tried again before the next change; then,
+what is still on its way the wrong way is cancelled first, so that an exit sells what is held and nothing more.
 """
 
 from decimal import Decimal
 
 from evenkeel.domain.commands import TakeSignal
 from evenkeel.domain.errors import FieldError, InvalidInput
-from evenkeel.domain.money import ZERO, add, exact, mul, neg, ratio, rounded, sub
-from evenkeel.domain.orders import OrderKind, OrderSpec, Side
+from evenkeel.domain.money import ZERO, exact, mul, neg, ratio, rounded, sub, total
+from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Side
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.provenance import Provenance
 from evenkeel.domain.records import SignalRecorded
 from evenkeel.domain.strategies import Action, Allocation, Deployment, Signal
 from evenkeel.trading.engine.effects import Outcome
-from evenkeel.trading.engine.orders import place
-from evenkeel.trading.engine.state import AccountState, DeploymentState
+from evenkeel.trading.engine.orders import place, request_cancel
+from evenkeel.trading.engine.state import AccountState, DeploymentState, State
 from evenkeel.trading.engine.turn import Turn
 
 _TARGET_STEP = Decimal("0.000000001")
@@ -48,9 +49,21 @@ def take(turn: Turn, command: TakeSignal) -> Outcome | None:
     )
     if action is not Action.HOLD:
         provenance = _provenance(command.provenance, held, signal_id)
-        for allocation in held.deployment.accounts:
+        for allocation in _allocations(turn.state, held.deployment):
             _trade(turn, held, allocation, instrument_id=signal.instrument_id, target=folded, provenance=provenance)
     return Outcome(signal_id)
+
+
+def _allocations(state: State, deployment: Deployment) -> list[Allocation]:
+    """Those that stand, and none at all for an account that was taken away while the book still holds something."""
+    named = {allocation.account_id for allocation in deployment.accounts}
+    left = [
+        Allocation(account_id, ZERO)
+        for account_id, account in state.accounts.items()
+        if account_id not in named
+        and any(key.book == deployment.id and held.quantity for key, held in account.positions.items())
+    ]
+    return [*deployment.accounts, *left]
 
 
 def _check(signal: Signal, deployment: Deployment) -> None:
@@ -93,8 +106,13 @@ def _trade(
         turn.alert("warning", "no-price", message, deployment_id=book, account_id=account.account.id)
         return
     now = turn.state.position(PositionKey(account.account.id, book, instrument_id)).quantity
-    now = add(now, turn.state.working_quantity(account, instrument_id, book))
-    for leg, signed in enumerate(legs(now, wanted)):
+    on_the_way = _on_the_way(account, instrument_id, book)
+    change = sub(wanted, _with(now, on_the_way))
+    against = [order for order in on_the_way if change and (order.spec.side.sign > 0) != (change > 0)]
+    for order in against:
+        request_cancel(turn, order, provenance)
+    expected = _with(now, [order for order in on_the_way if order not in against])
+    for leg, signed in enumerate(legs(expected, wanted)):
         spec = OrderSpec(
             account_id=account.account.id,
             book=book,
@@ -105,6 +123,21 @@ def _trade(
             client_order_id=f"{provenance.cause_id}:{leg}",
         )
         place(turn, account, spec, provenance)
+
+
+def _on_the_way(account: AccountState, instrument_id: str, book: str) -> list[Order]:
+    """The book's orders that will change its holding: no stops at rest, and nothing already being cancelled."""
+    return [
+        order
+        for order in account.working.values()
+        if (order.spec.instrument_id, order.spec.book) == (instrument_id, book)
+        and order.state is not OrderState.CANCEL_PENDING
+        and (order.triggered or order.spec.kind not in (OrderKind.STOP, OrderKind.STOP_LIMIT))
+    ]
+
+
+def _with(quantity: Decimal, orders: list[Order]) -> Decimal:
+    return total([quantity, *(o.remaining if o.spec.side.sign > 0 else neg(o.remaining) for o in orders)])
 
 
 def desired_quantity(

@@ -19,6 +19,8 @@ from evenkeel.domain.positions import Position, PositionKey
 from evenkeel.domain.records import SignalRecorded
 from evenkeel.domain.strategies import Deployment
 
+EXTERNAL = "broker"
+
 
 class Mark(Struct):
     """The last price of an instrument, when it was seen, and its spread."""

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from evenkeel.domain.clock import SECOND
+from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.ids import IdSource
 from evenkeel.domain.records import AlertRaised, AnyRecord
 from evenkeel.trading.engine.effects import Effect, Outcome
@@ -37,7 +38,11 @@ class Turn:
         self.effects: list[Effect] = []
 
     def emit(self, record: AnyRecord) -> None:
-        apply(self.state, record)
+        """Folds and keeps a record. One that does not fold is a fault of ours: AssertionError, never a refusal."""
+        try:
+            apply(self.state, record)
+        except EvenkeelError as error:
+            raise AssertionError(f"{type(record).__name__} does not fold") from error
         self.records.append(record)
 
     def new_id(self, tag: str) -> str:

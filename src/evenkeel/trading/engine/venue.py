@@ -2,11 +2,14 @@
 
 from decimal import Decimal
 
+import msgspec
+
 from evenkeel.domain import events as e
 from evenkeel.domain.accounts import UNASSIGNED, LedgerEntry, LedgerKind
 from evenkeel.domain.clock import iso
+from evenkeel.domain.errors import InexactMoney
 from evenkeel.domain.fills import Charge, Fill
-from evenkeel.domain.money import add, neg
+from evenkeel.domain.money import add, is_bookable, neg
 from evenkeel.domain.orders import (
     Order,
     OrderEvent,
@@ -17,18 +20,27 @@ from evenkeel.domain.orders import (
     venue_transition,
 )
 from evenkeel.domain.records import FillBooked, OrderAdopted, OrderMoved
+from evenkeel.trading.engine import market, notices
 from evenkeel.trading.engine.effects import WantReconcile
+from evenkeel.trading.engine.state import EXTERNAL
 from evenkeel.trading.engine.turn import Turn
+
+_COSTS = frozenset({LedgerKind.FEE, LedgerKind.TAX, LedgerKind.INTEREST, LedgerKind.FUNDING, LedgerKind.BORROW})
 
 
 def find(turn: Turn, event: e.VenueEvent) -> Order | None:
-    """The order an event speaks of: by our id, else by the venue's, and never by likeness."""
+    """The order an event speaks of: by our id, else by the venue's, and never by likeness.
+
+    An event under a client id that is not ours is another's, though the venue may have given its id before.
+    """
     state = turn.state
-    order_id = state.venue_client_ids.get(event.venue_client_id or "")
-    if order_id is None and event.venue_order_id is not None:
-        order_id = state.venue_order_ids.get((event.account_id, event.venue_order_id))
-    order = state.orders.get(order_id or "")
-    return order if order is not None and order.spec.account_id == event.account_id else None
+    ours = state.venue_client_ids.get(event.venue_client_id or "")
+    theirs = state.venue_order_ids.get((event.account_id, event.venue_order_id or ""))
+    order = state.orders.get(ours or theirs or "")
+    if order is None or order.spec.account_id != event.account_id:
+        return None
+    is_other = ours is None and event.venue_client_id is not None and order.source != EXTERNAL
+    return None if is_other else order
 
 
 def accepted(turn: Turn, event: e.VenueAccepted) -> None:
@@ -36,9 +48,10 @@ def accepted(turn: Turn, event: e.VenueAccepted) -> None:
 
 
 def rejected(turn: Turn, event: e.VenueRejected) -> None:
-    _move(turn, event, OrderEvent.REJECT, reason=event.reason)
     order = find(turn, event)
-    if order is not None:
+    before = order.state if order is not None else None
+    _move(turn, event, OrderEvent.REJECT, reason=event.reason)
+    if order is not None and order.state is not before:
         about = {"account_id": event.account_id, "order_id": order.id}
         turn.alert("warning", "order-rejected", f"The broker rejected an order: {event.reason}", **about)
 
@@ -57,6 +70,9 @@ def triggered(turn: Turn, event: e.VenueTriggered) -> None:
 
 def cancel_refused(turn: Turn, event: e.VenueCancelRefused) -> None:
     order = find(turn, event)
+    if order is not None and notices.is_unseen(order):
+        notices.doubt_cancel(turn, order, event.reason)
+        return
     partial = order is not None and order.filled > 0
     kind = OrderEvent.CANCEL_REFUSED_PARTIAL if partial else OrderEvent.CANCEL_REFUSED
     _move(turn, event, kind, reason=event.reason)
@@ -69,10 +85,11 @@ def _move(
     if order is None:
         _unknown(turn, event, kind)
         return
-    after = venue_transition(order.state, kind)
-    if _says_nothing_new(order, event, after) and not triggered:
+    before, after = order.state, venue_transition(order.state, kind)
+    is_news = triggered and not order.triggered
+    if _says_nothing_new(turn, order, event, kind=kind, after=after) and not is_news:
         return
-    before = order.state
+    has_other_id = _is_other_id(turn, order, event)
     turn.emit(
         OrderMoved(
             at=turn.at,
@@ -86,21 +103,50 @@ def _move(
             triggered=triggered,
         )
     )
-    if after is OrderState.ANOMALY and before is not OrderState.ANOMALY:
-        anomaly(turn, order, f"{kind} came while the order was {before}")
+    _settle(turn, order, before, has_other_id=has_other_id, why=f"{kind} came while the order was {before}")
 
 
-def _says_nothing_new(order: Order, event: e.VenueEvent, after: OrderState) -> bool:
-    known_id = event.venue_order_id is None or event.venue_order_id == order.venue_order_id
-    return after is order.state and known_id and order.has_venue_event
+def _says_nothing_new(turn: Turn, order: Order, event: e.VenueEvent, *, kind: OrderEvent, after: OrderState) -> bool:
+    if after is OrderState.ANOMALY and kind is not OrderEvent.ACCEPT:
+        return False
+    key = event.account_id, event.venue_order_id or ""
+    knows_id = event.venue_order_id is None or turn.state.venue_order_ids.get(key) == order.id
+    return after is order.state and knows_id and order.has_venue_event
+
+
+def _is_other_id(turn: Turn, order: Order, event: e.VenueEvent) -> bool:
+    """True when the venue gives one order a second name: it may hold two orders for our one."""
+    key = event.account_id, event.venue_order_id or ""
+    is_new = event.venue_order_id is not None and turn.state.venue_order_ids.get(key) != order.id
+    return is_new and order.venue_order_id is not None
+
+
+def _settle(turn: Turn, order: Order, before: OrderState, *, has_other_id: bool, why: str) -> None:
+    """Says what is odd about an event that has been recorded."""
+    if has_other_id:
+        anomaly(turn, order, f"the broker gives it a second id beside {order.venue_order_id}")
+    if order.state is OrderState.ANOMALY and before is not OrderState.ANOMALY:
+        anomaly(turn, order, why)
 
 
 def amended(turn: Turn, event: e.VenueAmended) -> None:
+    """Takes the terms the venue states. What has filled already may end the order, or contradict its end."""
     order = find(turn, event)
     if order is None:
         _unknown(turn, event, OrderEvent.AMEND)
         return
-    after = venue_transition(order.state, OrderEvent.AMEND)
+    limit_price = order.limit_price if event.limit_price is None else event.limit_price
+    stop_price = order.stop_price if event.stop_price is None else event.stop_price
+    before, after = order.state, venue_transition(order.state, OrderEvent.AMEND)
+    if after is OrderState.FILLED and event.quantity > order.filled:
+        after = OrderState.ANOMALY
+    elif after is not OrderState.ANOMALY and order.filled >= event.quantity:
+        after = OrderState.FILLED
+    terms = (event.quantity, limit_price, stop_price)
+    is_known = terms == (order.quantity, order.limit_price, order.stop_price)
+    if is_known and _says_nothing_new(turn, order, event, kind=OrderEvent.AMEND, after=after):
+        return
+    has_other_id = _is_other_id(turn, order, event)
     turn.emit(
         OrderMoved(
             at=turn.at,
@@ -109,42 +155,96 @@ def amended(turn: Turn, event: e.VenueAmended) -> None:
             state=after,
             venue_order_id=event.venue_order_id,
             venue_at=event.at,
+            bar=event.bar,
             quantity=event.quantity,
-            limit_price=event.limit_price,
-            stop_price=event.stop_price,
+            limit_price=limit_price,
+            stop_price=stop_price,
         )
     )
-    if after is OrderState.ANOMALY:
-        anomaly(turn, order, "an amendment came after the order had ended")
+    _settle(turn, order, before, has_other_id=has_other_id, why=f"an amendment came while it was {before}")
 
 
 def filled(turn: Turn, event: e.VenueFilled) -> None:
-    """Books an execution once, whatever state the order is in."""
-    if (event.account_id, event.execution_id) in turn.state.fills:
+    """Books an execution once, whatever state the order is in. What cannot be booked is said, not dropped."""
+    known = turn.state.fills.get((event.account_id, event.execution_id))
+    fault = _fill_fault(turn, event) if known is None else _contradiction(known, event)
+    if fault is not None:
+        _complain(turn, event, "fill-not-booked", f"Execution {event.execution_id} was not booked: {fault}")
+    if fault is not None or known is not None:
         return
+    market.keep_day(turn, turn.state.accounts[event.account_id])
     order = find(turn, event) or adopt_execution(turn, event)
     so_far = add(order.filled, event.quantity)
-    overfilled = so_far > order.quantity
+    if order.source == EXTERNAL and so_far > order.quantity:
+        _grow(turn, order, so_far)
     kind = OrderEvent.FILL if so_far >= order.quantity else OrderEvent.PARTIAL_FILL
-    before = order.state
-    after = OrderState.ANOMALY if overfilled else venue_transition(before, kind)
+    before, after = order.state, venue_transition(order.state, kind)
+    why = f"a fill came while it was {before}"
+    if so_far > order.quantity:
+        after, why = OrderState.ANOMALY, f"{so_far} filled of {order.quantity} asked"
+    elif (event.instrument_id, event.side) != (order.spec.instrument_id, order.spec.side):
+        after, why = OrderState.ANOMALY, "a fill is of another side or instrument"
+    has_other_id = _is_other_id(turn, order, event)
     fill = _fill(turn, order, event)
+    entries = ledger_entries(turn, fill)
     turn.emit(
         FillBooked(
-            at=turn.at,
-            fill=fill,
-            state=after,
-            entries=ledger_entries(turn, fill),
-            bar=event.bar,
-            venue_order_id=event.venue_order_id,
+            at=turn.at, fill=fill, state=after, entries=entries, bar=event.bar, venue_order_id=event.venue_order_id
         )
     )
-    if after is OrderState.ANOMALY and before is not OrderState.ANOMALY:
-        why = f"{so_far} filled of {order.quantity} asked" if overfilled else f"a fill came while it was {before}"
-        anomaly(turn, order, why)
-    elif before in (OrderState.CANCELLED, OrderState.EXPIRED):
+    _settle(turn, order, before, has_other_id=has_other_id, why=why)
+    if before in (OrderState.CANCELLED, OrderState.EXPIRED):
         message = f"{event.quantity} filled at {event.price} after the order was {before}"
         turn.alert("warning", "late-fill", message, account_id=event.account_id, order_id=order.id)
+
+
+def _fill_fault(turn: Turn, event: e.VenueFilled) -> str | None:
+    """Why an execution cannot be booked, or None: the accounts would not stay exact, or it is nowhere at home."""
+    state = turn.state
+    if event.account_id not in state.accounts:
+        return f"there is no account {event.account_id!r}"
+    if event.instrument_id not in state.instruments:
+        return f"its instrument {event.instrument_id!r} is not listed"
+    figures = (event.quantity, event.price, *(charge.amount for charge in event.charges))
+    if not all(map(is_bookable, figures)) or event.quantity <= 0:
+        return f"{event.quantity} at {event.price} cannot be booked"
+    try:
+        value = state.notional(event.instrument_id, event.quantity, event.price)
+    except InexactMoney as error:
+        return error.message
+    return None if is_bookable(value) else f"its value {value} cannot be booked"
+
+
+def _contradiction(known: Fill, event: e.VenueFilled) -> str | None:
+    same = (known.instrument_id, known.side, known.quantity, known.price)
+    if same == (event.instrument_id, event.side, event.quantity, event.price):
+        return None
+    return f"its id already names {known.side} {known.quantity} at {known.price}"
+
+
+def _complain(turn: Turn, event: e.VenueEvent, kind: str, message: str) -> None:
+    """Tells a person of an event that found no place in the books, and has the account compared."""
+    is_ours = event.account_id in turn.state.accounts
+    level = "critical" if kind == "fill-not-booked" else "warning"
+    turn.alert(level, kind, message, account_id=event.account_id if is_ours else None)
+    if is_ours:
+        turn.effects.append(WantReconcile(event.account_id, message))
+
+
+def _grow(turn: Turn, order: Order, quantity: Decimal) -> None:
+    """An order placed elsewhere is as large as what is known to have filled of it."""
+    after = venue_transition(order.state, OrderEvent.AMEND)
+    turn.emit(
+        OrderMoved(
+            at=turn.at,
+            order_id=order.id,
+            event=OrderEvent.AMEND,
+            state=after,
+            quantity=quantity,
+            limit_price=order.limit_price,
+            stop_price=order.stop_price,
+        )
+    )
 
 
 def _fill(turn: Turn, order: Order, event: e.VenueFilled) -> Fill:
@@ -184,9 +284,13 @@ def ledger_entries(turn: Turn, fill: Fill) -> tuple[LedgerEntry, ...]:
 
     trade = entry(LedgerKind.TRADE, neg(value) if fill.side.sign > 0 else value)
     costs = tuple(
-        entry(LedgerKind(charge.kind), neg(charge.amount), charge.component) for charge in fill.charges if charge.amount
+        entry(_kind_of(charge), neg(charge.amount), charge.component) for charge in fill.charges if charge.amount
     )
     return (trade, *costs)
+
+
+def _kind_of(charge: Charge) -> LedgerKind:
+    return LedgerKind(charge.kind) if charge.kind in _COSTS else LedgerKind.FEE
 
 
 def busted(turn: Turn, event: e.VenueBusted) -> None:
@@ -194,16 +298,14 @@ def busted(turn: Turn, event: e.VenueBusted) -> None:
     fill = turn.state.fills.get((event.account_id, event.execution_id))
     reversal = f"bust:{event.execution_id}"
     if fill is None:
-        turn.alert(
-            "warning",
-            "unknown-bust",
-            f"The broker took back an unknown execution {event.execution_id}: {event.reason}",
-            account_id=event.account_id,
-        )
+        message = f"The broker took back an unknown execution {event.execution_id}: {event.reason}"
+        _complain(turn, event, "unknown-bust", message)
         return
     if (event.account_id, reversal) in turn.state.fills:
         return
+    market.keep_day(turn, turn.state.accounts[fill.account_id])
     order = turn.state.orders[fill.order_id]
+    before = order.state
     undo = Fill(
         id=turn.new_id("fill"),
         order_id=fill.order_id,
@@ -221,7 +323,8 @@ def busted(turn: Turn, event: e.VenueBusted) -> None:
         reverses=fill.id,
     )
     after = venue_transition(order.state, OrderEvent.BUST)
-    turn.emit(FillBooked(at=turn.at, fill=undo, state=after, entries=ledger_entries(turn, undo)))
+    turn.emit(FillBooked(at=turn.at, fill=undo, state=after, entries=ledger_entries(turn, undo), bar=event.bar))
+    _settle(turn, order, before, has_other_id=False, why=f"a fill was taken back while it was {before}")
     message = f"The broker took back {fill.quantity} at {fill.price}: {event.reason}"
     turn.alert("critical", "fill-busted", message, account_id=fill.account_id, order_id=fill.order_id)
 
@@ -245,6 +348,8 @@ def adopt_execution(turn: Turn, event: e.VenueFilled) -> Order:
 def adopt(turn: Turn, spec: OrderSpec, venue_order_id: str, *, state: OrderState) -> Order:
     """Takes an order placed elsewhere into the book `unassigned`, and says so."""
     order_id = turn.new_id("order")
+    if (spec.account_id, spec.client_order_id) in turn.state.client_ids:
+        spec = msgspec.structs.replace(spec, client_order_id=f"external:{order_id}")
     turn.emit(
         OrderAdopted(
             at=turn.at,
@@ -277,10 +382,4 @@ def anomaly(turn: Turn, order: Order, why: str) -> None:
 def _unknown(turn: Turn, event: e.VenueEvent, kind: OrderEvent) -> None:
     name = event.venue_order_id or event.venue_client_id or "without an id"
     when = f" at {iso(event.at)}" if event.at else ""
-    turn.alert(
-        "warning",
-        "unknown-order",
-        f"The broker reported {kind}{when} for an order {name} that is not ours",
-        account_id=event.account_id,
-    )
-    turn.effects.append(WantReconcile(event.account_id, f"unknown order {name}"))
+    _complain(turn, event, "unknown-order", f"The broker reported {kind}{when} for an order {name} that is not ours")

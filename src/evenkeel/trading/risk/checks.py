@@ -8,7 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from evenkeel.domain.accounts import AccountType, Readiness
-from evenkeel.domain.money import ONE, ZERO, add, is_multiple, mul, ratio, rounded, sub
+from evenkeel.domain.money import ONE, ZERO, add, is_multiple, mul, plain, ratio, rounded, sub
 from evenkeel.domain.orders import OrderKind
 from evenkeel.domain.records import Check
 from evenkeel.domain.risk import Approved, Refused, Verdict
@@ -16,6 +16,11 @@ from evenkeel.trading.risk.view import RiskView
 
 MARKET_BUFFER = Decimal("1.01")
 _SHARE_STEP = Decimal("0.0001")
+
+
+def buffer_of(kind: OrderKind) -> Decimal:
+    """How much more than its price an order may cost: what fills at the market may fill above the last price."""
+    return MARKET_BUFFER if kind in (OrderKind.MARKET, OrderKind.STOP) else ONE
 
 
 def assess(view: RiskView) -> Verdict:
@@ -113,7 +118,7 @@ def position_share(view: RiskView) -> Check | None:
 def cash(view: RiskView) -> Check | None:
     if not view.limits.cash_check or view.signed < 0 or view.price is None:
         return None
-    price = mul(view.price, MARKET_BUFFER if view.spec.kind in (OrderKind.MARKET, OrderKind.STOP) else ONE)
+    price = mul(view.price, buffer_of(view.spec.kind))
     needed = add(mul(mul(view.quantity, price), view.instrument.multiplier), view.charges)
     free = sub(view.cash, view.reserved)
     needed_shown, free_shown = rounded(needed, Decimal("0.01")), rounded(free, Decimal("0.01"))
@@ -124,7 +129,7 @@ def cash(view: RiskView) -> Check | None:
 
 
 def _percent(share: Decimal) -> str:
-    return f"{mul(share, Decimal(100)).normalize():f} %"
+    return f"{plain(mul(share, Decimal(100)))} %"
 
 
 RiskCheck = Callable[[RiskView], Check | None]
