@@ -1,6 +1,7 @@
 """Projections agree with the fold, however the journal was cut into groups, and survive restarts and old copies."""
 
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from sqlalchemy import Table, delete, select, update
+from sqlalchemy import Column, Table, delete, select, update
 
 from evenkeel.domain.records import OrderMoved, encode
 from evenkeel.storage import projector as projector_module
@@ -30,13 +31,20 @@ def everything(database: Database) -> dict[str, list[tuple[object, ...]]]:
     engine = sync_engine(database, "read")
     with engine.connect() as connection:
         return {
-            table.name: sorted(map(tuple, connection.execute(select(*_but_committed(table)))), key=repr)
+            table.name: sorted((tuple(row) for row in connection.execute(select(*_but_committed(table)))), key=repr)
             for table in PROJECTED
         }
 
 
-def _but_committed(table: Table) -> list[object]:
+def _but_committed(table: Table) -> list[Column]:
     return [column for column in table.columns if column.name != "committed_at"]
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in 30 seconds"
+        time.sleep(0.01)
 
 
 def told(database: Database, seed: int, steps: int) -> Story:
@@ -118,10 +126,7 @@ def test_a_projector_follows_a_running_journal(database: Database) -> None:
             projector.committed(batch, (record,))
             if seq % 50 == 0:
                 assert examine(database).differences == []
-        deadline = time.monotonic() + 20
-        while projector.lag and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert projector.lag == 0
+        eventually(lambda: projector.lag == 0)
         projector.stop()
         journal.close()
     assert projector.fault is None
@@ -252,13 +257,9 @@ def test_the_projector_says_why_it_is_stuck(database: Database) -> None:
         journal.close()
         projector = Projector(database, SHARD)
         projector.start()
-        deadline = time.monotonic() + 20
-        while projector.fault is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert projector.fault is not None
+        eventually(lambda: projector.fault is not None)
         upgrade(database)
-        while projector.fault is not None and time.monotonic() < deadline:
-            time.sleep(0.01)
+        eventually(lambda: projector.fault is None)
         projector.stop()
     assert projector.fault is None
     assert examine(database).differences == []

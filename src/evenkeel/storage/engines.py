@@ -5,6 +5,7 @@ On SQLite a transaction that will write takes the write lock when it begins (`WR
 instead of failing half way.
 """
 
+from functools import partial
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -21,14 +22,16 @@ Purpose = Literal["migrate", "project", "read"]
 
 
 def sync_engine(database: Database, purpose: Purpose) -> Engine:
-    """An engine without a pool, for one thread. "read" cannot write and sees one snapshot per transaction."""
+    """An engine for one thread. "project" keeps its connection; "read" cannot write, and sees one snapshot a time."""
+    pool: dict[str, Any] = {"pool_size": 1, "max_overflow": 0} if purpose == "project" else {"poolclass": NullPool}
     if not database.is_sqlite:
-        return create_engine("postgresql+psycopg://", poolclass=NullPool, creator=lambda: _psycopg(database, purpose))
+        creator = partial(_psycopg, database, purpose)
+        return create_engine("postgresql+psycopg://", creator=creator, pool_pre_ping=purpose == "project", **pool)
     mode = "?mode=ro&uri=true" if purpose == "read" else "?mode=rwc&uri=true"
     engine = create_engine(
         f"sqlite:///{database.file.absolute().as_uri()}{mode}",
-        poolclass=NullPool,
         connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+        **pool,
     )
     synchronous = {"migrate": "FULL", "project": "NORMAL", "read": None}[purpose]
     _prepare_sqlite(engine, synchronous)
