@@ -2,7 +2,10 @@
 
 import http.client
 import json
+import os
 import socket
+import tempfile
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -12,13 +15,28 @@ from evenkeel.domain.errors import (
     Conflict,
     EvenkeelError,
     FieldError,
+    Forbidden,
     InvalidInput,
     NotFound,
     NotReady,
 )
 
 SOCKET = "evenkeel.sock"
+_LONGEST_PATH = 100
 _BY_STATUS: dict[int, type[EvenkeelError]] = {404: NotFound, 409: Conflict, 502: BrokerUnavailable, 503: NotReady}
+
+
+def socket_path(home: Path) -> Path:
+    """Where the owner of `home` listens for the command line: in the home, or, where that path is longer than
+    sockets allow, in a private folder of this user."""
+    path = home.absolute() / SOCKET
+    if len(os.fsencode(path)) <= _LONGEST_PATH:
+        return path
+    folder = Path(tempfile.gettempdir()) / f"evenkeel-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
+        raise Forbidden(f"{folder} is not private to this user", hint="Remove it, or choose a shorter --home.")
+    return folder / f"{sha256(os.fsencode(path)).hexdigest()[:16]}.sock"
 
 
 class _Connection(http.client.HTTPConnection):
@@ -56,7 +74,7 @@ class Client:
         return items
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        connection = _Connection(self.home / SOCKET, self._timeout)
+        connection = _Connection(socket_path(self.home), self._timeout)
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         try:
             connection.request(method, f"/api/v2{path}", json.dumps(body) if body is not None else None, headers)

@@ -1,0 +1,407 @@
+"""Puts the parts together: the only file that knows every concrete one. Heavy parts are imported when they are built.
+
+`serve` owns a home from the first lock to the last commit. A `Desk` holds what lasts as long as the process: people,
+doors, metrics. A `Run` holds what hangs on one journal: the runner, its brokers, strategies, feed and projections;
+when the demo starts over, its run is set aside and another takes its place behind the same doors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+import uuid
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from evenkeel import __version__
+from evenkeel.cli.client import socket_path
+from evenkeel.cli.doors import Doors, ServePlan
+from evenkeel.domain.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from fastapi import FastAPI
+
+    from evenkeel.desk.markets import Market
+    from evenkeel.desk.ports import User
+    from evenkeel.domain.commands import AnyCommand
+    from evenkeel.domain.ids import IdSource
+    from evenkeel.domain.records import AnyRecord
+    from evenkeel.market.feeds.ports import Feed
+    from evenkeel.market.ports import BarStore
+    from evenkeel.server.parts import AppParts
+    from evenkeel.settings import Settings
+    from evenkeel.storage.database import Database
+    from evenkeel.storage.ownership import Owner
+    from evenkeel.storage.projector import Projector
+    from evenkeel.trading.brokers.ports import Broker
+    from evenkeel.trading.engine.state import State
+    from evenkeel.trading.live.feed import FeedControl
+    from evenkeel.trading.live.ports import Journal
+    from evenkeel.trading.live.runner import Runner
+    from evenkeel.trading.strategies.registry import Registry
+
+SIMULATED = "simulated"
+log = structlog.get_logger(__name__)
+
+
+def main() -> None:
+    """The console script."""
+    from evenkeel.cli.main import run
+
+    run(Doors(serve=serve))
+
+
+def serve(plan: ServePlan) -> int:
+    """Runs the desk until it is told to stop; returns the exit code. Raises EvenkeelError where it cannot start."""
+    from evenkeel.settings import load
+    from evenkeel.storage.database import database
+    from evenkeel.storage.ownership import Owner
+    from evenkeel.storage.schema import upgrade
+    from evenkeel.telemetry.logs import configure
+
+    names = ("host", "port", "speed", "feed", "allow_public", "log_level", "log_format")
+    overrides = {name: value for name in names if (value := getattr(plan, name)) is not None}
+    settings, notices = load(plan.home, overrides=overrides, ignore_database=plan.mode == "demo")
+    configure(level=settings.log_level, style=settings.log_format)
+    for notice in notices:
+        log.warning("setting", notice=notice)
+    plan.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    where = database(plan.home, settings.database_url)
+    with Owner(where) as owner, _listening(settings.host, settings.port) as listener:
+        upgrade(where)
+        with asyncio.Runner(loop_factory=_loop_factory()) as loop:
+            return loop.run(_serve(plan, settings, owner, listener))
+
+
+def _loop_factory() -> Any:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            why = f"cannot listen on {host}:{port}: {error.strerror}"
+            raise InvalidInput(why, hint="Choose another port with --port, or stop what uses this one.") from error
+        yield listener
+
+
+async def _serve(plan: ServePlan, settings: Settings, owner: Owner, listener: socket.socket) -> int:
+    async with AsyncExitStack() as stack:
+        desk = Desk(plan, settings, owner, listener)
+        stack.push_async_callback(desk.close)
+        await desk.open()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(name, desk.stopping.set)
+        await desk.until_stopped()
+    return 0
+
+
+@dataclass(slots=True)
+class Run:
+    """What hangs on one journal."""
+
+    journal: Journal
+    runner: Runner
+    control: FeedControl
+    projector: Projector
+    bars: BarStore
+
+    async def start(self, commands: Sequence[AnyCommand]) -> None:
+        """Takes over trading; `commands` set up what is not there yet."""
+        run = self.runner.state.run or uuid.uuid4().hex
+        await self.runner.start(run=run, version=__version__)
+        self.projector.start()
+        for command in commands:
+            await self.runner.submit(command)
+        self.control.launch()
+
+    async def close(self) -> None:
+        await self.control.stop()
+        await self.runner.stop()
+        await asyncio.to_thread(self.projector.stop)
+        self.journal.close()
+
+
+class Desk:
+    """What lasts as long as the process: people, doors, metrics, and the present run."""
+
+    def __init__(self, plan: ServePlan, settings: Settings, owner: Owner, listener: socket.socket) -> None:
+        self.plan, self.settings, self.owner, self.listener = plan, settings, owner, listener
+        self.where: Database = owner.database
+        self.stopping = asyncio.Event()
+        self.starting_over = asyncio.Event()
+        self.started_at = time.time_ns()
+        self._stack = AsyncExitStack()
+        self._registry: Registry | None = None
+
+    async def open(self) -> None:
+        """Recovers, opens the doors, and says where they are."""
+        from evenkeel.telemetry.metrics import Metrics
+
+        self.metrics = Metrics(__version__)
+        self.user, password, auth = await self._people()
+        self.run = self._open_run()
+        self.parts = self._parts(auth)
+        self.app = self._app()
+        await self.run.start(self._first_commands(self.run))
+        await self._open_doors()
+        _greet(self, password, auth.link_for(self.user) if self.plan.mode == "demo" else None)
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+        if hasattr(self, "run"):
+            await self.run.close()
+
+    async def until_stopped(self) -> None:
+        """Serves; each wish to start over puts a new run in the place of the old one."""
+        while True:
+            waits = [asyncio.create_task(event.wait()) for event in (self.stopping, self.starting_over)]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
+            if self.stopping.is_set():
+                return
+            self.starting_over.clear()
+            await self._start_over()
+
+    async def _start_over(self) -> None:
+        from evenkeel.server.app import rebind
+
+        await self.run.close()
+        _set_aside(self.where)
+        self.run = self._open_run()
+        parts = self._parts(self.parts.auth)
+        for name in ("runner", "feed", "history", "bars", "past"):
+            setattr(self.parts, name, getattr(parts, name))
+        await rebind(self.app)
+        self._watch_market()
+        await self.run.start(self._first_commands(self.run))
+
+    async def _people(self) -> tuple[User, str | None, Any]:
+        from evenkeel.desk.auth import Auth
+        from evenkeel.desk.passwords import Passwords
+        from evenkeel.desk.users import People
+        from evenkeel.storage.engines import async_engine
+        from evenkeel.storage.repositories import TokenRepository, UserRepository
+        from evenkeel.storage.secrets import secret
+
+        engine = async_engine(self.where)
+        self._stack.push_async_callback(engine.dispose)
+        users, tokens, passwords = UserRepository(engine), TokenRepository(engine), Passwords()
+        name = "demo" if self.plan.mode == "demo" else "owner"
+        user, password = await People(users, tokens, passwords).ensure_owner(name, self.plan.password)
+        given = self.settings.jwt_secret_key
+        key = given.get_secret_value().encode() if given is not None else secret(self.where.home, "jwt")
+        self._engine = engine
+        return user, password, Auth(users, tokens, passwords, key)
+
+    def _open_run(self) -> Run:
+        from evenkeel.storage.projector import Projector
+        from evenkeel.trading.live.feed import FeedControl
+        from evenkeel.trading.live.runner import Clock, Runner
+        from evenkeel.trading.live.strategies import StrategyDesk
+        from evenkeel.trading.strategies.host import StrategyHost
+
+        market = _market(self.plan, self.settings)
+        feed = market.feed
+        journal = self.owner.journal(self.user.id)
+        runner = Runner(
+            journal,
+            lambda state: self._brokers(state, feed),
+            ids=self._ids,
+            clock=Clock(replay=feed is not None),
+            deterministic=self.plan.run is not None,
+            on_stage=self.metrics.observe_stage,
+        )
+        strategies = None
+        if feed is not None:
+            runner.clock.at = max(runner.clock.at, feed.start)
+            host = StrategyHost(self.registry, monotonic=None if self.plan.run is not None else time.monotonic_ns)
+            strategies = StrategyDesk(host, feed, runner)
+            runner.subscribe(strategies)
+        projector = Projector(self.where, self.user.id)
+        runner.subscribe(projector)
+        kind = "replay" if self.plan.mode == "demo" else self.settings.feed
+        control = FeedControl(runner, feed, strategies, kind=kind, speed=self.settings.speed)
+        if self.plan.mode == "demo":
+            control.on_restart = self.starting_over.set
+            control.loop = self.plan.loop
+        return Run(journal, runner, control, projector, market.bars)
+
+    @property
+    def registry(self) -> Registry:
+        """The templates of this process: built-in ones, and those of installed packages."""
+        if self._registry is None:
+            from evenkeel.trading.strategies.registry import Registry
+
+            self._registry = Registry()
+            for fault in self._registry.load_entry_points():
+                log.warning("a strategy package could not be loaded", reason=fault)
+        return self._registry
+
+    def _ids(self, state: State) -> IdSource:
+        from evenkeel.domain.ids import Hashed, Random
+
+        return Hashed(self.plan.run) if self.plan.run is not None else Random()
+
+    def _brokers(self, state: State, feed: Feed | None) -> Mapping[str, Broker]:
+        from evenkeel.trading.brokers.registry import BrokerSetup, build
+        from evenkeel.trading.live.simulated import recall_marks, standing
+
+        if feed is not None:
+            recall_marks(state, feed)
+        stands = standing(state, SIMULATED)
+        if self.plan.broker_socket is None:
+            return {SIMULATED: build(SIMULATED, BrokerSetup(standing=stands))}
+        options = {"socket": str(self.plan.broker_socket)}
+        return {SIMULATED: build("simulated-process", BrokerSetup(standing=stands, options=options))}
+
+    def _first_commands(self, run: Run) -> list[AnyCommand]:
+        from evenkeel.desk.demo import first_commands
+        from evenkeel.domain.commands import ListInstrument
+        from evenkeel.domain.provenance import Provenance, Source
+
+        state = run.runner.state
+        instruments = run.bars.instruments()
+        if self.plan.mode == "demo" and not state.accounts:
+            versions = {info.name: info.version for info in self.registry.infos()}
+            return first_commands(self.user.id, instruments, versions, timeframe=self.plan.timeframe)
+        provenance = Provenance(actor=self.user.id, source=Source.SYSTEM)
+        return [
+            ListInstrument(provenance=provenance, instrument=one)
+            for one in instruments
+            if state.instruments.get(one.id) != one
+        ]
+
+    def _parts(self, auth: Any) -> AppParts:
+        from evenkeel.server.parts import AppParts, Identity
+        from evenkeel.server.parts import Doors as DoorSettings
+        from evenkeel.storage.repositories import HistoryRepository
+
+        run = self.run
+        return AppParts(
+            runner=run.runner,
+            feed=run.control,
+            history=HistoryRepository(self._engine, self.user.id, run.projector),
+            bars=run.bars,
+            templates=lambda: _Templates(self.registry),
+            auth=auth,
+            metrics=self.metrics,
+            identity=Identity(self.user.id, "Evenkeel", __version__, self.plan.mode, self.started_at),
+            past=self._past,
+            doors=DoorSettings(hosts=self.settings.hosts, docs=self.settings.docs),
+        )
+
+    def _past(self, count: int) -> list[tuple[int, AnyRecord]]:
+        """The last `count` committed records with their sequence numbers."""
+        from evenkeel.domain.records import decode
+        from evenkeel.storage.journal import open_reader
+
+        found: list[tuple[int, AnyRecord]] = []
+        after = max(0, self.run.runner.committed_seq - count)
+        with open_reader(self.where, self.user.id) as reader:
+            for batch in reader.read(after):
+                found += enumerate(decode(batch.body), batch.first_seq)
+        return found[-count:]
+
+    def _app(self) -> FastAPI:
+        from evenkeel.server.app import create_app
+
+        app = create_app(self.parts)
+        self._watch_market(app)
+        return app
+
+    def _watch_market(self, app: FastAPI | None = None) -> None:
+        hub = (app or self.app).state.hub
+        self.run.control.watchers.append(hub.market_moved)
+
+    async def _open_doors(self) -> None:
+        """Serves HTTP on the listener and, for the command line, on the home's private socket."""
+        from evenkeel.server.app import local_app
+        from evenkeel.server.listen import listening
+
+        path = socket_path(self.where.home)
+        await self._stack.enter_async_context(listening(self.app, sockets=[self.listener], lifespan=True))
+        await self._stack.enter_async_context(listening(local_app(self.app), path=path))
+
+
+class _Templates:
+    """The registry as the doors ask for it."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def list(self) -> Any:
+        return self._registry.infos()
+
+    def info(self, name: str) -> Any:
+        return self._registry.info(name)
+
+    def resolve(self, name: str, values: Mapping[str, Any]) -> Any:
+        return self._registry.resolve(name, values)
+
+
+def _market(plan: ServePlan, settings: Settings) -> Market:
+    from evenkeel.desk import markets
+
+    folder, cache = plan.home / "data", plan.home / "cache"
+    if plan.mode != "demo":
+        return markets.own(
+            folder,
+            cache,
+            kind=settings.feed,
+            symbols=plan.symbols,
+            timeframe=plan.timeframe,
+            start=plan.start,
+            seed=plan.seed,
+        )
+    if plan.data:
+        return markets.of_files(plan.data, folder, cache)
+    return (markets.again_of_files(folder, cache) if folder.exists() else None) or markets.sample(cache)
+
+
+def _set_aside(where: Database) -> None:
+    """Moves a finished run's journal into `runs`; the projector sees another journal and begins anew."""
+    runs = where.home / "runs"
+    runs.mkdir(mode=0o700, exist_ok=True)
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    for file in where.home.glob("journal.db*"):
+        file.rename(runs / f"{stamp}-{file.name}")
+
+
+def _greet(desk: Desk, password: str | None, link_token: str | None) -> None:
+    host, port = desk.listener.getsockname()[:2]
+    url = f"http://{host if ':' not in host else f'[{host}]'}:{port}"
+    lines = [f"Evenkeel {__version__}: the desk is at {url}"]
+    if password is not None:
+        lines.append(f"  sign in as  {desk.user.username}  with  {password}   (shown once)")
+    if link_token is not None:
+        lines.append(f"  or by link  {url}/link/?token={link_token}   (once, for ten minutes)")
+    lines.append(f"  state is in {desk.where.home}; Ctrl-C stops, and the next start continues")
+    print("\n".join(lines), flush=True)
+    if link_token is not None and desk.plan.open_browser and _has_display():
+        import webbrowser
+
+        webbrowser.open(f"{url}/link/?token={link_token}")
+
+
+def _has_display() -> bool:
+    return sys.stdout.isatty() and (sys.platform == "darwin" or bool(os.environ.get("DISPLAY")))

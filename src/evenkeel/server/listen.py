@@ -1,0 +1,59 @@
+"""Serving an application with uvicorn inside a loop that somebody else owns, signals included."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from evenkeel.domain.errors import NotReady
+
+GRACE_SECONDS = 2
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """The process has its own handlers."""
+        yield
+
+
+@asynccontextmanager
+async def listening(
+    app: ASGIApp, *, sockets: list[socket.socket] | None = None, path: Path | None = None, lifespan: bool = False
+) -> AsyncIterator[None]:
+    """Serves `app` on bound `sockets`, or on the unix socket `path` for this user alone, until the context ends."""
+    private = _private(path) if path is not None else None
+    config = uvicorn.Config(
+        app,
+        lifespan="on" if lifespan else "off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="websockets-sansio",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[private] if private is not None else sockets), name="http")
+    try:
+        while not server.started:
+            if task.done():
+                raise NotReady("the HTTP server did not start") from task.exception()
+            await asyncio.sleep(0.005)
+        yield
+    finally:
+        server.should_exit = True
+        await task
+        if path is not None:
+            path.unlink(missing_ok=True)
+
+
+def _private(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    return listener
