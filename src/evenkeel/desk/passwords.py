@@ -39,9 +39,10 @@ class Passwords:
         if self._nobody is None:
             self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
         try:
-            return self._hasher.verify(password_hash or self._nobody, password) and password_hash is not None
+            self._hasher.verify(password_hash or self._nobody, password)
         except (VerificationError, InvalidHashError):
             return False
+        return password_hash is not None
 
 
 def check(password: str) -> None:

@@ -48,7 +48,11 @@ async def listening(
         server.should_exit = True
         await task
         if path is not None:
-            path.unlink(missing_ok=True)
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
 
 
 def _private(path: Path) -> socket.socket:

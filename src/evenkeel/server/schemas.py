@@ -25,9 +25,9 @@ Moment = Annotated[
 Day = Annotated[str, Meta(extra_json_schema={"format": "date"}, examples=["2005-09-01"])]
 Id = Annotated[str, Meta(description="Stable and opaque.", examples=["01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061"])]
 
-POSITIVE = r"^(0\.[0-9]{0,19}[1-9]0{0,19}|[1-9][0-9]{0,17}(\.[0-9]{1,20})?)$"
-NOT_NEGATIVE = r"^(0|[1-9][0-9]{0,17})(\.[0-9]{1,20})?$"
-SHARE = r"^(0(\.[0-9]{1,20})?|1(\.0{1,20})?)$"
+POSITIVE = r"^(0\.[0-9]{0,17}[1-9]|[1-9][0-9]{0,16}(\.[0-9]{1,18})?|0\.[0-9]{0,9}[1-9]0{1,8})$"
+NOT_NEGATIVE = r"^(0|[1-9][0-9]{0,16})(\.[0-9]{1,18})?$"
+SHARE = r"^(0(\.[0-9]{1,18})?|1(\.0{1,18})?)$"
 
 
 def _exact(pattern: str, *, optional: bool = False, **bounds: float) -> Any:
@@ -35,13 +35,13 @@ def _exact(pattern: str, *, optional: bool = False, **bounds: float) -> Any:
     return Meta(extra_json_schema={"type": kinds, "pattern": pattern, **bounds})
 
 
-_POSITIVE: Any = {"exclusiveMinimum": 0, "exclusiveMaximum": 10**18}
+_POSITIVE: Any = {"exclusiveMinimum": 0, "exclusiveMaximum": 10**17}
 _SHARE: Any = {"minimum": 0, "maximum": 1}
 Positive = Annotated[Raw, _exact(POSITIVE, **_POSITIVE)]
 MaybePositive = Annotated[Raw, _exact(POSITIVE, optional=True, **_POSITIVE)]
 Share = Annotated[Raw, _exact(SHARE, **_SHARE)]
 MaybeShare = Annotated[Raw, _exact(SHARE, optional=True, **_SHARE)]
-Cash = Annotated[Raw, _exact(NOT_NEGATIVE, minimum=0, exclusiveMaximum=10**18)]
+Cash = Annotated[Raw, _exact(NOT_NEGATIVE, minimum=0, exclusiveMaximum=10**17)]
 
 Name = Annotated[
     str, Meta(min_length=1, max_length=64, pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$",

@@ -22,7 +22,7 @@ T = TypeVar("T", bound=Struct)
 
 MAX_BODY = 64 * 1024
 ENCODER = msgspec.json.Encoder()
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,20})?")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,16})(\.[0-9]{1,18})?")
 _PATTERNS = {
     "positive": (re.compile(schemas.POSITIVE), "a number greater than 0"),
     "share": (re.compile(schemas.SHARE), "a share from 0 to 1"),
@@ -53,7 +53,7 @@ class Fields:
         pattern, expected = _PATTERNS[kind]
         plain = _plain(text)
         if plain is None or not pattern.fullmatch(plain):
-            shape = "at most 18 digits before and 20 after the point, as a string or a number"
+            shape = "at most 17 digits before and 18 after the point, as a string or a number"
             self.fault(name, f"{text[:60]} is not {expected} ({shape})")
             return None
         return Decimal(plain)
@@ -82,7 +82,7 @@ def _plain(text: str) -> str | None:
     if text[0] not in "-0123456789" or len(text) > 60:
         return None
     value = Decimal(text)
-    if value and not -20 <= value.adjusted() <= 18:
+    if value and not -18 <= value.adjusted() <= 17:
         return None
     return f"{value:f}"
 

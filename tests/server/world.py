@@ -1,0 +1,260 @@
+"""A whole desk for the tests of this room: a real runner on a journal in memory, two users, and the real application."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+from msgspec import Struct
+
+from evenkeel.desk.auth import Auth
+from evenkeel.desk.passwords import Passwords
+from evenkeel.desk.ports import User
+from evenkeel.desk.users import People
+from evenkeel.domain import commands as c
+from evenkeel.domain import records as r
+from evenkeel.domain.accounts import Account, AccountType, Limits
+from evenkeel.domain.marketdata import MarketSlice, Split
+from evenkeel.domain.records import AnyRecord
+from evenkeel.domain.strategies import Action, Allocation, Deployment, Signal
+from evenkeel.market.bars import Bars
+from evenkeel.market.stores.memory import MemoryStore
+from evenkeel.server.app import create_app
+from evenkeel.server.parts import AppParts, Doors, Identity
+from evenkeel.telemetry.metrics import Metrics
+from evenkeel.trading.live.feed import FeedControl
+from evenkeel.trading.live.runner import Runner
+from evenkeel.trading.strategies.registry import Registry
+from tests.desk.memory import MemoryTokens, MemoryUsers
+from tests.trading.live.desk import BY, DAY, START, STOCK, MemoryJournal, bar, make_runner, market
+
+PASSWORD = "correct horse battery"
+LIMITS = Limits(max_position_share=Decimal("0.5"), daily_loss=None)
+DEPLOYMENT = "0190d000-0000-7000-8000-000000000001"
+OWN_ACCOUNT = "0190a000-0000-7000-8000-000000000001"
+OTHER_ACCOUNT = "0190a000-0000-7000-8000-000000000002"
+SECRET = b"a secret of tests, thirty-two bytes or more"
+
+
+class Row(Struct):
+    """One row of a history, as the projections would give it."""
+
+    id: str
+    at: int
+    account_id: str = ""
+    equity: Decimal = Decimal(0)
+    cash: Decimal = Decimal(0)
+    value_date: date = date.min
+    kind: str = ""
+    component: str = ""
+    amount: Decimal = Decimal(0)
+    currency: str = ""
+    book: str = ""
+    order_id: str | None = None
+    deployment_id: str = ""
+    instrument_id: str = ""
+    target: float | None = None
+    action: str = ""
+    confidence: float = 0.0
+    details: dict[str, float | str] = {}
+
+
+class JournalHistory:
+    """History read straight from the journal: what the projections hold once they have caught up."""
+
+    def __init__(self, journal: MemoryJournal) -> None:
+        self.journal = journal
+        self.stuck: str | None = None
+
+    async def equity(
+        self, account_ids: Collection[str], *, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[Row], str | None]:
+        rows = [
+            Row(one.id, one.at, one.account_id, one.equity, one.cash)
+            for one in self.journal.records()
+            if isinstance(one, r.DayClosed) and one.account_id in account_ids
+        ]
+        return _page(rows, limit, cursor)
+
+    async def ledger(
+        self, account_id: str, *, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[Row], str | None]:
+        rows = [
+            Row(
+                f"{place}-{line}",
+                record.at,
+                value_date=entry.value_date,
+                kind=entry.kind,
+                component=entry.component,
+                amount=entry.amount,
+                currency=entry.currency,
+                book=entry.book,
+                order_id=entry.order_id,
+            )
+            for place, record in enumerate(self.journal.records())
+            if isinstance(record, r.CashBooked | r.FillBooked)
+            for line, entry in enumerate(record.entries)
+            if entry.account_id == account_id
+        ]
+        return _page(rows, limit, cursor)
+
+    async def signals(
+        self, deployment_id: str, *, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[Row], str | None]:
+        rows = [
+            Row(
+                one.id,
+                one.at,
+                deployment_id=one.deployment_id,
+                instrument_id=one.instrument_id,
+                target=one.target,
+                action=one.action,
+                confidence=one.confidence,
+                details=one.details,
+            )
+            for one in self.journal.records()
+            if isinstance(one, r.SignalRecorded) and one.deployment_id == deployment_id
+        ]
+        return _page(rows, limit, cursor)
+
+    async def lag(self) -> int:
+        return 0
+
+    def fault(self) -> str | None:
+        return self.stuck
+
+
+def _page(rows: list[Row], limit: int, cursor: str | None) -> tuple[list[Row], str | None]:
+    from evenkeel.domain.errors import FieldError, InvalidInput
+
+    if cursor is not None and not (cursor.isascii() and cursor.isdigit()):
+        raise InvalidInput("no such page", errors=(FieldError("cursor", "is not one this list gave"),))
+    start = int(cursor or 0)
+    found = rows[::-1][start : start + limit]
+    return found, str(start + limit) if start + limit < len(rows) else None
+
+
+@dataclass
+class World:
+    """Everything a test may want to reach."""
+
+    app: FastAPI
+    parts: AppParts
+    runner: Runner
+    journal: MemoryJournal
+    history: JournalHistory
+    people: People
+    auth: Auth
+    owner: User
+    other: User
+    day: int = 0
+
+    def client(self, **more: Any) -> httpx.AsyncClient:
+        """A client that is nobody yet."""
+        transport = httpx.ASGITransport(app=self.app, client=("127.0.0.1", 50_000), raise_app_exceptions=True)
+        return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", **more)
+
+    async def token(self, user: User) -> str:
+        return (await self.auth.login(user.username, PASSWORD)).access_token
+
+    async def signed_in(self, user: User | None = None) -> httpx.AsyncClient:
+        """A client with the access token of the owner, or of another user."""
+        token = await self.token(user or self.owner)
+        return self.client(headers={"authorization": f"Bearer {token}"})
+
+    async def next_bar(self, price: float = 10.0) -> None:
+        """The market moves on by one day; what rests at the simulated venue may fill."""
+        self.day += 1
+        await self.show(market(self.day, price))
+
+    async def show(self, slice_: MarketSlice) -> None:
+        await self.runner.quiet()
+        self.runner.clock.at = max(self.runner.clock.at, slice_.at)
+        await self.runner.post_all([slice_])
+        for venue in FeedControl(self.runner, None, None).venues:
+            await venue.observe(slice_)
+        await self.runner.quiet()
+        self.app.state.hub.market_moved(slice_)
+
+
+def stored_bars() -> Bars:
+    return Bars.from_bars("1d", [bar(day, 10.0 + day % 7) for day in range(-30, 1)])
+
+
+@asynccontextmanager
+async def world(*, static: Path | None = None, hosts: tuple[str, ...] = (), mode: str = "demo") -> AsyncIterator[World]:
+    """A started desk: one instrument at 10, an account of the owner's and one of another user's, one strategy."""
+    journal = MemoryJournal()
+    runner = make_runner(journal)
+    users, tokens = MemoryUsers(), MemoryTokens()
+    passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    people = People(users, tokens, passwords)
+    owner, _ = await people.ensure_owner("demo", PASSWORD)
+    other = await people.create("somebody", PASSWORD)
+    auth = Auth(users, tokens, passwords, SECRET)
+    await _open_desk(runner, owner, other)
+    history = JournalHistory(journal)
+    split = Split(STOCK.id, date(2005, 8, 20), Decimal(2), Decimal(1))
+    parts = AppParts(
+        runner=runner,
+        feed=FeedControl(runner, None, None),
+        history=history,
+        bars=MemoryStore([STOCK], [stored_bars()], splits=[split]),
+        templates=Registry,
+        auth=auth,
+        metrics=Metrics("0"),
+        identity=Identity("home", "Evenkeel", "0", mode, START),
+        past=lambda count: _past(journal, count),
+        doors=Doors(static=static or Path("/nowhere"), hosts=hosts),
+    )
+    app = create_app(parts)
+    async with app.router.lifespan_context(app):
+        yield World(app, parts, runner, journal, history, people, auth, owner, other)
+    await runner.stop()
+
+
+def _past(journal: MemoryJournal, count: int) -> Sequence[tuple[int, AnyRecord]]:
+    return list(enumerate(journal.records(), 1))[-count:]
+
+
+async def _open_desk(runner: Runner, owner: User, other: User) -> None:
+    await runner.start(run="test", version="0")
+    await runner.submit(c.ListInstrument(provenance=BY, instrument=STOCK))
+    for account_id, user, name in ((OWN_ACCOUNT, owner, "Main"), (OTHER_ACCOUNT, other, "Theirs")):
+        account = Account(account_id, user.id, name, "simulated", "USD", limits=LIMITS, type=AccountType.MARGIN)
+        await runner.submit(c.OpenAccount(provenance=BY, account=account, initial_cash=Decimal(100_000)))
+    deployment = Deployment(
+        id=DEPLOYMENT,
+        name="Crossing",
+        template="sma-crossover",
+        version="1",
+        parameters={"fast": 5, "slow": 20},
+        instrument_ids=(STOCK.id,),
+        accounts=(Allocation(OWN_ACCOUNT, Decimal("0.2")),),
+    )
+    await runner.submit(c.Deploy(provenance=BY, deployment=deployment))
+    await runner.post_all([MarketSlice(START, (bar(0),))])
+    await runner.quiet()
+
+
+def signal(at: int, target: float) -> c.TakeSignal:
+    taken = Signal(DEPLOYMENT, STOCK.id, at, target, 0.8, {"fast": 11.0})
+    return c.TakeSignal(provenance=BY, signal=taken)
+
+
+def order(client_order_id: str | None = None, **changes: Any) -> dict[str, Any]:
+    """The body of a market order for 10, changed as told; None removes a field."""
+    body = {"account_id": OWN_ACCOUNT, "symbol": "STK", "side": "BUY", "quantity": "10", "kind": "MARKET"}
+    if client_order_id is not None:
+        body["client_order_id"] = client_order_id
+    body |= changes
+    return {name: value for name, value in body.items() if value is not None}
+
+
+__all__ = ["DAY", "START", "STOCK", "Action", "World", "order", "signal", "world"]
