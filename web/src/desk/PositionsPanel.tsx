@@ -49,7 +49,7 @@ export function PositionsPanel() {
             : "No positions yet. They appear with the first fill of a strategy or of an order of yours (key n)."
         }
       >
-        <table className={`${table.table} ${table.cards}`} aria-label="Positions">
+        <table className={`${table.table} ${table.smallCards}`} aria-label="Positions">
           <thead>
             <tr>
               <th scope="col">Symbol</th>
