@@ -80,7 +80,7 @@ ledger_entries = Table(
     may("order_id"),
     may("fill_id"),
     need("at", Ns),
-    Index(None, "shard", "account_id", "at", "id"),
+    Index(None, "shard", "account_id", "seq", "line"),
     Index(None, "shard", "id", unique=True),
 )
 

@@ -103,7 +103,9 @@ def _ledger_entries() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("shard", "seq", "line", name="pk_ledger_entries"),
     )
-    op.create_index("ix_ledger_entries_shard_account_id_at_id", "ledger_entries", ["shard", "account_id", "at", "id"])
+    op.create_index(
+        "ix_ledger_entries_shard_account_id_seq_line", "ledger_entries", ["shard", "account_id", "seq", "line"]
+    )
     op.create_index("ix_ledger_entries_shard_id", "ledger_entries", ["shard", "id"], unique=True)
 
 

@@ -1,0 +1,7 @@
+"""What the rooms above read and write of the tables; a repository binds every query to its shard or user."""
+
+from evenkeel.storage.repositories.history import History
+from evenkeel.storage.repositories.people import StoredTokens, StoredUsers
+from evenkeel.storage.repositories.templates import StoredTemplates
+
+__all__ = ["History", "StoredTemplates", "StoredTokens", "StoredUsers"]
