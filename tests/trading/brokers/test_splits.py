@@ -85,8 +85,8 @@ def test_an_order_never_grows_and_its_limit_never_worsens(
 ) -> None:
     terms = SplitTerms(D(max(quantity, filled)), D(filled), limit, limit)
     after = split_order(terms, split, side=side, instrument=ACME)
-    factor = split.numerator / split.denominator
-    assert after.quantity - after.filled <= (terms.quantity - terms.filled) * factor
+    left, right = after.quantity - after.filled, terms.quantity - terms.filled
+    assert left * split.denominator <= right * split.numerator
     assert D(0) <= after.filled <= after.quantity
     assert after.limit_price is not None
     assert after.stop_price is not None

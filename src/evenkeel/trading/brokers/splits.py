@@ -8,6 +8,7 @@ cut to whole lots; limits are rounded to the tick in the order's favour, stops t
 
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+from functools import partial
 
 from msgspec import Struct
 
@@ -50,8 +51,8 @@ def split_books(
     _check(split)
     lot = instrument.lot_size
     exact = [mul(quantity, split.numerator) for quantity in quantities]
-    cut = [_scaled(quantity, split, lot, ROUND_FLOOR) for quantity in quantities]
-    whole = _scaled(total(tuple(quantities)), split, lot, ROUND_DOWN)
+    cut = [_scaled(quantity, split, lot=lot, rounding=ROUND_FLOOR) for quantity in quantities]
+    whole = _scaled(total(tuple(quantities)), split, lot=lot, rounding=ROUND_DOWN)
     left = [sub(old, mul(new, split.denominator)) for old, new in zip(exact, cut, strict=True)]
     spare = int(ratio(sub(whole, total(tuple(cut))), lot))
     by_fraction = sorted(range(len(cut)), key=lambda place: (-left[place], place))
@@ -59,8 +60,9 @@ def split_books(
         cut[place] = add(cut[place], lot)
     if not by_fraction:
         return ()
-    cash = [_in_lieu(old, new, split, instrument, last_price) for old, new in zip(exact, cut, strict=True)]
-    due = _in_lieu(total(tuple(exact)), whole, split, instrument, last_price)
+    in_lieu = partial(_in_lieu, split=split, instrument=instrument, last_price=last_price)
+    cash = [in_lieu(old, new) for old, new in zip(exact, cut, strict=True)]
+    due = in_lieu(total(tuple(exact)), whole)
     first = by_fraction[0]
     cash[first] = add(cash[first], sub(due, total(tuple(cash))))
     return tuple(SplitHolding(quantity, paid) for quantity, paid in zip(cut, cash, strict=True))
@@ -70,14 +72,14 @@ def split_order(terms: SplitTerms, split: Split, *, side: Side, instrument: Inst
     """A working order's quantity, filled quantity and prices in new shares. Raises InvalidInput."""
     _check(split)
     lot = instrument.lot_size
-    filled = _scaled(terms.filled, split, lot, ROUND_DOWN)
-    remaining = _scaled(sub(terms.quantity, terms.filled), split, lot, ROUND_DOWN)
+    filled = _scaled(terms.filled, split, lot=lot, rounding=ROUND_DOWN)
+    remaining = _scaled(sub(terms.quantity, terms.filled), split, lot=lot, rounding=ROUND_DOWN)
     favourable = ROUND_FLOOR if side is Side.BUY else ROUND_CEILING
     return SplitTerms(
         add(filled, remaining),
         filled,
-        _price(terms.limit_price, split, instrument.tick_size, favourable),
-        _price(terms.stop_price, split, instrument.tick_size, "ROUND_HALF_EVEN"),
+        _price(terms.limit_price, split, tick=instrument.tick_size, rounding=favourable),
+        _price(terms.stop_price, split, tick=instrument.tick_size, rounding="ROUND_HALF_EVEN"),
     )
 
 
@@ -86,17 +88,17 @@ def _check(split: Split) -> None:
         raise InvalidInput(f"a split of {split.numerator}:{split.denominator} needs two positive numbers")
 
 
-def _scaled(quantity: Decimal, split: Split, lot: Decimal, rounding: str) -> Decimal:
+def _scaled(quantity: Decimal, split: Split, *, lot: Decimal, rounding: str) -> Decimal:
     return rounded(ratio(mul(quantity, split.numerator), split.denominator), lot, rounding)
 
 
-def _price(price: Decimal | None, split: Split, tick: Decimal, rounding: str) -> Decimal | None:
+def _price(price: Decimal | None, split: Split, *, tick: Decimal, rounding: str) -> Decimal | None:
     if price is None:
         return None
     return max(tick, rounded(ratio(mul(price, split.denominator), split.numerator), tick, rounding))
 
 
-def _in_lieu(exact: Decimal, kept: Decimal, split: Split, instrument: Instrument, last_price: Decimal) -> Decimal:
+def _in_lieu(exact: Decimal, kept: Decimal, *, split: Split, instrument: Instrument, last_price: Decimal) -> Decimal:
     """Cash for what is not kept: left / denominator new shares at last_price * denominator / numerator each."""
     left = sub(exact, mul(kept, split.denominator))
     if not left:

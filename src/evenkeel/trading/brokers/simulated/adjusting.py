@@ -15,7 +15,7 @@ from evenkeel.trading.brokers.simulated.orders import OrderKey, VenueOrder
 from evenkeel.trading.brokers.splits import SplitTerms, split_order, split_position
 
 
-def apply_splits(run: Run, market: MarketSlice, working: Mapping[str, Mapping[OrderKey, VenueOrder]]) -> None:
+def apply_splits(run: Run, market: MarketSlice, *, working: Mapping[str, Mapping[OrderKey, VenueOrder]]) -> None:
     """Applies each split of the slice once: not again for one known, or older than what the book has seen."""
     state = run.state
     for split in market.splits:
@@ -28,11 +28,12 @@ def apply_splits(run: Run, market: MarketSlice, working: Mapping[str, Mapping[Or
         if instrument is None:
             continue
         for order in tuple(working.get(name, {}).values()):
-            _adjust_order(run, order, split, at=market.at)
-        _adjust_holdings(run, split, instrument, _last_price(run, market, split, instrument))
+            _adjust_order(run, order, split=split, at=market.at)
+        last_price = _last_price(run, market, split=split)
+        _adjust_holdings(run, split, instrument=instrument, last_price=last_price)
 
 
-def _adjust_order(run: Run, order: VenueOrder, split: Split, *, at: int) -> None:
+def _adjust_order(run: Run, order: VenueOrder, *, split: Split, at: int) -> None:
     instrument = run.state.instruments[split.instrument_id]
     terms = SplitTerms(order.quantity, order.filled, order.limit_price, order.stop_price)
     after = split_order(terms, split, side=order.spec.side, instrument=instrument)
@@ -42,7 +43,7 @@ def _adjust_order(run: Run, order: VenueOrder, split: Split, *, at: int) -> None
         run.cancel(order, "the split left less than one lot of it", at=at, bar=at)
 
 
-def _adjust_holdings(run: Run, split: Split, instrument: Instrument, last_price: Decimal) -> None:
+def _adjust_holdings(run: Run, split: Split, *, instrument: Instrument, last_price: Decimal) -> None:
     for (account_id, name, _), position in run.state.positions.items():
         if name != split.instrument_id or not position.quantity:
             continue
@@ -53,8 +54,9 @@ def _adjust_holdings(run: Run, split: Split, instrument: Instrument, last_price:
             cash[instrument.currency] = add(cash.get(instrument.currency, ZERO), after.cash_in_lieu)
 
 
-def _last_price(run: Run, market: MarketSlice, split: Split, instrument: Instrument) -> Decimal:
+def _last_price(run: Run, market: MarketSlice, *, split: Split) -> Decimal:
     """The last raw price before the split; where none was seen, the new open brought back to old shares."""
+    instrument = run.state.instruments[split.instrument_id]
     price = run.state.prices.get(split.instrument_id)
     if price is not None:
         return exact(price, instrument.tick_size)

@@ -131,7 +131,7 @@ class Book:
     def modify(self, amendment: Amendment) -> list[AnyVenueEvent]:
         """Sets total quantity and prices of a working order, all three. Raises BrokerRejected."""
         order = self._order(amendment.account_id, amendment.venue_client_id)
-        fault = amendment_fault(order, amendment.spec, self.state.instruments[order.spec.instrument_id])
+        fault = amendment_fault(order, amendment.spec, instrument=self.state.instruments[order.spec.instrument_id])
         if fault:
             raise BrokerRejected(f"order {order.venue_order_id} cannot be changed: {fault}")
         wanted: OrderSpec = amendment.spec
@@ -181,7 +181,7 @@ class Book:
     def _work_through(self, market: MarketSlice) -> list[AnyVenueEvent]:
         run = execution.Run(self.state, self.model, self._costs)
         if market.splits:
-            adjusting.apply_splits(run, market, self._working)
+            adjusting.apply_splits(run, market, working=self._working)
         seen, prices, working = self.state.seen, self.state.prices, self._working
         for bar in market.bars:
             name = bar.instrument_id

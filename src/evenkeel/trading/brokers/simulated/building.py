@@ -17,13 +17,13 @@ def in_process(setup: BrokerSetup) -> SimulatedBroker:
     _only(setup, _IN_PROCESS)
     share = setup.options.get("participation", str(STANDARD.participation))
     model = FillModel(
-        Slippage(bps=_number(setup, "slippage_bps", 0.0)),
-        None if share == "none" else _number(setup, "participation", STANDARD.participation or 0.0, most=1.0),
+        Slippage(bps=_number(setup, "slippage_bps", default=0.0)),
+        None if share == "none" else _number(setup, "participation", default=0.0, most=1.0),
     )
     return SimulatedBroker(
         Book.restore(setup.standing, model=model),
         observed=Observed(timeframe=setup.options.get("timeframe", "1d")),
-        latency=_number(setup, "latency", 0.0),
+        latency=_number(setup, "latency", default=0.0),
     )
 
 
@@ -32,7 +32,7 @@ def own_process(setup: BrokerSetup) -> RemoteSimulatedBroker:
     _only(setup, _OWN_PROCESS)
     address: str | int | None = setup.options.get("socket")
     if address is None and "port" in setup.options:
-        address = int(_number(setup, "port", 0.0, most=65_535.0))
+        address = int(_number(setup, "port", default=0.0, most=65_535.0))
     if not address:
         raise _fault("socket", "say where the process listens: a socket path, or a port")
     standing = setup.standing
@@ -50,7 +50,7 @@ def _only(setup: BrokerSetup, known: frozenset[str]) -> None:
             raise _fault(name, f"unknown; expected one of {', '.join(sorted(known))}")
 
 
-def _number(setup: BrokerSetup, name: str, default: float, *, most: float = float("inf")) -> float:
+def _number(setup: BrokerSetup, name: str, *, default: float, most: float = float("inf")) -> float:
     text = setup.options.get(name)
     if text is None:
         return default

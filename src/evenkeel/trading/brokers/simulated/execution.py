@@ -88,9 +88,9 @@ class Run:
     def match_bar(self, orders: Mapping[OrderKey, VenueOrder], bar: Bar) -> None:
         """Works through every order that `bar` can reach, in sequence, sharing its volume."""
         volume: Volume | None = None
-        for reach in reached(orders.values(), bar, self.model.slippage):
+        for reach in reached(orders.values(), bar, slippage=self.model.slippage):
             order = reach.order
-            if self._is_over(order, bar.ts, bar.close_ts):
+            if self._is_over(order, opens=bar.ts, bar=bar.close_ts):
                 continue
             if reach.fills:
                 if volume is None:
@@ -107,7 +107,7 @@ class Run:
         """The same on one quote, which carries no volume: what it reaches, it fills."""
         waiting = [order for order in orders.values() if order.is_working and order.since < quote.ts]
         for order in sorted(waiting, key=lambda o: (o.spec.account_id, o.order_id)):
-            if self._is_over(order, quote.ts, 0):
+            if self._is_over(order, opens=quote.ts, bar=0):
                 continue
             attempt = fill_at_quote(
                 quote,
@@ -138,7 +138,7 @@ class Run:
         self.done.append(order)
         self.tell(order, VenueCancelled(**names(order), at=at, bar=bar, reason=reason))
 
-    def _is_over(self, order: VenueOrder, opens: int, bar: int) -> bool:
+    def _is_over(self, order: VenueOrder, *, opens: int, bar: int) -> bool:
         """Whether a DAY order's session is over by `opens`; meeting the market first, it learns its session."""
         if order.spec.time_in_force is not TimeInForce.DAY:
             return False
@@ -166,7 +166,7 @@ class Run:
         if not quantity or (order.spec.time_in_force is TimeInForce.FOK and quantity < order.remaining):
             return 0.0
         price = book_price(attempt.price, order.spec.side, instrument.tick_size)
-        charges = self._execute(order, quantity, price)
+        charges = self._execute(order, quantity=quantity, price=price)
         event = VenueFilled(
             **names(order),
             at=at,
@@ -184,7 +184,7 @@ class Run:
             self.done.append(order)
         return float(quantity)
 
-    def _execute(self, order: VenueOrder, quantity: Decimal, price: Decimal) -> tuple[Charge, ...]:
+    def _execute(self, order: VenueOrder, *, quantity: Decimal, price: Decimal) -> tuple[Charge, ...]:
         """Moves order, holding and cash by one execution, and returns what it cost."""
         spec = order.spec
         instrument = self.state.instruments[spec.instrument_id]

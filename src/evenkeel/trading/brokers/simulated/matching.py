@@ -25,18 +25,18 @@ class Reach(NamedTuple):
     triggered_at: int
 
 
-def reached(orders: Iterable[VenueOrder], bar: Bar, slippage: Slippage) -> list[Reach]:
+def reached(orders: Iterable[VenueOrder], bar: Bar, *, slippage: Slippage) -> list[Reach]:
     """Every order of the bar's instrument that works from its open on, in sequence.
 
     `triggered_at` is 0 unless this bar triggers the order's stop. An order that the bar does not touch is in
     the list, too (its time in force may end with the bar).
     """
-    reaches = [_reach(order, bar, slippage) for order in orders if order.is_working and order.since <= bar.ts]
+    reaches = [_reach(order, bar, slippage=slippage) for order in orders if order.is_working and order.since <= bar.ts]
     reaches.sort(key=lambda reach: reach[:3])
     return reaches
 
 
-def _reach(order: VenueOrder, bar: Bar, slippage: Slippage) -> Reach:
+def _reach(order: VenueOrder, bar: Bar, *, slippage: Slippage) -> Reach:
     spec = order.spec
     sign = spec.side.sign
     stop = price_of(order.stop_price)

@@ -22,7 +22,7 @@ def ticket_fault(spec: OrderSpec, instrument: Instrument | None) -> str | None:
     return _quantity_fault(spec.quantity, instrument) or _prices_fault(spec, instrument)
 
 
-def amendment_fault(order: VenueOrder, wanted: OrderSpec, instrument: Instrument) -> str | None:
+def amendment_fault(order: VenueOrder, wanted: OrderSpec, *, instrument: Instrument) -> str | None:
     """Why a working order cannot take these terms, or None."""
     if not order.is_working:
         return f"it is {order.state} already"

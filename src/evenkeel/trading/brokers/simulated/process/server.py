@@ -98,9 +98,9 @@ class Server:
             self._tell(done.events)
         if faults.slow and not control:
             await asyncio.sleep(faults.slow)
-        await self._answer(reply, writer, fate)
+        await self._answer(reply, writer, fate=fate)
 
-    async def _answer(self, reply: wire.AnyReply, writer: asyncio.StreamWriter, fate: Fate) -> None:
+    async def _answer(self, reply: wire.AnyReply, writer: asyncio.StreamWriter, *, fate: Fate) -> None:
         framed = wire.frame(reply)
         match fate:
             case Fate.LOST_REPLY:

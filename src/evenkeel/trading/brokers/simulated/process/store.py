@@ -61,7 +61,7 @@ class Store:
     def load(self) -> BookState:
         state = BookState()
         for kind, key, body in self._rows():
-            _take(state, kind, key, body)
+            _take(state, kind, key=key, body=body)
         return state
 
     def _rows(self) -> Iterator[tuple[str, str, Any]]:
@@ -83,7 +83,7 @@ class Store:
         self._db.close()
 
 
-def _take(state: BookState, kind: str, key: str, body: Any) -> None:
+def _take(state: BookState, kind: str, *, key: str, body: Any) -> None:
     match kind:
         case "account":
             state.accounts[key] = body
@@ -115,14 +115,14 @@ def opened(state: BookState) -> Iterator[Row]:
     yield from _cash(state, state.cash)
 
 
-def ordered(state: BookState, account_id: str, venue_client_id: str) -> Iterator[Row]:
+def ordered(state: BookState, *, account_id: str, venue_client_id: str | None) -> Iterator[Row]:
     """One order: what a place, modify or cancel can change."""
-    order = state.orders.get((account_id, venue_client_id))
+    order = state.orders.get((account_id, venue_client_id or ""))
     if order is not None:
         yield "order", f"{account_id}|{venue_client_id}", order
 
 
-def moved(state: BookState, market: MarketSlice, events: Iterable[AnyVenueEvent]) -> Iterator[Row]:
+def moved(state: BookState, market: MarketSlice, *, events: Iterable[AnyVenueEvent]) -> Iterator[Row]:
     """What a slice changed: told orders, executions, holdings and cash, and how far the market has been seen."""
     names = {bar.instrument_id for bar in market.bars} | {quote.instrument_id for quote in market.quotes}
     split = {part.instrument_id for part in market.splits}
@@ -132,7 +132,7 @@ def moved(state: BookState, market: MarketSlice, events: Iterable[AnyVenueEvent]
         accounts |= state.accounts.keys()
         keys |= {key for key, order in state.orders.items() if order.spec.instrument_id in split}
     for account_id, venue_client_id in sorted(keys, key=str):
-        yield from ordered(state, account_id, venue_client_id or "")
+        yield from ordered(state, account_id=account_id, venue_client_id=venue_client_id)
     for event in events:
         if isinstance(event, VenueFilled):
             yield "execution", f"{event.account_id}|{event.execution_id}", event

@@ -33,32 +33,25 @@ class Venue:
 
     def take(self, request: wire.AnyRequest) -> Done:
         """Raises EvenkeelError for what the venue refuses, with nothing changed."""
-        state = self.book.state
         events: list[AnyVenueEvent] = []
         match request:
             case wire.Place(ticket=ticket):
                 events = self.book.place(ticket)
-                self._commit(rows.ordered(state, ticket.spec.account_id, ticket.venue_client_id))
+                self._commit_order(ticket.spec.account_id, ticket.venue_client_id)
             case wire.Modify(amendment=amendment):
                 events = self.book.modify(amendment)
-                self._commit(rows.ordered(state, amendment.account_id, amendment.venue_client_id))
+                self._commit_order(amendment.account_id, amendment.venue_client_id)
             case wire.Cancel(cancellation=cancellation):
                 events = self.book.cancel(cancellation)
-                self._commit(rows.ordered(state, cancellation.account_id, cancellation.venue_client_id))
+                self._commit_order(cancellation.account_id, cancellation.venue_client_id)
             case wire.Show(market=market):
                 events = self.book.observe(market)
                 self._observed.see(market)
-                self._commit(rows.moved(state, market, events))
+                self._commit(rows.moved(self.book.state, market, events=events))
             case wire.Attach():
                 self._attach(request)
             case wire.MoveCash():
-                self.book.move_cash(
-                    request.account_id,
-                    request.amount,
-                    currency=request.currency,
-                    reference=request.reference,
-                )
-                self._commit(rows.opened(state))
+                self._move_cash(request)
             case wire.Inject(faults=faults):
                 self._inject(faults)
             case _:
@@ -75,11 +68,19 @@ class Venue:
                 self.book.state.cash[account.id] = dict(request.cash.get(account.id, {}))
         self._commit(rows.opened(self.book.state))
 
+    def _move_cash(self, request: wire.MoveCash) -> None:
+        self.book.move_cash(request.account_id, request.amount, currency=request.currency, reference=request.reference)
+        self._commit(rows.opened(self.book.state))
+
     def _inject(self, faults: wire.Faults) -> None:
         self.misfortune = Misfortune(faults)
         if faults.reuse_ids:
             latest = list(self.book.state.orders.values())[-faults.reuse_ids :]
             self.book.reused_ids = [order.venue_order_id for order in latest]
+
+    def _commit_order(self, account_id: str, venue_client_id: str) -> None:
+        order = rows.ordered(self.book.state, account_id=account_id, venue_client_id=venue_client_id)
+        self._commit(order)
 
     def _commit(self, changed: Iterable[Row]) -> None:
         self._store.save(changed)
