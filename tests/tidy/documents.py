@@ -5,6 +5,7 @@
 - `bash server`: starts Evenkeel; it must become ready, show the desk and stop on Ctrl+C
 - `bash make`: targets that a test cannot run inside itself; they must exist
 
+A Python block that opens with `# examples/name.py` is an excerpt: that file holds these very lines, and tests run it.
 A block in one of these languages without such a word is an error, so that no example goes unwatched.
 """
 
@@ -16,7 +17,8 @@ from tests.services import ROOT
 from tests.tidy.sources import files, text
 
 RUNNABLE = {"bash", "sh", "console", "python"}
-MODES = {"test", "server", "make"}
+MODES = {"test", "server", "make", "excerpt"}
+EXCERPT = re.compile(r"# (examples/\S+\.py)\n")
 FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```[ ]*$", re.MULTILINE | re.DOTALL)
 
 
@@ -46,7 +48,15 @@ def read(page: Path, found: re.Match[str]) -> Block:
     indent = len(found["indent"])
     body = "\n".join(line[indent:] for line in found["body"].splitlines())
     line = text(page).count("\n", 0, found.start()) + 1
-    return Block(page=page, line=line, language=language, mode=words[0], body=body)
+    mode = "excerpt" if language == "python" and EXCERPT.match(body) else words[0]
+    return Block(page=page, line=line, language=language, mode=mode, body=body)
+
+
+def excerpt(block: Block) -> tuple[Path, str]:
+    """(the file, the lines it must hold)."""
+    opening = EXCERPT.match(block.body)
+    assert opening is not None
+    return ROOT / opening[1], block.body[opening.end() :].strip()
 
 
 def console_steps(body: str) -> list[tuple[str, list[str]]]:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.services import ROOT, pick_port
-from tests.tidy.documents import MODES, RUNNABLE, Block, blocks, console_steps, missing_lines, pages
+from tests.tidy.documents import MODES, RUNNABLE, Block, blocks, console_steps, excerpt, missing_lines, pages
 from tests.tidy.sources import text
 
 BIN = Path(sys.executable).parent
@@ -147,6 +147,11 @@ def wait(server: subprocess.Popen[bytes]) -> bool:
         server.wait()
         return False
     return True
+
+
+def test_excerpts_stand_in_their_files() -> None:
+    cuts = [(block, *excerpt(block)) for page in pages() for block in blocks(page) if block.mode == "excerpt"]
+    assert [block.where for block, source, lines in cuts if not source.exists() or lines not in text(source)] == []
 
 
 def test_make_targets_named_in_pages_exist() -> None:

@@ -1,6 +1,7 @@
 """Sizes of files, functions and signatures: walls nobody passes, and wishes whose exceptions may only become fewer."""
 
 import ast
+import re
 import tomllib
 from pathlib import Path
 
@@ -15,7 +16,8 @@ PARAMETER_WALL = 8
 POSITIONAL_WISH = 2
 TSX_WALL = 250
 
-COMPILED = {"njit", "jit", "vectorize", "guvectorize"}
+OPTION = re.compile(r"typer\.|\w(Option|Argument)\b")
+COMPILED = {"kernel", "njit", "jit", "vectorize", "guvectorize"}
 COLUMN_CONSTRUCTORS = SRC / "storage" / "tables"
 FACADES = SRC / "__init__.py"
 
@@ -35,10 +37,15 @@ def positional(node: FunctionNode) -> list[str]:
     return names[1:] if names[:1] in (["self"], ["cls"]) else names
 
 
+def parameters(path: Path, node: FunctionNode) -> int:
+    """How many parameters count: all of them, and in tests, whose builders name every field, those by position."""
+    return len(positional(node)) + (0 if path.is_relative_to(ROOT / "tests") else len(node.args.kwonlyargs))
+
+
 def may_be_wide(path: Path, node: FunctionNode) -> bool:
     """Compiled kernels, typer commands, column constructors and the public façades take what they take."""
     names = {name.rsplit(".", 1)[-1] for name in decorators(node)}
-    command = path.is_relative_to(SRC / "cli") and bool(names & {"command", "callback"})
+    command = path.is_relative_to(SRC / "cli") and OPTION.search(ast.unparse(node.args)) is not None
     return bool(names & COMPILED) or command or path.is_relative_to(COLUMN_CONSTRUCTORS) or path == FACADES
 
 
