@@ -198,18 +198,19 @@ class Desk:
     async def _people(self) -> tuple[User, str | None, Any]:
         from evenkeel.desk.auth import Auth
         from evenkeel.desk.passwords import Passwords
+        from evenkeel.desk.ports import RefreshToken, User
         from evenkeel.desk.users import People
         from evenkeel.storage.engines import async_engine
-        from evenkeel.storage.repositories import TokenRepository, UserRepository
-        from evenkeel.storage.secrets import secret
+        from evenkeel.storage.repositories import StoredTokens, StoredUsers
+        from evenkeel.storage.secrets import load_secrets
 
         engine = async_engine(self.where)
         self._stack.push_async_callback(engine.dispose)
-        users, tokens, passwords = UserRepository(engine), TokenRepository(engine), Passwords()
+        users, tokens, passwords = StoredUsers(engine, User), StoredTokens(engine, RefreshToken), Passwords()
         name = "demo" if self.plan.mode == "demo" else "owner"
         user, password = await People(users, tokens, passwords).ensure_owner(name, self.plan.password)
         given = self.settings.jwt_secret_key
-        key = given.get_secret_value().encode() if given is not None else secret(self.where.home, "jwt")
+        key = given.get_secret_value().encode() if given is not None else load_secrets(self.where.home).token_secret
         self._engine = engine
         return user, password, Auth(users, tokens, passwords, key)
 
@@ -294,15 +295,15 @@ class Desk:
     def _parts(self, auth: Any) -> AppParts:
         from evenkeel.server.parts import AppParts, Identity
         from evenkeel.server.parts import Doors as DoorSettings
-        from evenkeel.storage.repositories import HistoryRepository
+        from evenkeel.storage.repositories import History
 
         run = self.run
         return AppParts(
             runner=run.runner,
             feed=run.control,
-            history=HistoryRepository(self._engine, self.user.id, run.projector),
+            history=History(self._engine, self.user.id, run.projector),
             bars=run.bars,
-            templates=lambda: _Templates(self.registry),
+            templates=lambda: self.registry,
             auth=auth,
             metrics=self.metrics,
             identity=Identity(self.user.id, "Evenkeel", __version__, self.plan.mode, self.started_at),
@@ -343,22 +344,6 @@ class Desk:
         await self._stack.enter_async_context(listening(local_app(self.app), path=path))
 
 
-class _Templates:
-    """The registry as the doors ask for it."""
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-
-    def list(self) -> Any:
-        return self._registry.infos()
-
-    def info(self, name: str) -> Any:
-        return self._registry.info(name)
-
-    def resolve(self, name: str, values: Mapping[str, Any]) -> Any:
-        return self._registry.resolve(name, values)
-
-
 def _market(plan: ServePlan, settings: Settings) -> Market:
     from evenkeel.desk import markets
 
@@ -396,7 +381,8 @@ def _greet(desk: Desk, password: str | None, link_token: str | None) -> None:
     if link_token is not None:
         lines.append(f"  or by link  {url}/link/?token={link_token}   (once, for ten minutes)")
     lines.append(f"  state is in {desk.where.home}; Ctrl-C stops, and the next start continues")
-    print("\n".join(lines), flush=True)
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
     if link_token is not None and desk.plan.open_browser and _has_display():
         import webbrowser
 

@@ -34,6 +34,10 @@ class People:
         found = await self.users.by_role(OWNER)
         return found[0] if found else None
 
+    async def everyone(self) -> tuple[User, ...]:
+        """All users, the owner first."""
+        return (*await self.users.by_role(OWNER), *await self.users.by_role(TRADER))
+
     async def ensure_owner(self, username: str, password: str | None = None) -> tuple[User, str | None]:
         """The owner and, when this call made them or set the password, that password: to be shown once.
 

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from evenkeel.domain.errors import NotReady
 
 GRACE_SECONDS = 2
+LONGEST_MESSAGE = 64 * 1024
 
 
 class _Server(uvicorn.Server):
@@ -33,6 +34,8 @@ async def listening(
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
+        ws_max_size=LONGEST_MESSAGE,
         ws="websockets-sansio",
         timeout_graceful_shutdown=GRACE_SECONDS,
     )

@@ -18,7 +18,7 @@ def in_process(setup: BrokerSetup) -> SimulatedBroker:
     share = setup.options.get("participation", str(STANDARD.participation))
     model = FillModel(
         Slippage(bps=_number(setup, "slippage_bps", default=0.0)),
-        None if share == "none" else _number(setup, "participation", default=0.0, most=1.0),
+        None if share == "none" else _number(setup, "participation", default=STANDARD.participation or 0.0, most=1.0),
     )
     return SimulatedBroker(
         Book.restore(setup.standing, model=model),
