@@ -5,8 +5,7 @@ import type {
 
 const PAGE = 200;
 
-export const listSymbols = (cursor: string | null) =>
-  request<Page<SymbolInfo>>("/market/symbols", { query: { limit: PAGE, cursor } });
+export const listSymbols = () => request<Page<SymbolInfo>>("/market/symbols");
 
 export const listOrders = (filter: { account_id?: string | null; status?: string; cursor?: string | null; limit?: number }) =>
   request<Page<Order>>("/trading/orders", { query: { limit: PAGE, ...filter } });
@@ -22,8 +21,8 @@ export const cancelOrder = (id: string) =>
 export const listFills = (filter: { account_id: string; cursor?: string | null }) =>
   request<Page<Fill>>("/trading/fills", { query: { limit: PAGE, ...filter } });
 
-export const listEquity = (accountId: string, limit: number) =>
-  request<Page<EquityPoint>>(`/accounts/${encodeURIComponent(accountId)}/equity`, { query: { limit } });
+export const listEquity = (accountId: string, cursor: string | null) =>
+  request<Page<EquityPoint>>(`/accounts/${encodeURIComponent(accountId)}/equity`, { query: { limit: 500, cursor } });
 
 export const switchStrategy = (id: string, on: boolean) =>
   request<Deployment>(`/strategies/${encodeURIComponent(id)}/${on ? "enable" : "disable"}`, { method: "POST" });

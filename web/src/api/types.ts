@@ -50,6 +50,7 @@ export interface Account {
   currency: string;
   time_zone: string;
   readiness: Readiness;
+  readiness_reason: string | null;
   is_active: boolean;
   cash: Decimal;
   equity: Decimal;
@@ -64,7 +65,6 @@ export interface Account {
   session_date: string | null;
   open_orders: number;
   positions: number;
-  limits: Record<string, unknown>;
 }
 
 export interface EquityPoint {
@@ -96,8 +96,8 @@ export interface Order {
   state: OrderState;
   reason: string | null;
   rule: string | null;
-  limit: Decimal | null;
-  value: Decimal | null;
+  limit: string | null;
+  value: string | null;
   average_price: Decimal | null;
   source: string;
   created_at: Instant;
@@ -162,9 +162,10 @@ export interface Allocation {
 export interface LastSignal {
   at: Instant;
   symbol: string;
-  target: Decimal;
+  /** Between -1 and 1: a measurement, not an amount. */
+  target: number | null;
   action: "BUY" | "SELL" | "HOLD";
-  confidence: Decimal | null;
+  confidence: number;
 }
 
 export interface Deployment {
@@ -205,13 +206,13 @@ export interface Quote {
   bid: Decimal | null;
   ask: Decimal | null;
   last: Decimal | null;
-  at: Instant;
+  at: Instant | null;
 }
 
 export interface Feed {
   kind: "replay" | "simulated" | "none";
   state: "running" | "paused" | "ended" | "none";
-  speed: Decimal | null;
+  speed: Decimal;
   cursor: string | null;
   start: string | null;
   end: string | null;

@@ -49,8 +49,9 @@ const AccountRow = memo(function AccountRow({ account, colour, selected }: RowPr
           {account.name}
         </button>
         <span className={table.tags}>
-          <ModeTag mode={account.mode} /> <Tag tone={readiness.tone} title={readiness.meaning}>{readiness.label}</Tag>
+          <ModeTag mode={account.mode} /> <Tag tone={readiness.tone} title={account.readiness_reason ?? readiness.meaning}>{readiness.label}</Tag>
         </span>
+        {account.readiness_reason && <span className={table.second}>{account.readiness_reason}</span>}
       </td>
       <td className={table.right}>
         <Num value={showMoney(account.equity, account.currency)} className={table.strong} />

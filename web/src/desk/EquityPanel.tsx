@@ -3,7 +3,7 @@
 import { SegmentedControl } from "@mantine/core";
 import { useQueries } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
-import { listEquity } from "@/api/endpoints";
+import { collect, listEquity } from "@/api/endpoints";
 import type { Account, EquityPoint } from "@/api/types";
 import { showMoney, showPercent } from "@/format/number";
 import { useChannel } from "@/stream/store";
@@ -16,7 +16,7 @@ import classes from "./EquityPanel.module.css";
 import { type EquityScale, joinPoints, toLine } from "./equity";
 import { selectAccount, useDesk } from "./store";
 
-const HISTORY = 1000;
+const HISTORY = 3000;
 const NONE: readonly EquityPoint[] = [];
 
 /** Points older than the stream's snapshot, read once per account and epoch. */
@@ -24,7 +24,7 @@ function useHistory(accounts: readonly Account[], epoch: string | null): Readonl
   return useQueries({
     queries: accounts.map(({ id }) => ({
       queryKey: ["equity", id, epoch],
-      queryFn: async () => ({ id, points: (await listEquity(id, HISTORY)).items }),
+      queryFn: async () => ({ id, points: await collect((cursor) => listEquity(id, cursor), (points) => points.length >= HISTORY) }),
       enabled: epoch !== null,
       staleTime: Infinity,
     })),

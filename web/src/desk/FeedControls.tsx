@@ -7,12 +7,13 @@ import { notifyFailure } from "@/ui/notices";
 import classes from "./FeedControls.module.css";
 import { useSystem } from "./system";
 
-const SPEEDS = ["0.25", "0.5", "1", "2", "4", "10", "20", "50"];
+/** 0 is as fast as the machine can. */
+const SPEEDS = ["0.25", "0.5", "1", "2", "4", "10", "20", "50", "0"];
 
 /** The offered speeds, and the one in force where it is another. */
 function speedsWith(current: string): string[] {
   const speeds = SPEEDS.includes(current) ? SPEEDS : [...SPEEDS, current];
-  return speeds.sort((left, right) => compare(parse(left) ?? ZERO, parse(right) ?? ZERO));
+  return speeds.filter((speed) => speed !== "0").sort((left, right) => compare(parse(left) ?? ZERO, parse(right) ?? ZERO)).concat("0");
 }
 
 /** Pause, resume and speed of a replay; nothing for a feed that cannot be steered. */
@@ -48,7 +49,7 @@ export function FeedControls() {
           data-testid="feed-speed"
           value={toShortText(current)}
           disabled={steer.isPending}
-          data={speedsWith(toShortText(current)).map((speed) => ({ value: speed, label: `${speed} days/s` }))}
+          data={speedsWith(toShortText(current)).map((speed) => ({ value: speed, label: speed === "0" ? "Flat out" : `${speed} days/s` }))}
           onChange={(event) => steer.mutate({ action: paused ? "pause" : "resume", speed: event.currentTarget.value })}
         />
       )}

@@ -15,7 +15,7 @@ import { CancelButton } from "./CancelButton";
 import { useAccounts } from "./data";
 import { FillsTable } from "./FillsTable";
 import classes from "./OrderDrawer.module.css";
-import { kindOf, Reason } from "./OrderRow";
+import { kindOf, plainly, Reason } from "./OrderRow";
 import { useHeldOrder } from "./orders";
 import { canCancel, lookOf } from "./states";
 import { showOrder, useDesk } from "./store";
@@ -68,8 +68,8 @@ function Record({ order }: { order: Order }) {
           ["Created", showInstant(order.created_at, zone)],
           ["Updated", showInstant(order.updated_at, zone)],
           ["Rule", order.rule],
-          ["Limit", order.limit && show(order.limit).text],
-          ["Value", order.value && show(order.value).text],
+          ["Limit", order.limit && plainly(order.limit)],
+          ["Value", order.value && plainly(order.value)],
           ["Order id", <code key="id">{order.id}</code>],
           ["Client order id", <code key="client">{order.client_order_id}</code>],
           ["Venue order id", order.venue_order_id && <code key="venue">{order.venue_order_id}</code>],

@@ -1,5 +1,6 @@
 import { memo } from "react";
 import type { Order } from "@/api/types";
+import { parse } from "@/format/decimal";
 import { show, showAverage, showPrice } from "@/format/number";
 import { splitInstant, type Zone } from "@/format/time";
 import { Num } from "@/ui/Num";
@@ -19,10 +20,13 @@ export const priceOf = (order: Order): string =>
 
 export const kindOf = (order: Order): string => KIND[order.kind] ?? order.kind;
 
+/** A rule's limit or value: grouped where it is a number, as it is where it is words. */
+export const plainly = (text: string): string => (parse(text) ? show(text).text : text);
+
 /** Why an order ended as it did: the words, and for a risk refusal its rule, limit and value. */
 export function Reason({ order }: { order: Order }) {
   if (!order.reason && !order.rule) return null;
-  const figures = [order.limit !== null && `limit ${show(order.limit).text}`, order.value !== null && `value ${show(order.value).text}`];
+  const figures = [order.limit !== null && `limit ${plainly(order.limit)}`, order.value !== null && `value ${plainly(order.value)}`];
   return (
     <span className={classes.reason} data-testid="order-reason">
       {order.reason ?? order.rule}

@@ -57,7 +57,7 @@ function Signal({ signal, zone }: { signal: LastSignal | null; zone: Zone }) {
     <span title={showInstant(signal.at, zone)}>
       <span className={tone}>{signal.action}</span> {signal.symbol}
       <span className={table.second}>
-        target <Num value={show(signal.target, { most: 2, plus: true })} quiet /> · {splitInstant(signal.at, zone)?.date}
+        target <Num value={show(signal.target === null ? null : String(signal.target), { most: 2, plus: true })} quiet /> · {splitInstant(signal.at, zone)?.date}
       </span>
     </span>
   );

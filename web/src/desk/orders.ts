@@ -1,11 +1,28 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { useMemo } from "react";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useMemo } from "react";
 import { collect, listOrders } from "@/api/endpoints";
 import type { Order } from "@/api/types";
 import { useChannel } from "@/stream/store";
-import { mergeOrders } from "./states";
+import { lookOf, mergeOrders } from "./states";
 
 const OLDER = 100;
+
+const isOpen = (order: Order): boolean => lookOf(order.state).group === "open";
+
+/** Open orders older than the stream's snapshot; one leaves as soon as the stream tells that it has ended. */
+function useOldOpenOrders(items: ReadonlyMap<string, Order>, epoch: string | null): readonly Order[] {
+  const queries = useQueryClient();
+  const { data } = useQuery({
+    queryKey: ["orders", "open", epoch],
+    queryFn: () => collect((cursor) => listOrders({ status: "open", cursor })),
+    enabled: epoch !== null,
+  });
+  useEffect(() => {
+    const lives = (order: Order) => isOpen(items.get(order.id) ?? order);
+    if (data && !data.every(lives)) queries.setQueryData(["orders", "open", epoch], data.filter(lives));
+  }, [data, items, epoch, queries]);
+  return useMemo(() => data ?? [], [data]);
+}
 
 /**
  * The blotter's orders: what the stream holds, every open order however old, and the older pages the user
@@ -13,11 +30,7 @@ const OLDER = 100;
  */
 export function useOrders(accountId: string | null) {
   const { items, epoch } = useChannel("orders");
-  const open = useQuery({
-    queryKey: ["orders", "open", epoch],
-    queryFn: () => collect((cursor) => listOrders({ status: "open", cursor })),
-    enabled: epoch !== null,
-  });
+  const open = useOldOpenOrders(items, epoch);
   const older = useInfiniteQuery({
     queryKey: ["orders", "older", epoch, accountId],
     queryFn: ({ pageParam }) => listOrders({ account_id: accountId, limit: OLDER, cursor: pageParam }),
@@ -25,14 +38,14 @@ export function useOrders(accountId: string | null) {
     getNextPageParam: (page) => page.next_cursor,
     enabled: false,
   });
-  const orders = useMemo(
-    () => mergeOrders(open.data ?? [], older.data?.pages.flatMap((page) => page.items) ?? [], items.values()),
-    [open.data, older.data, items],
-  );
+  const orders = useMemo(() => {
+    const ended = older.data?.pages.flatMap((page) => page.items.filter((order) => !isOpen(order))) ?? [];
+    return mergeOrders(open, ended, items.values());
+  }, [open, older.data, items]);
   return { orders, older };
 }
 
-/** One order wherever the desk knows it from. */
+/** One order as the stream holds it. */
 export function useHeldOrder(id: string | null): Order | undefined {
   const { items } = useChannel("orders");
   return id === null ? undefined : items.get(id);

@@ -20,7 +20,7 @@ export const emptyChannel = <T>(): ChannelState<T> => ({
 });
 
 const byTime = (item: AnyItem): string =>
-  "created_at" in item ? item.created_at : "executed_at" in item ? item.executed_at : "at" in item ? item.at : "";
+  "created_at" in item ? item.created_at : "executed_at" in item ? item.executed_at : "at" in item ? (item.at ?? "") : "";
 
 /** Snapshots of lists come newest first or oldest first; the desk keeps them oldest first. */
 function fromSnapshot(message: Snapshot): ChannelState {

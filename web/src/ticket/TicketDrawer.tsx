@@ -3,7 +3,7 @@
 import { Drawer } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo } from "react";
-import { collect, listSymbols } from "@/api/endpoints";
+import { listSymbols } from "@/api/endpoints";
 import { explain } from "@/api/problem";
 import { useAccounts } from "@/desk/data";
 import { closeTicket, openTicket, useDesk } from "@/desk/store";
@@ -38,7 +38,7 @@ export function TicketDrawer() {
   const chosen = useDesk((desk) => desk.accountId);
   const { stage } = useTicket();
   const { list, byId } = useAccounts();
-  const symbols = useQuery({ queryKey: ["symbols"], queryFn: () => collect(listSymbols), enabled: open });
+  const symbols = useQuery({ queryKey: ["symbols"], queryFn: () => listSymbols().then((page) => page.items), enabled: open });
   const entries = useMemo(() => symbols.data ?? [], [symbols.data]);
   const start = useMemo<TicketValues>(() => {
     const { draft } = useTicket.getState();
