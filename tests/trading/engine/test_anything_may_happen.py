@@ -83,7 +83,9 @@ class Everything(RuleBasedStateMachine):
             kind = KINDS.get(type(event), OrderEvent.CANCEL_REFUSED)
             assert TRANSITIONS.get((order.state, kind), OrderState.ANOMALY) is order.state
 
-    @rule(a=accounts, i=instruments, side=sides, q=quantities, kind=st.sampled_from(list(OrderKind)), p=prices, r=prices)
+    @rule(
+        a=accounts, i=instruments, side=sides, q=quantities, kind=st.sampled_from(list(OrderKind)), p=prices, r=prices
+    )
     def submit(self, a: str, i: Any, side: Side, q: Decimal, kind: OrderKind, p: Decimal, r: Decimal) -> None:
         more: dict[str, Any] = {}
         if kind in (OrderKind.LIMIT, OrderKind.STOP_LIMIT):

@@ -175,10 +175,12 @@ def filled(turn: Turn, event: e.VenueFilled) -> None:
     market.keep_day(turn, turn.state.accounts[event.account_id])
     order = find(turn, event) or adopt_execution(turn, event)
     so_far = add(order.filled, event.quantity)
-    if order.source == EXTERNAL and so_far > order.quantity:
+    has_grown = order.source == EXTERNAL and so_far > order.quantity
+    if has_grown:
         _grow(turn, order, so_far)
     kind = OrderEvent.FILL if so_far >= order.quantity else OrderEvent.PARTIAL_FILL
-    before, after = order.state, venue_transition(order.state, kind)
+    before = order.state
+    after = before if has_grown and before is OrderState.FILLED else venue_transition(before, kind)
     why = f"a fill came while it was {before}"
     if so_far > order.quantity:
         after, why = OrderState.ANOMALY, f"{so_far} filled of {order.quantity} asked"
