@@ -11,4 +11,6 @@ from evenkeel.storage.database import Database
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     """The database of a fresh home."""
     url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else None
-    return Database(tmp_path / "home", url)
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    return Database(home, url)

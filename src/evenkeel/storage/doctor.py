@@ -18,7 +18,7 @@ from evenkeel.storage import comparison, schema
 from evenkeel.storage.audit import Audit
 from evenkeel.storage.database import Database
 from evenkeel.storage.engines import sync_engine
-from evenkeel.storage.homelock import owner
+from evenkeel.storage.homelock import is_running, owner
 from evenkeel.storage.journal import JournalReader, open_reader, shards_of
 from evenkeel.storage.migrations import HEAD
 from evenkeel.storage.projections import VERSION
@@ -51,7 +51,7 @@ class Report(Struct, kw_only=True):
 def examine(database: Database) -> Report:
     """Examines every shard of a home. Raises NotFound where there is no journal, and EvenkeelError where none opens."""
     stored = schema.current(database)
-    holder = owner(database.home)
+    holder = owner(database.home) if is_running(database.home) else None
     report = Report(schema=stored, database=database.shown, owner_pid=holder.pid if holder else None)
     found: list[str] = []
     if stored not in (HEAD, None):
