@@ -30,7 +30,7 @@ const EventRow = memo(function EventRow({ event, account, zone }: { event: DeskE
       <Tag tone={level.tone}>{level.label}</Tag>
       <span className={classes.message}>
         {event.message}
-        {account && <span className="muted"> · {account}</span>}
+        {account && !event.message.includes(account) && <span className="muted"> · {account}</span>}
         {order && (
           <button type="button" className={classes.link} onClick={() => showOrder(order)}>
             Order

@@ -16,7 +16,7 @@ import { useAccounts } from "./data";
 import { FeedControls } from "./FeedControls";
 import classes from "./Header.module.css";
 import { setHelp, toggleZone, useDesk } from "./store";
-import { useSystem } from "./system";
+import { useClock } from "./system";
 import { Toolbar } from "./Toolbar";
 import { useConnection } from "./watch";
 
@@ -35,9 +35,9 @@ function Modes() {
 }
 
 function Clock() {
-  const { status } = useSystem();
+  const clock = useClock();
   const zone = useDesk((desk) => desk.zone);
-  const now = splitInstant(status?.clock, zone);
+  const now = splitInstant(clock, zone);
   if (!now) return null;
   return (
     <Tooltip label={zone === "utc" ? "Trading clock in UTC. Show local time (u)" : "Trading clock in local time. Show UTC (u)"}>
