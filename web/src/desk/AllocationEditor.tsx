@@ -4,18 +4,18 @@ import { type FormEvent, useState } from "react";
 import { allocate } from "@/api/endpoints";
 import { explain } from "@/api/problem";
 import type { Account, Allocation, Deployment } from "@/api/types";
-import { compare, type Exact, parse } from "@/format/decimal";
+import { compare, parse, toText } from "@/format/decimal";
 import { showPercent } from "@/format/number";
 import { fromPercentText, toPercentText } from "./allocation";
 import classes from "./AllocationEditor.module.css";
 
-/** "20 %" where all accounts share it, else the range. */
+/** "20 %" where all accounts share it, else the range, "12.5–20 %". */
 function summary(accounts: readonly Allocation[]): string {
   const shares = accounts.flatMap(({ allocation }) => parse(allocation) ?? []).sort(compare);
   const [least, most] = [shares[0], shares[shares.length - 1]];
-  const text = (share: Exact | undefined) => showPercent(share, { most: 2 }).text;
   if (!least || !most) return "Set";
-  return compare(least, most) === 0 ? text(least) : `${text(least)} to ${text(most)}`;
+  const top = showPercent(most, { most: 2 }).text;
+  return compare(least, most) === 0 ? top : `${toPercentText(toText(least))}\u2013${top}`;
 }
 
 interface EditorProps {
