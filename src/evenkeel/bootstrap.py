@@ -309,6 +309,7 @@ class Desk:
             identity=Identity(self.user.id, "Evenkeel", __version__, self.plan.mode, self.started_at),
             past=self._past,
             doors=DoorSettings(hosts=self.settings.hosts, docs=self.settings.docs),
+            limits=self.settings.limits(),
         )
 
     def _past(self, count: int) -> list[tuple[int, AnyRecord]]:
