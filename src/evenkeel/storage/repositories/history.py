@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from msgspec import Struct, convert
 from sqlalchemy import RowMapping, Select, Table, select
@@ -17,6 +17,7 @@ from evenkeel.storage.tables.strategies import strategy_signals
 from evenkeel.storage.tables.system import alerts
 from evenkeel.storage.tables.trading import fills, orders
 
+L = TypeVar("L", bound=Struct)
 Page = tuple[Sequence[RowMapping], str | None]
 
 
@@ -110,7 +111,7 @@ class History:
         table = ledger_entries
         query = self._of(table).where(table.c.account_id == account_id)
         rows, after = await self._page(query, (table.c.seq, table.c.line), limit=limit, cursor=cursor)
-        return [convert(dict(row), LedgerLine) for row in rows], after
+        return [_line(LedgerLine, row) for row in rows], after
 
     async def signals(
         self, deployment_id: str, *, limit: int, cursor: str | None = None
@@ -118,7 +119,7 @@ class History:
         table = strategy_signals
         query = self._of(table).where(table.c.deployment_id == deployment_id)
         rows, after = await self._page(query, (table.c.at, table.c.id), limit=limit, cursor=cursor)
-        return [convert(dict(row), SignalLine) for row in rows], after
+        return [_line(SignalLine, row) for row in rows], after
 
     async def orders(
         self, account_ids: Collection[str], *, status: str | None = None, limit: int, cursor: str | None = None
@@ -144,7 +145,7 @@ class History:
     async def alerts(self, *, limit: int, cursor: str | None = None) -> tuple[list[AlertLine], str | None]:
         keys = (alerts.c.at, alerts.c.id)
         rows, after = await self._page(self._of(alerts), keys, limit=limit, cursor=cursor)
-        return [convert(dict(row), AlertLine) for row in rows], after
+        return [_line(AlertLine, row) for row in rows], after
 
     async def lag(self) -> int:
         """How many committed records the projections have not seen yet."""
@@ -160,6 +161,10 @@ class History:
     async def _page(self, query: Select[tuple[object, ...]], keys: Keys, *, limit: int, cursor: str | None) -> Page:
         async with reading(self._engine) as connection:
             return await page(connection, query, keys, limit=limit, cursor=cursor)
+
+
+def _line(kind: type[L], row: RowMapping) -> L:
+    return kind(**{name: row[name] for name in kind.__struct_fields__})
 
 
 def _equity(row: RowMapping) -> EquityPoint:

@@ -1,0 +1,54 @@
+"""The home's secrets: made once, private, complete or not there."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from evenkeel.domain.errors import Forbidden, InvalidInput
+from evenkeel.storage.secrets import Secrets, load_secrets
+
+
+def test_secrets_are_made_once_and_kept_private(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    made = load_secrets(home)
+    assert len(made.token_secret) == 32
+    assert load_secrets(home) == made
+    assert (home / "secrets.json").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in home.iterdir()] == ["secrets.json"]
+    assert made.token_key not in repr(made)
+
+
+def test_two_starts_at_once_agree(tmp_path: Path) -> None:
+    found: list[Secrets] = []
+    threads = [threading.Thread(target=lambda: found.append(load_secrets(tmp_path))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert len({one.token_key for one in found}) == 1
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660])
+def test_a_file_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
+    load_secrets(tmp_path)
+    (tmp_path / "secrets.json").chmod(mode)
+    with pytest.raises(Forbidden, match=f"{mode:04o}") as refused:
+        load_secrets(tmp_path)
+    assert "chmod 600" in (refused.value.hint or "")
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"token_key": "short"}', '{"token_key": "' + "z" * 64 + '"}', "[1]"])
+def test_a_damaged_file_is_explained(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "secrets.json"
+    path.write_text(content, encoding="utf-8")
+    path.chmod(0o600)
+    with pytest.raises(InvalidInput, match="64 hex digits"):
+        load_secrets(tmp_path)
+
+
+def test_a_home_that_cannot_hold_them_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    with pytest.raises(InvalidInput, match="cannot be written"):
+        load_secrets(tmp_path / "file" / "home")
