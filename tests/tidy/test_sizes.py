@@ -16,6 +16,7 @@ PARAMETER_WALL = 8
 POSITIONAL_WISH = 2
 TSX_WALL = 250
 
+ROUTES = {"get", "post", "put", "patch", "delete", "websocket"}
 OPTION = re.compile(r"typer\.|\w(Option|Argument)\b")
 COMPILED = {"kernel", "njit", "jit", "vectorize", "guvectorize"}
 COLUMN_CONSTRUCTORS = SRC / "storage" / "tables"
@@ -87,12 +88,17 @@ def test_every_function_states_what_it_returns() -> None:
     assert bare == []
 
 
+def called_by_name(node: FunctionNode) -> bool:
+    """Route handlers, whose framework names every argument, and protocol methods such as `__exit__`."""
+    return node.name.startswith("__") or bool({name.rsplit(".", 1)[-1] for name in decorators(node)} & ROUTES)
+
+
 def loose_signatures() -> list[str]:
     return [
         f"{where(path, node)} {node.name}({', '.join(positional(node))})"
         for path in source_files()
         for node in functions(path)
-        if len(positional(node)) > POSITIONAL_WISH and not may_be_wide(path, node) and not node.name.startswith("__")
+        if len(positional(node)) > POSITIONAL_WISH and not may_be_wide(path, node) and not called_by_name(node)
     ]
 
 
