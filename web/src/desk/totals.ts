@@ -64,7 +64,8 @@ function holding(key: string, books: Position[]): Holding {
     currency: first.currency,
     quantity,
     averagePrice: averageOf(books, quantity),
-    lastPrice: books.find((position) => position.last_price !== null)?.last_price ?? null,
+    // Only open books follow the market; a closed one keeps the price it was left at.
+    lastPrice: (books.find((position) => sign(exact(position.quantity)) !== 0) ?? first).last_price,
     marketValue: total((position) => position.market_value),
     unrealised: total((position) => position.unrealised_pnl),
     realised: total((position) => position.realised_pnl),
