@@ -5,7 +5,8 @@ import { estimate } from "@/ticket/estimate";
 import { EMPTY_TICKET, ticketSchema, type TicketValues, toBody } from "@/ticket/schema";
 
 const AAPL: SymbolInfo = {
-  id: "i1", symbol: "AAPL", venue: "XNAS", asset_class: "equity", currency: "USD", tick_size: "0.0100", lot_size: "1", multiplier: "1", last_price: "48.25",
+  id: "i1", symbol: "AAPL", venue: "XNAS", asset_class: "EQUITY", currency: "USD", tick_size: "0.0100", lot_size: "1", multiplier: "1",
+  expiry: null, strike: null, right: null, last_price: "48.25",
 };
 const FUTURE: SymbolInfo = { ...AAPL, id: "i2", symbol: "NIFTY", tick_size: "0.05", lot_size: "75", multiplier: "10" };
 const schema = ticketSchema([AAPL, FUTURE]);

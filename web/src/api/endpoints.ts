@@ -48,7 +48,7 @@ export async function collect<T>(
   for (let page = 0; page < 10; page += 1) {
     const answer: Page<T> = await next(cursor);
     items.push(...answer.items);
-    cursor = answer.next_cursor;
+    cursor = answer.next_cursor ?? null;
     if (cursor === null || enough(items)) break;
   }
   return items;
