@@ -9,7 +9,7 @@ from evenkeel.domain.accounts import Limits, Readiness
 from evenkeel.domain.errors import NotFound
 from evenkeel.domain.orders import OrderKind, OrderState
 from evenkeel.trading.engine.effects import SendOrder, WantReconcile
-from tests.trading.engine.world import ACME, WHO, D, World, assert_sound, at, split_slice
+from tests.trading.engine.world import ACME, WHO, D, World, assert_sound, split_slice
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_delayed_intent_does_not_count_itself() -> None:
 
 def test_a_delayed_intent_goes_out_as_the_split_left_it(world: World) -> None:
     order = world.submit(kind=OrderKind.LIMIT, limit_price=D("9.90"))
-    world.step(split_slice(1), at(1))
+    world.step(split_slice(1))
     (effect,) = world.step(e.IntentDelayed(order.id, 300)).effects
     assert isinstance(effect, SendOrder)
     assert (effect.ticket.spec.quantity, effect.ticket.spec.limit_price) == (D(200), D("4.95"))

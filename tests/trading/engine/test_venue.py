@@ -18,7 +18,7 @@ from evenkeel.domain.positions import PositionKey
 from evenkeel.trading.engine.effects import WantReconcile
 from tests.trading.engine.world import ACME, BOLT, D, World, assert_sound
 
-Say = Callable[[World, Order], e.VenueEvent]
+Say = Callable[[World, Order], Any]
 
 
 def a_world() -> World:
@@ -256,7 +256,13 @@ def test_an_execution_that_cannot_be_booked_is_said_and_nothing_breaks(
     world: World, change: dict[str, Any], words: str
 ) -> None:
     order = world.resting()
-    base = {"account_id": "A", "instrument_id": ACME.id, "quantity": D(1), "price": D(1), "charges": ()} | change
+    base: dict[str, Any] = {
+        "account_id": "A",
+        "instrument_id": ACME.id,
+        "quantity": D(1),
+        "price": D(1),
+        "charges": (),
+    } | change
     event = e.VenueFilled(
         execution_id="X", side=Side.BUY, venue_client_id=order.venue_client_id, venue_order_id=None, **base
     )

@@ -85,7 +85,7 @@ class World:
         return self.engine.state
 
     def step(self, event: Input, when: int | None = None) -> Step:
-        self.now = max(self.now, when or 0)
+        self.now = max(self.now, when or (event.at if isinstance(event, MarketSlice) else 0))
         step = self.engine.step(event, self.now)
         self.records += step.records
         self.effects += step.effects

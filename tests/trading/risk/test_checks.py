@@ -30,14 +30,12 @@ def view(
     stop: str | None = None,
     **more: Any,
 ) -> RiskView:
-    """A calm account: 100,000 of equity in cash, ACME at 10, nothing held and nothing on its way."""
-    prices = [None if text is None else D(text) for text in (limit, stop)]
-    spec = OrderSpec("a", "manual", ACME.id, side, D(quantity), kind, "c", *prices)
+    """A calm account: 100,000 of equity in cash, ACME at 10 (0: not quoted), nothing held and nothing on its way."""
+    limit_price, stop_price = (None if text is None else D(text) for text in (limit, stop))
+    spec = OrderSpec("a", "manual", ACME.id, side, D(quantity), kind, "c", limit_price, stop_price)
     numbers = {"price": "10", "held": "0", "working_buys": "0", "working_sells": "0", "cash": "100000"}
     numbers |= {"reserved": "0", "charges": "0", "equity": "100000", "day_start_equity": "100000"}
-    given_numbers = {name: D(more.pop(name, text)) for name, text in numbers.items() if more.get(name, text) != "none"}
-    if more.get("price") == "none":
-        given_numbers["price"] = more.pop("price") and None
+    figures: dict[str, Any] = {name: D(more.pop(name, text)) for name, text in numbers.items()}
     rest: dict[str, Any] = {
         "spec": spec,
         "quantity": spec.quantity,
@@ -49,7 +47,8 @@ def view(
         "readiness_reason": None,
         "trades_today": 0,
     }
-    return RiskView(**(given_numbers | rest | more))
+    seen = RiskView(**(figures | rest | more))
+    return seen if seen.price else msgspec.structs.replace(seen, price=None)
 
 
 def refusal(seen: RiskView) -> Check:
@@ -100,7 +99,7 @@ REFUSED: list[tuple[str, RiskView, tuple[str, str, str, str]]] = [
         view(account_currency="EUR"),
         ("currency", "EUR", "USD", "the account holds EUR, and ACME trades in USD"),
     ),
-    ("no price", view(price="none"), ("price-known", "a price", "None", "no price of ACME has been seen yet")),
+    ("no price", view(price="0"), ("price-known", "a price", "None", "no price of ACME has been seen yet")),
     (
         "not ready",
         view(readiness=Readiness.NOT_READY),
@@ -268,7 +267,7 @@ def test_layers_come_in_order() -> None:
     ]  # fmt: skip
     assert (*ORDER_CHECKS, *ENTRY_CHECKS) == CHECKS
     everything_wrong = view(
-        Side.SELL, "15", kind=OrderKind.LIMIT, limit="10.01", account_currency="EUR", price="none",
+        Side.SELL, "15", kind=OrderKind.LIMIT, limit="10.01", account_currency="EUR", price="0",
         readiness=Readiness.NOT_READY, trades_today=100, equity="50000", cash="0",
     )  # fmt: skip
     repairs: list[tuple[str, dict[str, Any]]] = [
@@ -364,10 +363,10 @@ def test_whatever_counts_as_reducing_cannot_turn_or_grow_the_position(
 
 
 def test_a_reducing_order_still_needs_lots_ticks_and_a_price() -> None:
-    held = {"held": "100", "readiness": Readiness.NOT_READY}
+    held: dict[str, Any] = {"held": "100", "readiness": Readiness.NOT_READY}
     assert refusal(view(Side.SELL, "15", **held)).rule == "lot-size"
     assert refusal(view(Side.SELL, "10", kind=OrderKind.LIMIT, limit="9.99", **held)).rule == "tick-size"
-    assert refusal(view(Side.SELL, "10", price="none", **held)).rule == "price-known"
+    assert refusal(view(Side.SELL, "10", price="0", **held)).rule == "price-known"
 
 
 @pytest.mark.parametrize(
