@@ -112,7 +112,8 @@ def test_servers_start_as_printed(block: Block, tmp_path: Path) -> None:
         wait_until_ready(server, port=port, log=tmp_path / "log")
         assert "<html" in httpx.get(f"http://127.0.0.1:{port}/").text
     finally:
-        os.killpg(server.pid, signal.SIGINT)
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGINT)
         stopped = wait(server)
     printed = text(tmp_path / "log")
     assert stopped, f"it did not stop on Ctrl+C:\n{printed}"
