@@ -1,0 +1,24 @@
+"""`evenkeel` as it is, its threads named for the kernel as they are in Python, so that /proc tells their CPU apart."""
+
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+
+def _tell_kernel(frame: Any, event: str, argument: Any) -> None:
+    """Runs once at the start of each new thread."""
+    sys.setprofile(None)
+    name = threading.current_thread().name.removeprefix("evenkeel-")
+    Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(name[:15], encoding="utf-8")
+
+
+def run() -> None:
+    from evenkeel.bootstrap import main
+
+    threading.setprofile(_tell_kernel)
+    main()
+
+
+if __name__ == "__main__":
+    run()
