@@ -62,7 +62,7 @@ class Guard:
             await receive()
             await send({"type": "websocket.close", "code": 4400, "reason": "unknown host"})
             return
-        detail = f"this server does not answer to {host[:100]!r}; add the name to EVENKEEL_ALLOWED_HOSTS"
+        detail = f"this server does not answer to {host[:100]!r}; add the name to EVENKEEL_HOSTS"
         answer = plain_problem(421, detail, headers=_HEADERS, request_id=scope[REQUEST_ID])
         await answer(scope, receive, send)
 

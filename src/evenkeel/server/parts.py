@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evenkeel.desk.auth import Auth
+from evenkeel.domain.accounts import Limits
 from evenkeel.server.ports import BarSource, Feed, History, Past, Templates, Trading
 from evenkeel.telemetry.metrics import Metrics
 
@@ -34,7 +35,7 @@ class Doors:
 
 @dataclass(slots=True)
 class AppParts:
-    """Ports and facts. `runner` and `feed` may be exchanged when the demo starts over (see Hub.rebind)."""
+    """Ports and facts. `limits` are those of accounts opened here. `runner` and `feed` may be exchanged when the demo starts over (see Hub.rebind)."""
 
     runner: Trading
     feed: Feed
@@ -46,3 +47,4 @@ class AppParts:
     identity: Identity
     past: Past
     doors: Doors = field(default_factory=Doors)
+    limits: Limits = Limits()

@@ -1,19 +1,23 @@
 """What the doors need of what lies below: trading, the feed, history, bars, templates. Bootstrap plugs them in."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from evenkeel.domain.commands import AnyCommand
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Dividend, Split
 from evenkeel.domain.records import AnyRecord
 from evenkeel.domain.strategies import Scalar
-from evenkeel.market.bars import Bars
 from evenkeel.trading.engine.effects import Outcome
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.live.ports import Subscriber
+
+if TYPE_CHECKING:
+    from evenkeel.market.bars import Bars
 
 
 class Trading(Protocol):

@@ -52,6 +52,7 @@ async def open_account(
         currency=given.currency,
         type=given.type,
         costs=given.fees,
+        limits=parts.limits,
     )
     command = OpenAccount(account=account, initial_cash=cash, provenance=seen.provenance(received))
     outcome = await parts.runner.submit(command)

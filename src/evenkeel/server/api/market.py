@@ -2,13 +2,13 @@
 
 import asyncio
 import time
+from typing import TYPE_CHECKING
 
 from fastapi import Depends, Request, Response
 
 from evenkeel.domain import clock
 from evenkeel.domain.errors import EvenkeelError, InvalidInput
 from evenkeel.domain.instruments import Instrument
-from evenkeel.market.bars import Bars
 from evenkeel.server import schemas as s
 from evenkeel.server import views, wire
 from evenkeel.server.api.trading import find_instrument
@@ -16,6 +16,9 @@ from evenkeel.server.contract import PREFIX, Endpoint
 from evenkeel.server.parts import AppParts
 from evenkeel.server.ports import BarSource
 from evenkeel.server.scope import Tenant, parts_of, tenant
+
+if TYPE_CHECKING:
+    from evenkeel.market.bars import Bars
 
 _PATH = f"{PREFIX}/market"
 _YEAR_2262 = 9_223_372_036_854_775_807
@@ -64,7 +67,7 @@ def _now(parts: AppParts) -> int:
     return feed.cursor if feed.cursor is not None else feed.start or 0
 
 
-def _read(source: BarSource, instrument: Instrument, *, timeframe: str, at: int, adjusted: bool) -> Bars:
+def _read(source: BarSource, instrument: Instrument, *, timeframe: str, at: int, adjusted: bool) -> "Bars":
     bars = source.read(instrument.id, timeframe, end=at).as_of(at)
     if not adjusted:
         return bars
@@ -76,7 +79,7 @@ def _read(source: BarSource, instrument: Instrument, *, timeframe: str, at: int,
     return bars.adjusted(splits, dividends, as_of=at, day_start=calendar(instrument.calendar).day_start)
 
 
-def _bar(bars: Bars, index: int) -> s.BarOut:
+def _bar(bars: "Bars", index: int) -> s.BarOut:
     bar = bars.bar(index)
     return s.BarOut(
         id=f"{bar.instrument_id}:{bars.timeframe}:{bar.ts}",

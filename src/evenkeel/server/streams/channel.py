@@ -56,11 +56,11 @@ class Channel:
         self.seq += 1
         message = _ENCODE({"type": "delta", "channel": self.name, "seq": self.seq, "item": item})
         if self.conflates:
-            for receiver in self.receivers:
+            for receiver in tuple(self.receivers):
                 receiver.put(message, item.id)
             return
         self._ring.append(message)
-        for receiver in self.receivers:
+        for receiver in tuple(self.receivers):
             receiver.put(message)
 
     def missed(self, epoch: str | None, seen: int | None) -> Sequence[bytes] | None:

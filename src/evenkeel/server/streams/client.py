@@ -139,7 +139,8 @@ class Client:
     async def _subscribe(self, channel: Channel, request: Request) -> None:
         take = await self._snapshot(self.user, channel)
         missed = channel.missed(request.epoch, request.resume_from)
-        for message in [take()] if missed is None else missed:
+        fits = missed is not None and 2 * len(missed) < MOST_MESSAGES and 2 * sum(map(len, missed)) < MOST_BYTES
+        for message in missed if missed is not None and fits else [take()]:
             self.put(message)
         if self.closing is None:
             channel.receivers.add(self)
