@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _pytest.terminal import TerminalReporter  # pytest exports no public name for it
@@ -25,11 +26,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("--seed") is None and not hasattr(config, "workerinput"):
+    full = bool(config.getoption("--full-chaos"))
+    if (given := getattr(config, "workerinput", None)) is not None:
+        config.option.seed = given["seed"]
+    elif config.getoption("--seed") is None:
         # `make test` repeats itself; `make chaos` looks somewhere new each time and says where.
-        config.option.seed = random.SystemRandom().randrange(2**31) if config.getoption("--full-chaos") else 1
-    if config.getoption("--full-chaos"):
+        config.option.seed = random.SystemRandom().randrange(2**31) if full else 1
+    if full:
         config.option.timeout = 3600
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Parallel workers draw from the seed that the run announced."""
+    node.workerinput["seed"] = node.config.getoption("--seed")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
