@@ -133,14 +133,13 @@ class Dispatcher:
 
     async def _send(self, ticket: Ticket) -> None:
         order_id = ticket.order_id
-        queued = self._queued.pop(order_id, None)
-        if queued is None or not self._still_good(order_id, queued):
-            return
-        self._first_queued.pop(order_id, None)
+        queued = self._queued.get(order_id, 0.0)
         started = time.perf_counter()
         try:
             broker = self.broker_of(ticket.spec.account_id)
             await self._introduce(broker, ticket.spec.account_id, ticket.spec.instrument_id)
+            if not self._take(order_id):
+                return
             async with asyncio.timeout(self._seconds(broker.profile.place_timeout)):
                 await broker.place(ticket)
         except BrokerRejected as error:
@@ -175,18 +174,20 @@ class Dispatcher:
             await venue.open_account(held.account, held.cash_in(held.account.currency))
             known.add(account_id)
 
-    def _still_good(self, order_id: str, queued: float) -> bool:
-        """False when the intent is too old to send, or must be judged again first."""
-        if self.runner.deterministic:
-            return True
+    def _take(self, order_id: str) -> bool:
+        """Takes an intent out of the waiting ones to send it now; False when it has ended, or must be judged again."""
+        queued = self._queued.pop(order_id, None)
+        if queued is None:
+            return False
         now = time.monotonic()
-        if now - self._first_queued[order_id] > SEND_BY:
+        if not self.runner.deterministic and now - queued > RECHECK_AFTER:
+            if now - self._first_queued[order_id] <= SEND_BY:
+                self.runner.post(IntentDelayed(order_id, int((now - queued) * 1e9)))
+                return False
             del self._first_queued[order_id]
             self.runner.post(IntentOverdue(order_id))
             return False
-        if now - queued > RECHECK_AFTER:
-            self.runner.post(IntentDelayed(order_id, int((now - queued) * 1e9)))
-            return False
+        del self._first_queued[order_id]
         return True
 
     async def _sweep(self) -> None:
@@ -240,9 +241,12 @@ class Dispatcher:
             broker = self.broker_of(account_id)
             await self._introduce(broker, account_id, *self.runner.state.instruments)
             snapshot = await take_snapshot(self.runner, broker, account_id)
-        except (BrokerError, TimeoutError, Forbidden) as error:
+        except Exception as error:
             reason = str(error) or "the broker did not answer in time"
-            log.warning("reconcile failed", account_id=account_id, reason=reason)
+            if isinstance(error, BrokerError | TimeoutError | Forbidden):
+                log.warning("reconcile failed", account_id=account_id, reason=reason)
+            else:
+                log.exception("an adapter failed while reconciling", account_id=account_id)
             if account_id not in self._retries:
                 self.runner.post(BrokerSnapshot(account_id=account_id, complete=False, reason=reason))
             self._retry_reconcile(account_id)

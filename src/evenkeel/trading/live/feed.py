@@ -135,6 +135,13 @@ class FeedControl:
             raise Conflict(f"the feed is {self.state}")
 
     async def _run(self, source: SliceSource) -> None:
+        try:
+            await self._hand_over_all(source)
+        except Exception:
+            log.exception("the feed has failed and is held; the log says why")
+            self.state = "paused"
+
+    async def _hand_over_all(self, source: SliceSource) -> None:
         await self._until_ready()
         due = time.monotonic()
         for market in source.slices(after=self.cursor):

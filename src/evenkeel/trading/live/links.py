@@ -61,7 +61,8 @@ class Links:
         delay = RECONNECT_FIRST
         while True:
             try:
-                await broker.connect()
+                async with asyncio.timeout(broker.profile.query_timeout / 1e9):
+                    await broker.connect()
                 delay = RECONNECT_FIRST
                 self._announce(name, connected=True)
                 async for event in broker.events():
@@ -69,6 +70,8 @@ class Links:
                 reason = "the broker closed the connection"
             except BrokerError as error:
                 reason = error.message
+            except TimeoutError:
+                reason = "the broker did not answer in time"
             except Exception as error:
                 log.exception("an adapter failed", broker=name)
                 reason = f"the adapter failed: {error}"

@@ -88,6 +88,7 @@ class Runner:
         self._wake = asyncio.Event()
         self._changed = asyncio.Event()
         self._in_turn = False
+        self._stopping = False
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._task: asyncio.Task[None] | None = None
 
@@ -109,6 +110,7 @@ class Runner:
 
     async def stop(self) -> None:
         """Lets what has been taken finish its commit, then stops. What is not yet sent is looked up next time."""
+        self._stopping = True
         await self.links.stop()
         await self.dispatcher.stop()
         if self._task is not None:
@@ -167,6 +169,9 @@ class Runner:
             raise NotReady(
                 f"trading has halted: {self.failure}", hint="See the log; restart to recover from the journal."
             )
+
+        if self._stopping:
+            raise NotReady("the desk is stopping", hint="Try again in a moment.")
 
     def _put(self, item: Item) -> None:
         self._inbox.append(item)
