@@ -165,6 +165,21 @@ def test_what_is_not_a_journal_is_explained(tmp_path: Path) -> None:
     assert "restore a backup" in (refused.value.hint or "")
 
 
+def test_a_damaged_file_is_told_and_not_folded(tmp_path: Path) -> None:
+    where = Database(tmp_path)
+    with Owner(where) as owner:
+        journal = owner.journal(SHARD)
+        for seq in range(1, 200):
+            journal.append(body(seq, 500), seq, seq)
+        journal.close()
+    data = bytearray(where.journal_file.read_bytes())
+    data[4096 * 8 : 4096 * 20] = b"\xff" * (4096 * 12)
+    where.journal_file.write_bytes(data)
+    report = examine(where)
+    assert not report.ok
+    assert "does not fold beyond" in report.differences[0]
+
+
 @pytest.mark.service
 def test_a_connection_cut_before_an_append_is_found_out(postgres_url: str, tmp_path: Path) -> None:
     """The server ends the connection: the outcome counts as unknown, is read back, and the batch goes in once."""

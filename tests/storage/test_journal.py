@@ -164,6 +164,8 @@ def test_durability_is_read_back(database: Database) -> None:
         journal = owner.journal(SHARD)
         found = journal.durability()
         journal.close()
+    with open_reader(database, SHARD) as reader:
+        assert reader.durability() == found | {"read_back_in_epoch": "1"}
     if database.is_sqlite:
         assert (found["journal_mode"], found["synchronous"]) == ("wal", "FULL")
     else:

@@ -96,6 +96,8 @@ def _examined(reader: JournalReader, tables: Connection | None, report: Report) 
         yield f"the journal of {shard} does not fold beyond sequence {state.seq}: {error.message}"
     except KeyError as error:
         yield f"the journal of {shard} does not fold beyond sequence {state.seq}: it names {error}, which is unknown"
+    except SQLAlchemyError as error:
+        yield f"the tables cannot be read: {str(getattr(error, 'orig', None) or error).splitlines()[0]}"
     yield from audit.differences(state)
     _count(report, reader, state, cursor)
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol, Self
 
+import msgspec
+
 from evenkeel.domain.errors import CommitFailed, JournalCorrupt, StaleEpoch
 from evenkeel.domain.records import GENESIS, Batch, chain_hash
 
@@ -126,6 +128,12 @@ def row(batch: StoredBatch) -> tuple[object, ...]:
         batch.schema,
         batch.committed_at,
     )
+
+
+def written_by(found: tuple[int, str]) -> dict[str, str]:
+    """What a writer left of its settings, with the epoch under which it read them back."""
+    epoch, settings = found
+    return msgspec.json.decode(settings, type=dict[str, str]) | {"read_back_in_epoch": str(epoch)}
 
 
 def end_of(batch: StoredBatch | None) -> Head:

@@ -7,8 +7,10 @@ lost before leaves nothing written.
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Self, cast
 
+import msgspec
 import psycopg
 from psycopg import errors
 from psycopg.conninfo import make_conninfo
@@ -27,6 +29,7 @@ from evenkeel.storage.journal.chain import (
     stale,
     start,
     verified,
+    written_by,
 )
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -42,6 +45,9 @@ CREATE TABLE IF NOT EXISTS journal (
   shard text NOT NULL, first_seq bigint NOT NULL, last_seq bigint NOT NULL CHECK (last_seq >= first_seq),
   epoch bigint NOT NULL, prev_hash bytea NOT NULL, hash bytea NOT NULL, body bytea NOT NULL,
   schema integer NOT NULL, committed_at bigint NOT NULL, PRIMARY KEY (shard, first_seq)
+);
+CREATE TABLE IF NOT EXISTS writers (
+  shard text PRIMARY KEY, epoch bigint NOT NULL, settings text NOT NULL, opened_at timestamptz NOT NULL
 );
 INSERT INTO journal_schema SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM journal_schema);
 """
@@ -59,6 +65,11 @@ _LAST = f"SELECT {COLUMNS} FROM journal WHERE shard = %s ORDER BY first_seq DESC
 _ENDING = f"SELECT {COLUMNS} FROM journal WHERE shard = %s AND first_seq <= %s ORDER BY first_seq DESC LIMIT 1"  # noqa: S608
 _NEXT = f"SELECT {COLUMNS} FROM journal WHERE shard = %s AND first_seq > %s ORDER BY first_seq LIMIT {PAGE}"  # noqa: S608
 _LEASE = "SELECT epoch FROM leases WHERE shard = %s"
+_OPENED = """
+INSERT INTO writers (shard, epoch, settings, opened_at) VALUES (%s, %s, %s, clock_timestamp())
+ON CONFLICT (shard) DO UPDATE SET epoch = excluded.epoch, settings = excluded.settings, opened_at = excluded.opened_at
+"""
+_WRITER = "SELECT epoch, settings FROM writers WHERE shard = %s"
 _LIMITS = {
     "connect_timeout": 10,
     "keepalives_idle": 5,
@@ -106,6 +117,7 @@ class PostgresJournal:
         try:
             ensure_tables(self._open())
             self.last_seq()
+            self._say_how()
         except BaseException:
             self.close()
             raise
@@ -150,6 +162,12 @@ class PostgresJournal:
         if connection is not None:
             connection.close()
 
+    def _say_how(self) -> None:
+        """Leaves this connection's settings, as read back, for those who ask without owning it."""
+        with _told("cannot be written"):
+            found = msgspec.json.encode(self.durability()).decode()
+            self._open().execute(_OPENED, (self._shard, self._epoch, found))
+
     def _open(self) -> Connection:
         if self._connection is None or self._connection.closed:
             connection = connect(self._dsn, "journal")
@@ -171,10 +189,11 @@ class PostgresJournal:
 
     def _query(self, query: str, values: tuple[object, ...]) -> StoredBatch | None:
         try:
-            return _one(self._open(), query, values)
-        except psycopg.Error as error:
+            with _told("cannot be read back"):
+                return _one(self._open(), query, values)
+        except JournalError:
             self.close()
-            raise JournalError(f"the journal cannot be read back: {_first_line(error)}") from error
+            raise
 
     def _mapped(self, error: psycopg.Error) -> JournalError:
         text = _first_line(error)
@@ -200,8 +219,9 @@ class PostgresReader:
     def __init__(self, dsn: str, shard: str) -> None:
         self._shard = shard
         self._connection = connect(dsn, "reader")
-        self._connection.execute("SET default_transaction_read_only = on")
-        found = self._connection.execute("SELECT to_regclass('journal') IS NOT NULL").fetchone()
+        with _told():
+            self._connection.execute("SET default_transaction_read_only = on")
+            found = self._connection.execute("SELECT to_regclass('writers') IS NOT NULL").fetchone()
         if found is None or not found[0]:
             self._connection.close()
             raise NotFound("this database holds no journal", hint="check the database URL, or run `evenkeel up`")
@@ -212,21 +232,26 @@ class PostgresReader:
 
     def shards(self) -> tuple[str, ...]:
         """Every shard that this database holds."""
-        return tuple(found[0] for found in self._connection.execute("SELECT shard FROM leases ORDER BY shard"))
+        with _told():
+            return tuple(found[0] for found in self._connection.execute("SELECT shard FROM leases ORDER BY shard"))
 
     def read(self, after_seq: int = 0) -> Iterator[StoredBatch]:
         return _stream(self._connection, self._shard, after_seq)
 
     def last_seq(self) -> int:
-        return end_of(_one(self._connection, _LAST, (self._shard,))).last_seq
+        with _told():
+            return end_of(_one(self._connection, _LAST, (self._shard,))).last_seq
 
     def epoch(self) -> int:
-        found = self._connection.execute(_LEASE, (self._shard,)).fetchone()
+        with _told():
+            found = self._connection.execute(_LEASE, (self._shard,)).fetchone()
         return int(found[0]) if found else 0
 
     def durability(self) -> dict[str, str]:
-        """The server's settings; `synchronous_commit` belongs to the writer's connection, which sets and checks it."""
-        return settings(self._connection) | {"synchronous_commit": "on (set by the writer on its connection)"}
+        """The settings of the last writer's connection, as it read them back itself, and the epoch it did so under."""
+        with _told():
+            found = self._connection.execute(_WRITER, (self._shard,)).fetchone()
+            return written_by((found[0], found[1])) if found else settings(self._connection)
 
     def close(self) -> None:
         self._connection.close()
@@ -261,9 +286,10 @@ def _values(batch: StoredBatch) -> dict[str, object]:
 
 
 def _stream(connection: Connection, shard: str, after_seq: int) -> Iterator[StoredBatch]:
-    before = _one(connection, _ENDING, (shard, after_seq)) if after_seq else None
-    head = start(before, shard, after_seq)
-    return verified(_pages(connection, shard, head.last_seq), head)
+    with _told():
+        before = _one(connection, _ENDING, (shard, after_seq)) if after_seq else None
+        head = start(before, shard, after_seq)
+        yield from verified(_pages(connection, shard, head.last_seq), head)
 
 
 def _pages(connection: Connection, shard: str, after: int) -> Iterator[StoredBatch]:
@@ -277,6 +303,15 @@ def _pages(connection: Connection, shard: str, after: int) -> Iterator[StoredBat
 def _one(connection: Connection, query: str, values: tuple[object, ...]) -> StoredBatch | None:
     found = connection.execute(query, values, binary=True).fetchone()
     return StoredBatch(*found) if found else None
+
+
+@contextmanager
+def _told(what: str = "cannot be read") -> Iterator[None]:
+    """Turns the driver's errors into JournalError."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise JournalError(f"the journal {what}: {_first_line(error)}", hint=_hint(error)) from error
 
 
 def _first_line(error: Exception) -> str:

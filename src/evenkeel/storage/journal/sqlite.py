@@ -8,11 +8,13 @@ what the kernel still holds proves nothing, so the next call reads the file anew
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
-from evenkeel.domain.errors import CommitFailed, CommitUnknown, JournalError, NotFound
+import msgspec
+
+from evenkeel.domain.errors import CommitFailed, CommitUnknown, JournalCorrupt, JournalError, NotFound
 from evenkeel.domain.records import Batch
 from evenkeel.storage.journal.chain import (
     COLUMNS,
@@ -27,6 +29,7 @@ from evenkeel.storage.journal.chain import (
     stale,
     start,
     verified,
+    written_by,
 )
 
 _TABLES = """
@@ -38,12 +41,17 @@ CREATE TABLE IF NOT EXISTS journal (
   epoch INTEGER NOT NULL, prev_hash BLOB NOT NULL, hash BLOB NOT NULL, body BLOB NOT NULL,
   schema INTEGER NOT NULL, committed_at INTEGER NOT NULL, PRIMARY KEY (shard, first_seq)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS writers (
+  shard TEXT PRIMARY KEY, epoch INTEGER NOT NULL, settings TEXT NOT NULL, opened_at INTEGER NOT NULL
+) STRICT;
 """
 _INSERT = f"INSERT INTO journal ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _LAST = f"SELECT {COLUMNS} FROM journal WHERE shard = ? ORDER BY first_seq DESC LIMIT 1"  # noqa: S608
 _ENDING = f"SELECT {COLUMNS} FROM journal WHERE shard = ? AND first_seq <= ? ORDER BY first_seq DESC LIMIT 1"  # noqa: S608
 _NEXT = f"SELECT {COLUMNS} FROM journal WHERE shard = ? AND first_seq > ? ORDER BY first_seq LIMIT {PAGE}"  # noqa: S608
 _LEASE = "SELECT epoch FROM leases WHERE shard = ?"
+_OPENED = "INSERT OR REPLACE INTO writers (shard, epoch, settings, opened_at) VALUES (?, ?, ?, ?)"
+_WRITER = "SELECT epoch, settings FROM writers WHERE shard = ?"
 _TAKE = """
 INSERT INTO leases (shard, epoch, holder, taken_at) VALUES (?, 1, ?, ?)
 ON CONFLICT (shard) DO UPDATE SET epoch = epoch + 1, holder = excluded.holder, taken_at = excluded.taken_at
@@ -55,11 +63,8 @@ _WAIT = 5.0
 
 def take_lease(path: Path, shard: str, holder: str) -> int:
     """Raises the shard's epoch durably and returns it; the caller holds the home's lock. Raises JournalError."""
-    try:
-        with closing(_connect(path)) as connection:
-            return int(connection.execute(_TAKE, (shard, holder, time.time_ns())).fetchone()[0])
-    except sqlite3.Error as error:
-        raise JournalError(_explained(path, error, "cannot be opened for writing"), hint=_hint(error)) from error
+    with _told(path, "cannot be opened for writing"), closing(_connect(path)) as connection:
+        return int(connection.execute(_TAKE, (shard, holder, time.time_ns())).fetchone()[0])
 
 
 class SqliteJournal:
@@ -73,6 +78,7 @@ class SqliteJournal:
         self._connection: sqlite3.Connection | None = None
         self._head = Head()
         self.last_seq()
+        self._say_how()
 
     @property
     def shard(self) -> str:
@@ -84,7 +90,7 @@ class SqliteJournal:
 
     def read(self, after_seq: int = 0) -> Iterator[Batch]:
         """Committed batches after `after_seq`, chain verified. Raises JournalCorrupt."""
-        return _stream(self._open(), self._shard, after_seq)
+        return _stream(self._open(), self._path, self._shard, after_seq)
 
     def append(self, body: bytes, first_seq: int, last_seq: int) -> Batch:
         """Commits one batch durably. Raises CommitFailed, CommitUnknown or StaleEpoch."""
@@ -121,12 +127,16 @@ class SqliteJournal:
         if connection is not None:
             connection.close()
 
+    def _say_how(self) -> None:
+        """Leaves this connection's settings, as read back, for those who ask without owning it."""
+        with _told(self._path, "cannot be written"):
+            found = msgspec.json.encode(self.durability()).decode()
+            self._open().execute(_OPENED, (self._shard, self._epoch, found, self._wall()))
+
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            try:
+            with _told(self._path, "cannot be opened"):
                 self._connection = _connect(self._path)
-            except sqlite3.Error as error:
-                raise JournalError(_explained(self._path, error, "cannot be opened"), hint=_hint(error)) from error
         return self._connection
 
     def _ready(self) -> sqlite3.Connection:
@@ -173,10 +183,8 @@ class SqliteReader:
             )
         self._path = path
         self._shard = shard
-        try:
+        with _told(path):
             self._connection = _connect(path, read_only=True)
-        except sqlite3.Error as error:
-            raise JournalError(_explained(path, error, "cannot be read"), hint=_hint(error)) from error
 
     @property
     def shard(self) -> str:
@@ -184,21 +192,26 @@ class SqliteReader:
 
     def shards(self) -> tuple[str, ...]:
         """Every shard that this file holds."""
-        return tuple(found[0] for found in self._connection.execute("SELECT shard FROM leases ORDER BY shard"))
+        with _told(self._path):
+            return tuple(found[0] for found in self._connection.execute("SELECT shard FROM leases ORDER BY shard"))
 
     def read(self, after_seq: int = 0) -> Iterator[StoredBatch]:
-        return _stream(self._connection, self._shard, after_seq)
+        return _stream(self._connection, self._path, self._shard, after_seq)
 
     def last_seq(self) -> int:
-        return end_of(_one(self._connection, _LAST, (self._shard,))).last_seq
+        with _told(self._path):
+            return end_of(_one(self._connection, _LAST, (self._shard,))).last_seq
 
     def epoch(self) -> int:
-        found = self._connection.execute(_LEASE, (self._shard,)).fetchone()
+        with _told(self._path):
+            found = self._connection.execute(_LEASE, (self._shard,)).fetchone()
         return int(found[0]) if found else 0
 
     def durability(self) -> dict[str, str]:
-        """The file's own settings; `synchronous` belongs to the writer's connection, which sets and checks FULL."""
-        return _settings(self._connection, self._path) | {"synchronous": "FULL (set by the writer on its connection)"}
+        """The settings of the last writer's connection, as it read them back itself, and the epoch it did so under."""
+        with _told(self._path):
+            found = self._connection.execute(_WRITER, (self._shard,)).fetchone()
+            return written_by(found) if found else _settings(self._connection, self._path)
 
     def close(self) -> None:
         self._connection.close()
@@ -237,7 +250,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, read_only: bool) -> Non
     connection.execute("PRAGMA journal_size_limit=67108864")
     if version < SCHEMA:
         path.chmod(0o600)
-        connection.executescript(_TABLES + f"PRAGMA user_version = {SCHEMA};")
+    connection.executescript(_TABLES + f"PRAGMA user_version = {SCHEMA};")
     settings = _settings(connection, path)
     if settings["journal_mode"] != "wal" or settings["synchronous"] != "FULL":
         raise JournalError(
@@ -254,10 +267,11 @@ def _settings(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
     return {"database": "sqlite", "version": sqlite3.sqlite_version, "file": str(path), **values}
 
 
-def _stream(connection: sqlite3.Connection, shard: str, after_seq: int) -> Iterator[StoredBatch]:
-    before = _one(connection, _ENDING, (shard, after_seq)) if after_seq else None
-    head = start(before, shard, after_seq)
-    return verified(_pages(connection, shard, head.last_seq), head)
+def _stream(connection: sqlite3.Connection, path: Path, shard: str, after_seq: int) -> Iterator[StoredBatch]:
+    with _told(path):
+        before = _one(connection, _ENDING, (shard, after_seq)) if after_seq else None
+        head = start(before, shard, after_seq)
+        yield from verified(_pages(connection, shard, head.last_seq), head)
 
 
 def _pages(connection: sqlite3.Connection, shard: str, after: int) -> Iterator[StoredBatch]:
@@ -272,6 +286,17 @@ def _pages(connection: sqlite3.Connection, shard: str, after: int) -> Iterator[S
 def _one(connection: sqlite3.Connection, query: str, values: tuple[object, ...]) -> StoredBatch | None:
     found = connection.execute(query, values).fetchone()
     return StoredBatch(*found) if found else None
+
+
+@contextmanager
+def _told(path: Path, what: str = "cannot be read") -> Iterator[None]:
+    """Turns the driver's errors into JournalCorrupt for a damaged file, else JournalError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        damaged = _primary(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        kind = JournalCorrupt if damaged else JournalError
+        raise kind(_explained(path, error, what), hint=_hint(error)) from error
 
 
 def _primary(error: sqlite3.Error) -> int:
