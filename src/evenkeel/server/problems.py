@@ -134,9 +134,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     detail = str(error.detail)
     if error.status_code == 405:
-        allowed = methods_of(request)
-        headers["Allow"] = ", ".join(allowed)
-        detail = f"{request.method} is not possible here; use {' or '.join(allowed)}"
+        headers["Allow"] = ", ".join(methods_of(request)) or headers.get("Allow", "")
+        detail = f"{request.method} is not possible here; use one of {headers['Allow']}"
     elif error.status_code == 404:
         detail = "there is nothing at this address"
     return plain_problem(error.status_code, detail, headers=headers, request_id=_request_id(request))

@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from evenkeel.server.problems import plain_problem
 
 _ZIPPED = (".html", ".js", ".css", ".svg", ".json", ".txt", ".map", ".webmanifest")
 _SMALL = 1024
@@ -58,8 +57,7 @@ class StaticDesk:
         if path.startswith("/api/") or path == "/api":
             raise HTTPException(404)
         if request.method not in ("GET", "HEAD"):
-            detail = f"{request.method} is not possible here; use GET or HEAD"
-            return plain_problem(405, detail, headers={"Allow": "GET, HEAD"})
+            raise HTTPException(405, headers={"Allow": "GET, HEAD"})
         if not (self.root / "index.html").is_file():
             return self._unbuilt(request)
         found = self._find(path)

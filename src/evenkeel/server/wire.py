@@ -183,8 +183,6 @@ def query(request: Request, shape: type[T]) -> T:
     """The query string as `shape`: unknown, repeated and ill-formed parameters are all listed."""
     pairs = request.query_params.multi_items()
     given = dict(pairs)
-    if not given:
-        return shape()
     try:
         if len(given) == len(pairs):
             return msgspec.convert(given, shape, strict=False)

@@ -1,0 +1,152 @@
+"""Every route, as nobody, as another user and as the owner: what is somebody else's does not exist."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from evenkeel.server.app import ENDPOINTS, local_app
+from evenkeel.server.contract import Endpoint
+from tests.server.world import DEPLOYMENT, OWN_ACCOUNT, World, order, world
+
+BODIES: dict[str, dict[str, Any]] = {
+    "login": {"username": "demo", "password": "wrong"},
+    "login_by_link": {"token": "none"},
+    "open_account": {"name": "Another", "cash": "1000"},
+    "place_order": order(),
+    "deploy_strategy": {"name": "Second", "template": "sma-crossover", "symbols": ["STK"]},
+    "change_strategy": {"allocation": "0.1"},
+    "change_feed": {"speed": "3"},
+}
+QUERIES = {"list_bars": "?symbol=STK"}
+OF_THE_OWNER = {"account_id": OWN_ACCOUNT, "deployment_id": DEPLOYMENT}
+# What another user gets from a route without an object of the owner's in its path.
+OTHERS = {
+    "open_account": 201,
+    "place_order": 422,
+    "deploy_strategy": 422,
+    "change_feed": 403,
+    "readyz": 200,
+    "login": 401,
+    "login_by_link": 401,
+    "refresh": 401,
+    "logout": 204,
+}
+LEAKS = (OWN_ACCOUNT, DEPLOYMENT, "Main", "Crossing")
+
+
+def _url(endpoint: Endpoint, order_id: str) -> str:
+    given = OF_THE_OWNER | {"order_id": order_id}
+    return re.sub(r"{(\w+)}", lambda match: given[match[1]], endpoint.path) + QUERIES.get(endpoint.name, "")
+
+
+async def _call(client: httpx.AsyncClient, endpoint: Endpoint, order_id: str) -> httpx.Response:
+    return await client.request(endpoint.method, _url(endpoint, order_id), json=BODIES.get(endpoint.name))
+
+
+async def _working_order(desk: World) -> str:
+    async with await desk.signed_in() as client:
+        body = order(kind="LIMIT", limit_price="5")
+        placed: str = (await client.post("/api/v2/trading/orders", json=body)).json()["id"]
+        await desk.runner.quiet()
+        return placed
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: one.name)
+async def test_nobody_gets_in(desk: World, nobody: httpx.AsyncClient, endpoint: Endpoint) -> None:
+    before = desk.runner.committed_seq
+    answer = await _call(nobody, endpoint, await _working_order(desk))
+    if endpoint.public:
+        assert answer.status_code in endpoint.statuses()
+    else:
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"]
+    if endpoint.name != "metrics":
+        assert not [leak for leak in LEAKS if leak in answer.text]
+    assert desk.runner.committed_seq - before <= 4, "only the order placed above"
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: one.name)
+async def test_another_user_finds_nothing_of_the_owners(desk: World, endpoint: Endpoint) -> None:
+    order_id = await _working_order(desk)
+    before = desk.runner.committed_seq
+    async with await desk.signed_in(desk.other) as client:
+        answer = await _call(client, endpoint, order_id)
+    if "{" in endpoint.path:
+        assert answer.status_code == 404
+        assert answer.json()["code"] == "not-found"
+    else:
+        assert answer.status_code == OTHERS.get(endpoint.name, 200)
+    if endpoint.name not in ("metrics", "place_order"):
+        found = [leak for leak in LEAKS if leak in answer.text and leak not in _url(endpoint, order_id)]
+        assert not found
+    if endpoint.name != "open_account":
+        assert desk.runner.committed_seq == before
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: one.name)
+async def test_the_owner_gets_what_the_contract_says(desk: World, endpoint: Endpoint) -> None:
+    order_id = await _working_order(desk)
+    async with await desk.signed_in() as client:
+        answer = await _call(client, endpoint, order_id)
+    assert answer.status_code in endpoint.statuses(), answer.text
+    if not endpoint.public:
+        assert answer.status_code in endpoint.answers, answer.text
+
+
+async def test_the_private_socket_is_the_owner_without_a_token(desk: World) -> None:
+    transport = httpx.ASGITransport(app=local_app(desk.app))
+    async with httpx.AsyncClient(transport=transport, base_url="http://anything") as client:
+        assert (await client.get("/api/v2/auth/me")).json()["username"] == "demo"
+        assert (await client.post("/api/v2/trading/orders", json=order())).status_code == 201
+        assert (await client.post("/api/v2/auth/stream-ticket")).status_code == 200
+
+
+async def test_nothing_a_client_sends_makes_it_local(nobody: httpx.AsyncClient) -> None:
+    for name in ("evenkeel.local", "evenkeel-local", "x-evenkeel-local", "x-forwarded-for", "forwarded"):
+        assert (await nobody.get("/api/v2/accounts", headers={name: "1"})).status_code == 401
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost.", "localhost:80:80"])
+async def test_only_known_hosts_are_answered(desk: World, host: str) -> None:
+    async with await desk.signed_in() as client:
+        answer = await client.get("/api/v2/accounts", headers={"host": host})
+        assert answer.status_code == 421
+        assert "EVENKEEL_HOSTS" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8000", "LOCALHOST", "[::1]:9", "desk.example:8443"])
+async def test_loopback_and_configured_hosts_are(host: str) -> None:
+    async with world(hosts=("desk.example",)) as desk, desk.client() as client:
+        assert (await client.get("/healthz", headers={"host": host})).status_code == 200
+
+
+async def test_metrics_are_for_this_machine_or_the_owner(desk: World) -> None:
+    transport = httpx.ASGITransport(app=desk.app, client=("203.0.113.7", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        assert (await client.get("/metrics")).status_code == 401
+        for user, status in ((desk.other, 403), (desk.owner, 200)):
+            headers = {"authorization": f"Bearer {await desk.token(user)}"}
+            assert (await client.get("/metrics", headers=headers)).status_code == status
+
+
+async def test_every_answer_carries_the_security_headers(owner: httpx.AsyncClient) -> None:
+    for path in ("/api/v2/accounts", "/api/v2/nothing", "/", "/docs", "/healthz"):
+        headers = (await owner.get(path)).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"]
+        assert headers["cross-origin-opener-policy"] == "same-origin"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["x-request-id"]
+    assert (await owner.get("/api/v2/accounts")).headers["cache-control"] == "no-store"
+
+
+async def test_readiness_says_what_is_missing(desk: World, nobody: httpx.AsyncClient) -> None:
+    answer = await nobody.get("/readyz")
+    assert (answer.status_code, answer.json()["ready"]) == (200, True)
+    desk.history.stuck = "the database does not answer"
+    answer = await nobody.get("/readyz")
+    assert answer.status_code == 503
+    failing = [check for check in answer.json()["checks"] if not check["ok"]]
+    assert [(check["name"], check["detail"]) for check in failing] == [("projections", desk.history.stuck)]
