@@ -32,6 +32,9 @@ class SliceSource(Protocol):
     """The part of a market feed that the driver needs; times in ns, `end` None where it never ends."""
 
     @property
+    def timeframes(self) -> tuple[str, ...]: ...
+
+    @property
     def start(self) -> int: ...
 
     @property
@@ -81,6 +84,11 @@ class FeedControl:
         self._go = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._cursor_at = 0.0
+
+    @property
+    def timeframe(self) -> str:
+        """The bars that strategies get from this feed; daily ones where there is no feed to say."""
+        return "1d" if self.source is None else self.source.timeframes[0]
 
     @property
     def cursor(self) -> int | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from evenkeel.domain import records as r
 from evenkeel.domain.commands import AnyCommand, PauseDeployment, TakeSignal
+from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.fills import Fill
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.orders import Order
@@ -89,9 +90,17 @@ class StrategyDesk:
             if not held.is_running:
                 self.host.retire(deployment_id)
             elif not is_at_work:
-                commands += _commands(self._deploy(held, before))
+                commands += _commands(self._deployed(held, before))
         self._stale.clear()
         return commands
+
+    def _deployed(self, held: DeploymentState, before: int) -> list[Output]:
+        """A deployment that the feed cannot serve is a fault of its own, and stops nothing else."""
+        try:
+            return self._deploy(held, before)
+        except EvenkeelError as error:
+            self.host.retire(held.deployment.id)
+            return [HostFault(held.deployment.id, error.message)]
 
     def _deploy(self, held: DeploymentState, before: int) -> list[Output]:
         deployment = held.deployment
