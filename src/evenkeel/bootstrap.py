@@ -76,10 +76,15 @@ def serve(plan: ServePlan) -> int:
         log.warning("setting", notice=notice)
     plan.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     where = database(plan.home, settings.database_url)
-    with Owner(where) as owner, _listening(settings.host, settings.port) as listener:
+    with Owner(where, on_lost=_lost) as owner, _listening(settings.host, settings.port) as listener:
         upgrade(where)
         with asyncio.Runner(loop_factory=_loop_factory()) as loop:
             return loop.run(_serve(plan, settings, owner, listener))
+
+
+def _lost(shard: str, reason: str) -> None:
+    """Nothing more can be committed, so nothing more gets out; the next commit halts the runner."""
+    log.critical("this process no longer owns its accounts", shard=shard, reason=reason)
 
 
 def _loop_factory() -> Any:
@@ -201,7 +206,7 @@ class Desk:
         from evenkeel.desk.ports import RefreshToken, User
         from evenkeel.desk.users import People
         from evenkeel.storage.engines import async_engine
-        from evenkeel.storage.repositories import StoredTokens, StoredUsers
+        from evenkeel.storage.repositories import StoredTemplates, StoredTokens, StoredUsers
         from evenkeel.storage.secrets import load_secrets
 
         engine = async_engine(self.where)
@@ -212,6 +217,7 @@ class Desk:
         given = self.settings.jwt_secret_key
         key = given.get_secret_value().encode() if given is not None else load_secrets(self.where.home).token_secret
         self._engine = engine
+        await StoredTemplates(engine).remember(self.registry.infos(), self.started_at)
         return user, password, Auth(users, tokens, passwords, key)
 
     def _open_run(self) -> Run:
