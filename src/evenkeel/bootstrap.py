@@ -383,8 +383,9 @@ def _greet(desk: Desk, password: str | None, link_token: str | None) -> None:
     host, port = desk.listener.getsockname()[:2]
     url = f"http://{host if ':' not in host else f'[{host}]'}:{port}"
     lines = [f"Evenkeel {__version__}: the desk is at {url}"]
-    if password is not None:
-        lines.append(f"  sign in as  {desk.user.username}  with  {password}   (shown once)")
+    made_here = password is not None and desk.plan.password is None
+    secret = f"{password}   (shown once)" if made_here else "your password"
+    lines.append(f"  sign in as  {desk.user.username}  with  {secret}")
     if link_token is not None:
         lines.append(f"  or by link  {url}/link/?token={link_token}   (once, for ten minutes)")
     lines.append(f"  state is in {desk.where.home}; Ctrl-C stops, and the next start continues")
