@@ -71,11 +71,11 @@ def split_slice(day: int, ratio: str = "2:1", of: Instrument = ACME) -> MarketSl
 class World:
     """An engine with its journal. `now` is engine time; steps taken through it are recorded."""
 
-    def __init__(self, *instruments: Instrument) -> None:
+    def __init__(self, *instruments: Instrument, start: int | None = None) -> None:
         self.engine = Engine(State(), Hashed("test"))
         self.records: list[r.AnyRecord] = []
         self.effects: list[Effect] = []
-        self.now = at(0)
+        self.now = at(0) if start is None else start
         self._serial = 0
         for one in instruments or (ACME, BOLT):
             self.step(c.ListInstrument(provenance=WHO, instrument=one))
