@@ -37,7 +37,11 @@ def _run_started(state: State, record: r.RunStarted) -> None:
 
 
 def _instrument_listed(state: State, record: r.InstrumentListed) -> None:
+    known = state.instruments.get(record.instrument.id)
     state.instruments[record.instrument.id] = record.instrument
+    if known is not None and known != record.instrument:
+        for account in state.accounts.values():
+            account.working.recount()
 
 
 def _account_opened(state: State, record: r.AccountOpened) -> None:
@@ -129,7 +133,7 @@ def _index(state: State, order: Order) -> None:
     state.client_ids[spec.account_id, spec.client_order_id] = order.id
     state.venue_client_ids[order.venue_client_id] = order.id
     if order.is_working:
-        state.accounts[spec.account_id].working[order.id] = order
+        state.accounts[spec.account_id].working.keep(order)
 
 
 def _order_adopted(state: State, record: r.OrderAdopted) -> None:
@@ -187,9 +191,9 @@ def _place(state: State, order: Order, after: OrderState, *, at: int, venue_orde
     order.state, order.updated_at = after, at
     working = state.accounts[order.spec.account_id].working
     if order.is_working:
-        working[order.id] = order
+        working.keep(order)
     else:
-        working.pop(order.id, None)
+        working.drop(order)
 
 
 def _name(state: State, order: Order, venue_order_id: str) -> None:
@@ -262,6 +266,7 @@ def _split_applied(state: State, record: r.SplitApplied) -> None:
         order = state.orders[change.order_id]
         order.quantity, order.filled = change.quantity, change.filled
         order.limit_price, order.stop_price = change.limit_price, change.stop_price
+        state.accounts[order.spec.account_id].working.keep(order)
     for entry in record.entries:
         _book_entry(state, entry)
     mark = state.marks.get(instrument_id)

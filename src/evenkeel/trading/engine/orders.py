@@ -6,7 +6,7 @@ import msgspec
 
 from evenkeel.domain.commands import CancelOrder, ModifyOrder, SubmitOrder
 from evenkeel.domain.errors import Conflict, FieldError, IdempotencyConflict, InvalidInput
-from evenkeel.domain.money import ZERO, add, exact, is_bookable, mul, sub, total
+from evenkeel.domain.money import ZERO, add, exact, is_bookable, mul, sub
 from evenkeel.domain.orders import Order, OrderEvent, OrderKind, OrderSpec, OrderState, transition
 from evenkeel.domain.provenance import Arrival, Provenance
 from evenkeel.domain.records import AmendRequested, OrderDecided, OrderMoved
@@ -132,24 +132,37 @@ def risk_view(
 
     `without` leaves a working order out: it is this one, judged again, and is not one more trade of the day.
     """
-    working = [order for order in account.working.values() if order.id != without]
-    here = [order for order in working if order.spec.instrument_id == spec.instrument_id]
-    price = spec.limit_price or spec.stop_price or state.mark(spec.instrument_id)
+    working, left_out = account.working, account.working.get(without or "")
+    instrument_id = spec.instrument_id
+
+    def reserve(order: Order) -> Decimal:
+        return _reserve(state, account, order)
+
+    def on_the_way(*, is_buy: bool) -> Decimal:
+        whole = working.quantity(instrument_id, reserve, is_buy=is_buy)
+        if left_out is None or (left_out.spec.instrument_id, left_out.spec.side.sign > 0) != (instrument_id, is_buy):
+            return whole
+        return sub(whole, left_out.remaining)
+
+    reserved = working.reserved(reserve, state.mark)
+    if left_out is not None and left_out.spec.side.sign > 0:
+        reserved = sub(reserved, reserve(left_out))
+    price = spec.limit_price or spec.stop_price or state.mark(instrument_id)
     return RiskView(
         spec=spec,
         quantity=quantity,
-        instrument=state.instruments[spec.instrument_id],
+        instrument=state.instruments[instrument_id],
         limits=account.limits,
         account_type=account.account.type,
         account_currency=account.account.currency,
         readiness=account.readiness,
         readiness_reason=account.readiness_reason,
         price=price,
-        held=account.net.get(spec.instrument_id, ZERO),
-        working_buys=total([o.remaining for o in here if o.spec.side.sign > 0]),
-        working_sells=total([o.remaining for o in here if o.spec.side.sign < 0]),
+        held=account.net.get(instrument_id, ZERO),
+        working_buys=on_the_way(is_buy=True),
+        working_sells=on_the_way(is_buy=False),
         cash=account.cash_in(account.account.currency),
-        reserved=total([_reserve(state, account, o) for o in working if o.spec.side.sign > 0]),
+        reserved=reserved,
         charges=_charges(state, account, spec, quantity=quantity, price=price),
         equity=state.equity(account),
         day_start_equity=account.day_start_equity,

@@ -5,6 +5,7 @@ Market marks are the one exception: they are measurements, not facts of ours, an
 
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from msgspec import Struct, field
 
@@ -18,8 +19,10 @@ from evenkeel.domain.orders import Order
 from evenkeel.domain.positions import Position, PositionKey
 from evenkeel.domain.records import SignalRecorded
 from evenkeel.domain.strategies import Deployment
+from evenkeel.trading.engine.working import Working
 
 EXTERNAL = "broker"
+_at_tick = lru_cache(maxsize=16_384)(exact)
 
 
 class Mark(Struct):
@@ -42,7 +45,7 @@ class AccountState(Struct, kw_only=True):
     contributed: Decimal = ZERO
     positions: dict[PositionKey, Position] = field(default_factory=dict)
     net: dict[str, Decimal] = field(default_factory=dict)
-    working: dict[str, Order] = field(default_factory=dict)
+    working: Working = field(default_factory=Working)
     day: date
     day_end: int
     day_start_equity: Decimal = ZERO
@@ -120,7 +123,7 @@ class State(Struct, kw_only=True):
     def mark(self, instrument_id: str) -> Decimal | None:
         """The last price, rounded to the tick; None before the first one."""
         mark = self.marks.get(instrument_id)
-        return exact(mark.price, self.instruments[instrument_id].tick_size) if mark else None
+        return _at_tick(mark.price, self.instruments[instrument_id].tick_size) if mark else None
 
     def position(self, key: PositionKey) -> Position:
         """The position of a key; a flat one that is not kept where there is none."""
@@ -154,15 +157,6 @@ class State(Struct, kw_only=True):
             return ZERO
         multiplier = self.instruments[position.key.instrument_id].multiplier
         return position.unrealised(self.price_of(position), multiplier)
-
-    def working_quantity(self, account: AccountState, instrument_id: str, book: str | None = None) -> Decimal:
-        """Signed quantity still to fill of the working orders of an instrument (of one book, or of all)."""
-        total = ZERO
-        for order in account.working.values():
-            if order.spec.instrument_id == instrument_id and (book is None or order.spec.book == book):
-                left = order.remaining
-                total = add(total, left) if order.spec.side.sign > 0 else sub(total, left)
-        return total
 
     def notional(self, instrument_id: str, quantity: Decimal, price: Decimal) -> Decimal:
         return mul(mul(quantity, price), self.instruments[instrument_id].multiplier)
