@@ -108,7 +108,7 @@ async def test_pages_follow_each_other_and_filters_hold(owner: httpx.AsyncClient
         assert [one["id"] for one in page["items"]] == expected
 
 
-@pytest.mark.parametrize("quantity", ["10", 10, 10.0, "10.0", 1e1])
+@pytest.mark.parametrize("quantity", ["10", 10, 10.0, "10.0"])
 async def test_numbers_may_be_strings_or_json_numbers(owner: httpx.AsyncClient, quantity: object) -> None:
     assert float((await place(owner, quantity=quantity))["quantity"]) == 10
 

@@ -1,4 +1,4 @@
-"""A whole desk for the tests of this room: a real runner on a journal in memory, two users, and the real application."""
+"""A whole desk for the tests of this room: a real runner on a journal in memory, two users, the real application."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager

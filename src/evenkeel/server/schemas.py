@@ -41,6 +41,7 @@ Positive = Annotated[Raw, _exact(POSITIVE, **_POSITIVE)]
 MaybePositive = Annotated[Raw, _exact(POSITIVE, optional=True, **_POSITIVE)]
 Share = Annotated[Raw, _exact(SHARE, **_SHARE)]
 MaybeShare = Annotated[Raw, _exact(SHARE, optional=True, **_SHARE)]
+MaybeSpeed = Annotated[Raw, _exact(NOT_NEGATIVE, optional=True, minimum=0, maximum=1000)]
 Cash = Annotated[Raw, _exact(NOT_NEGATIVE, minimum=0, exclusiveMaximum=10**17)]
 
 Name = Annotated[
@@ -437,7 +438,7 @@ class DeploymentChange(Struct, forbid_unknown_fields=True):
 
 class FeedChange(Struct, forbid_unknown_fields=True):
     action: Literal["pause", "resume", "restart"] | None = None
-    speed: MaybePositive = field(default_factory=Raw)
+    speed: MaybeSpeed = field(default_factory=Raw)
 
 
 _Limit = Annotated[int, Meta(ge=1, le=500, description="1 to 500")]

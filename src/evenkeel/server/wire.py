@@ -184,7 +184,7 @@ def query(request: Request, shape: type[T]) -> T:
     pairs = request.query_params.multi_items()
     given = dict(pairs)
     try:
-        if len(given) == len(pairs):
+        if len(given) == len(pairs) and not any(map(_is_null, given.values())):
             return msgspec.convert(given, shape, strict=False)
     except msgspec.ValidationError:
         pass
@@ -199,7 +199,15 @@ def query(request: Request, shape: type[T]) -> T:
     raise InvalidInput("the query is not valid", errors=tuple(found))
 
 
+def _is_null(value: str) -> bool:
+    """Whether lax conversion would take a written null for nothing."""
+    return value.lower() == "null"
+
+
 def _query_fault(one: Any, value: str) -> Iterable[FieldError]:
+    if _is_null(value):
+        yield FieldError(one.name, "has no null: leave it out")
+        return
     try:
         msgspec.convert(value, one.type, strict=False)
     except msgspec.ValidationError as error:
