@@ -186,12 +186,13 @@ def test_cancelling(world: World, state: OrderState) -> None:
     assert_sound(world)
 
 
-def test_a_cancel_that_was_lost_does_not_bar_the_next(world: World) -> None:
+def test_a_cancel_that_was_lost_is_sent_again_and_does_not_bar_the_next(world: World) -> None:
     order = world.resting()
     world.cancel(order)
     world.step(world.snapshot())
-    world.cancel(order)
     assert sum(isinstance(effect, SendCancel) for effect in world.effects) == 2
+    world.cancel(order)
+    assert sum(isinstance(effect, SendCancel) for effect in world.effects) == 3
     assert order.state is OrderState.CANCEL_PENDING
 
 

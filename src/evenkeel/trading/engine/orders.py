@@ -211,6 +211,11 @@ def request_cancel(turn: Turn, order: Order, provenance: Provenance) -> None:
             provenance=provenance,
         )
     )
+    send_cancel(turn, order)
+
+
+def send_cancel(turn: Turn, order: Order) -> None:
+    """Lets a recorded wish to cancel out."""
     cancellation = Cancellation(
         account_id=order.spec.account_id,
         venue_client_id=order.venue_client_id,

@@ -17,6 +17,7 @@ from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.records import AccountReconciled, OrderMoved, PositionCorrected
 from evenkeel.trading.engine import notices, venue
 from evenkeel.trading.engine.effects import WantReconcile
+from evenkeel.trading.engine.orders import send_cancel
 from evenkeel.trading.engine.turn import Turn
 
 _Held = tuple[str, Product]
@@ -99,6 +100,9 @@ def _working_there(turn: Turn, theirs: e.BrokerOrder) -> None:
                 stop_price=theirs.stop_price,
             ),
         )
+    if ours.state is OrderState.CANCEL_PENDING:
+        # The cancel may have died with the process that recorded it; to ask twice does no harm.
+        send_cancel(turn, ours)
 
 
 def _spec(theirs: e.BrokerOrder) -> OrderSpec:
