@@ -1,103 +1,133 @@
 """`evenkeel account`: list, open and look into accounts."""
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 
 from evenkeel.cli.client import Client, find, path_of
-from evenkeel.cli.common import HomeOption, JsonOption, print_json, print_table, reporting, resolve_home
+from evenkeel.cli.common import (
+    HomeOption,
+    JsonOption,
+    LimitOption,
+    examples,
+    number,
+    print_fields,
+    print_items,
+    print_json,
+    print_table,
+    reporting,
+    resolve_home,
+)
+from evenkeel.domain.accounts import AccountType
 
 app = typer.Typer(name="account", help="List, open and look into accounts.", no_args_is_help=True)
 
-AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Name or id.")]
-LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many at most.")]
+AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Name, id, or beginning of the id.")]
 
 
 def the_account(client: Client, wanted: str) -> dict[str, Any]:
     return find(client.get("/accounts")["items"], wanted, what="account")
 
 
-@app.command("list")
+@app.command("list", epilog=examples("evenkeel account list", "evenkeel account list --json"))
 def list_accounts(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """All accounts with cash, equity and the day's result."""
     with reporting(as_json=as_json):
         items = Client(resolve_home(home)).get("/accounts")["items"]
         if as_json:
-            print_json(items)
+            print_items(items)
             return
         rows = [
             [a["name"], a["mode"], a["readiness"], a["currency"], a["cash"], a["equity"], a["day_pnl"], a["id"]]
             for a in items
         ]
-        print_table(["name", "mode", "state", "currency", "cash", "equity", "day P&L", "id"], rows)
+        headings = ["name", "mode", "state", "currency", "cash", "equity", "day P&L", "id"]
+        print_table(headings, rows, empty="No accounts yet. Open one: evenkeel account open Main --cash 100000")
 
 
-@app.command("show")
+@app.command("show", epilog=examples("evenkeel account show Main"))
 def show(account: AccountArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """One account in full: figures, limits, positions."""
     with reporting(as_json=as_json):
         client = Client(resolve_home(home))
         found = the_account(client, account)
-        found["holdings"] = client.pages("/trading/positions", limit=10_000, account_id=found["id"])
+        holdings = client.get("/trading/positions", account_id=found["id"])["items"]
         if as_json:
-            print_json(found)
+            print_json({**found, "holdings": holdings})
             return
-        print_table(["field", "value"], [[name, _shown(value)] for name, value in found.items() if name != "holdings"])
+        print_fields(found)
         print()
-        print_positions(found["holdings"])
+        print_positions(holdings)
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {part}" for name, part in value.items())
-    return "" if value is None else str(value)
-
-
-def print_positions(items: list[dict[str, Any]]) -> None:
+def print_positions(items: list[dict[str, Any]], names: dict[str, str] | None = None) -> None:
+    """Positions as a table; `names` gives each account's, and adds that column."""
     rows = [
-        [p["symbol"], p.get("strategy") or p["book"], p["quantity"], p["last_price"] or "", p["market_value"],
-         p["unrealised_pnl"], p["realised_pnl"]]
+        [*([names[p["account_id"]]] if names else []), p["symbol"], p.get("strategy") or p["book"], p["quantity"],
+         p["last_price"] or "", p["market_value"], p["unrealised_pnl"], p["realised_pnl"]]
         for p in items
     ]  # fmt: skip
-    print_table(["symbol", "book", "quantity", "last", "value", "unrealised", "realised"], rows)
+    headings = ["symbol", "book", "quantity", "last", "value", "unrealised", "realised"]
+    print_table([*(["account"] if names else []), *headings], rows, empty="No open positions.")
 
 
-@app.command("open")
+@app.command(
+    "open",
+    epilog=examples(
+        "evenkeel account open Main --cash 100000",
+        "evenkeel account open Margin --cash 50000 --type margin --fees us-per-share",
+        note="Limits come from the settings: see docs/settings.md.",
+    ),
+)
 def open_account(
-    name: Annotated[str, typer.Argument(help="What to call it.")],
-    cash: Annotated[str, typer.Option("--cash", help="First deposit, in its currency.")],
-    currency: Annotated[str, typer.Option("--currency", help="Three letters.")] = "USD",
-    kind: Annotated[str, typer.Option("--type", help="cash or margin.")] = "cash",
-    fees: Annotated[str, typer.Option("--fees", help="Name of a cost schedule.")] = "zero",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")],
+    cash: Annotated[Decimal, typer.Option("--cash", parser=number, metavar="AMOUNT", help="First deposit.")],
+    currency: Annotated[str, typer.Option("--currency", metavar="CODE", help="Three letters.")] = "USD",
+    kind: Annotated[AccountType, typer.Option("--type", case_sensitive=False, help="What it may do.")] = (
+        AccountType.CASH
+    ),
+    fees: Annotated[
+        str,
+        typer.Option("--fees", metavar="SCHEDULE", help="zero, fixed, percent, us-per-share or us-zero-commission."),
+    ] = "zero",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Open a paper account. Live accounts cannot be opened: live trading is off."""
     with reporting(as_json=as_json):
-        body = {"name": name, "cash": cash, "currency": currency, "type": kind, "fees": fees}
-        opened = Client(resolve_home(home)).call("POST", "/accounts", body)
+        options = {"name": "NAME", "cash": "--cash", "currency": "--currency", "fees": "--fees"}
+        body = {
+            "name": name,
+            "cash": f"{cash:f}",
+            "currency": currency.upper(),
+            "type": kind.value,
+            "fees": fees,
+        }
+        opened = Client(resolve_home(home), options=options).call("POST", "/accounts", body)
         if as_json:
             print_json(opened)
         else:
             print(f"Opened paper account {opened['name']} with {opened['cash']} {opened['currency']}: {opened['id']}")
 
 
-@app.command("ledger")
+@app.command("ledger", epilog=examples("evenkeel account ledger Main --limit 20"))
 def ledger(
     account: AccountArgument, limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption = False
 ) -> None:
-    """The cash ledger, newest first."""
+    """The cash ledger, newest first: its amounts add up to the balance."""
     with reporting(as_json=as_json):
         client = Client(resolve_home(home))
         items = client.pages(path_of("accounts", the_account(client, account)["id"], "ledger"), limit=limit)
         if as_json:
-            print_json(items)
+            print_items(items)
             return
         rows = [[e["at"], e["value_date"], e["kind"], e["component"] or "", e["amount"], e["currency"]] for e in items]
-        print_table(["at", "value date", "kind", "component", "amount", "currency"], rows)
+        headings = ["at", "value date", "kind", "component", "amount", "currency"]
+        print_table(headings, rows, empty="Nothing is booked yet.")
 
 
-@app.command("equity")
+@app.command("equity", epilog=examples("evenkeel account equity Main --limit 5", "evenkeel account equity Main --json"))
 def equity(
     account: AccountArgument, limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption = False
 ) -> None:
@@ -106,23 +136,25 @@ def equity(
         client = Client(resolve_home(home))
         items = client.pages(path_of("accounts", the_account(client, account)["id"], "equity"), limit=limit)
         if as_json:
-            print_json(items)
+            print_items(items)
             return
-        print_table(["at", "equity", "cash"], [[e["at"], e["equity"], e["cash"]] for e in items])
+        rows = [[e["at"], e["equity"], e["cash"]] for e in items]
+        print_table(["at", "equity", "cash"], rows, empty="No day has ended yet.")
 
 
-@app.command("positions")
+@app.command("positions", epilog=examples("evenkeel account positions", "evenkeel account positions Main --json"))
 def positions(
-    account: Annotated[str | None, typer.Argument(help="Name or id; without it, all accounts.")] = None,
+    account: Annotated[str | None, typer.Argument(metavar="[ACCOUNT]", help="Without it, all accounts.")] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Open positions by book."""
+    """Open positions by book, valued at the last prices."""
     with reporting(as_json=as_json):
         client = Client(resolve_home(home))
-        account_id = the_account(client, account)["id"] if account else None
-        items = client.pages("/trading/positions", limit=100_000, account_id=account_id)
+        names = {one["id"]: one["name"] for one in client.get("/accounts")["items"]}
+        account_id = the_account(client, account)["id"] if account is not None else None
+        items = client.get("/trading/positions", account_id=account_id)["items"]
         if as_json:
-            print_json(items)
+            print_items(items)
         else:
-            print_positions(items)
+            print_positions(items, names)

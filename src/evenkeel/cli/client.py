@@ -5,11 +5,13 @@ import json
 import os
 import socket
 import tempfile
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from evenkeel.cli.common import HOME_VARIABLE, resolve_home
 from evenkeel.domain.errors import (
     BrokerUnavailable,
     Conflict,
@@ -22,6 +24,9 @@ from evenkeel.domain.errors import (
 )
 
 SOCKET = "evenkeel.sock"
+HOME = "--home"
+_SYMBOLS = ("GET /api/v2/market/symbols lists", "`evenkeel market symbols` lists")
+_UNCERTAIN = "Look with `evenkeel status` and `evenkeel order list` before you try again."
 _LONGEST_PATH = 100
 _BY_STATUS: dict[int, type[EvenkeelError]] = {404: NotFound, 409: Conflict, 502: BrokerUnavailable, 503: NotReady}
 
@@ -51,11 +56,15 @@ class _Connection(http.client.HTTPConnection):
 
 
 class Client:
-    """Calls of the API v2. Raises the error that the answer stands for, or NotReady when nothing is running."""
+    """Calls of the API v2. Raises the error that the answer stands for, or NotReady when nothing is running.
 
-    def __init__(self, home: Path, timeout: float = 30.0) -> None:
+    `options` names the options that stand for fields of a request, so that a fault is told in the user's own words.
+    """
+
+    def __init__(self, home: Path, timeout: float = 30.0, *, options: Mapping[str, str] | None = None) -> None:
         self.home = home
         self._timeout = timeout
+        self._options = options or {}
 
     def get(self, path: str, **query: Any) -> Any:
         given = {name: value for name, value in query.items() if value is not None}
@@ -80,36 +89,63 @@ class Client:
             connection.request(method, f"/api/v2{path}", json.dumps(body) if body is not None else None, headers)
             response = connection.getresponse()
             text = response.read()
-        except (FileNotFoundError, ConnectionRefusedError) as error:
-            hint = "Start it with `evenkeel up`, or name the right folder with --home."
-            raise NotReady(f"nothing is running on {self.home}", hint=hint) from error
+            answer = json.loads(text) if text else None
+        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
+            raise NotReady(f"nothing is running on {self.home}", hint=_who_runs(self.home)) from error
+        except PermissionError as error:
+            hint = f"Its owner's files are private: run this as the user who started it, or name another with {HOME}."
+            raise Forbidden(f"{self.home} belongs to another user", hint=hint) from error
+        except TimeoutError as error:
+            why = f"the server of {self.home} did not answer within {self._timeout:g} seconds"
+            raise NotReady(why, hint=_UNCERTAIN) from error
+        except (ConnectionError, http.client.HTTPException, ValueError) as error:
+            raise NotReady(f"the server of {self.home} went away while it answered", hint=_UNCERTAIN) from error
         finally:
             connection.close()
-        answer = json.loads(text) if text else None
         if response.status >= 400:
-            raise _error(response.status, answer)
+            raise self._error(response.status, answer)
         return answer
 
+    def _error(self, status: int, problem: Any) -> EvenkeelError:
+        fields = problem if isinstance(problem, dict) else {}
+        message = str(fields.get("detail") or fields.get("title") or f"the server answered {status}")
+        hint = fields.get("hint")
+        if status >= 500 and fields.get("request_id") and status not in _BY_STATUS:
+            hint = f"Look for {fields['request_id']} in the server's log."
+        error: EvenkeelError
+        if status in (400, 413, 415, 422):
+            faults = tuple(
+                FieldError(self._options.get(one["field"], str(one["field"])), str(one["message"]).replace(*_SYMBOLS))
+                for one in fields.get("errors", ())
+            )
+            error = InvalidInput(message, errors=faults, hint=hint)
+        else:
+            error = _BY_STATUS.get(status, EvenkeelError)(message, hint=hint)
+        error.code = str(fields.get("code", error.code))
+        return error
 
-def _error(status: int, problem: Any) -> EvenkeelError:
-    fields = problem if isinstance(problem, dict) else {}
-    message = str(fields.get("detail") or fields.get("title") or f"the server answered {status}")
-    hint = fields.get("hint")
-    if status in (400, 413, 415, 422):
-        errors = tuple(FieldError(str(one["field"]), str(one["message"])) for one in fields.get("errors", ()))
-        return InvalidInput(message, errors=errors, hint=hint)
-    return _BY_STATUS.get(status, EvenkeelError)(message, hint=hint)
+
+def _who_runs(home: Path) -> str:
+    """What to do when nothing runs on `home`; where the demo runs in its usual place, how to speak to that one."""
+    demo = resolve_home(None, "demo")
+    if home != demo and (demo / SOCKET).exists():
+        return f"The demo seems to run. To speak to it, add {HOME} {demo}, or set {HOME_VARIABLE} to that folder."
+    return f"Start it with `evenkeel up`, or name the right folder with {HOME}."
 
 
 def find(items: list[dict[str, Any]], wanted: str, *, what: str) -> dict[str, Any]:
     """The one item whose id or name is `wanted` (a beginning of the id will do). Raises NotFound, InvalidInput."""
-    exact = [item for item in items if wanted in (item["id"], item.get("name"))]
-    close = exact or [item for item in items if item["id"].startswith(wanted)]
+    close = (
+        [item for item in items if wanted in (item["id"], item.get("name"))]
+        or [item for item in items if wanted.casefold() == str(item.get("name", "")).casefold()]
+        or [item for item in items if wanted and item["id"].startswith(wanted)]
+    )
     if not close:
-        names = ", ".join(str(item.get("name", item["id"])) for item in items) or "none yet"
-        raise NotFound(f"there is no {what} {wanted!r}", hint=f"There are: {names}.")
+        names = ", ".join(str(item.get("name", item["id"])) for item in items)
+        raise NotFound(f"there is no {what} {wanted!r}", hint=f"There are: {names}." if names else "There is none yet.")
     if len(close) > 1:
-        raise InvalidInput(f"{wanted!r} names more than one {what}", hint="Give more of its id.")
+        meant = ", ".join(f"{item.get('name', '')} {item['id']}".strip() for item in close)
+        raise InvalidInput(f"{wanted!r} names more than one {what}", hint=f"Give the id: {meant}.")
     return close[0]
 
 

@@ -1,12 +1,17 @@
 """What every command shares: the home folder, output as text or JSON, errors without traceback, a progress bar.
 
-Exit codes: 0 done, 1 refused or failed with the reason on stderr, 2 the command line itself is wrong.
+Exit codes: 0 done, 1 refused or failed with the reason on stderr, 2 the command line itself is wrong, 130 stopped by
+Ctrl-C. JSON answers go to stdout; what went wrong goes to stderr, in JSON too where `--json` asks for it.
 """
 
 import json
+import os
+import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -14,12 +19,37 @@ import typer
 
 from evenkeel.domain.errors import EvenkeelError, InvalidInput
 
+HOME_VARIABLE = "EVENKEEL_HOME"
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", metavar="DIR", help="Folder of this installation's data.", show_default="user data folder"),
+    typer.Option(
+        "--home",
+        metavar="DIR",
+        envvar=HOME_VARIABLE,
+        help="Folder of this installation's data.",
+        show_default="in the user data folder",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many at most.")]
 Tell = Callable[[str, int, int], None]
+
+
+def examples(*lines: str, note: str = "") -> str:
+    """The closing part of a command's help: examples as typed, and a note below them."""
+    shown = "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+    return f"{shown}\n\n{note}" if note else shown
+
+
+def number(text: str) -> Decimal:
+    """Reads an exact decimal of the command line; what it means is judged by the server."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation as error:
+        raise typer.BadParameter(f"{text!r} is not a number such as 10 or 0.5") from error
+    if not value.is_finite():
+        raise typer.BadParameter(f"{text!r} is not a finite number")
+    return value
 
 
 def resolve_home(home: Path | None, name: str = "home") -> Path:
@@ -54,11 +84,12 @@ def reporting(*, as_json: bool = False) -> Iterator[None]:
     """Turns the errors of the tree, and those of the file system, into `fail`."""
     try:
         yield
+        sys.stdout.flush()
     except EvenkeelError as error:
         fail(error, as_json=as_json)
     except BrokenPipeError:
-        # The reader of our pipe has seen enough; nothing is left to say to it.
-        sys.stderr.close()
+        # The reader of our pipe has seen enough. What is still buffered goes nowhere, without a word at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from None
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
@@ -69,8 +100,16 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Aligned columns, never cut off: numbers to the right, words to the left."""
+def print_items(items: Sequence[Mapping[str, Any]]) -> None:
+    """A list in the form every list has: an object with `items`."""
+    print_json({"items": list(items)})
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str = "") -> None:
+    """Aligned columns, never cut off: numbers to the right, words to the left. `empty` is said in place of no rows."""
+    if not rows and empty:
+        print(empty)
+        return
     widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
     numeric = [bool(rows) and all(_is_number(row[column]) for row in rows) for column in range(len(headings))]
     for row in (headings, *rows):
@@ -80,6 +119,45 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def _is_number(cell: str) -> bool:
     return cell.replace(",", "").replace(".", "").replace("-", "").isdigit()
+
+
+def print_fields(item: Mapping[str, Any]) -> None:
+    """One object, a field a line; what is nested is written out below its name."""
+    rows = list(_fields(item))
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, value in rows:
+        print(f"{name:<{width}}  {value}".rstrip())
+
+
+def _fields(item: Mapping[str, Any], under: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in item.items():
+        shown = f"{under}{name.replace('_', ' ')}"
+        match value:
+            case Mapping() if value:
+                yield from _fields(value, f"{shown}: ")
+            case str():
+                yield shown, value
+            case list() | tuple():
+                yield shown, ", ".join(_flat(one) for one in value) or "none"
+            case _:
+                yield shown, _flat(value)
+
+
+def _flat(value: Any) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case Mapping():
+            return " ".join(f"{name.replace('_', ' ')} {_flat(part)}" for name, part in value.items()) or "none"
+    return str(value)
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    """A paragraph no wider than the terminal."""
+    width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+    return textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent)
 
 
 @contextmanager

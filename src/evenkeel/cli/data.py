@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evenkeel.cli.common import HomeOption, JsonOption, print_json, print_table, progress, reporting, resolve_home
+from evenkeel.cli.common import (
+    HomeOption,
+    JsonOption,
+    examples,
+    print_json,
+    print_table,
+    progress,
+    reporting,
+    resolve_home,
+)
 from evenkeel.domain.clock import iso, parse_iso
 from evenkeel.domain.errors import EvenkeelError, InvalidInput, NotFound
 from evenkeel.domain.instruments import AssetClass, Instrument
@@ -60,7 +69,14 @@ FileArgument = Annotated[
 ]
 
 
-@app.command("import")
+@app.command(
+    "import",
+    epilog=examples(
+        "evenkeel data import eurusd_1h.parquet aapl.csv",
+        "evenkeel data import prices.csv --symbol AAPL --venue XNAS --adjustments splits.csv --dry-run",
+        note="Formats, columns and what is refused: docs/data.md.",
+    ),
+)
 def import_(
     files: FileArgument = None,
     symbol: Annotated[str | None, typer.Option(help="Its symbol.", show_default="column, or file name")] = None,
@@ -106,7 +122,7 @@ def import_(
         folder = resolve_home(home)
         with progress(quiet=as_json) as tell:
             done = import_files(
-                _store(folder),
+                the_store(folder),
                 files or (),
                 options,
                 adjustments=adjustments,
@@ -120,11 +136,11 @@ def import_(
             _print_imported(done, dry_run=dry_run)
 
 
-@app.command("list")
+@app.command("list", epilog=examples("evenkeel data list", "evenkeel data list --json"))
 def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """List the stored series."""
     with reporting(as_json=as_json):
-        store = _store(resolve_home(home))
+        store = the_store(resolve_home(home))
         held = {one.id: one for one in store.instruments()}
         series = sorted(store.series(), key=lambda one: (held[one.instrument_id].symbol, one.first_ts))
         items = [
@@ -148,9 +164,9 @@ def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
             print_table(shown, [[str(item[name]) for name in shown] for item in items])
 
 
-@app.command()
+@app.command(epilog=examples("evenkeel data check", "evenkeel data check EURUSD --json"))
 def check(
-    symbol: Annotated[str | None, typer.Argument(show_default="all")] = None,
+    symbol: Annotated[str | None, typer.Argument(metavar="[SYMBOL]", help="Without it, all.")] = None,
     venue: Venue = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -161,7 +177,7 @@ def check(
     """
     with reporting(as_json=as_json):
         folder = resolve_home(home)
-        store = _store(folder)
+        store = the_store(folder)
         held = {one.id: one for one in _chosen(store, symbol, venue)}
         items = [
             _checked(store, held[one.instrument_id], one.timeframe, folder / "cache")
@@ -176,9 +192,14 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "evenkeel data export AAPL --from 2005-01-01 --to 2005-12-31 --adjusted -o aapl.csv",
+        "evenkeel data export EURUSD --timeframe 1d",
+    )
+)
 def export(
-    symbol: str,
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="As `evenkeel data list` shows it.")],
     timeframe: Annotated[str | None, typer.Option(help="1m, 1h, 1d …", show_default="the one stored")] = None,
     venue: Venue = None,
     start: Annotated[int | None, typer.Option("--from", parser=_moment, metavar="TIME", help="First open.")] = None,
@@ -201,8 +222,8 @@ def export(
         from evenkeel.market.exporting import encode, select
 
         folder = resolve_home(home)
-        store = _store(folder)
-        instrument = _one(store, symbol, venue)
+        store = the_store(folder)
+        instrument = the_instrument(store, symbol, venue)
         bars, source = select(
             store, instrument, timeframe, start=start, end=end, adjusted=adjusted, cache=folder / "cache"
         )
@@ -224,9 +245,9 @@ def export(
             print(f"{len(bars)} {bars.timeframe} bars of {instrument.symbol} written to {output}")
 
 
-@app.command()
+@app.command(epilog=examples("evenkeel data restore AAPL"))
 def restore(
-    symbol: str,
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="As `evenkeel data list` shows it.")],
     timeframe: Annotated[str | None, typer.Option(help="1m, 1h, 1d …", show_default="the one stored")] = None,
     venue: Venue = None,
     home: HomeOption = None,
@@ -236,8 +257,8 @@ def restore(
     with reporting(as_json=as_json):
         from evenkeel.market.exporting import stored_timeframe
 
-        store = _store(resolve_home(home))
-        instrument = _one(store, symbol, venue)
+        store = the_store(resolve_home(home))
+        instrument = the_instrument(store, symbol, venue)
         name = stored_timeframe(store, instrument, timeframe)
         with store.editing() as edit:
             edit.restore(instrument.id, name)
@@ -248,7 +269,7 @@ def restore(
             print(f"{instrument.symbol} {name}: the earlier {rows} bars are back")
 
 
-def _store(home: Path) -> ParquetStore:
+def the_store(home: Path) -> ParquetStore:
     from evenkeel.market.stores.parquet import ParquetStore
 
     return ParquetStore(home / "data", cache=home / "cache")
@@ -264,7 +285,7 @@ def _chosen(store: ParquetStore, symbol: str | None, venue: str | None) -> tuple
     return found
 
 
-def _one(store: ParquetStore, symbol: str, venue: str | None) -> Instrument:
+def the_instrument(store: ParquetStore, symbol: str, venue: str | None) -> Instrument:
     found = _chosen(store, symbol, venue)
     if len(found) > 1:
         raise InvalidInput(

@@ -5,25 +5,21 @@ from typing import Annotated
 
 import typer
 
-from evenkeel.cli.common import HomeOption, JsonOption, print_json, print_table, reporting, resolve_home
+from evenkeel.cli.common import HomeOption, JsonOption, examples, print_json, print_table, reporting
+from evenkeel.cli.place import DatabaseOption, the_database
 
 app = typer.Typer(name="db", help="Upgrade, describe and back up the database.", no_args_is_help=True)
-UrlOption = Annotated[
-    str | None,
-    typer.Option("--database-url", envvar=["EVENKEEL_DATABASE_URL", "DATABASE_URL"], help="PostgreSQL URL."),
-]
 
 
-@app.command()
-def upgrade(home: HomeOption = None, database_url: UrlOption = None, as_json: JsonOption = False) -> None:
+@app.command(epilog=examples("evenkeel db upgrade", note="Stop the server first; `up` does this by itself."))
+def upgrade(home: HomeOption = None, database_url: DatabaseOption = None, as_json: JsonOption = False) -> None:
     """Bring the tables to this version's schema. A SQLite file is backed up first; nothing is left half done."""
     from evenkeel.storage import schema
-    from evenkeel.storage.database import database
     from evenkeel.storage.migrations import HEAD
     from evenkeel.storage.ownership import Owner
 
     with reporting(as_json=as_json):
-        where = database(resolve_home(home), database_url)
+        where = the_database(home, database_url)
         before, backup = schema.current(where), None
         if not schema.is_up_to_date(where):
             with Owner(where):
@@ -37,14 +33,13 @@ def upgrade(home: HomeOption = None, database_url: UrlOption = None, as_json: Js
             print(f"A copy of what was before lies at {backup}.")
 
 
-@app.command()
-def status(home: HomeOption = None, database_url: UrlOption = None, as_json: JsonOption = False) -> None:
+@app.command(epilog=examples("evenkeel db status", "evenkeel db status --json"))
+def status(home: HomeOption = None, database_url: DatabaseOption = None, as_json: JsonOption = False) -> None:
     """Where the database is, its schema, how far the journal has come, and who owns it."""
-    from evenkeel.storage.database import database
     from evenkeel.storage.status import status_of
 
     with reporting(as_json=as_json):
-        found = status_of(database(resolve_home(home), database_url))
+        found = status_of(the_database(home, database_url))
         if as_json:
             print_json(found)
         else:
@@ -52,19 +47,18 @@ def status(home: HomeOption = None, database_url: UrlOption = None, as_json: Jso
             print_table(["field", "value"], rows)
 
 
-@app.command()
+@app.command(epilog=examples("evenkeel db backup", "evenkeel db backup ~/copies/2026-01-31"))
 def backup(
     folder: Annotated[Path | None, typer.Argument(help="Folder for the copies; default: backups in the home.")] = None,
     home: HomeOption = None,
-    database_url: UrlOption = None,
+    database_url: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Copy the SQLite files of a home, which may be running, into a new folder."""
     from evenkeel.storage.backup import back_up
-    from evenkeel.storage.database import database
 
     with reporting(as_json=as_json):
-        copies = back_up(database(resolve_home(home), database_url), folder)
+        copies = back_up(the_database(home, database_url), folder)
         if as_json:
             print_json({"files": [str(path) for path in copies]})
         else:

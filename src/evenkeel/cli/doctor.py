@@ -1,45 +1,32 @@
 """`evenkeel doctor`: proves that the journal, the tables and the money agree; read-only, on a running home too."""
 
-from typing import Annotated
-
-import typer
-
-from evenkeel.cli.common import HomeOption, JsonOption, print_json, print_table, reporting, resolve_home
+from evenkeel.cli.common import HomeOption, JsonOption, examples, print_fields, print_json, reporting
+from evenkeel.cli.place import DatabaseOption, the_database
 from evenkeel.domain.errors import EvenkeelError
 
+EXAMPLES = examples(
+    "evenkeel doctor",
+    "evenkeel doctor --home ~/desk --json",
+    note="`lag` counts records that the tables have not taken over yet; it is 0 on a stopped home.",
+)
 
-def doctor(
-    home: HomeOption = None,
-    database_url: Annotated[
-        str | None,
-        typer.Option("--database-url", envvar=["EVENKEEL_DATABASE_URL", "DATABASE_URL"], help="PostgreSQL URL."),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
+
+def doctor(home: HomeOption = None, database_url: DatabaseOption = None, as_json: JsonOption = False) -> None:
     """Fold the journal and prove that orders, positions, ledger and tables agree. Exit code 1 when they do not."""
     import msgspec
 
-    from evenkeel.storage.database import database
     from evenkeel.storage.doctor import examine
 
     with reporting(as_json=as_json):
-        report = examine(database(resolve_home(home), database_url))
+        report = examine(the_database(home, database_url))
+        found = msgspec.to_builtins(report)
         if as_json:
-            print_json(msgspec.to_builtins(report))
+            print_json(found)
         else:
-            _print(msgspec.to_builtins(report))
+            print_fields({name: value for name, value in found.items() if name != "differences"})
+            print("differences" if found["differences"] else "no differences")
+            for line in found["differences"]:
+                print(f"  {line}")
         if not report.ok:
-            raise EvenkeelError(f"{len(report.differences)} differences; nothing was changed")
-
-
-def _print(report: dict[str, object]) -> None:
-    shown = {name: value for name, value in report.items() if not isinstance(value, list | dict)}
-    settings = report.get("durability")
-    rows = [[name, str(value)] for name, value in shown.items()]
-    if isinstance(settings, dict):
-        rows += [[f"durability: {name}", str(value)] for name, value in settings.items()]
-    print_table(["field", "value"], rows)
-    differences = report["differences"]
-    if isinstance(differences, list):
-        for line in differences:
-            print(f"  differs: {line}")
+            hint = "Keep a copy of the home, and see docs/operations.md: Doctor."
+            raise EvenkeelError(f"{len(report.differences)} differences; nothing was changed", hint=hint)

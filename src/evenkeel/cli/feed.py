@@ -1,45 +1,55 @@
 """`evenkeel feed`: look at the market's hand-over, hold it, let it go on, change its pace, start it over."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from evenkeel.cli.client import Client
-from evenkeel.cli.common import HomeOption, JsonOption, print_json, print_table, reporting, resolve_home
+from evenkeel.cli.common import (
+    HomeOption,
+    JsonOption,
+    examples,
+    number,
+    print_fields,
+    print_json,
+    reporting,
+    resolve_home,
+)
 
 app = typer.Typer(name="feed", help="Steer the replay or simulated market.", no_args_is_help=True)
 
 
-@app.command("show")
+@app.command("show", epilog=examples("evenkeel feed show"))
 def show(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Where the feed stands."""
+    """Where the feed stands: its kind, state, speed and moment."""
     with reporting(as_json=as_json):
         _print(Client(resolve_home(home)).get("/system/status")["feed"], as_json=as_json)
 
 
-@app.command("pause")
+@app.command("pause", epilog=examples("evenkeel feed pause"))
 def pause(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Hold the feed after the present moment."""
+    """Hold the feed after the present moment. Orders are still taken."""
     _act({"action": "pause"}, home, as_json)
 
 
-@app.command("resume")
+@app.command("resume", epilog=examples("evenkeel feed resume"))
 def resume(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Go on."""
     _act({"action": "resume"}, home, as_json)
 
 
-@app.command("speed")
+@app.command("speed", epilog=examples("evenkeel feed speed 20", "evenkeel feed speed 0.5", "evenkeel feed speed 0"))
 def speed(
-    value: Annotated[str, typer.Argument(help="Moments a second; 0 is as fast as possible.")],
+    value: Annotated[str, typer.Argument(metavar="SPEED", help="Moments a second, to 1000; 0 is flat out.")],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change the pace."""
-    _act({"speed": value}, home, as_json)
+    """Change the pace. With daily bars, a moment is a trading day."""
+    _act({"speed": f"{number(value):f}"}, home, as_json)
 
 
-@app.command("restart")
+@app.command("restart", epilog=examples("evenkeel feed restart", "evenkeel feed restart --yes"))
 def restart(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     home: HomeOption = None,
@@ -47,17 +57,18 @@ def restart(
 ) -> None:
     """Start the demo over from its first day; the run so far is kept aside in the home's `runs` folder."""
     if not yes:
-        typer.confirm("Start the demo over from its first day?", abort=True)
+        typer.confirm("Start the demo over from its first day?", abort=True, err=True)
     _act({"action": "restart"}, home, as_json)
 
 
-def _act(body: dict[str, str], home: Any, as_json: bool) -> None:
+def _act(body: dict[str, str], home: Path | None, as_json: bool) -> None:
     with reporting(as_json=as_json):
-        _print(Client(resolve_home(home, "home")).call("POST", "/system/feed", body), as_json=as_json)
+        client = Client(resolve_home(home), options={"speed": "SPEED"})
+        _print(client.call("POST", "/system/feed", body), as_json=as_json)
 
 
 def _print(feed: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(feed)
     else:
-        print_table(["field", "value"], [[name, "" if value is None else str(value)] for name, value in feed.items()])
+        print_fields({name: value for name, value in feed.items() if name != "id"})

@@ -1,30 +1,48 @@
 """The command line: `evenkeel <noun> <verb>`. This file only lists the nouns; each has a file of its own."""
 
+import os
+import signal
 import sys
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
 from evenkeel import __version__
-from evenkeel.cli import account, data, db, doctor, feed, order, serve, strategy, user
+from evenkeel.cli import account, data, db, doctor, feed, market, order, serve, strategy, system, user
+from evenkeel.cli.common import examples
 from evenkeel.cli.doors import Doors
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="evenkeel",
     help="One desk for every account: strategies, orders and risk across brokers, on paper before money.",
+    epilog=examples(
+        "evenkeel demo                          the desk on sample prices, http://127.0.0.1:8000",
+        "evenkeel up --home ~/desk              your own desk",
+        "evenkeel status --home ~/desk          is it running, and how far is it?",
+        "evenkeel order place Main buy 10 AAPL  an order",
+        "evenkeel account list --json           the same for programs",
+        note="Every command explains itself: evenkeel order place --help. Times are UTC. Exit codes: 0 done, "
+        "1 refused or failed, 2 wrong usage, 130 interrupted. EVENKEEL_HOME stands in for --home.",
+    ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(serve.demo)
-app.command()(serve.up)
-app.command()(doctor.doctor)
+app.command(epilog=serve.DEMO_EXAMPLES)(serve.demo)
+app.command(epilog=serve.UP_EXAMPLES)(serve.up)
+app.command(epilog=system.STATUS_EXAMPLES)(system.status)
+app.command(epilog=system.EVENTS_EXAMPLES)(system.events)
+app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.add_typer(account.app)
-app.add_typer(data.app)
-app.add_typer(db.app)
-app.add_typer(feed.app)
 app.add_typer(order.app)
 app.add_typer(strategy.app)
+app.add_typer(market.app)
+app.add_typer(feed.app)
+app.add_typer(data.app)
+app.add_typer(db.app)
 app.add_typer(user.app)
 
 
@@ -45,7 +63,13 @@ def evenkeel(
 
 def run(doors: Doors) -> None:
     """Runs the command that the process was started with, and exits with its code."""
+    signal.signal(signal.SIGINT, _interrupted)
     try:
         app(obj=doors)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _interrupted(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(INTERRUPTED)

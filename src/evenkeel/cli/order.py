@@ -1,122 +1,251 @@
 """`evenkeel order`: place, list, look into and cancel orders, and list fills."""
 
 import uuid
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 
-from evenkeel.cli.account import LimitOption, the_account
-from evenkeel.cli.client import Client, path_of
-from evenkeel.cli.common import HomeOption, JsonOption, print_json, print_table, reporting, resolve_home
-from evenkeel.domain.errors import EvenkeelError
+from evenkeel.cli.account import the_account
+from evenkeel.cli.client import Client, find, path_of
+from evenkeel.cli.common import (
+    HomeOption,
+    JsonOption,
+    LimitOption,
+    examples,
+    number,
+    print_fields,
+    print_items,
+    print_json,
+    print_table,
+    reporting,
+    resolve_home,
+)
+from evenkeel.domain.accounts import MANUAL, UNASSIGNED
+from evenkeel.domain.errors import EvenkeelError, InvalidInput, NotFound
+from evenkeel.domain.orders import OrderKind, Product, Side, TimeInForce
 
 app = typer.Typer(name="order", help="Place, list and cancel orders.", no_args_is_help=True)
 
 OrderArgument = Annotated[str, typer.Argument(metavar="ORDER", help="The order's id.")]
-AccountOption = Annotated[str | None, typer.Option("--account", help="Name or id; without it, all accounts.")]
+AccountOption = Annotated[
+    str | None, typer.Option("--account", metavar="ACCOUNT", help="Name or id; without it, all accounts.")
+]
+_KINDS = {
+    (False, False): OrderKind.MARKET,
+    (True, False): OrderKind.LIMIT,
+    (False, True): OrderKind.STOP,
+    (True, True): OrderKind.STOP_LIMIT,
+}
+_OPTIONS = {
+    "symbol": "SYMBOL",
+    "quantity": "QUANTITY",
+    "limit_price": "--limit",
+    "stop_price": "--stop",
+    "client_order_id": "--client-order-id",
+    "book": "--book",
+    "venue": "--venue",
+}
 
 
-@app.command("place")
+@app.command(
+    "place",
+    epilog=examples(
+        "evenkeel order place Main buy 10 AAPL",
+        "evenkeel order place Main sell 10 AAPL --limit 52.30 --tif GTC",
+        "evenkeel order place Main sell 10 AAPL --stop 47.50",
+        note="Exit code 1 when risk refuses it: the refusal is recorded, and the answer names rule, limit and value.",
+    ),
+)
 def place(
-    account: Annotated[str, typer.Argument(help="Name or id of the account.")],
-    side: Annotated[str, typer.Argument(help="buy or sell.")],
-    quantity: Annotated[str, typer.Argument(help="Units of the instrument.")],
-    symbol: Annotated[str, typer.Argument(help="Symbol.")],
-    limit: Annotated[str | None, typer.Option("--limit", help="Limit price.")] = None,
-    stop: Annotated[str | None, typer.Option("--stop", help="Stop price.")] = None,
-    tif: Annotated[str, typer.Option("--tif", help="DAY, GTC, IOC or FOK.")] = "DAY",
-    product: Annotated[str, typer.Option("--product", help="NONE, CNC, MIS or NRML.")] = "NONE",
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Name or id of the account.")],
+    side: Annotated[Side, typer.Argument(metavar="SIDE", case_sensitive=False, help="buy or sell.")],
+    quantity: Annotated[Decimal, typer.Argument(metavar="QUANTITY", parser=number, help="Units: shares, ounces …")],
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="As `evenkeel market symbols` lists it.")],
+    limit: Annotated[
+        Decimal | None, typer.Option("--limit", parser=number, metavar="PRICE", help="Limit price.")
+    ] = None,
+    stop: Annotated[Decimal | None, typer.Option("--stop", parser=number, metavar="PRICE", help="Stop price.")] = None,
+    tif: Annotated[TimeInForce, typer.Option("--tif", case_sensitive=False, help="How long it works.")] = (
+        TimeInForce.DAY
+    ),
+    product: Annotated[Product, typer.Option("--product", case_sensitive=False, help="Indian products.")] = (
+        Product.NONE
+    ),
+    venue: Annotated[str | None, typer.Option("--venue", help="For symbols listed at several venues.")] = None,
+    book: Annotated[
+        str, typer.Option("--book", metavar="BOOK", help="manual, unassigned, or a strategy's name or id.")
+    ] = MANUAL,
     client_order_id: Annotated[
-        str | None, typer.Option("--client-order-id", help="Yours, up to 64 characters: sent twice, ordered once.")
+        str | None,
+        typer.Option("--client-order-id", metavar="ID", help="Yours, up to 64 characters: sent twice, ordered once."),
     ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Place an order: market without prices, else limit, stop, or stop-limit. Exit code 1 when it is refused."""
-    kind = {(False, False): "MARKET", (True, False): "LIMIT", (False, True): "STOP", (True, True): "STOP_LIMIT"}
+    """Place an order: market without prices, else limit, stop, or stop-limit with both."""
     with reporting(as_json=as_json):
-        client = Client(resolve_home(home))
+        client = Client(resolve_home(home), options=_OPTIONS)
         body = {
             "account_id": the_account(client, account)["id"],
             "symbol": symbol,
-            "side": side.upper(),
-            "quantity": quantity,
-            "kind": kind[limit is not None, stop is not None],
-            "limit_price": limit,
-            "stop_price": stop,
-            "time_in_force": tif.upper(),
-            "product": product.upper(),
-            "book": "manual",
+            "side": side.value,
+            "quantity": f"{quantity:f}",
+            "kind": _KINDS[limit is not None, stop is not None].value,
+            "limit_price": None if limit is None else f"{limit:f}",
+            "stop_price": None if stop is None else f"{stop:f}",
+            "time_in_force": tif.value,
+            "product": product.value,
+            "venue": venue,
+            "book": _book(client, book),
             "client_order_id": client_order_id or f"cli-{uuid.uuid4()}",
         }
-        order = client.call("POST", "/trading/orders", body)
-        if as_json:
-            print_json(order)
-        elif order["state"] != "REFUSED":
-            print(f"{order['side']} {order['quantity']} {order['symbol']}: {order['state']}  {order['id']}")
-        if order["state"] == "REFUSED":
-            raise EvenkeelError(f"refused by {order['rule']}: {order['reason']}")
+        _placed(client.call("POST", "/trading/orders", body), as_json=as_json)
 
 
-@app.command("list")
+def _book(client: Client, wanted: str) -> str:
+    if wanted in (MANUAL, UNASSIGNED):
+        return wanted
+    return str(find(client.get("/strategies")["items"], wanted, what="strategy")["id"])
+
+
+def _placed(order: dict[str, Any], *, as_json: bool) -> None:
+    refused = order["state"] == "REFUSED"
+    if as_json:
+        print_json(order)
+    elif not refused:
+        print(f"{order['side']} {order['quantity']} {order['symbol']}: {order['state']}  {order['id']}")
+    if refused:
+        hint = f"Nothing was sent. The whole order: evenkeel order show {order['id']}"
+        raise EvenkeelError(f"refused by {order['rule']}: {order['reason']}", hint=hint)
+
+
+@app.command(
+    "list",
+    epilog=examples(
+        "evenkeel order list --account Main --status open",
+        "evenkeel order list --status REFUSED --limit 5 --json",
+        note="States are told in docs/trading.md.",
+    ),
+)
 def list_orders(
     account: AccountOption = None,
-    status: Annotated[str | None, typer.Option("--status", help="A state, or open or closed.")] = None,
+    status: Annotated[
+        str | None, typer.Option("--status", metavar="STATUS", help="open, closed, or a state such as FILLED.")
+    ] = None,
     limit: LimitOption = 50,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Orders, newest first."""
     with reporting(as_json=as_json):
-        client = Client(resolve_home(home))
-        account_id = the_account(client, account)["id"] if account else None
-        items = client.pages("/trading/orders", limit=limit, account_id=account_id, status=status)
+        client = Client(resolve_home(home), options={"status": "--status"})
+        account_id = the_account(client, account)["id"] if account is not None else None
+        wanted = status.lower() if status and status.lower() in ("open", "closed") else status and status.upper()
+        items = client.pages("/trading/orders", limit=limit, account_id=account_id, status=wanted)
         if as_json:
-            print_json(items)
+            print_items(items)
             return
         rows = [
             [o["created_at"], o["side"], o["quantity"], o["symbol"], o["kind"], o["state"], o["filled_quantity"],
              o["strategy"] or o["book"], o["reason"] or "", o["id"]]
             for o in items
         ]  # fmt: skip
-        print_table(["at", "side", "quantity", "symbol", "kind", "state", "filled", "book", "reason", "id"], rows)
+        headings = ["at", "side", "quantity", "symbol", "kind", "state", "filled", "book", "reason", "id"]
+        print_table(headings, rows, empty="No orders.")
 
 
-@app.command("show")
+@app.command("show", epilog=examples("evenkeel order show 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061"))
 def show(order: OrderArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """One order in full."""
     with reporting(as_json=as_json):
-        _print(Client(resolve_home(home)).get(path_of("trading", "orders", order)), as_json=as_json)
+        found = _of_order(Client(resolve_home(home)), "GET", order)
+        if as_json:
+            print_json(found)
+        else:
+            print_fields(found)
 
 
-@app.command("cancel")
-def cancel(order: OrderArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Ask the broker to cancel a working order."""
+def _of_order(client: Client, method: str, order: str) -> dict[str, Any]:
+    if not order.strip():
+        raise InvalidInput("the order's id is empty", hint="`evenkeel order list` shows ids in its last column.")
+    try:
+        found: dict[str, Any] = client.call(method, path_of("trading", "orders", order))
+    except NotFound as error:
+        error.hint = "Give the whole id; `evenkeel order list` shows it in its last column."
+        raise
+    return found
+
+
+@app.command(
+    "cancel",
+    epilog=examples(
+        "evenkeel order cancel 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061",
+        "evenkeel order cancel --all --account Main",
+        "evenkeel order cancel --all --json",
+        note="An order may still fill before its cancel arrives; `evenkeel order show ORDER` tells what became of it.",
+    ),
+)
+def cancel(
+    orders: Annotated[list[str] | None, typer.Argument(metavar="ORDER...", help="Ids of orders.")] = None,
+    all_of_them: Annotated[bool, typer.Option("--all", help="Every working order.")] = False,
+    account: AccountOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the broker to cancel working orders. Exit code 1 when one of them cannot be cancelled."""
+    if bool(orders) is all_of_them:
+        raise typer.BadParameter("name orders, or --all of them", param_hint="ORDER...")
+    if account is not None and not all_of_them:
+        raise typer.BadParameter("goes with --all", param_hint="--account")
     with reporting(as_json=as_json):
-        _print(Client(resolve_home(home)).call("DELETE", path_of("trading", "orders", order)), as_json=as_json)
+        client = Client(resolve_home(home))
+        wanted = orders or _working(client, account)
+        done, faults = _cancel(client, wanted)
+        if as_json:
+            print_items(done)
+        elif not wanted:
+            print("No order is working.")
+        for one in [] if as_json else done:
+            print(f"{one['side']} {one['quantity']} {one['symbol']}: {one['state']}  {one['id']}")
+        if len(faults) == 1:
+            raise faults[0]
+        if faults:
+            told = "; ".join(dict.fromkeys(fault.message for fault in faults))
+            raise EvenkeelError(f"{len(faults)} of {len(wanted)} orders cannot be cancelled: {told}")
 
 
-def _print(order: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(order)
-    else:
-        print_table(["field", "value"], [[name, "" if value is None else str(value)] for name, value in order.items()])
+def _working(client: Client, account: str | None) -> list[str]:
+    account_id = the_account(client, account)["id"] if account is not None else None
+    found = client.pages("/trading/orders", limit=100_000, account_id=account_id, status="open")
+    return [one["id"] for one in found]
 
 
-@app.command("fills")
+def _cancel(client: Client, wanted: list[str]) -> tuple[list[dict[str, Any]], list[EvenkeelError]]:
+    done: list[dict[str, Any]] = []
+    faults: list[EvenkeelError] = []
+    for order in wanted:
+        try:
+            done.append(_of_order(client, "DELETE", order))
+        except EvenkeelError as error:
+            faults.append(error)
+    return done, faults
+
+
+@app.command("fills", epilog=examples("evenkeel order fills --account Main --limit 20"))
 def fills(
     account: AccountOption = None, limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption = False
 ) -> None:
-    """Executions, newest first."""
+    """Executions, newest first, with price and fees."""
     with reporting(as_json=as_json):
         client = Client(resolve_home(home))
-        account_id = the_account(client, account)["id"] if account else None
+        account_id = the_account(client, account)["id"] if account is not None else None
         items = client.pages("/trading/fills", limit=limit, account_id=account_id)
         if as_json:
-            print_json(items)
+            print_items(items)
             return
         rows = [
             [f["executed_at"], f["side"], f["quantity"], f["symbol"], f["price"], f["fees"], f["strategy"] or f["book"]]
             for f in items
         ]
-        print_table(["at", "side", "quantity", "symbol", "price", "fees", "book"], rows)
+        print_table(["at", "side", "quantity", "symbol", "price", "fees", "book"], rows, empty="No fills.")
