@@ -68,6 +68,7 @@ class Auth:
         self.tickets: OneTime[Ticket] = OneTime(TICKET_SECONDS)
         self._secret, self._wall = secret, wall
         self._live: dict[str, User] = {}
+        self._verified: dict[str, dict[str, Any]] = {}
 
     async def login(self, username: str, password: str, *, address: str = "", agent: str = "") -> SignIn:
         """Signs in by password. Raises Unauthenticated, or TooManyAttempts after repeated failures."""
@@ -200,6 +201,19 @@ class Auth:
         return jwt.encode(claims, self._secret, algorithm="HS256")
 
     def _claims(self, token: str) -> dict[str, Any]:
+        """What a token says; its signature is checked once, its age every time."""
+        claims = self._verified.get(token)
+        if claims is None:
+            claims = self._decoded(token)
+            while len(self._verified) >= _REMEMBERED:
+                self._verified.pop(next(iter(self._verified)))
+            self._verified[token] = claims
+        if claims["exp"] <= self._wall() // SECOND:
+            self._verified.pop(token, None)
+            raise Unauthenticated("the access token has expired", hint="Refresh it, or sign in again.")
+        return claims
+
+    def _decoded(self, token: str) -> dict[str, Any]:
         import jwt
 
         required = ["sub", "sid", "exp", "aud"]
@@ -213,8 +227,6 @@ class Auth:
             )
         except (jwt.PyJWTError, ValueError) as error:
             raise Unauthenticated("the access token is not valid; sign in again") from error
-        if claims["exp"] <= self._wall() // SECOND:
-            raise Unauthenticated("the access token has expired", hint="Refresh it, or sign in again.")
         return claims
 
 

@@ -25,6 +25,12 @@ class Market(Struct, frozen=True):
     bars: BarStore
     feed: Feed | None
 
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """What has bars, and what the feed makes up."""
+        made_up = self.feed.instruments if self.feed is not None else ()
+        return tuple({one.id: one for one in (*made_up, *self.bars.instruments())}.values())
+
 
 def sample(cache: Path) -> Market:
     """The demonstration's market: real daily bars, from its first day with the year before as history."""

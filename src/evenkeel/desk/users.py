@@ -49,7 +49,7 @@ class People:
             return await self.create(username, secret, role=OWNER), secret
         if password is not None and not await self.passwords.verify(known.password_hash, password):
             return await self.set_password(known.username, password), password
-        return known, password
+        return known, None
 
     async def create(self, username: str, password: str, *, role: str = TRADER) -> User:
         """Raises InvalidInput for an unusable name or password, Conflict for a name that is taken."""
