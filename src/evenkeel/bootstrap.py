@@ -23,7 +23,7 @@ import structlog
 from evenkeel import __version__
 from evenkeel.cli.client import socket_path
 from evenkeel.cli.doors import Doors, ServePlan
-from evenkeel.domain.errors import InvalidInput
+from evenkeel.domain.errors import EvenkeelError, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from evenkeel.desk.ports import User
     from evenkeel.domain.commands import AnyCommand
     from evenkeel.domain.ids import IdSource
+    from evenkeel.domain.instruments import Instrument
     from evenkeel.domain.records import AnyRecord
     from evenkeel.market.feeds.ports import Feed
     from evenkeel.market.ports import BarStore
@@ -128,14 +129,16 @@ class Run:
     control: FeedControl
     projector: Projector
     bars: BarStore
+    instruments: Sequence[Instrument]
 
     async def start(self, commands: Sequence[AnyCommand]) -> None:
-        """Takes over trading; `commands` set up what is not there yet."""
+        """Takes over trading; `commands` set up what is not there yet, in one batch: all of it or nothing."""
         run = self.runner.state.run or uuid.uuid4().hex
         await self.runner.start(run=run, version=__version__)
         self.projector.start()
-        for command in commands:
-            await self.runner.submit(command)
+        faults = [answer for answer in await self.runner.post_all(commands) if isinstance(answer, EvenkeelError)]
+        if faults:
+            raise faults[0]
         self.control.launch()
 
     async def close(self) -> None:
@@ -251,7 +254,7 @@ class Desk:
         if self.plan.mode == "demo":
             control.on_restart = self.starting_over.set
             control.loop = self.plan.loop
-        return Run(journal, runner, control, projector, market.bars)
+        return Run(journal, runner, control, projector, market.bars, market.instruments)
 
     @property
     def registry(self) -> Registry:
@@ -287,7 +290,7 @@ class Desk:
         from evenkeel.domain.provenance import Provenance, Source
 
         state = run.runner.state
-        instruments = run.bars.instruments()
+        instruments = run.instruments
         if self.plan.mode == "demo" and not state.accounts:
             versions = {info.name: info.version for info in self.registry.infos()}
             return first_commands(self.user.id, instruments, versions, timeframe=self.plan.timeframe)

@@ -121,7 +121,8 @@ class Venue:
         await until(listens, "the venue listens")
 
     def kill(self) -> None:
-        self.child.kill()
+        if self._child is not None:
+            self._child.kill()
 
     def stop(self) -> None:
         if self._child is not None and self._child.is_alive:
@@ -185,7 +186,8 @@ class Desk:
         await self.ready()
 
     def kill(self) -> None:
-        self.child.kill()
+        if self._child is not None:
+            self._child.kill()
 
     def stop(self) -> None:
         if self._child is not None and self._child.is_alive:

@@ -50,13 +50,15 @@ class World:
         await self.trader.learn_prices()
 
     async def close(self) -> None:
-        if hasattr(self, "trader"):
-            await self.trader.stop()
-            await self.client.close()
+        """Ends every process first: whatever a worker of the trader has to complain of must not keep them alive."""
         if hasattr(self, "desk"):
             self.desk.kill()
+        self.venue.kill()
         await self.gate.close()
-        self.venue.stop()
+        if hasattr(self, "client"):
+            await self.client.close()
+        if hasattr(self, "trader"):
+            await self.trader.stop()
 
     async def afflict(self, faults: Faults) -> None:
         """Sets what goes wrong at the venue from now on."""

@@ -15,16 +15,18 @@ from typing import Protocol
 import structlog
 
 from evenkeel.domain.commands import AnyCommand, PauseDeployment, TakeSignal
-from evenkeel.domain.errors import Conflict, EvenkeelError, InvalidInput
+from evenkeel.domain.errors import BrokerUnavailable, Conflict, EvenkeelError, InvalidInput
 from evenkeel.domain.events import CursorAdvanced
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.provenance import Provenance, Source
+from evenkeel.trading.brokers.ports import SimulatedVenue
 from evenkeel.trading.live.links import venue_of
 from evenkeel.trading.live.runner import Runner
 
 log = structlog.get_logger(__name__)
 CURSOR_EVERY = 1.0
 MAX_REACTIONS = 20
+SHOW_AGAIN = 0.1
 MAX_SPEED = Decimal(1000)
 
 
@@ -193,16 +195,29 @@ class FeedControl:
         runner.clock.at = max(runner.clock.at, market.at)
         await runner.post_all([market])
         for venue in self.venues:
-            try:
-                await venue.observe(market)
-            except EvenkeelError as error:
-                log.warning("a simulated venue did not take the market", reason=error.message)
+            await self._show(venue, market)
         await runner.quiet()
         await self._decide(market)
         await runner.quiet()
         await self._react()
         for watcher in self.watchers:
             watcher(market)
+
+    async def _show(self, venue: SimulatedVenue, market: MarketSlice) -> None:
+        """Shows a venue the slice; one that is away is waited for, or its orders would miss a moment of the market."""
+        is_waiting = False
+        while self.runner.failure is None:
+            try:
+                await venue.observe(market)
+                return
+            except BrokerUnavailable as error:
+                if not is_waiting:
+                    log.warning("the feed waits for a simulated venue", reason=error.message)
+                is_waiting = True
+                await asyncio.sleep(SHOW_AGAIN)
+            except EvenkeelError as error:
+                log.warning("a simulated venue did not take the market", reason=error.message)
+                return
 
     async def _decide(self, market: MarketSlice) -> None:
         commands = list(self.strategies.on_slice(market)) if self.strategies is not None else []
