@@ -17,7 +17,7 @@ from evenkeel.domain import commands as c
 from evenkeel.domain import events as e
 from evenkeel.domain import records as r
 from evenkeel.domain.accounts import Account, AccountType, LedgerEntry, Limits
-from evenkeel.domain.clock import to_ns
+from evenkeel.domain.clock import day_bounds, to_ns
 from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.ids import Hashed
 from evenkeel.domain.instruments import AssetClass, Instrument, instrument_id
@@ -29,6 +29,7 @@ from evenkeel.domain.strategies import Allocation, Deployment, Signal
 from evenkeel.trading.engine.effects import Effect, SendOrder
 from evenkeel.trading.engine.engine import Engine, Input
 from evenkeel.trading.engine.fold import apply
+from evenkeel.trading.engine.orders import risk_view
 from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.turn import Step
 
@@ -250,6 +251,10 @@ def assert_sound(world: World) -> None:
     folded = fold(world.records)
     assert folded.time <= state.time
     assert comparable(folded) == comparable(state)
+    folded.marks = state.marks
+    for account_id in state.accounts:
+        for one in state.instruments.values():
+            _assert_same_risk(state, folded, account_id, one)
 
 
 def _quantities(records: Iterable[r.AnyRecord]) -> dict[PositionKey, Decimal]:
@@ -279,8 +284,23 @@ def _assert_totals(state: State, account_id: str, account: AccountState) -> None
     working = {order.id for order in state.orders.values() if order.spec.account_id == account_id and order.is_working}
     assert set(account.working) == working
     assert all(account.working[name] is state.orders[name] for name in working)
-    day = account.account.time_zone
-    assert day, "an account has a day"
+    zone, roll = account.account.time_zone, account.account.roll
+    assert account.day_end == day_bounds(account.day, zone, roll)[1]
+
+
+def _assert_same_risk(live: State, folded: State, account_id: str, of: Instrument) -> None:
+    """What risk is shown from running sums is what a new count of the same orders gives."""
+    spec = OrderSpec(account_id, "manual", of.id, Side.BUY, of.lot_size, OrderKind.MARKET, "probe")
+    seen, anew = (risk_view(state, state.accounts[account_id], spec, spec.quantity) for state in (live, folded))
+    assert seen == anew
+    working = [order for order in live.accounts[account_id].working.values() if order.spec.instrument_id == of.id]
+    assert seen.working_buys == sum(order.remaining for order in working if order.spec.side is Side.BUY)
+    assert seen.working_sells == sum(order.remaining for order in working if order.spec.side is Side.SELL)
+    for left_out in working:
+        without = risk_view(live, live.accounts[account_id], spec, spec.quantity, without=left_out.id)
+        buys = seen.working_buys - (left_out.remaining if left_out.spec.side is Side.BUY else 0)
+        assert without.working_buys == buys
+        assert without.reserved <= seen.reserved
 
 
 def _assert_transitions(records: Iterable[r.AnyRecord]) -> None:
