@@ -1,5 +1,10 @@
-"""`evenkeel` as it is, its threads named for the kernel as they are in Python, so that /proc tells their CPU apart."""
+"""`evenkeel` as it is, its threads named for the kernel as they are in Python, so that /proc tells their CPU apart.
 
+With BENCHMARK_PROFILE set to a file, the main thread runs under cProfile, and its statistics end there.
+"""
+
+import cProfile
+import os
 import sys
 import threading
 from pathlib import Path
@@ -17,7 +22,16 @@ def run() -> None:
     from evenkeel.bootstrap import main
 
     threading.setprofile(_tell_kernel)
-    main()
+    target = os.environ.get("BENCHMARK_PROFILE")
+    if target is None:
+        main()
+        return
+    profile = cProfile.Profile()
+    try:
+        profile.runcall(main)
+    finally:
+        if sys.argv[1:2] == ["up"]:
+            profile.dump_stats(target)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from evenkeel.server.api import accounts, auth, market, strategies, system, trad
 from evenkeel.server.contract import PREFIX, document, mount
 from evenkeel.server.counting import OrderCounter, portfolios
 from evenkeel.server.guard import Guard, local_app
+from evenkeel.server.hot import ShortWay
 from evenkeel.server.listing import Listing
 from evenkeel.server.parts import AppParts
 from evenkeel.server.static import StaticDesk
@@ -53,6 +54,7 @@ def create_app(parts: AppParts) -> FastAPI:
         app.router.add_route(f"{PREFIX}/openapi.json", _openapi, methods=["GET"], include_in_schema=False)
         docs.install(app)
     app.router.default = StaticDesk(parts.doors.static)
+    app.add_middleware(ShortWay)
     app.add_middleware(Guard, hosts=parts.doors.hosts)
     _bind(app, parts)
     return app

@@ -10,7 +10,7 @@ import time
 from ipaddress import ip_address
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evenkeel.server.problems import plain_problem
@@ -29,6 +29,8 @@ _HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
 }
+_RAW_HEADERS = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+_NAMES = frozenset(name for name, _ in _RAW_HEADERS)
 
 
 class Guard:
@@ -104,14 +106,16 @@ class Guard:
 
 
 def _dress(scope: Scope, message: Message) -> None:
-    headers = MutableHeaders(scope=message)
-    headers["x-request-id"] = scope[REQUEST_ID]
-    for name, value in _HEADERS.items():
-        headers.setdefault(name, value)
-    if scope["path"].startswith("/api/"):
-        headers.setdefault("cache-control", "no-store")
-    if scope.get("scheme") == "https":
-        headers.setdefault("strict-transport-security", "max-age=31536000")
+    """Adds the headers that the response does not set itself."""
+    headers = list(message.get("headers", ()))
+    present = {name for name, _ in headers}
+    headers.append((b"x-request-id", scope[REQUEST_ID].encode("latin-1")))
+    headers += _RAW_HEADERS if present.isdisjoint(_NAMES) else [one for one in _RAW_HEADERS if one[0] not in present]
+    if scope["path"].startswith("/api/") and b"cache-control" not in present:
+        headers.append((b"cache-control", b"no-store"))
+    if scope.get("scheme") == "https" and b"strict-transport-security" not in present:
+        headers.append((b"strict-transport-security", b"max-age=31536000"))
+    message["headers"] = headers
 
 
 def _written(host: str) -> str:

@@ -113,7 +113,7 @@ def _render(
 
 def install(app: FastAPI) -> None:
     """Answers every error of the tree and of the framework with problem details."""
-    app.add_exception_handler(e.EvenkeelError, _evenkeel_error)
+    app.add_exception_handler(e.EvenkeelError, answer)
     app.add_exception_handler(HTTPException, _http_error)
 
 
@@ -122,7 +122,8 @@ def _request_id(request: Request) -> str | None:
     return found if isinstance(found, str) else None
 
 
-async def _evenkeel_error(request: Request, error: Exception) -> Response:
+async def answer(request: Request, error: Exception) -> Response:
+    """The response for one error of the tree, met by a request; what is our own fault is logged."""
     assert isinstance(error, e.EvenkeelError)
     if status_of(error) >= 500:
         log.warning("request failed", path=request.url.path, code=error.code, reason=error.message)

@@ -86,7 +86,7 @@ class Tenant:
         return Provenance(actor=self.user.id, source=Source.USER, received=received)
 
 
-def parts_of(request: Request) -> AppParts:
+async def parts_of(request: Request) -> AppParts:
     parts = request.app.state.parts
     assert isinstance(parts, AppParts)
     return parts

@@ -21,6 +21,7 @@ from evenkeel.trading.engine.effects import Outcome
 from evenkeel.trading.engine.state import State
 
 _PATH = f"{PREFIX}/trading"
+ORDERS = f"{_PATH}/orders"
 _PRICES = {
     "limit_price": frozenset({OrderKind.LIMIT, OrderKind.STOP_LIMIT}),
     "stop_price": frozenset({OrderKind.STOP, OrderKind.STOP_LIMIT}),

@@ -14,7 +14,7 @@ from evenkeel.domain.clock import day_bounds, session_date
 from evenkeel.domain.errors import NotFound
 from evenkeel.domain.fills import Fill
 from evenkeel.domain.instruments import Instrument
-from evenkeel.domain.money import ZERO, add, exact, mul, sub
+from evenkeel.domain.money import ZERO, add, exact, mul
 from evenkeel.domain.orders import Order
 from evenkeel.domain.positions import Position, PositionKey
 from evenkeel.domain.records import SignalRecorded
