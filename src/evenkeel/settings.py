@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings.sources import read_env_file
+from pydantic_settings import BaseSettings, DotEnvSettingsSource
 
 from evenkeel.domain.accounts import Limits
 from evenkeel.domain.errors import FieldError, InvalidInput
@@ -148,7 +148,7 @@ def _parsed(field: str, text: str) -> Any:
 
 
 def _dotenv() -> Mapping[str, str | None]:
-    return read_env_file(Path(".env"), case_sensitive=True) if Path(".env").is_file() else {}
+    return DotEnvSettingsSource(BaseSettings, env_file=".env", case_sensitive=True).env_vars
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -1,0 +1,100 @@
+"""Logs: one JSON line an event, and no secret in any of them."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from evenkeel.telemetry import logs
+
+CANARIES = {
+    "password": "canary-1",
+    "new_password": "canary-2",
+    "refresh_token": "canary-3",
+    "Authorization": "Bearer canary-4",
+    "cookie": "evenkeel_session=canary-5",
+    "api_key": "canary-6",
+    "jwt_secret": "canary-7",
+    "url": "postgresql://trader:canary-8@db.example/evenkeel",
+    "path": "/link/?token=canary-9&x=1",
+    "query": "ticket=canary-10",
+    "header": "bearer canary-11",
+    "token_in_text": "eyJhbGciOiJIUzI1NiJ9.canary-12.sig-part",
+    "nested": {"deep": [{"secret": "canary-13"}]},
+}
+HIDDEN_BY_NAME_ONLY = {"query"}
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    logs.configure(level="debug", style="json", stream=stream)
+    yield stream
+    root.handlers[:] = before
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_one_line_an_event_with_its_context(log: io.StringIO) -> None:
+    with structlog.contextvars.bound_contextvars(request_id="abc"):
+        structlog.get_logger("evenkeel.test").info("order placed", symbol="AAPL", text="two\nlines")
+    (line,) = lines(log)
+    assert line["event"] == "order placed"
+    assert (line["level"], line["logger"], line["symbol"], line["request_id"]) == (
+        "info", "evenkeel.test", "AAPL", "abc",
+    )  # fmt: skip
+    assert line["timestamp"].endswith("Z")
+
+
+def test_libraries_are_written_alike(log: io.StringIO) -> None:
+    logging.getLogger("uvicorn.error").warning("port %s is taken", 8000)
+    (line,) = lines(log)
+    assert (line["event"], line["level"], line["logger"]) == ("port 8000 is taken", "warning", "uvicorn.error")
+
+
+def test_no_planted_secret_comes_out(log: io.StringIO) -> None:
+    given = {name: value for name, value in CANARIES.items() if name not in HIDDEN_BY_NAME_ONLY}
+    structlog.get_logger("evenkeel.test").info("canaries", **given)
+    logging.getLogger("library").info("connecting to %s with ?ticket=canary-14", CANARIES["url"])
+    assert "canary-" not in log.getvalue()
+    assert "trader" not in log.getvalue()
+    assert logs.HIDDEN in log.getvalue()
+
+
+def test_a_traceback_is_one_line_and_hides_secrets_too(log: io.StringIO) -> None:
+    try:
+        int("postgresql://trader:canary-15@db")
+    except ValueError:
+        structlog.get_logger("evenkeel.test").exception("failed")
+    (line,) = lines(log)
+    assert "ValueError" in line["exception"]
+    assert "canary-" not in log.getvalue()
+
+
+def test_the_level_holds(log: io.StringIO) -> None:
+    logs.configure(level="warning", style="json", stream=log)
+    structlog.get_logger("evenkeel.test").info("not worth a line")
+    assert log.getvalue() == ""
+
+
+def test_the_console_form_is_for_people() -> None:
+    stream = io.StringIO()
+    try:
+        logs.configure(style="console", stream=stream)
+        structlog.get_logger("evenkeel.test").info("order placed", symbol="AAPL", password="canary")
+    finally:
+        structlog.reset_defaults()
+        logging.getLogger().handlers.clear()
+    assert "order placed" in stream.getvalue()
+    assert "AAPL" in stream.getvalue()
+    assert "canary" not in stream.getvalue()
