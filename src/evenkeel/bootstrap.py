@@ -251,6 +251,7 @@ class Desk:
         runner.subscribe(projector)
         kind = "replay" if self.plan.mode == "demo" else self.settings.feed
         control = FeedControl(runner, feed, strategies, kind=kind, speed=self.settings.speed)
+        control.recall()
         if self.plan.mode == "demo":
             control.on_restart = self.starting_over.set
             control.loop = self.plan.loop

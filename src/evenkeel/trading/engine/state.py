@@ -22,7 +22,12 @@ from evenkeel.domain.strategies import Deployment
 from evenkeel.trading.engine.working import Working
 
 EXTERNAL = "broker"
-_at_tick = lru_cache(maxsize=16_384)(exact)
+
+
+@lru_cache(maxsize=16_384)
+def _at_tick(price: float, tick: str) -> Decimal:
+    """Cached by the tick as it is written: 0.01 and 0.010 are equal, and round to differently written prices."""
+    return exact(price, Decimal(tick))
 
 
 class Mark(Struct):
@@ -123,7 +128,7 @@ class State(Struct, kw_only=True):
     def mark(self, instrument_id: str) -> Decimal | None:
         """The last price, rounded to the tick; None before the first one."""
         mark = self.marks.get(instrument_id)
-        return _at_tick(mark.price, self.instruments[instrument_id].tick_size) if mark else None
+        return _at_tick(mark.price, str(self.instruments[instrument_id].tick_size)) if mark else None
 
     def position(self, key: PositionKey) -> Position:
         """The position of a key; a flat one that is not kept where there is none."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from evenkeel.domain.accounts import AccountMode, Readiness
+from evenkeel.domain.accounts import AccountMode
 from evenkeel.domain.errors import BrokerError, BrokerRejected, BrokerUnavailable, Forbidden, OutcomeUnknown
 from evenkeel.domain.events import (
     BrokerSnapshot,
@@ -63,6 +63,7 @@ class Dispatcher:
         self._first_queued: dict[str, float] = {}
         self._queued: dict[str, float] = {}
         self._retries: dict[str, float] = {}
+        self._repeats: dict[str, float] = {}
         self._introduced: dict[str, set[str]] = {}
         self._retry_timers: dict[str, asyncio.TimerHandle] = {}
 
@@ -82,9 +83,11 @@ class Dispatcher:
     def put(self, effect: Effect) -> None:
         """Queues an effect whose records are committed."""
         if isinstance(effect, WantReconcile) and effect.again:
-            self._retry_reconcile(effect.account_id)
-        else:
-            self._enqueue(effect)
+            self._retry_reconcile(effect.account_id, self._repeats)
+            return
+        if isinstance(effect, WantReconcile):
+            self._repeats.pop(effect.account_id, None)
+        self._enqueue(effect)
 
     def _enqueue(self, effect: Effect) -> None:
         account_id = account_of(effect)
@@ -98,6 +101,10 @@ class Dispatcher:
             self._first_queued.setdefault(effect.ticket.order_id, now)
         self.busy += 1
         queue.put_nowait(effect)
+
+    def is_waiting(self, order_id: str) -> bool:
+        """True for an intent that is still in its account's queue: nothing of it can have reached the venue."""
+        return order_id in self._queued
 
     def broker_of(self, account_id: str) -> Broker:
         """The account's broker; a paper account is never given one that can reach a real venue."""
@@ -215,11 +222,11 @@ class Dispatcher:
             self.runner.post(SendFailed(effect.order_id, what, error.message))
         except (BrokerError, TimeoutError) as error:
             log.warning("outcome unknown", what=what, order_id=effect.order_id, error=str(error))
-            self._retry_reconcile(account_of(effect))
+            self._retry_reconcile(account_of(effect), self._repeats)
         except Exception as error:
             log.exception("an adapter failed", what=what, order_id=effect.order_id)
             self.runner.post(SendFailed(effect.order_id, f"{what}-unknown", str(error)))
-            self._retry_reconcile(account_of(effect))
+            self._retry_reconcile(account_of(effect), self._repeats)
 
     def _refused(self, effect: SendAmendment | SendCancel, what: str, reason: str) -> None:
         if isinstance(effect, SendAmendment):
@@ -249,15 +256,15 @@ class Dispatcher:
                 log.exception("an adapter failed while reconciling", account_id=account_id)
             if account_id not in self._retries:
                 self.runner.post(BrokerSnapshot(account_id=account_id, complete=False, reason=reason))
-            self._retry_reconcile(account_id)
+            self._retry_reconcile(account_id, self._retries)
             return
-        if self.runner.state.account(account_id).readiness is Readiness.READY:
-            self._retries.pop(account_id, None)
+        self._retries.pop(account_id, None)
         self.runner.post(snapshot)
 
-    def _retry_reconcile(self, account_id: str) -> None:
-        delay = self._retries.get(account_id, RETRY_FIRST)
-        self._retries[account_id] = min(delay * 2, RETRY_LAST)
+    def _retry_reconcile(self, account_id: str, delays: dict[str, float]) -> None:
+        """Reconciles later, and later each time, as `delays` remembers."""
+        delay = delays.get(account_id, RETRY_FIRST)
+        delays[account_id] = min(delay * 2, RETRY_LAST)
         timer = self._retry_timers.pop(account_id, None)
         if timer is not None:
             timer.cancel()

@@ -104,6 +104,13 @@ class FeedControl:
     def end(self) -> int | None:
         return None if self.source is None else self.source.end
 
+    def recall(self) -> None:
+        """Before the runner starts: finds the slice that the engine saw and the cursor does not cover yet."""
+        if self.source is not None and self.runner.state.seq:
+            first = next(iter(self.source.slices(after=self.cursor)), None)
+            if first is not None and first.at <= self.runner.state.time:
+                self.runner.last_market = first
+
     def launch(self) -> None:
         """Starts handing over from the journalled cursor, once every account is ready."""
         if self.source is not None:
@@ -194,6 +201,7 @@ class FeedControl:
         runner = self.runner
         runner.clock.at = max(runner.clock.at, market.at)
         await runner.post_all([market])
+        runner.last_market = market
         for venue in self.venues:
             await self._show(venue, market)
         await runner.quiet()

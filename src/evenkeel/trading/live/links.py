@@ -64,6 +64,7 @@ class Links:
                 async with asyncio.timeout(broker.profile.query_timeout / 1e9):
                     await broker.connect()
                 delay = RECONNECT_FIRST
+                await self._show_again(broker)
                 self._announce(name, connected=True)
                 async for event in broker.events():
                     self.runner.post(event)
@@ -79,6 +80,12 @@ class Links:
             self._announce(name, connected=False, reason=reason)
             await asyncio.sleep(delay)
             delay = min(delay * 2, RECONNECT_LAST)
+
+    async def _show_again(self, broker: Broker) -> None:
+        """Shows a simulated venue the slice the engine saw last: it may have missed it, and ignores what it knows."""
+        venue = venue_of(broker)
+        if venue is not None and self.runner.last_market is not None:
+            await venue.observe(self.runner.last_market)
 
     def _announce(self, name: str, *, connected: bool, reason: str | None = None) -> None:
         for account_id in self.accounts(name):

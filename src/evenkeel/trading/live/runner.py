@@ -78,6 +78,7 @@ class Runner:
         self.clock.at = self.state.time
         self.engine = Engine(self.state, ids(self.state))
         self.committed_seq = self.state.seq
+        self.last_market: MarketSlice | None = None
         self.failure: BaseException | None = None
         self.on_stage = on_stage or (lambda stage, seconds: None)
         self.brokers = brokers(self.state)

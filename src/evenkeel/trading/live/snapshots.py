@@ -37,7 +37,13 @@ async def take_snapshot(runner: "Runner", broker: Broker, account_id: str) -> Br
     listed = {order.venue_client_id for order in orders}
     listed |= {order.venue_order_id for order in orders}
     working = tuple(runner.state.account(account_id).working.values())
-    missing = [o for o in working if o.venue_client_id not in listed and o.venue_order_id not in listed]
+    missing = [
+        order
+        for order in working
+        if order.venue_client_id not in listed
+        and order.venue_order_id not in listed
+        and not runner.dispatcher.is_waiting(order.id)
+    ]
     lookups = [await _look_up(runner, broker, order) for order in missing]
     return BrokerSnapshot(
         account_id=account_id,
