@@ -2,7 +2,7 @@
 
 import { useComputedColorScheme } from "@mantine/core";
 import {
-  createChart, CrosshairMode, type IChartApi, type ISeriesApi, LineSeries, type UTCTimestamp,
+  createChart, CrosshairMode, type IChartApi, type IPriceLine, type ISeriesApi, LineSeries, type UTCTimestamp,
 } from "lightweight-charts";
 import { useEffect, useRef } from "react";
 import { MINUS } from "@/format/number";
@@ -12,10 +12,13 @@ export interface ChartLine {
   id: string;
   colour: string;
   points: ChartPoint[];
+  /** What the account is worth now: the last point is that of the last closed day. */
+  now: number;
 }
 
 interface Drawn {
   series: ISeriesApi<"Line">;
+  label: IPriceLine;
   points: ChartPoint[];
   scale: EquityScale;
 }
@@ -52,20 +55,26 @@ function makeChart(host: HTMLElement): IChartApi {
   });
 }
 
+function addLine(chart: IChartApi): Pick<Drawn, "series" | "label"> {
+  const series = chart.addSeries(LineSeries, { lineWidth: 2, priceLineVisible: false, lastValueVisible: false });
+  return { series, label: series.createPriceLine({ price: 0, lineVisible: false, axisLabelVisible: true, title: "" }) };
+}
+
 function draw(chart: IChartApi, drawn: Map<string, Drawn>, lines: readonly ChartLine[], scale: EquityScale): void {
   for (const [id, { series }] of drawn) {
     if (lines.some((line) => line.id === id)) continue;
     chart.removeSeries(series);
     drawn.delete(id);
   }
-  for (const { id, colour, points } of lines) {
+  for (const { id, colour, points, now } of lines) {
     const held = drawn.get(id);
-    const series = held?.series ?? chart.addSeries(LineSeries, { lineWidth: 2, priceLineVisible: false, lastValueVisible: true });
+    const { series, label } = held ?? addLine(chart);
+    label.applyOptions({ price: now, color: resolve(colour), axisLabelVisible: points.length > 0 });
     series.applyOptions({ color: resolve(colour), priceFormat: { type: "custom", formatter: formatter(scale), minMove: 0.01 } });
     const step = held && held.scale === scale ? stepBetween(held.points, points) : "all";
     if (step === "all") series.setData(points.map(stamped));
     else for (const point of step ?? []) series.update(stamped(point));
-    drawn.set(id, { series, points, scale });
+    drawn.set(id, { series, label, points, scale });
   }
 }
 

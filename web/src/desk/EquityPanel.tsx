@@ -13,7 +13,7 @@ import { PanelState } from "@/ui/PanelState";
 import { colourOf, useAccounts, useChannelState } from "./data";
 import { type ChartLine, EquityChart } from "./EquityChart";
 import classes from "./EquityPanel.module.css";
-import { type EquityScale, joinPoints, toLine } from "./equity";
+import { type EquityScale, joinPoints, onScale, toLine } from "./equity";
 import { selectAccount, useDesk } from "./store";
 
 const HISTORY = 3000;
@@ -37,9 +37,10 @@ function useLines(shown: readonly Account[], all: readonly Account[], scale: Equ
   const history = useHistory(all, epoch);
   return useMemo(() => {
     const live = Map.groupBy([...items.values()], (point) => point.account_id ?? "");
-    return shown.map(({ id, initial_balance }) => ({
+    return shown.map(({ id, initial_balance, equity }) => ({
       id,
       colour: colourOf(all, id),
+      now: onScale(Number(equity), scale, Number(initial_balance)),
       points: toLine(joinPoints(history.get(id) ?? NONE, live.get(id) ?? NONE), scale, Number(initial_balance)),
     }));
   }, [items, history, shown, all, scale]);

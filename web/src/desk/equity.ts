@@ -8,6 +8,10 @@ export interface ChartPoint {
 
 export type EquityScale = "return" | "amount";
 
+/** An equity on the chart's scale: itself, or its distance from the initial balance in per cent. */
+export const onScale = (equity: number, scale: EquityScale, initial: number): number =>
+  scale === "amount" ? equity : initial > 0 ? (equity / initial - 1) * 100 : 0;
+
 /**
  * The points of one account, oldest first and one per second, as a chart takes them. Where the clock went
  * back (a replay started over), what lay behind that moment is dropped.
@@ -19,7 +23,7 @@ export function toLine(points: readonly EquityPoint[], scale: EquityScale, initi
     const equity = Number(point.equity);
     if (!Number.isFinite(time) || !Number.isFinite(equity)) continue;
     while (line.length > 0 && (line[line.length - 1] as ChartPoint).time >= time) line.pop();
-    line.push({ time, value: scale === "amount" ? equity : initial > 0 ? (equity / initial - 1) * 100 : 0 });
+    line.push({ time, value: onScale(equity, scale, initial) });
   }
   return line;
 }

@@ -14,8 +14,12 @@ export const KEYS: readonly { keys: string; what: string }[] = [
 
 const PANELS = ["accounts", "equity", "positions", "orders", "strategies", "events"];
 
+/** Switches and radios take no letters, so keys still act while one of them has the focus. */
+const PRESSED = new Set(["checkbox", "radio", "button", "submit"]);
+
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  if (target instanceof HTMLInputElement) return !PRESSED.has(target.type);
+  return target instanceof HTMLElement && (target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName));
 }
 
 function goTo(id: string): void {
