@@ -11,6 +11,7 @@ from typing import Any
 BENCHMARKS = {
     "orders": ("benchmarks.order_path", "throughput"),
     "latency": ("benchmarks.order_path", "latency"),
+    "engine": ("benchmarks.engine", "engine"),
 }
 
 

@@ -33,17 +33,19 @@ def fdatasync(folder: Path, count: int = SYNCS) -> dict[str, float]:
     return spread(taken, scale=1000)
 
 
-def facts(folder: Path) -> dict[str, Any]:
-    """The machine as it is now; `folder` lies on the disk that the benchmark writes to."""
-    return {
+def facts(folder: Path | None = None) -> dict[str, Any]:
+    """The machine as it is now; `folder` lies on the disk that the benchmark writes to, None where it writes none."""
+    found: dict[str, Any] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
         "load_1m": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
-        "fdatasync_ms": fdatasync(folder),
     }
+    if folder is not None:
+        found["fdatasync_ms"] = fdatasync(folder)
+    return found
 
 
 def _processor() -> str:

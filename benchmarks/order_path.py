@@ -161,9 +161,7 @@ async def _post_and_watch(desk: Desk, poster: Poster, *, orders: int, seconds: f
     return load, waits
 
 
-def latency(
-    *, seconds: float = 30.0, orders: int = 3_000, database_url: str | None = None
-) -> dict[str, Any]:
+def latency(*, seconds: float = 30.0, orders: int = 3_000, database_url: str | None = None) -> dict[str, Any]:
     """One connection: from the post to its 201, and to the stream's word that the order has filled."""
     with tempfile.TemporaryDirectory(prefix="evenkeel-bench-") as folder:
         home = Path(folder) / "home"
