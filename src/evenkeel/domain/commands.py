@@ -23,6 +23,12 @@ class CancelOrder(Command, frozen=True, tag="order.cancel"):
     order_id: str
 
 
+class ResolveOrder(Command, frozen=True, tag="order.resolve"):
+    """A person's word on an order in doubt: the venue never had it. Should the venue ever speak of it, it is an ANOMALY."""
+
+    order_id: str
+
+
 class ModifyOrder(Command, frozen=True, tag="order.modify"):
     """New total quantity and prices of a working order; None keeps what stands."""
 
@@ -84,6 +90,7 @@ class TakeSignal(Command, frozen=True, tag="strategy.signal"):
 AnyCommand = (
     SubmitOrder
     | CancelOrder
+    | ResolveOrder
     | ModifyOrder
     | OpenAccount
     | MoveCash

@@ -9,7 +9,7 @@ import pytest
 
 from evenkeel.domain import commands as c
 from evenkeel.domain.accounts import Readiness
-from evenkeel.domain.errors import BrokerRejected, BrokerUnavailable, OutcomeUnknown
+from evenkeel.domain.errors import BrokerRejected, BrokerUnavailable, Conflict, OutcomeUnknown
 from evenkeel.domain.events import BrokerOrder
 from evenkeel.domain.orders import OrderState
 from evenkeel.domain.records import AlertRaised, IntentRechecked, OrderMoved
@@ -94,6 +94,14 @@ async def test_without_a_lookup_the_order_stays_in_doubt_and_is_shown() -> None:
     assert runner.state.orders[outcome.id].state is OrderState.IN_DOUBT
     alerts = [record.kind for record in journal.records() if isinstance(record, AlertRaised)]
     assert alerts == ["order-in-doubt"]
+    blocked = runner.state.orders[(await runner.submit(buy("another"))).id]
+    assert (blocked.state, blocked.rule, blocked.value) == (OrderState.REFUSED, "nothing-in-doubt", outcome.id)
+    await runner.submit(c.ResolveOrder(provenance=BY, order_id=outcome.id))
+    assert runner.state.orders[outcome.id].state is OrderState.EXPIRED_UNSENT
+    with pytest.raises(Conflict):
+        await runner.submit(c.ResolveOrder(provenance=BY, order_id=outcome.id))
+    again = runner.state.orders[(await runner.submit(buy("yet another"))).id]
+    assert again.state is OrderState.SUBMITTED
     await runner.stop()
 
 

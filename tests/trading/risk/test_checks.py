@@ -263,7 +263,7 @@ def test_layers_come_in_order() -> None:
     names = [check.__name__ for check in CHECKS]
     assert names == [
         "lot_size", "tick_size", "currency", "priced",
-        "account_ready", "trades_per_day", "daily_loss", "short_selling", "position_share", "cash",
+        "account_ready", "nothing_in_doubt", "trades_per_day", "daily_loss", "short_selling", "position_share", "cash",
     ]  # fmt: skip
     assert (*ORDER_CHECKS, *ENTRY_CHECKS) == CHECKS
     everything_wrong = view(

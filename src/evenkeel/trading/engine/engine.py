@@ -60,6 +60,7 @@ _HANDLERS: dict[type, Callable[[Turn, Any], Outcome | None]] = {
     c.SubmitOrder: orders.submit,
     c.CancelOrder: orders.cancel,
     c.ModifyOrder: orders.modify,
+    c.ResolveOrder: orders.resolve,
     c.TakeSignal: signals.take,
     c.OpenAccount: admin.open_account,
     c.MoveCash: admin.move_cash,

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from evenkeel.domain.commands import CancelOrder, ModifyOrder, SubmitOrder
+from evenkeel.domain.commands import CancelOrder, ModifyOrder, ResolveOrder, SubmitOrder
 from evenkeel.domain.errors import Conflict, FieldError, IdempotencyConflict, InvalidInput
 from evenkeel.domain.money import ZERO, add, exact, is_bookable, mul, sub
 from evenkeel.domain.orders import Order, OrderEvent, OrderKind, OrderSpec, OrderState, transition
@@ -14,7 +14,7 @@ from evenkeel.domain.risk import Approved, Refused, Verdict
 from evenkeel.quant.costs import find_schedule, total_charge
 from evenkeel.trading.brokers.ports import Amendment, Cancellation, Ticket
 from evenkeel.trading.engine import market
-from evenkeel.trading.engine.effects import Outcome, SendAmendment, SendCancel, SendOrder
+from evenkeel.trading.engine.effects import Outcome, SendAmendment, SendCancel, SendOrder, WantReconcile
 from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.turn import Turn
 from evenkeel.trading.risk import RiskView, assess, buffer_of
@@ -157,6 +157,7 @@ def risk_view(
         account_currency=account.account.currency,
         readiness=account.readiness,
         readiness_reason=account.readiness_reason,
+        in_doubt=working.in_doubt(instrument_id),
         price=price,
         held=account.net.get(instrument_id, ZERO),
         working_buys=on_the_way(is_buy=True),
@@ -230,6 +231,26 @@ def as_it_stands(order: Order) -> OrderSpec:
     return msgspec.structs.replace(
         order.spec, quantity=order.quantity, limit_price=order.limit_price, stop_price=order.stop_price
     )
+
+
+def resolve(turn: Turn, command: ResolveOrder) -> Outcome:
+    """Ends an order in doubt on a person's word. Raises Conflict for an order that is in no doubt."""
+    order = turn.state.order(command.order_id)
+    if order.state is not OrderState.IN_DOUBT:
+        raise Conflict(f"the order is {order.state}, not in doubt")
+    turn.emit(
+        OrderMoved(
+            at=turn.at,
+            order_id=order.id,
+            event=OrderEvent.UNSENT,
+            state=transition(order.state, OrderEvent.UNSENT),
+            reason="a person decided that the broker never had it",
+            by_venue=False,
+            provenance=command.provenance,
+        )
+    )
+    turn.effects.append(WantReconcile(order.spec.account_id, f"order {order.id} was resolved"))
+    return Outcome(order.id, created=False)
 
 
 def modify(turn: Turn, command: ModifyOrder) -> Outcome:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from msgspec import Struct, field
 
 from evenkeel.domain.money import ZERO, add, neg, plain, sub
-from evenkeel.domain.orders import Order
+from evenkeel.domain.orders import Order, OrderState
 
 Reserve = Callable[[Order], Decimal]
 """The cash that a working buy may still use."""
@@ -61,6 +61,7 @@ class Working(dict[str, Order]):
     def __init__(self) -> None:
         super().__init__()
         self._changed: dict[str, None] = {}
+        self._doubtful: dict[str, str] = {}
         self._begin()
 
     def _begin(self) -> None:
@@ -73,13 +74,22 @@ class Working(dict[str, Order]):
         """Takes an order in, or notes that its quantity or prices have changed."""
         self[order.id] = order
         self._changed[order.id] = None
+        if order.state is OrderState.IN_DOUBT:
+            self._doubtful[order.id] = order.spec.instrument_id
+        else:
+            self._doubtful.pop(order.id, None)
 
     def drop(self, order: Order) -> None:
         self.pop(order.id, None)
+        self._doubtful.pop(order.id, None)
         if order.id in self._counted:
             self._changed[order.id] = None
         else:
             self._changed.pop(order.id, None)
+
+    def in_doubt(self, instrument_id: str) -> str | None:
+        """An order of this instrument of which nobody knows whether the venue has it."""
+        return next((order_id for order_id, doubted in self._doubtful.items() if doubted == instrument_id), None)
 
     def recount(self) -> None:
         """Counts every order anew: an instrument is not what it was."""

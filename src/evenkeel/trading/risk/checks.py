@@ -70,6 +70,15 @@ def account_ready(view: RiskView) -> Check:
     return Check("account-ready", Readiness.READY, state, reason)
 
 
+def nothing_in_doubt(view: RiskView) -> Check:
+    """Until it is known what became of an order, its instrument takes no more risk in this account."""
+    symbol = view.instrument.symbol
+    reason = None
+    if view.in_doubt is not None:
+        reason = f"it is not known what became of order {view.in_doubt} in {symbol}; look it up or cancel it first"
+    return Check("nothing-in-doubt", "none", view.in_doubt or "none", reason)
+
+
 def trades_per_day(view: RiskView) -> Check | None:
     limit = view.limits.max_trades_per_day
     if limit is None:
@@ -136,6 +145,7 @@ RiskCheck = Callable[[RiskView], Check | None]
 ORDER_CHECKS: tuple[RiskCheck, ...] = (lot_size, tick_size, currency, priced)
 ENTRY_CHECKS: tuple[RiskCheck, ...] = (
     account_ready,
+    nothing_in_doubt,
     trades_per_day,
     daily_loss,
     short_selling,
