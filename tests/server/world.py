@@ -250,7 +250,13 @@ def signal(at: int, target: float) -> c.TakeSignal:
 
 def order(client_order_id: str | None = None, **changes: Any) -> dict[str, Any]:
     """The body of a market order for 10, changed as told; None removes a field."""
-    body = {"account_id": OWN_ACCOUNT, "symbol": "STK", "side": "BUY", "quantity": "10", "kind": "MARKET"}
+    body: dict[str, Any] = {
+        "account_id": OWN_ACCOUNT,
+        "symbol": "STK",
+        "side": "BUY",
+        "quantity": "10",
+        "kind": "MARKET",
+    }
     if client_order_id is not None:
         body["client_order_id"] = client_order_id
     body |= changes

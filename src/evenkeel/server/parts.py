@@ -35,7 +35,9 @@ class Doors:
 
 @dataclass(slots=True)
 class AppParts:
-    """Ports and facts. `limits` are those of accounts opened here. `runner` and `feed` may be exchanged when the demo starts over (see Hub.rebind)."""
+    """Ports and facts. `limits` are those of accounts opened here. `runner`, `feed`, `history`, `bars` and `past` are
+    exchanged when the demo starts over; then call `rebind`.
+    """
 
     runner: Trading
     feed: Feed
@@ -47,4 +49,4 @@ class AppParts:
     identity: Identity
     past: Past
     doors: Doors = field(default_factory=Doors)
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)

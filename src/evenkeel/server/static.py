@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-
 _ZIPPED = (".html", ".js", ".css", ".svg", ".json", ".txt", ".map", ".webmanifest")
 _SMALL = 1024
 _KEPT = 64 * 1024 * 1024

@@ -18,6 +18,7 @@ from evenkeel.domain.orders import Order
 from evenkeel.domain.positions import Position, PositionKey
 from evenkeel.domain.records import DayClosed, SignalRecorded
 from evenkeel.server import schemas as s
+from evenkeel.server.ports import EquityRow
 from evenkeel.trading.engine.state import AccountState, DeploymentState, State
 
 _STEP = Decimal("0.00000001")
@@ -63,8 +64,7 @@ def pnl(state: State, positions: Iterable[Position]) -> tuple[Decimal, Decimal]:
 
 def account(state: State, held: AccountState) -> s.AccountOut:
     this, equity = held.account, state.equity(held)
-    realised, unrealised = pnl(state, held.positions.values())
-    day_pnl = sub(equity, held.day_start_equity)
+    gains, day_pnl = pnl(state, held.positions.values()), sub(equity, held.day_start_equity)
     return s.AccountOut(
         id=this.id,
         name=this.name,
@@ -83,8 +83,8 @@ def account(state: State, held: AccountState) -> s.AccountOut:
         day_pnl=text(day_pnl),
         day_return=share(day_pnl, held.day_start_equity),
         total_return=share(sub(equity, held.contributed), held.contributed),
-        realised_pnl=text(realised),
-        unrealised_pnl=text(unrealised),
+        realised_pnl=text(gains[0]),
+        unrealised_pnl=text(gains[1]),
         drawdown=drawdown(held, equity),
         initial_balance=text(held.contributed),
         session_date=held.day.isoformat(),
@@ -113,8 +113,7 @@ def _limits(held: AccountState) -> s.LimitsOut:
 
 
 def order(state: State, this: Order) -> s.OrderOut:
-    spec = this.spec
-    instrument = state.instruments[spec.instrument_id]
+    spec, instrument = this.spec, state.instruments[this.spec.instrument_id]
     return s.OrderOut(
         id=this.id,
         client_order_id=spec.client_order_id,
@@ -203,6 +202,11 @@ def equity_point(record: DayClosed) -> s.EquityOut:
         equity=text(record.equity),
         cash=text(record.cash),
     )
+
+
+def equity_points(rows: Iterable[EquityRow]) -> list[s.EquityOut]:
+    """Stored days as they are shown."""
+    return [s.EquityOut(row.id, row.account_id, clock.iso(row.at), text(row.equity), text(row.cash)) for row in rows]
 
 
 def book_positions(state: State, book: str) -> list[Position]:

@@ -15,7 +15,7 @@ from fastapi import Request, Response
 from msgspec import Raw, Struct
 
 from evenkeel.domain.errors import FieldError, InvalidInput
-from evenkeel.server import schemas
+from evenkeel.server import requests
 from evenkeel.server.problems import MalformedBody, PayloadTooLarge, UnsupportedMediaType
 
 T = TypeVar("T", bound=Struct)
@@ -24,9 +24,9 @@ MAX_BODY = 64 * 1024
 ENCODER = msgspec.json.Encoder()
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,16})(\.[0-9]{1,18})?")
 _PATTERNS = {
-    "positive": (re.compile(schemas.POSITIVE), "a number greater than 0"),
-    "share": (re.compile(schemas.SHARE), "a share from 0 to 1"),
-    "not-negative": (re.compile(schemas.NOT_NEGATIVE), "a number, 0 or more"),
+    "positive": (re.compile(requests.POSITIVE), "a number greater than 0"),
+    "share": (re.compile(requests.SHARE), "a share from 0 to 1"),
+    "not-negative": (re.compile(requests.NOT_NEGATIVE), "a number, 0 or more"),
 }
 
 
@@ -183,20 +183,30 @@ def query(request: Request, shape: type[T]) -> T:
     """The query string as `shape`: unknown, repeated and ill-formed parameters are all listed."""
     pairs = request.query_params.multi_items()
     given = dict(pairs)
+    found = _converted(given, shape) if len(given) == len(pairs) else None
+    if found is not None:
+        return found
+    raise InvalidInput("the query is not valid", errors=tuple(_query_faults(given, shape, [name for name, _ in pairs])))
+
+
+def _converted(given: dict[str, str], shape: type[T]) -> T | None:
+    if any(map(_is_null, given.values())):
+        return None
     try:
-        if len(given) == len(pairs) and not any(map(_is_null, given.values())):
-            return msgspec.convert(given, shape, strict=False)
+        return msgspec.convert(given, shape, strict=False)
     except msgspec.ValidationError:
-        pass
+        return None
+
+
+def _query_faults(given: dict[str, str], shape: type[Struct], names: list[str]) -> list[FieldError]:
     known = {one.name: one for one in msgspec.structs.fields(shape)}
     found = [FieldError(name[:80], "is not a known parameter") for name in given if name not in known]
-    names = [name for name, _ in pairs]
     found += [FieldError(name[:80], "is given more than once") for name in given if names.count(name) > 1]
     found += [FieldError(one.name, "is required") for one in known.values() if one.required and one.name not in given]
     for name, value in given.items():
         if name in known:
             found += _query_fault(known[name], value)
-    raise InvalidInput("the query is not valid", errors=tuple(found))
+    return found
 
 
 def _is_null(value: str) -> bool:

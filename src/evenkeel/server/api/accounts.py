@@ -11,11 +11,11 @@ from evenkeel.domain.commands import OpenAccount
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.ids import Random
 from evenkeel.quant.costs.schedules import SCHEDULES
+from evenkeel.server import requests, views, wire
 from evenkeel.server import schemas as s
-from evenkeel.server import views, wire
 from evenkeel.server.contract import PREFIX, Endpoint, Link
 from evenkeel.server.parts import AppParts
-from evenkeel.server.ports import EquityRow, LedgerRow
+from evenkeel.server.ports import LedgerRow
 from evenkeel.server.scope import Tenant, parts_of, tenant
 
 _PATH = f"{PREFIX}/accounts"
@@ -24,7 +24,7 @@ BROKER = "simulated"
 
 async def list_accounts(request: Request, seen: Tenant = Depends(tenant)) -> Response:
     """Every account of the user."""
-    wire.query(request, s.NoQuery)
+    wire.query(request, requests.NoQuery)
     return wire.Json(s.Page([views.account(seen.state, held) for held in seen.accounts()]))
 
 
@@ -37,7 +37,7 @@ async def open_account(
     request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
     """Opens a paper account with a first deposit."""
-    given = await wire.body(request, s.NewAccount)
+    given = await wire.body(request, requests.NewAccount)
     fields = wire.Fields()
     cash = fields.required("cash", given.cash, "not-negative")
     if given.fees not in SCHEDULES:
@@ -64,24 +64,17 @@ async def list_equity(
     account_id: str, request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
     """The account's equity at the end of each of its days, newest first."""
-    query = wire.query(request, s.PageQuery)
+    query = wire.query(request, requests.PageQuery)
     held = seen.account(account_id)
     rows, cursor = await parts.history.equity((held.account.id,), limit=query.limit, cursor=query.cursor)
-    return wire.Json(s.Page(equity_points(rows), cursor))
-
-
-def equity_points(rows: Sequence[EquityRow]) -> list[s.EquityOut]:
-    return [
-        s.EquityOut(row.id, row.account_id, clock.iso(row.at), views.text(row.equity), views.text(row.cash))
-        for row in rows
-    ]
+    return wire.Json(s.Page(views.equity_points(rows), cursor))
 
 
 async def list_ledger(
     account_id: str, request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
     """Every movement of the account's cash, newest first. The balance is the sum of all amounts."""
-    query = wire.query(request, s.PageQuery)
+    query = wire.query(request, requests.PageQuery)
     held = seen.account(account_id)
     rows, cursor = await parts.history.ledger(held.account.id, limit=query.limit, cursor=query.cursor)
     return wire.Json(s.Page([_line(row) for row in rows], cursor))
@@ -105,7 +98,7 @@ def unknown_account(field: str, account_id: str) -> FieldError:
     return FieldError(field, f"there is no account {account_id!r}")
 
 
-def check_accounts(seen: Tenant, given: Sequence[s.AllocationIn]) -> None:
+def check_accounts(seen: Tenant, given: Sequence[requests.AllocationIn]) -> None:
     """Raises InvalidInput naming each account that is not the user's."""
     faults = tuple(
         unknown_account(f"accounts.{place}.account_id", one.account_id)
@@ -121,13 +114,13 @@ _LINKS = (
 )  # fmt: skip
 ENDPOINTS = (
     Endpoint(method="GET", path=_PATH, handler=list_accounts, summary="Accounts", tag="accounts",
-             query=s.NoQuery, answers={200: s.Page[s.AccountOut]}),
+             query=requests.NoQuery, answers={200: s.Page[s.AccountOut]}),
     Endpoint(method="POST", path=_PATH, handler=open_account, summary="Open a paper account", tag="accounts",
-             body=s.NewAccount, answers={201: s.AccountOut}, errors=(409,), links=_LINKS),
+             body=requests.NewAccount, answers={201: s.AccountOut}, errors=(409,), links=_LINKS),
     Endpoint(method="GET", path=f"{_PATH}/{{account_id}}", handler=get_account, summary="An account", tag="accounts",
              answers={200: s.AccountOut}),
     Endpoint(method="GET", path=f"{_PATH}/{{account_id}}/equity", handler=list_equity, summary="Equity history",
-             tag="accounts", query=s.PageQuery, answers={200: s.Page[s.EquityOut]}),
+             tag="accounts", query=requests.PageQuery, answers={200: s.Page[s.EquityOut]}),
     Endpoint(method="GET", path=f"{_PATH}/{{account_id}}/ledger", handler=list_ledger, summary="Cash ledger",
-             tag="accounts", query=s.PageQuery, answers={200: s.Page[s.LedgerOut]}),
+             tag="accounts", query=requests.PageQuery, answers={200: s.Page[s.LedgerOut]}),
 )  # fmt: skip

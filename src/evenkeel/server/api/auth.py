@@ -4,8 +4,8 @@ from fastapi import Depends, Request, Response
 
 from evenkeel.desk.auth import ACCESS_SECONDS, TICKET_SECONDS, SignIn
 from evenkeel.desk.ports import User
+from evenkeel.server import requests, wire
 from evenkeel.server import schemas as s
-from evenkeel.server import wire
 from evenkeel.server.contract import PREFIX, Endpoint
 from evenkeel.server.parts import AppParts
 from evenkeel.server.scope import LOCAL, parts_of, signed_in
@@ -17,14 +17,14 @@ _KEPT = 14 * 24 * 3600
 
 async def login(request: Request, parts: AppParts = Depends(parts_of)) -> Response:
     """Signs in by user name and password."""
-    given = await wire.body(request, s.Login)
+    given = await wire.body(request, requests.Login)
     found = await parts.auth.login(given.username, given.password, **_caller(request))
     return _signed_in(parts, found)
 
 
 async def login_by_link(request: Request, parts: AppParts = Depends(parts_of)) -> Response:
     """Signs in by the token of a one-time link."""
-    given = await wire.body(request, s.LinkLogin)
+    given = await wire.body(request, requests.LinkLogin)
     found = await parts.auth.login_by_link(given.token, **_caller(request))
     return _signed_in(parts, found)
 
@@ -84,11 +84,11 @@ def _signed_in(parts: AppParts, found: SignIn) -> Response:
 ENDPOINTS = (
     Endpoint(
         method="POST", path=f"{_PATH}/login", handler=login, summary="Sign in", tag="auth",
-        body=s.Login, answers={200: s.SignedIn}, errors=(401, 429, 503), public=True,
+        body=requests.Login, answers={200: s.SignedIn}, errors=(401, 429, 503), public=True,
     ),
     Endpoint(
         method="POST", path=f"{_PATH}/link", handler=login_by_link, summary="Sign in by a one-time link", tag="auth",
-        body=s.LinkLogin, answers={200: s.SignedIn}, errors=(401, 429, 503), public=True,
+        body=requests.LinkLogin, answers={200: s.SignedIn}, errors=(401, 429, 503), public=True,
     ),
     Endpoint(
         method="POST", path=f"{_PATH}/refresh", handler=refresh, summary="Renew the access token", tag="auth",

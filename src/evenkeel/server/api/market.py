@@ -9,8 +9,8 @@ from fastapi import Depends, Request, Response
 from evenkeel.domain import clock
 from evenkeel.domain.errors import EvenkeelError, InvalidInput
 from evenkeel.domain.instruments import Instrument
+from evenkeel.server import requests, views, wire
 from evenkeel.server import schemas as s
-from evenkeel.server import views, wire
 from evenkeel.server.api.trading import find_instrument
 from evenkeel.server.contract import PREFIX, Endpoint
 from evenkeel.server.parts import AppParts
@@ -26,14 +26,14 @@ _YEAR_2262 = 9_223_372_036_854_775_807
 
 async def list_symbols(request: Request, seen: Tenant = Depends(tenant)) -> Response:
     """Every listed instrument."""
-    wire.query(request, s.NoQuery)
+    wire.query(request, requests.NoQuery)
     return wire.Json(s.Page([views.instrument(seen.state, one) for one in seen.state.instruments.values()]))
 
 
 async def list_bars(request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)) -> Response:
     """Bars of one symbol, oldest first: the newest `limit`, or the first from `start` on. Raw bars are adjusted for
     the splits and dividends known at the clock unless `adjusted=false`."""
-    query = wire.query(request, s.BarsQuery)
+    query = wire.query(request, requests.BarsQuery)
     fields = wire.Fields()
     found = find_instrument(seen.state, query.symbol, None, fields=fields)
     start, end = _moment("start", query.start, fields), _moment("end", query.end, fields)
@@ -95,7 +95,7 @@ def _bar(bars: "Bars", index: int) -> s.BarOut:
 
 async def list_quotes(request: Request, seen: Tenant = Depends(tenant)) -> Response:
     """The last quote of the given symbols, of all without any."""
-    query = wire.query(request, s.QuotesQuery)
+    query = wire.query(request, requests.QuotesQuery)
     wanted = [symbol.strip() for symbol in query.symbols.split(",") if symbol.strip()]
     if not wanted:
         return wire.Json(s.Page([views.quote(seen.state, one) for one in seen.state.instruments.values()]))
@@ -109,9 +109,9 @@ async def list_quotes(request: Request, seen: Tenant = Depends(tenant)) -> Respo
 
 ENDPOINTS = (
     Endpoint(method="GET", path=f"{_PATH}/symbols", handler=list_symbols, summary="Instruments", tag="market",
-             query=s.NoQuery, answers={200: s.Page[s.InstrumentOut]}),
+             query=requests.NoQuery, answers={200: s.Page[s.InstrumentOut]}),
     Endpoint(method="GET", path=f"{_PATH}/bars", handler=list_bars, summary="Bars", tag="market",
-             query=s.BarsQuery, answers={200: s.Page[s.BarOut]}, errors=(404,)),
+             query=requests.BarsQuery, answers={200: s.Page[s.BarOut]}, errors=(404,)),
     Endpoint(method="GET", path=f"{_PATH}/quotes", handler=list_quotes, summary="Quotes", tag="market",
-             query=s.QuotesQuery, answers={200: s.Page[s.QuoteOut]}),
+             query=requests.QuotesQuery, answers={200: s.Page[s.QuoteOut]}),
 )  # fmt: skip

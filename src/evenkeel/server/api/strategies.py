@@ -11,8 +11,8 @@ from evenkeel.domain.commands import ChangeDeployment, Deploy
 from evenkeel.domain.errors import FieldError, InvalidInput, NotFound
 from evenkeel.domain.ids import Random
 from evenkeel.domain.strategies import Action, Allocation, Deployment
+from evenkeel.server import requests, views, wire
 from evenkeel.server import schemas as s
-from evenkeel.server import views, wire
 from evenkeel.server.api.accounts import check_accounts
 from evenkeel.server.api.trading import find_instrument
 from evenkeel.server.contract import PREFIX, Endpoint, Link
@@ -26,7 +26,7 @@ _PATH = f"{PREFIX}/strategies"
 
 async def list_strategies(request: Request, seen: Tenant = Depends(tenant)) -> Response:
     """Every deployment of the user."""
-    wire.query(request, s.NoQuery)
+    wire.query(request, requests.NoQuery)
     return wire.Json(s.Page([views.deployment(seen.state, held) for held in seen.deployments()]))
 
 
@@ -34,7 +34,7 @@ async def list_templates(
     request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
     """The templates that can be deployed, with their parameters."""
-    wire.query(request, s.NoQuery)
+    wire.query(request, requests.NoQuery)
     templates = await asyncio.to_thread(parts.templates)
     return wire.Json(s.Page([_template(info) for info in templates.infos()]))
 
@@ -56,7 +56,7 @@ async def deploy_strategy(
     request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
     """Puts a template to work on some symbols and accounts."""
-    given = await wire.body(request, s.NewDeployment)
+    given = await wire.body(request, requests.NewDeployment)
     templates = await asyncio.to_thread(parts.templates)
     received = time.time_ns()
     deployment = await _deployment(seen, given, templates, received)
@@ -66,7 +66,7 @@ async def deploy_strategy(
     return wire.Json(deployed, 201, {"location": f"{_PATH}/{outcome.id}"})
 
 
-async def _deployment(seen: Tenant, given: s.NewDeployment, templates: Templates, received: int) -> Deployment:
+async def _deployment(seen: Tenant, given: requests.NewDeployment, templates: Templates, received: int) -> Deployment:
     fields = wire.Fields()
     symbols = [
         find_instrument(seen.state, symbol, None, fields=fields, field=f"symbols.{place}")
@@ -92,7 +92,7 @@ async def _deployment(seen: Tenant, given: s.NewDeployment, templates: Templates
 
 
 async def _parameters(
-    given: s.NewDeployment, templates: Templates, fields: wire.Fields
+    given: requests.NewDeployment, templates: Templates, fields: wire.Fields
 ) -> dict[str, bool | int | float | str]:
     try:
         return dict(await asyncio.to_thread(templates.resolve, given.template, given.parameters))
@@ -103,7 +103,7 @@ async def _parameters(
     return {}
 
 
-def _allocations(seen: Tenant, given: list[s.AllocationIn], fields: wire.Fields) -> tuple[Allocation, ...]:
+def _allocations(seen: Tenant, given: list[requests.AllocationIn], fields: wire.Fields) -> tuple[Allocation, ...]:
     try:
         check_accounts(seen, given)
     except InvalidInput as error:
@@ -139,7 +139,7 @@ async def change_strategy(
     deployment_id: str, request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
     """Sets the strategy's share of each account's equity, by account or one share for all."""
-    given = await wire.body(request, s.DeploymentChange)
+    given = await wire.body(request, requests.DeploymentChange)
     held = seen.deployment(deployment_id).deployment
     fields = wire.Fields()
     share = fields.number("allocation", given.allocation, "share")
@@ -150,7 +150,7 @@ async def change_strategy(
 
 
 def _wanted(
-    seen: Tenant, held: Deployment, given: s.DeploymentChange, share: Decimal | None, fields: wire.Fields
+    seen: Tenant, held: Deployment, given: requests.DeploymentChange, share: Decimal | None, fields: wire.Fields
 ) -> tuple[Allocation, ...]:
     if given.accounts is not None:
         if share is not None:
@@ -175,7 +175,7 @@ async def list_signals(
     deployment_id: str, request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
     """What the strategy has signalled, HOLD included, newest first."""
-    query = wire.query(request, s.PageQuery)
+    query = wire.query(request, requests.PageQuery)
     held = seen.deployment(deployment_id)
     rows, cursor = await parts.history.signals(held.deployment.id, limit=query.limit, cursor=query.cursor)
     return wire.Json(s.Page([_signal(seen.state, row) for row in rows], cursor))
@@ -199,19 +199,19 @@ _NAMES = ("get_strategy", "enable_strategy", "disable_strategy", "change_strateg
 _LINKS = tuple(Link(name, "deployment_id") for name in _NAMES)
 ENDPOINTS = (
     Endpoint(method="GET", path=_PATH, handler=list_strategies, summary="Strategies", tag="strategies",
-             query=s.NoQuery, answers={200: s.Page[s.DeploymentOut]}),
+             query=requests.NoQuery, answers={200: s.Page[s.DeploymentOut]}),
     Endpoint(method="POST", path=_PATH, handler=deploy_strategy, summary="Deploy a strategy", tag="strategies",
-             body=s.NewDeployment, answers={201: s.DeploymentOut}, errors=(409,), links=_LINKS),
+             body=requests.NewDeployment, answers={201: s.DeploymentOut}, errors=(409,), links=_LINKS),
     Endpoint(method="GET", path=f"{_PATH}/templates", handler=list_templates, summary="Templates", tag="strategies",
-             query=s.NoQuery, answers={200: s.Page[s.TemplateOut]}),
+             query=requests.NoQuery, answers={200: s.Page[s.TemplateOut]}),
     Endpoint(method="GET", path=_ONE, handler=get_strategy, summary="A strategy", tag="strategies",
              answers={200: s.DeploymentOut}),
     Endpoint(method="PATCH", path=_ONE, handler=change_strategy, summary="Change allocations", tag="strategies",
-             body=s.DeploymentChange, answers={200: s.DeploymentOut}, errors=(409,)),
+             body=requests.DeploymentChange, answers={200: s.DeploymentOut}, errors=(409,)),
     Endpoint(method="POST", path=f"{_ONE}/enable", handler=enable_strategy, summary="Switch on", tag="strategies",
              answers={200: s.DeploymentOut}, errors=(409,)),
     Endpoint(method="POST", path=f"{_ONE}/disable", handler=disable_strategy, summary="Switch off", tag="strategies",
              answers={200: s.DeploymentOut}, errors=(409,)),
     Endpoint(method="GET", path=f"{_ONE}/signals", handler=list_signals, summary="Signals", tag="strategies",
-             query=s.PageQuery, answers={200: s.Page[s.SignalOut]}),
+             query=requests.PageQuery, answers={200: s.Page[s.SignalOut]}),
 )  # fmt: skip

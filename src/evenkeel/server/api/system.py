@@ -5,8 +5,8 @@ from ipaddress import ip_address
 from fastapi import Depends, Request, Response
 
 from evenkeel.domain.errors import Conflict, Forbidden
+from evenkeel.server import requests, status, wire
 from evenkeel.server import schemas as s
-from evenkeel.server import status, wire
 from evenkeel.server.contract import PREFIX, Endpoint
 from evenkeel.server.listing import page
 from evenkeel.server.parts import AppParts
@@ -19,7 +19,7 @@ _PATH = f"{PREFIX}/system"
 
 async def get_status(request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)) -> Response:
     """Version, clock, feed, journal and how many accounts are ready."""
-    wire.query(request, s.NoQuery)
+    wire.query(request, requests.NoQuery)
     return wire.Json(status.status(parts, await parts.history.lag()))
 
 
@@ -27,7 +27,7 @@ async def change_feed(
     request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
     """Pauses, resumes, speeds up or slows down the feed. `restart` starts the demo over from its first day."""
-    given = await wire.body(request, s.FeedChange)
+    given = await wire.body(request, requests.FeedChange)
     fields = wire.Fields()
     speed = fields.number("speed", given.speed, "not-negative")
     if not fields.faults and given.action is None and speed is None:
@@ -59,7 +59,7 @@ async def _steer(parts: AppParts, action: str | None) -> None:
 
 async def list_events(request: Request, seen: Tenant = Depends(tenant)) -> Response:
     """What happened, in words, newest first: fills, refusals, alerts, splits, days. The newest few thousand."""
-    query = wire.query(request, s.PageQuery)
+    query = wire.query(request, requests.PageQuery)
     hub = request.app.state.hub
     assert isinstance(hub, Hub)
     found = page_of_events(hub, seen, limit=query.limit, cursor=query.cursor)
@@ -114,11 +114,11 @@ def _is_near(request: Request) -> bool:
 
 ENDPOINTS = (
     Endpoint(method="GET", path=f"{_PATH}/status", handler=get_status, summary="Status", tag="system",
-             query=s.NoQuery, answers={200: s.StatusOut}),
+             query=requests.NoQuery, answers={200: s.StatusOut}),
     Endpoint(method="POST", path=f"{_PATH}/feed", handler=change_feed, summary="Steer the feed", tag="system",
-             body=s.FeedChange, answers={200: s.FeedOut}, errors=(403, 409)),
+             body=requests.FeedChange, answers={200: s.FeedOut}, errors=(403, 409)),
     Endpoint(method="GET", path=f"{_PATH}/events", handler=list_events, summary="Events", tag="system",
-             query=s.PageQuery, answers={200: s.Page[s.EventOut]}),
+             query=requests.PageQuery, answers={200: s.Page[s.EventOut]}),
     Endpoint(method="GET", path="/healthz", handler=healthz, summary="Alive", tag="health",
              answers={200: s.Health}, public=True),
     Endpoint(method="GET", path="/readyz", handler=readyz, summary="Ready", tag="health",

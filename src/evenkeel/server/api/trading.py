@@ -10,8 +10,8 @@ from evenkeel.domain.commands import CancelOrder, SubmitOrder
 from evenkeel.domain.errors import EvenkeelError, FieldError, InvalidInput, MoneyError
 from evenkeel.domain.ids import Random
 from evenkeel.domain.orders import OrderKind, OrderSpec, OrderState
+from evenkeel.server import requests, views, wire
 from evenkeel.server import schemas as s
-from evenkeel.server import views, wire
 from evenkeel.server.api.accounts import unknown_account
 from evenkeel.server.contract import PREFIX, Endpoint, Link
 from evenkeel.server.listing import Listing, page
@@ -35,7 +35,7 @@ async def place_order(
     The same client_order_id with the same body answers 200 with the order it made; with another body, 409.
     An `Idempotency-Key` header stands in for a missing client_order_id."""
     received = time.time_ns()
-    given = await wire.body(request, s.NewOrder)
+    given = await wire.body(request, requests.NewOrder)
     fields = wire.Fields()
     spec = _spec(request, seen, given, fields, received)
     fields.check("the order is not valid")
@@ -57,7 +57,7 @@ async def _submit(parts: AppParts, command: SubmitOrder) -> Outcome:
         raise
 
 
-def _spec(request: Request, seen: Tenant, given: s.NewOrder, fields: wire.Fields, received: int) -> OrderSpec:
+def _spec(request: Request, seen: Tenant, given: requests.NewOrder, fields: wire.Fields, received: int) -> OrderSpec:
     if not seen.owns(given.account_id):
         fault = unknown_account("account_id", given.account_id)
         fields.fault(fault.field, fault.message)
@@ -77,7 +77,7 @@ def _spec(request: Request, seen: Tenant, given: s.NewOrder, fields: wire.Fields
     )
 
 
-def _price(name: str, given: s.NewOrder, fields: wire.Fields) -> Decimal | None:
+def _price(name: str, given: requests.NewOrder, fields: wire.Fields) -> Decimal | None:
     before = len(fields.faults)
     price = fields.number(name, getattr(given, name))
     if len(fields.faults) == before:
@@ -95,7 +95,7 @@ def _book(seen: Tenant, book: str, fields: wire.Fields) -> str:
     return book
 
 
-def _client_order_id(request: Request, given: s.NewOrder, fields: wire.Fields, received: int) -> str:
+def _client_order_id(request: Request, given: requests.NewOrder, fields: wire.Fields, received: int) -> str:
     if given.client_order_id is not None:
         return given.client_order_id
     key = request.headers.get("idempotency-key")
@@ -122,7 +122,7 @@ def find_instrument(state: State, symbol: str, venue: str | None, *, fields: wir
 
 async def list_orders(request: Request, seen: Tenant = Depends(tenant)) -> Response:
     """Orders, newest first. `status` is a state, or open, or closed."""
-    query = wire.query(request, s.OrdersQuery)
+    query = wire.query(request, requests.OrdersQuery)
     if query.account_id is not None:
         seen.account(query.account_id)
 
@@ -163,7 +163,7 @@ async def cancel_order(order_id: str, seen: Tenant = Depends(tenant), parts: App
 
 async def list_fills(request: Request, seen: Tenant = Depends(tenant)) -> Response:
     """Executions, newest first."""
-    query = wire.query(request, s.FillsQuery)
+    query = wire.query(request, requests.FillsQuery)
     if query.account_id is not None:
         seen.account(query.account_id)
 
@@ -177,7 +177,7 @@ async def list_fills(request: Request, seen: Tenant = Depends(tenant)) -> Respon
 
 async def list_positions(request: Request, seen: Tenant = Depends(tenant)) -> Response:
     """Open positions by account, book, instrument and product, valued at the last prices."""
-    query = wire.query(request, s.PositionsQuery)
+    query = wire.query(request, requests.PositionsQuery)
     held = seen.accounts() if query.account_id is None else iter((seen.account(query.account_id),))
     found = [
         views.position(seen.state, position)
@@ -191,15 +191,15 @@ async def list_positions(request: Request, seen: Tenant = Depends(tenant)) -> Re
 _LINKS = (Link("get_order", "order_id"), Link("cancel_order", "order_id"))
 ENDPOINTS = (
     Endpoint(method="POST", path=f"{_PATH}/orders", handler=place_order, summary="Place an order", tag="trading",
-             body=s.NewOrder, answers={201: s.OrderOut, 200: s.OrderOut}, errors=(409,), links=_LINKS),
+             body=requests.NewOrder, answers={201: s.OrderOut, 200: s.OrderOut}, errors=(409,), links=_LINKS),
     Endpoint(method="GET", path=f"{_PATH}/orders", handler=list_orders, summary="Orders", tag="trading",
-             query=s.OrdersQuery, answers={200: s.Page[s.OrderOut]}, errors=(404,)),
+             query=requests.OrdersQuery, answers={200: s.Page[s.OrderOut]}, errors=(404,)),
     Endpoint(method="GET", path=f"{_PATH}/orders/{{order_id}}", handler=get_order, summary="An order", tag="trading",
              answers={200: s.OrderOut}),
     Endpoint(method="DELETE", path=f"{_PATH}/orders/{{order_id}}", handler=cancel_order, summary="Cancel an order",
              tag="trading", answers={200: s.OrderOut, 202: s.OrderOut}, errors=(409,)),
     Endpoint(method="GET", path=f"{_PATH}/fills", handler=list_fills, summary="Fills", tag="trading",
-             query=s.FillsQuery, answers={200: s.Page[s.FillOut]}, errors=(404,)),
+             query=requests.FillsQuery, answers={200: s.Page[s.FillOut]}, errors=(404,)),
     Endpoint(method="GET", path=f"{_PATH}/positions", handler=list_positions, summary="Positions", tag="trading",
-             query=s.PositionsQuery, answers={200: s.Page[s.PositionOut]}, errors=(404,)),
+             query=requests.PositionsQuery, answers={200: s.Page[s.PositionOut]}, errors=(404,)),
 )  # fmt: skip

@@ -11,7 +11,6 @@ from starlette.websockets import WebSocket
 
 from evenkeel.desk.ports import User
 from evenkeel.server import status, views
-from evenkeel.server.api.accounts import equity_points
 from evenkeel.server.contract import PREFIX
 from evenkeel.server.listing import Listing, page
 from evenkeel.server.parts import AppParts
@@ -89,7 +88,7 @@ class Streams:
         if channel.name == "equity":
             seen = Tenant(user, self.parts.runner.state)
             rows, _ = await self.parts.history.equity(tuple(seen.account_ids()), limit=newest("equity"))
-            history = equity_points(rows)
+            history = views.equity_points(rows)
         runner = self.parts.runner
         if runner.state.seq > runner.committed_seq:
             await runner.settled()

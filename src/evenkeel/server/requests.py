@@ -1,0 +1,154 @@
+"""What clients may send: bodies and queries, from which decoding, faults and OpenAPI are made alike.
+
+Numbers stay raw here (`Positive` and its kin): `wire.Fields` reads them digit by digit, from a JSON string or number,
+so that nothing passes through a float.
+"""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Raw, Struct, field
+
+from evenkeel.domain.accounts import AccountType
+from evenkeel.domain.orders import OrderKind, Product, Side, TimeInForce
+from evenkeel.domain.strategies import Scalar
+
+_TEXT = r"^[^\x00-\x1f\x7f]*$"
+POSITIVE = r"^(0\.[0-9]{0,17}[1-9]|[1-9][0-9]{0,16}(\.[0-9]{1,18})?|0\.[0-9]{0,9}[1-9]0{1,8})$"
+NOT_NEGATIVE = r"^(0|[1-9][0-9]{0,16})(\.[0-9]{1,18})?$"
+SHARE = r"^(0(\.[0-9]{1,18})?|1(\.0{1,18})?)$"
+
+
+def _exact(pattern: str, *, optional: bool = False, **bounds: float) -> Any:
+    kinds = ["string", "number"] + (["null"] if optional else [])
+    return Meta(extra_json_schema={"type": kinds, "pattern": pattern, **bounds})
+
+
+_POSITIVE: Any = {"exclusiveMinimum": 0, "exclusiveMaximum": 10**17}
+_SHARE: Any = {"minimum": 0, "maximum": 1}
+Positive = Annotated[Raw, _exact(POSITIVE, **_POSITIVE)]
+MaybePositive = Annotated[Raw, _exact(POSITIVE, optional=True, **_POSITIVE)]
+Share = Annotated[Raw, _exact(SHARE, **_SHARE)]
+MaybeShare = Annotated[Raw, _exact(SHARE, optional=True, **_SHARE)]
+MaybeSpeed = Annotated[Raw, _exact(NOT_NEGATIVE, optional=True, minimum=0, maximum=1000)]
+Cash = Annotated[Raw, _exact(NOT_NEGATIVE, minimum=0, exclusiveMaximum=10**17)]
+
+Name = Annotated[
+    str, Meta(min_length=1, max_length=64, pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$",
+              description="1 to 64 printable characters, no space at either end"),
+]  # fmt: skip
+Reference = Annotated[str, Meta(min_length=1, max_length=64, pattern=_TEXT, description="1 to 64 printable characters")]
+Symbol = Annotated[
+    str, Meta(min_length=1, max_length=64, pattern=_TEXT, description="a symbol of 1 to 64 printable characters")
+]
+Secret = Annotated[str, Meta(min_length=1, max_length=256, description="1 to 256 characters")]
+
+
+class Login(Struct, forbid_unknown_fields=True):
+    username: Secret
+    password: Secret
+
+
+class LinkLogin(Struct, forbid_unknown_fields=True):
+    token: Secret
+
+
+class NewAccount(Struct, forbid_unknown_fields=True):
+    """A paper account. `fees` names a cost schedule."""
+
+    name: Name
+    cash: Cash
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="three capital letters, such as USD")] = "USD"
+    type: AccountType = AccountType.CASH
+    fees: Reference = "zero"
+
+
+class NewOrder(Struct, forbid_unknown_fields=True):
+    """`limit_price` and `stop_price` go with the kinds that have them; `venue` is for symbols listed twice."""
+
+    account_id: Reference
+    symbol: Symbol
+    side: Side
+    quantity: Positive
+    kind: OrderKind = OrderKind.MARKET
+    limit_price: MaybePositive = field(default_factory=Raw)
+    stop_price: MaybePositive = field(default_factory=Raw)
+    time_in_force: TimeInForce = TimeInForce.DAY
+    product: Product = Product.NONE
+    book: Reference = "manual"
+    client_order_id: Reference | None = None
+    venue: Symbol | None = None
+
+
+class AllocationIn(Struct, forbid_unknown_fields=True):
+    account_id: Reference
+    allocation: Share
+
+
+_ACCOUNTS = Meta(max_length=200)
+
+
+class NewDeployment(Struct, forbid_unknown_fields=True):
+    name: Name
+    template: Reference
+    symbols: Annotated[list[Symbol], Meta(min_length=1, max_length=200)]
+    parameters: dict[Reference, Scalar] = {}
+    accounts: Annotated[list[AllocationIn], _ACCOUNTS] = []
+    enabled: bool = True
+
+
+class DeploymentChange(Struct, forbid_unknown_fields=True):
+    """Either shares by account, or one share for all accounts the strategy already trades."""
+
+    accounts: Annotated[list[AllocationIn], _ACCOUNTS] | None = None
+    allocation: MaybeShare = field(default_factory=Raw)
+
+
+class FeedChange(Struct, forbid_unknown_fields=True):
+    action: Literal["pause", "resume", "restart"] | None = None
+    speed: MaybeSpeed = field(default_factory=Raw)
+
+
+_Limit = Annotated[int, Meta(ge=1, le=500, description="1 to 500")]
+Cursor = Annotated[
+    str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$", description="a next_cursor of this list")
+]
+
+
+class PageQuery(Struct, forbid_unknown_fields=True):
+    limit: _Limit = 100
+    cursor: Cursor | None = None
+
+
+class OrdersQuery(PageQuery, forbid_unknown_fields=True):
+    account_id: Reference | None = None
+    status: Literal[
+        "open", "closed", "SUBMITTED", "ACCEPTED", "PARTIALLY_FILLED", "CANCEL_PENDING", "FILLED", "CANCELLED",
+        "REJECTED", "EXPIRED", "REFUSED", "EXPIRED_UNSENT", "IN_DOUBT", "ANOMALY",
+    ] | None = None  # fmt: skip
+
+
+class FillsQuery(PageQuery, forbid_unknown_fields=True):
+    account_id: Reference | None = None
+
+
+class PositionsQuery(Struct, forbid_unknown_fields=True):
+    account_id: Reference | None = None
+
+
+class BarsQuery(Struct, forbid_unknown_fields=True):
+    """`start` is inclusive, `end` exclusive; without them, the newest bars."""
+
+    symbol: Symbol
+    timeframe: Annotated[str, Meta(min_length=2, max_length=8, pattern="^[0-9]{1,4}(s|m|h|d|w|mo)$")] = "1d"
+    start: Annotated[str, Meta(max_length=40, extra_json_schema={"format": "date-time"})] | None = None
+    end: Annotated[str, Meta(max_length=40, extra_json_schema={"format": "date-time"})] | None = None
+    limit: Annotated[int, Meta(ge=1, le=5000, description="1 to 5000")] = 500
+    adjusted: bool = True
+
+
+class QuotesQuery(Struct, forbid_unknown_fields=True):
+    symbols: Annotated[str, Meta(max_length=4000, pattern=_TEXT, description="symbols, separated by commas")] = ""
+
+
+class NoQuery(Struct, forbid_unknown_fields=True):
+    pass
