@@ -121,14 +121,9 @@ def import_(
         )
         folder = resolve_home(home)
         with progress(quiet=as_json) as tell:
+            files, cache = files or [], folder / "cache"
             done = import_files(
-                the_store(folder),
-                files or (),
-                options,
-                adjustments=adjustments,
-                cache=folder / "cache",
-                dry_run=dry_run,
-                progress=tell,
+                the_store(folder), files, options, adjustments=adjustments, cache=cache, dry_run=dry_run, progress=tell
             )
         if as_json:
             print_json({"dry_run": dry_run, "items": [_imported_json(one) for one in done]})
@@ -192,12 +187,7 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command(
-    epilog=examples(
-        "evenkeel data export AAPL --from 2005-01-01 --to 2005-12-31 --adjusted -o aapl.csv",
-        "evenkeel data export EURUSD --timeframe 1d",
-    )
-)
+@app.command(epilog=examples("evenkeel data export AAPL --from 2005-01-01 --adjusted -o aapl.csv"))
 def export(
     symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="As `evenkeel data list` shows it.")],
     timeframe: Annotated[str | None, typer.Option(help="1m, 1h, 1d …", show_default="the one stored")] = None,
@@ -208,8 +198,12 @@ def export(
         typer.Option("--to", parser=_last_moment, metavar="TIME", help="Last open; a date includes its day."),
     ] = None,
     adjusted: Annotated[bool, typer.Option("--adjusted", help="Adjust as known at the last bar.")] = False,
-    form: Annotated[Format | None, typer.Option("--format", show_default="by -o, else csv")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, show_default="stdout")] = None,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="Of the file.", show_default="by -o, else csv")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", dir_okay=False, help="File.", show_default="stdout")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

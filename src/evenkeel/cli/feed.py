@@ -30,13 +30,13 @@ def show(home: HomeOption = None, as_json: JsonOption = False) -> None:
 @app.command("pause", epilog=examples("evenkeel feed pause"))
 def pause(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Hold the feed after the present moment. Orders are still taken."""
-    _act({"action": "pause"}, home, as_json)
+    _act({"action": "pause"}, home, as_json=as_json)
 
 
 @app.command("resume", epilog=examples("evenkeel feed resume"))
 def resume(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Go on."""
-    _act({"action": "resume"}, home, as_json)
+    _act({"action": "resume"}, home, as_json=as_json)
 
 
 @app.command("speed", epilog=examples("evenkeel feed speed 20", "evenkeel feed speed 0.5", "evenkeel feed speed 0"))
@@ -46,7 +46,7 @@ def speed(
     as_json: JsonOption = False,
 ) -> None:
     """Change the pace. With daily bars, a moment is a trading day."""
-    _act({"speed": f"{number(value):f}"}, home, as_json)
+    _act({"speed": f"{number(value):f}"}, home, as_json=as_json)
 
 
 @app.command("restart", epilog=examples("evenkeel feed restart", "evenkeel feed restart --yes"))
@@ -58,10 +58,10 @@ def restart(
     """Start the demo over from its first day; the run so far is kept aside in the home's `runs` folder."""
     if not yes:
         typer.confirm("Start the demo over from its first day?", abort=True, err=True)
-    _act({"action": "restart"}, home, as_json)
+    _act({"action": "restart"}, home, as_json=as_json)
 
 
-def _act(body: dict[str, str], home: Path | None, as_json: bool) -> None:
+def _act(body: dict[str, str], home: Path | None, *, as_json: bool) -> None:
     with reporting(as_json=as_json):
         client = Client(resolve_home(home), options={"speed": "SPEED"})
         _print(client.call("POST", "/system/feed", body), as_json=as_json)

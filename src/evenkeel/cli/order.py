@@ -159,14 +159,14 @@ def list_orders(
 def show(order: OrderArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """One order in full."""
     with reporting(as_json=as_json):
-        found = _of_order(Client(resolve_home(home)), "GET", order)
+        found = _of_order(Client(resolve_home(home)), order)
         if as_json:
             print_json(found)
         else:
             print_fields(found)
 
 
-def _of_order(client: Client, method: str, order: str) -> dict[str, Any]:
+def _of_order(client: Client, order: str, *, method: str = "GET") -> dict[str, Any]:
     if not order.strip():
         raise InvalidInput("the order's id is empty", hint="`evenkeel order list` shows ids in its last column.")
     try:
@@ -226,7 +226,7 @@ def _cancel(client: Client, wanted: list[str]) -> tuple[list[dict[str, Any]], li
     faults: list[EvenkeelError] = []
     for order in wanted:
         try:
-            done.append(_of_order(client, "DELETE", order))
+            done.append(_of_order(client, order, method="DELETE"))
         except EvenkeelError as error:
             faults.append(error)
     return done, faults

@@ -83,8 +83,12 @@ PasswordOption = Annotated[
         "--password", metavar="PASSWORD", envvar="EVENKEEL_PASSWORD", help="Of the first user; else one is made."
     ),
 ]
-LogLevel = Annotated[LogLevelName | None, typer.Option("--log-level", help="What is worth a line on stderr.")]
-LogFormat = Annotated[LogFormatName | None, typer.Option("--log-format", help="Of the log; console is for people.")]
+LogLevel = Annotated[
+    LogLevelName | None, typer.Option("--log-level", case_sensitive=False, help="What is worth a line on stderr.")
+]
+LogFormat = Annotated[
+    LogFormatName | None, typer.Option("--log-format", case_sensitive=False, help="Of the log; console is for people.")
+]
 Public = Annotated[bool | None, typer.Option("--allow-public", help="Permit an address other machines can reach.")]
 Browser = Annotated[bool, typer.Option("--open/--no-open", help="Open the desk in a browser where there is a display.")]
 BrokerSocket = Annotated[
@@ -157,7 +161,12 @@ def up(
     port: PortOption = None,
     feed: Annotated[
         FeedKind | None,
-        typer.Option("--feed", help="Market: replay imported bars, a simulated one, or none.", show_default="none"),
+        typer.Option(
+            "--feed",
+            case_sensitive=False,
+            help="Market: replay imported bars, a simulated one, or none.",
+            show_default="none",
+        ),
     ] = None,
     speed: Annotated[
         Decimal | None,

@@ -92,7 +92,7 @@ def check(
         registry = _registry()
         path = Path(template)
         name = registry.load(path).name if path.suffix == ".py" else template
-        bars = None if symbol is None else _stored(resolve_home(home), symbol, timeframe)
+        bars = None if symbol is None else _stored(home, symbol, timeframe=timeframe)
         report = check_strategy(type(registry.create(name)), bars, parameters=_parameters(parameters))
         found = msgspec.to_builtins(report)
         if as_json:
@@ -105,10 +105,10 @@ def check(
             raise EvenkeelError(f"{name} may not run: {'; '.join(report.faults) or 'it looks ahead'}")
 
 
-def _stored(home: Path, symbol: str, timeframe: str) -> "Bars":
+def _stored(home: Path | None, symbol: str, *, timeframe: str) -> "Bars":
     from evenkeel.cli.data import the_instrument, the_store
 
-    store = the_store(home)
+    store = the_store(resolve_home(home))
     return store.read(the_instrument(store, symbol, None).id, timeframe)
 
 
@@ -201,16 +201,16 @@ def _allocation(client: Client, text: str) -> dict[str, str]:
 @app.command("enable", epilog=examples("evenkeel strategy enable Trend"))
 def enable(strategy: StrategyArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Switch a deployment on; a paused one starts afresh."""
-    _post(strategy, "enable", home, as_json)
+    _post(strategy, "enable", home=home, as_json=as_json)
 
 
 @app.command("disable", epilog=examples("evenkeel strategy disable Trend"))
 def disable(strategy: StrategyArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Switch a deployment off: it places no more orders, and keeps what it holds."""
-    _post(strategy, "disable", home, as_json)
+    _post(strategy, "disable", home=home, as_json=as_json)
 
 
-def _post(strategy: str, verb: str, home: Path | None, as_json: bool) -> None:
+def _post(strategy: str, verb: str, *, home: Path | None, as_json: bool) -> None:
     with reporting(as_json=as_json):
         client = Client(resolve_home(home))
         found = _find(client, strategy)
