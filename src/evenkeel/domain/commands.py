@@ -24,7 +24,7 @@ class CancelOrder(Command, frozen=True, tag="order.cancel"):
 
 
 class ResolveOrder(Command, frozen=True, tag="order.resolve"):
-    """A person's word on an order in doubt: the venue never had it. Should the venue ever speak of it, it is an ANOMALY."""
+    """A person's word on an order in doubt: the venue never had it. If the venue speaks of it all the same, ANOMALY."""
 
     order_id: str
 

@@ -268,7 +268,7 @@ def test_layers_come_in_order() -> None:
     assert (*ORDER_CHECKS, *ENTRY_CHECKS) == CHECKS
     everything_wrong = view(
         Side.SELL, "15", kind=OrderKind.LIMIT, limit="10.01", account_currency="EUR", price="0",
-        readiness=Readiness.NOT_READY, trades_today=100, equity="50000", cash="0",
+        readiness=Readiness.NOT_READY, in_doubt="an order", trades_today=100, equity="50000", cash="0",
     )  # fmt: skip
     repairs: list[tuple[str, dict[str, Any]]] = [
         ("lot-size", {"quantity": D(5010)}),
@@ -276,6 +276,7 @@ def test_layers_come_in_order() -> None:
         ("currency", {"account_currency": "USD"}),
         ("price-known", {"price": D("10.05")}),
         ("account-ready", {"readiness": Readiness.READY}),
+        ("nothing-in-doubt", {"in_doubt": None}),
         ("max-trades-per-day", {"trades_today": 0}),
         ("daily-loss", {"equity": D(100_000)}),
         ("short-selling", {"spec": msgspec.structs.replace(everything_wrong.spec, side=Side.BUY, limit_price=None)}),
