@@ -11,7 +11,7 @@ from evenkeel.domain.errors import JournalCorrupt
 from evenkeel.domain.money import ZERO, add, neg, sub
 from evenkeel.domain.orders import Order, OrderState
 from evenkeel.domain.positions import Position, PositionKey
-from evenkeel.trading.engine.state import EXTERNAL, AccountState, DeploymentState, State
+from evenkeel.trading.engine.state import EXTERNAL, AccountState, DeploymentState, Mark, State
 
 _NO_DAY = date.min
 EXTERNAL_FLOWS = frozenset({LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL, LedgerKind.TRANSFER})
@@ -42,6 +42,7 @@ def _instrument_listed(state: State, record: r.InstrumentListed) -> None:
     if known is not None and known != record.instrument:
         for account in state.accounts.values():
             account.working.recount()
+            account.positions.recount()
 
 
 def _account_opened(state: State, record: r.AccountOpened) -> None:
@@ -244,6 +245,7 @@ def _book_position(state: State, key: PositionKey, signed: Decimal, price: Decim
     if position is None:
         position = account.positions[key] = Position(key=key)
     position.book(signed, price, state.instruments[key.instrument_id].multiplier)
+    account.positions.touch(key.instrument_id)
     account.net[key.instrument_id] = add(account.net.get(key.instrument_id, ZERO), signed)
     return position
 
@@ -262,6 +264,7 @@ def _split_applied(state: State, record: r.SplitApplied) -> None:
         position.realised = add(position.realised, sub(part.cash_in_lieu, part.cost_released))
         position.total_cost = sub(position.total_cost, part.cost_released)
         position.quantity = part.quantity
+        account.positions.touch(instrument_id)
     for change in record.orders:
         order = state.orders[change.order_id]
         order.quantity, order.filled = change.quantity, change.filled
@@ -271,7 +274,8 @@ def _split_applied(state: State, record: r.SplitApplied) -> None:
         _book_entry(state, entry)
     mark = state.marks.get(instrument_id)
     if mark is not None:
-        mark.price *= float(record.split.denominator) / float(record.split.numerator)
+        price = mark.price * (float(record.split.denominator) / float(record.split.numerator))
+        state.marks[instrument_id] = Mark(price, mark.at, mark.spread)
 
 
 def _day_closed(state: State, record: r.DayClosed) -> None:

@@ -19,7 +19,10 @@ from evenkeel.domain.orders import Order
 from evenkeel.domain.positions import Position, PositionKey
 from evenkeel.domain.records import SignalRecorded
 from evenkeel.domain.strategies import Deployment
+from evenkeel.trading.engine.holdings import Holdings, Mark, Marks
 from evenkeel.trading.engine.working import Working
+
+__all__ = ["EXTERNAL", "AccountState", "DeploymentState", "Mark", "State"]
 
 EXTERNAL = "broker"
 
@@ -28,14 +31,6 @@ EXTERNAL = "broker"
 def _at_tick(price: float, tick: str) -> Decimal:
     """Cached by the tick as it is written: 0.01 and 0.010 are equal, and round to differently written prices."""
     return exact(price, Decimal(tick))
-
-
-class Mark(Struct):
-    """The last price of an instrument, when it was seen, and its spread."""
-
-    price: float
-    at: int
-    spread: float = 0.0
 
 
 class AccountState(Struct, kw_only=True):
@@ -48,7 +43,7 @@ class AccountState(Struct, kw_only=True):
     readiness_reason: str | None = None
     cash: dict[str, Decimal] = field(default_factory=dict)
     contributed: Decimal = ZERO
-    positions: dict[PositionKey, Position] = field(default_factory=dict)
+    positions: Holdings = field(default_factory=Holdings)
     net: dict[str, Decimal] = field(default_factory=dict)
     working: Working = field(default_factory=Working)
     day: date
@@ -100,7 +95,7 @@ class State(Struct, kw_only=True):
     client_ids: dict[tuple[str, str], str] = field(default_factory=dict)
     venue_client_ids: dict[str, str] = field(default_factory=dict)
     venue_order_ids: dict[tuple[str, str], str] = field(default_factory=dict)
-    marks: dict[str, Mark] = field(default_factory=dict)
+    marks: Marks = field(default_factory=Marks)
     bars_seen: dict[str, int] = field(default_factory=dict)
     splits_applied: set[tuple[str, date]] = field(default_factory=set)
 
@@ -146,12 +141,11 @@ class State(Struct, kw_only=True):
 
     def positions_value(self, account: AccountState) -> Decimal:
         """Signed market value of all positions, in the account's currency (the only one it may hold)."""
-        value = ZERO
-        for position in account.positions.values():
-            if position.quantity:
-                multiplier = self.instruments[position.key.instrument_id].multiplier
-                value = add(value, position.market_value(self.price_of(position), multiplier))
-        return value
+        return account.positions.value(self.marks, self._value_of)
+
+    def _value_of(self, position: Position) -> Decimal:
+        multiplier = self.instruments[position.key.instrument_id].multiplier
+        return position.market_value(self.price_of(position), multiplier)
 
     def equity(self, account: AccountState) -> Decimal:
         """Cash plus positions at the last prices."""

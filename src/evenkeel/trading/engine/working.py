@@ -110,8 +110,7 @@ class Working(dict[str, Order]):
         self._settle(reserve)
         whole = self._reserved
         for instrument_id, market in self._markets.items():
-            if market.orders:
-                whole = add(whole, market.at(price_of(instrument_id), reserve))
+            whole = add(whole, market.at(price_of(instrument_id), reserve))
         return whole
 
     def _settle(self, reserve: Reserve) -> None:
@@ -121,14 +120,20 @@ class Working(dict[str, Order]):
             known = self._counted.pop(order_id, None)
             if known is not None:
                 self._count(known, -1)
-                if known.is_buy and known.instrument_id in self._markets:
-                    self._markets[known.instrument_id].drop(order_id)
+                self._leave_market(known.instrument_id, order_id)
             if counted is not None and order is not None:
                 self._counted[order_id] = counted
                 self._count(counted, 1)
                 if _is_at_market(order):
                     self._markets.setdefault(counted.instrument_id, _Market()).take(order)
             del self._changed[order_id]
+
+    def _leave_market(self, instrument_id: str, order_id: str) -> None:
+        market = self._markets.get(instrument_id)
+        if market is not None:
+            market.drop(order_id)
+            if not market.orders:
+                del self._markets[instrument_id]
 
     def _count(self, part: _Counted, sign: int) -> None:
         key = part.instrument_id, part.is_buy
