@@ -1,12 +1,14 @@
 """Settings: from the environment, a `.env` file and `evenkeel.toml` in the home, all checked at the start.
 
 Names are `EVENKEEL_` and the field's name in capitals. Some older names that people bring with them are read as
-aliases; ours wins where both are set. Every fault is reported at once, by the name the user wrote.
+aliases; ours wins where both are set. Every fault is reported at once, by the name the user wrote; a name that looks
+like ours and is none gets a notice.
 """
 
+import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
@@ -28,6 +30,9 @@ ALIASES = {
     "MAX_DAILY_TRADES": "max_daily_trades",
     "ENABLE_SHORT_SELLING": "enable_short_selling",
 }
+# Read by the command line, not from here.
+OPTIONS = ("EVENKEEL_HOME", "EVENKEEL_PASSWORD", "EVENKEEL_NEW_PASSWORD")
+_SECRET = frozenset({"jwt_secret_key", "database_url"})
 
 
 class Settings(BaseModel):
@@ -38,7 +43,7 @@ class Settings(BaseModel):
     allow_public: bool = Field(False, description="Permit an address that other machines can reach.")
     host: str = Field("127.0.0.1", description="Address to listen on.", validate_default=True)
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
-    hosts: tuple[str, ...] = Field((), description="Further host names this server answers to, as a JSON list.")
+    hosts: tuple[str, ...] = Field((), description="Further host names to answer to, separated by commas.")
     database_url: str | None = Field(None, description="postgresql://USER:PASSWORD@HOST/NAME; empty means SQLite.")
     jwt_secret_key: SecretStr | None = Field(None, description="Signs access tokens; made at first start when empty.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is worth a line.")
@@ -117,28 +122,48 @@ def load(
 def _fault(fault: Any, names: Mapping[str, str]) -> FieldError:
     place = str(fault["loc"][0]) if fault["loc"] else "host"
     message = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        message = f"there is no such setting{_nearest(place, Settings.model_fields)}"
+    elif place not in _SECRET and isinstance(fault.get("input"), str | int | float | Decimal):
+        message = f"{message}; it is {fault['input']!r}"
     return FieldError(names.get(place, place), message[:1].lower() + message[1:])
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), 1)
+    return f": did you mean {near[0]}?" if near else ""
 
 
 def _merged(home: Path, environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str], list[str]]:
     values: dict[str, Any] = {}
     names: dict[str, str] = {}
-    notices: list[str] = []
     for name, value in _toml(home / TOML).items():
         values[name], names[name] = value, f"{TOML}: {name}"
     dotenv = {name: value for name, value in _dotenv().items() if value is not None}
-    for source in (dotenv, environ):
-        for alias, name in ALIASES.items():
-            if source.get(alias) and not source.get(PREFIX + name.upper()):
-                values[name], names[name] = source[alias], alias
-                notices.append(f"{alias} is read as {PREFIX}{name.upper()}")
+    sources = (dotenv, environ)
+    notices = _unknown(sources)
+    ours = {field for field in Settings.model_fields if any(source.get(_variable(field)) for source in sources)}
+    for source in sources:
+        for alias, field in ALIASES.items():
+            if source.get(alias) and field in ours:
+                notices.append(f"{alias} is ignored: {_variable(field)} is set")
             elif source.get(alias):
-                notices.append(f"{alias} is ignored: {PREFIX}{name.upper()} is set")
-        for field in Settings.model_fields:
-            variable = PREFIX + field.upper()
-            if source.get(variable):
-                values[field], names[field] = _parsed(field, source[variable]), variable
-    return values, names, notices
+                values[field], names[field] = source[alias], alias
+                notices.append(f"{alias} is read as {_variable(field)}")
+        for field in ours:
+            if source.get(_variable(field)):
+                values[field], names[field] = _parsed(field, source[_variable(field)]), _variable(field)
+    return values, names, list(dict.fromkeys(notices))
+
+
+def _variable(field: str) -> str:
+    return PREFIX + field.upper()
+
+
+def _unknown(sources: Iterable[Mapping[str, str]]) -> list[str]:
+    known = {*map(_variable, Settings.model_fields), *OPTIONS}
+    strange = {name for source in sources for name in source if name.startswith(PREFIX)} - known
+    return [f"{name} is not a setting{_nearest(name, known)}" for name in sorted(strange)]
 
 
 def _parsed(field: str, text: str) -> Any:
@@ -148,7 +173,10 @@ def _parsed(field: str, text: str) -> Any:
 
 
 def _dotenv() -> Mapping[str, str | None]:
-    return DotEnvSettingsSource(BaseSettings, env_file=".env", case_sensitive=True).env_vars
+    try:
+        return DotEnvSettingsSource(BaseSettings, env_file=".env", case_sensitive=True).env_vars
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{Path('.env').absolute()} is not text in UTF-8: {error.reason}") from error
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -157,4 +185,4 @@ def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path.name} in the home is not TOML: {error}") from error
+        raise InvalidInput(f"{path} is not TOML: {error}") from error
