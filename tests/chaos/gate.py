@@ -47,13 +47,17 @@ def event(kind: type) -> Trap:
 
 
 class Gate:
-    """Listens at `front` and passes on to `back`. `placed` counts what Evenkeel has ever tried to send."""
+    """Listens at `front` and passes on to `back`. `placed` counts what Evenkeel has ever tried to send.
+
+    While it `is_shut`, new connections are ended at once.
+    """
 
     def __init__(self, front: str, back: str) -> None:
         self.front = front
         self.placed: Counter[tuple[str, str]] = Counter()
         self.fills_passed = 0
         self.trap: Trap | None = None
+        self.is_shut = False
         self._back = back
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -83,6 +87,9 @@ class Gate:
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        if self.is_shut:
+            writer.close()
+            return
         try:
             venue_reader, venue_writer = await asyncio.open_unix_connection(self._back)
         except OSError:

@@ -24,22 +24,40 @@ async def anywhere(world: World) -> str:
     return f"after {moment:.3f} s of load"
 
 
+ANYTHING = ("attach", "place", "modify", "cancel", "executions", "positions", "orders", "status")
+
+
+def misfortune(world: World, *on: str) -> Faults:
+    """A venue that loses, delays and repeats what it says."""
+    return Faults(
+        seed=world.seed.getrandbits(30),
+        on=on or ("place", "modify", "cancel"),
+        lost_request=0.03,
+        lost_reply=0.05,
+        late_reply=0.2,
+        delay=0.3,
+        lost_events=0.05,
+        late_events=0.1,
+        duplicate_events=0.3,
+        shuffled_events=0.3,
+    )
+
+
 async def in_misfortune(world: World) -> str:
     """At any moment, while the venue loses, delays and repeats what it says."""
-    await world.afflict(
-        Faults(
-            seed=world.seed.getrandbits(30),
-            lost_request=0.03,
-            lost_reply=0.05,
-            late_reply=0.2,
-            delay=0.3,
-            lost_events=0.05,
-            late_events=0.1,
-            duplicate_events=0.3,
-            shuffled_events=0.3,
-        )
-    )
+    await world.afflict(misfortune(world))
     return f"in misfortune, {await anywhere(world)}"
+
+
+async def starting_in_misfortune(world: World) -> str:
+    """Once under load, and again in a start during which the venue answers some questions late or never."""
+    await anywhere(world)
+    world.kill("before a start in misfortune")
+    await world.afflict(misfortune(world, *ANYTHING))
+    world.desk.spawn()
+    moment = world.seed.uniform(1.5, 5.0)
+    await asyncio.sleep(moment)
+    return f"{moment:.2f} s into a start in misfortune"
 
 
 def trapped(make: Callable[[], Trap]) -> Kill:
@@ -99,6 +117,7 @@ KILLS: tuple[Kill, ...] = (
     trapped(lambda: gate.request(wire.Cancel)),
     trapped(lambda: gate.reply(wire.Cancel)),
     starting,
+    starting_in_misfortune,
 )
 
 

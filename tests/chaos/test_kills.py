@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from evenkeel.trading.brokers.simulated.wire import Faults
 from tests.chaos.kills import drawn
 from tests.chaos.processes import short_folder
 from tests.chaos.timeline import Timeline
@@ -22,12 +21,10 @@ async def shake(plan: ChaosPlan, name: str, arguments: Sequence[str], *, kills: 
                 made.trader.start()
                 why = await kill(made)
                 made.kill(f"{number} of {kills}, {why}")
-                await made.trader.stop()
-                made.gate.cut()
-                await made.afflict(Faults())
+                await made.settle()
                 await made.restart()
                 await made.check()
-                print(f"  {name} {number}/{kills}: {why}", flush=True)
+                print(f"  {name} {number}/{kills}: {why}; {made.counts}", flush=True)
 
 
 async def test_kills_on_sqlite(chaos_plan: ChaosPlan) -> None:

@@ -28,6 +28,7 @@ class World:
         self.timeline = timeline
         self.venue = Venue(folder)
         self.gate = Gate(str(folder / "gate.sock"), self.venue.socket)
+        self.counts = ""
         self.desk: Desk
         self.client: Client
         self.trader: Trader
@@ -76,6 +77,12 @@ class World:
         await self.desk.start()
         self.timeline.note(f"ready again after {time.monotonic() - begun:.1f} s")
 
+    async def settle(self) -> None:
+        """After a death: every connection of before is gone, and the venue behaves."""
+        await self.trader.stop()
+        self.gate.cut()
+        await self.afflict(Faults())
+
     async def check(self) -> None:
         """Retries what was not answered, then proves that nothing is lost and nothing is doubled."""
         await self.client.feed("pause")
@@ -90,8 +97,8 @@ class World:
         await self.trader.learn_prices()
         report = await self.desk.doctor()
         assert report["ok"], report["differences"]
-        counts = f"{report['orders']} orders, {report['fills']} fills, {len(unanswered)} retried"
-        self.timeline.note(f"agreed: {counts}")
+        self.counts = f"{report['orders']} orders, {report['fills']} fills, {len(unanswered)} retried"
+        self.timeline.note(f"agreed: {self.counts}")
         await self.client.feed("resume")
 
     async def agree(self) -> None:
