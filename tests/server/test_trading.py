@@ -136,3 +136,10 @@ async def test_metrics_count_orders_and_errors(desk: World, owner: httpx.AsyncCl
     assert "orders_placed_total 2.0" in text
     assert "order_errors_total 1.0" in text
     assert 'portfolio_total_value{account="Main"' in text
+    assert 'order_stage_seconds_count{stage="received"} 2.0' in text
+
+
+async def test_the_time_from_acknowledgement_to_fill_is_measured(desk: World, owner: httpx.AsyncClient) -> None:
+    await place(owner, time_in_force="GTC")
+    await desk.next_bar()
+    assert 'order_stage_seconds_count{stage="filled"} 1.0' in (await owner.get("/metrics")).text

@@ -1,23 +1,27 @@
 """From committed records to metrics: orders placed and orders gone wrong, and the accounts' figures at a scrape."""
 
-from collections.abc import Iterator
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 
 from evenkeel.domain import records as r
 from evenkeel.domain.money import ratio, sub
-from evenkeel.domain.orders import OrderState
+from evenkeel.domain.orders import TERMINAL, OrderEvent, OrderState
 from evenkeel.domain.records import AnyRecord, Batch
 from evenkeel.server import views
 from evenkeel.telemetry.metrics import Metrics, Portfolio
 from evenkeel.trading.engine.state import State
 
 _WRONG = frozenset({OrderState.REJECTED, OrderState.EXPIRED_UNSENT, OrderState.IN_DOUBT, OrderState.ANOMALY})
+_MOST = 10_000
 
 
 class OrderCounter:
-    """Subscribes to the runner and counts."""
+    """Subscribes to the runner and counts. Times from acknowledgement to fill are of this process's own clock."""
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+    def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
+        self._metrics, self._clock = metrics, clock
+        self._acknowledged: OrderedDict[str, float] = OrderedDict()
 
     def committed(self, batch: Batch, records: tuple[AnyRecord, ...]) -> None:
         for record in records:
@@ -25,8 +29,22 @@ class OrderCounter:
                 case r.OrderDecided():
                     self._metrics.orders_placed += 1
                     self._metrics.order_errors += not record.approved
-                case r.OrderMoved() if record.state in _WRONG:
-                    self._metrics.order_errors += 1
+                case r.OrderMoved():
+                    self._moved(record)
+                case r.FillBooked():
+                    since = self._acknowledged.pop(record.fill.order_id, None)
+                    if since is not None:
+                        self._metrics.observe_stage("filled", self._clock() - since)
+
+    def _moved(self, record: r.OrderMoved) -> None:
+        if record.state in _WRONG:
+            self._metrics.order_errors += 1
+        if record.event is OrderEvent.ACCEPT:
+            self._acknowledged[record.order_id] = self._clock()
+            if len(self._acknowledged) > _MOST:
+                self._acknowledged.popitem(last=False)
+        elif record.state in TERMINAL:
+            self._acknowledged.pop(record.order_id, None)
 
 
 def portfolios(state: State) -> Iterator[Portfolio]:

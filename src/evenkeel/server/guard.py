@@ -1,4 +1,5 @@
-"""The outermost layer: which host was asked for, a request id, security headers, one log line a request, no traceback.
+"""The outermost layer: which host was asked for, a request id, security headers, one log line a request
+(reads that went well only at level debug), no traceback.
 
 A page that a browser loads from elsewhere cannot reach this server under a name of its own (DNS rebinding): only
 loopback names and those configured are answered. The private socket's listener, and nothing else, marks requests local.
@@ -20,7 +21,6 @@ log = structlog.get_logger("evenkeel.access")
 REQUEST_ID = "evenkeel.request_id"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_QUIET = ("/healthz", "/readyz", "/metrics")
 _HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
@@ -92,7 +92,7 @@ class Guard:
             self._report(scope, status, time.perf_counter() - started)
 
     def _report(self, scope: Scope, status: int, seconds: float) -> None:
-        say = log.debug if scope["path"] in _QUIET or status == 304 else log.info
+        say = log.debug if scope["method"] in ("GET", "HEAD") and status < 400 else log.info
         client = scope.get("client")
         say(
             "request",

@@ -35,7 +35,7 @@ def maybe(value: Decimal | None) -> str | None:
 
 def measured(value: float) -> str:
     """A measurement in its shortest exact decimal form."""
-    return text(Decimal(repr(value)))
+    return text(Decimal(repr(value)).normalize())
 
 
 def share(part: Decimal, whole: Decimal) -> str:
