@@ -1,6 +1,6 @@
-import { z } from "zod";
 import type { OrderBody, OrderKind, SymbolInfo } from "@/api/types";
 import { isMultiple, parse, sign, toShortText } from "@/format/decimal";
+import { z } from "@/format/rules";
 
 export const KINDS: readonly { value: OrderKind; label: string }[] = [
   { value: "MARKET", label: "Market" },
