@@ -187,6 +187,29 @@ def alone(*arguments: object) -> str:
     return invoke(*arguments).stdout
 
 
+def test_limits_are_shown_and_changed(desk: Desk, account: str) -> None:
+    assert desk.ask("account", "limits", account)["daily_loss"] == "0.02"
+    given = ("--max-position-share", "0.25", "--daily-loss", "off", "--max-trades-per-day", "7", "--allow-short")
+    changed = desk.ask("account", "limits", account, *given)
+    assert (changed["max_position_share"], changed["daily_loss"], changed["max_trades_per_day"]) == ("0.25", None, 7)
+    assert (changed["allow_short"], changed["cash_check"]) == (True, True)
+    text = desk.run("account", "limits", account, "--max-trades-per-day", "off", "--no-cash-check").stdout
+    assert "daily loss          off" in text
+    assert desk.ask("account", "show", account)["limits"]["max_trades_per_day"] is None
+
+
+def test_cash_is_moved(desk: Desk, account: str) -> None:
+    assert "cash is now 50100.75 USD" in desk.run("account", "deposit", account, "100.25").stdout
+    assert desk.ask("account", "withdraw", account, "0.75")["cash"] == "50100.00"
+    assert {one["kind"] for one in until(lambda: desk.items("account", "ledger", account))} <= {"deposit", "withdrawal"}
+
+
+def test_positions_that_are_closed(desk: Desk) -> None:
+    closed = until(lambda: desk.items("account", "positions", "Family", "--status", "closed"))
+    assert {Decimal(one["quantity"]) for one in closed} == {Decimal(0)}
+    assert len(desk.items("account", "positions", "--status", "all")) > len(closed)
+
+
 def test_the_feed_is_steered(desk: Desk) -> None:
     assert desk.ask("feed", "pause")["state"] == "paused"
     assert "paused" in desk.run("feed", "pause").stdout

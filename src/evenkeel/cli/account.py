@@ -1,6 +1,8 @@
 """`evenkeel account`: list, open and look into accounts."""
 
 from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +26,7 @@ from evenkeel.domain.accounts import AccountType
 app = typer.Typer(name="account", help="List, open and look into accounts.", no_args_is_help=True)
 
 AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Name, id, or beginning of the id.")]
+AmountArgument = Annotated[Decimal, typer.Argument(metavar="AMOUNT", parser=number, help="In the account's currency.")]
 
 
 def the_account(client: Client, wanted: str) -> dict[str, Any]:
@@ -52,7 +55,7 @@ def show(account: AccountArgument, home: HomeOption = None, as_json: JsonOption 
     with reporting(as_json=as_json):
         client = Client(resolve_home(home))
         found = the_account(client, account)
-        holdings = client.get("/trading/positions", account_id=found["id"])["items"]
+        holdings = client.pages("/trading/positions", limit=100_000, account_id=found["id"])
         if as_json:
             print_json({**found, "holdings": holdings})
             return
@@ -142,19 +145,120 @@ def equity(
         print_table(["at", "equity", "cash"], rows, empty="No day has ended yet.")
 
 
-@app.command("positions", epilog=examples("evenkeel account positions", "evenkeel account positions Main --json"))
+class PositionStatus(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+    ALL = "all"
+
+
+@app.command("positions", epilog=examples("evenkeel account positions", "evenkeel account positions Main --status all"))
 def positions(
     account: Annotated[str | None, typer.Argument(metavar="[ACCOUNT]", help="Without it, all accounts.")] = None,
+    status: Annotated[PositionStatus, typer.Option("--status", case_sensitive=False, help="Which.")] = (
+        PositionStatus.OPEN
+    ),
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Open positions by book, valued at the last prices."""
+    """Positions by book, valued at the last prices."""
     with reporting(as_json=as_json):
         client = Client(resolve_home(home))
         names = {one["id"]: one["name"] for one in client.get("/accounts")["items"]}
         account_id = the_account(client, account)["id"] if account is not None else None
-        items = client.get("/trading/positions", account_id=account_id)["items"]
+        items = client.pages("/trading/positions", limit=100_000, account_id=account_id, status=status.value)
         if as_json:
             print_items(items)
         else:
             print_positions(items, names)
+
+
+@app.command("deposit", epilog=examples("evenkeel account deposit Main 5000"))
+def deposit(
+    account: AccountArgument, amount: AmountArgument, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """Add cash to a paper account, in its currency. It counts as contributed, not as gained."""
+    _move(account, amount, "deposit", home=home, as_json=as_json)
+
+
+@app.command("withdraw", epilog=examples("evenkeel account withdraw Main 2500.50"))
+def withdraw(
+    account: AccountArgument, amount: AmountArgument, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """Take cash out of a paper account, in its currency."""
+    _move(account, amount, "withdrawal", home=home, as_json=as_json)
+
+
+def _move(account: str, amount: Decimal, kind: str, *, home: Path | None, as_json: bool) -> None:
+    with reporting(as_json=as_json):
+        client = Client(resolve_home(home), options={"amount": "AMOUNT"})
+        path = path_of("accounts", the_account(client, account)["id"], "cash")
+        after = client.call("POST", path, {"kind": kind, "amount": f"{amount:f}"})
+        if as_json:
+            print_json(after)
+        else:
+            print(f"{after['name']}: {kind} of {amount:f}; cash is now {after['cash']} {after['currency']}")
+
+
+_LIMITS = {
+    "max_position_share": "--max-position-share",
+    "daily_loss": "--daily-loss",
+    "max_trades_per_day": "--max-trades-per-day",
+    "allow_short": "--allow-short",
+    "cash_check": "--cash-check",
+}
+
+
+def _limit(text: str) -> str:
+    return "off" if text.lower() == "off" else f"{number(text):f}"
+
+
+@app.command(
+    "limits",
+    epilog=examples(
+        "evenkeel account limits Main",
+        "evenkeel account limits Main --max-position-share 0.25 --daily-loss 0.05",
+        "evenkeel account limits Main --max-trades-per-day off",
+        note="Shares are of the account's equity: 0.1 is 10 %. `off` turns a check off, which is recorded.",
+    ),
+)
+def limits(
+    account: AccountArgument,
+    max_position_share: Annotated[
+        str | None, typer.Option("--max-position-share", parser=_limit, metavar="SHARE", help="Of one instrument.")
+    ] = None,
+    daily_loss: Annotated[
+        str | None, typer.Option("--daily-loss", parser=_limit, metavar="SHARE", help="From which on no risk is added.")
+    ] = None,
+    max_trades_per_day: Annotated[
+        str | None, typer.Option("--max-trades-per-day", parser=_limit, metavar="NUMBER", help="Orders in a day.")
+    ] = None,
+    allow_short: Annotated[
+        bool | None, typer.Option("--allow-short/--no-short", help="Margin accounts only.", show_default="unchanged")
+    ] = None,
+    cash_check: Annotated[
+        bool | None,
+        typer.Option("--cash-check/--no-cash-check", help="Refuse what cash does not cover.", show_default="unchanged"),
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show an account's limits, or change those that are given; the others stay."""
+    texts = {
+        "max_position_share": max_position_share,
+        "daily_loss": daily_loss,
+        "max_trades_per_day": max_trades_per_day,
+    }
+    change: dict[str, Any] = {name: None if text == "off" else text for name, text in texts.items() if text is not None}
+    if (change.get("max_trades_per_day") or "").isdigit():
+        change["max_trades_per_day"] = int(change["max_trades_per_day"])
+    flags = {"allow_short": allow_short, "cash_check": cash_check}
+    change |= {name: flag for name, flag in flags.items() if flag is not None}
+    with reporting(as_json=as_json):
+        client = Client(resolve_home(home), options=_LIMITS)
+        found = the_account(client, account)
+        if change:
+            found = client.call("PATCH", path_of("accounts", found["id"], "limits"), change)
+        if as_json:
+            print_json(found["limits"])
+        else:
+            print_fields({name: "off" if value is None else value for name, value in found["limits"].items()})

@@ -166,11 +166,11 @@ def show(order: OrderArgument, home: HomeOption = None, as_json: JsonOption = Fa
             print_fields(found)
 
 
-def _of_order(client: Client, order: str, *, method: str = "GET") -> dict[str, Any]:
+def _of_order(client: Client, order: str, *, method: str = "GET", verb: str | None = None) -> dict[str, Any]:
     if not order.strip():
         raise InvalidInput("the order's id is empty", hint="`evenkeel order list` shows ids in its last column.")
     try:
-        found: dict[str, Any] = client.call(method, path_of("trading", "orders", order))
+        found: dict[str, Any] = client.call(method, path_of("trading", "orders", order, *([verb] if verb else [])))
     except NotFound as error:
         error.hint = "Give the whole id; `evenkeel order list` shows it in its last column."
         raise
@@ -213,6 +213,30 @@ def cancel(
         if faults:
             told = "; ".join(dict.fromkeys(fault.message for fault in faults))
             raise EvenkeelError(f"{len(faults)} of {len(wanted)} orders cannot be cancelled: {told}")
+
+
+@app.command(
+    "resolve",
+    epilog=examples(
+        "evenkeel order resolve 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061",
+        note="Look at the broker's own screen first. If it does have the order, do not use this: reconcile finds it.",
+    ),
+)
+def resolve(
+    order: OrderArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End an order in doubt, on your word that the broker never had it."""
+    if not yes:
+        typer.confirm("Have you seen at the broker that it never had this order?", abort=True, err=True)
+    with reporting(as_json=as_json):
+        found = _of_order(Client(resolve_home(home)), order, method="POST", verb="resolve")
+        if as_json:
+            print_json(found)
+        else:
+            print(f"{found['side']} {found['quantity']} {found['symbol']}: {found['state']}  {found['id']}")
 
 
 def _working(client: Client, account: str | None) -> list[str]:
