@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from evenkeel.server.app import local_app, rebind
 from evenkeel.server.listen import listening
 from evenkeel.server.streams import client as stream_client
 from evenkeel.server.streams.channel import CHANNELS, RING, Channel
@@ -287,9 +288,19 @@ async def test_stopping_tells_clients_to_come_back(desk: World, address: str) ->
     assert not desk.app.state.streams.clients
 
 
-async def test_the_owner_needs_no_ticket_on_the_private_socket(desk: World) -> None:
-    from evenkeel.server.app import local_app
+async def test_starting_over_gives_every_channel_a_new_epoch(desk: World, address: str) -> None:
+    async with await open_stream(desk, address) as stream:
+        before = await subscribe(stream, "orders")
+        await rebind(desk.app)
+        with pytest.raises(ConnectionClosed):
+            await stream.recv()
+    async with await open_stream(desk, address) as stream:
+        after = await subscribe(stream, "orders", resume_from=before["seq"], epoch=before["epoch"])
+        assert after["type"] == "snapshot"
+        assert after["epoch"] != before["epoch"]
 
+
+async def test_the_owner_needs_no_ticket_on_the_private_socket(desk: World) -> None:
     with sockets.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
