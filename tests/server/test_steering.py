@@ -41,7 +41,7 @@ async def test_cash_moves_in_and_out_and_is_no_profit(desk: World) -> None:
         more = await client.post(f"{ACCOUNT}/cash", json={"kind": "deposit", "amount": "250.50"})
         assert more.status_code == 201
         assert float(more.json()["cash"]) == float(before["cash"]) + 250.5
-        assert more.json()["day_pnl"] == before["day_pnl"]
+        assert float(more.json()["day_pnl"]) == float(before["day_pnl"])
         less = await client.post(f"{ACCOUNT}/cash", json={"kind": "withdrawal", "amount": "250.50"})
         assert float(less.json()["cash"]) == float(before["cash"])
         for body in ({"kind": "withdrawal", "amount": "99999999"}, {"kind": "deposit", "amount": "0.001"}):

@@ -51,6 +51,10 @@ class Feed(Protocol):
     def state(self) -> str: ...
 
     @property
+    def timeframe(self) -> str:
+        """The bars that strategies get from it."""
+
+    @property
     def speed(self) -> Decimal: ...
 
     @property

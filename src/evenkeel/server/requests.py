@@ -6,7 +6,7 @@ so that nothing passes through a float.
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Raw, Struct, field
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
 from evenkeel.domain.accounts import AccountType
 from evenkeel.domain.orders import OrderKind, Product, Side, TimeInForce
@@ -62,6 +62,23 @@ class NewAccount(Struct, forbid_unknown_fields=True):
     fees: Reference = "zero"
 
 
+class LimitsChange(Struct, forbid_unknown_fields=True):
+    """What is left out stays as it is; null turns a check off."""
+
+    max_position_share: MaybeShare = field(default_factory=Raw)
+    daily_loss: MaybeShare = field(default_factory=Raw)
+    max_trades_per_day: Annotated[int, Meta(ge=0, le=1_000_000, description="0 to 1000000")] | UnsetType | None = UNSET
+    allow_short: bool | UnsetType = UNSET
+    cash_check: bool | UnsetType = UNSET
+
+
+class CashMove(Struct, forbid_unknown_fields=True):
+    """A deposit into, or a withdrawal from, a paper account, in its currency."""
+
+    kind: Literal["deposit", "withdrawal"]
+    amount: Positive
+
+
 class NewOrder(Struct, forbid_unknown_fields=True):
     """`limit_price` and `stop_price` go with the kinds that have them; `venue` is for symbols listed twice."""
 
@@ -108,7 +125,7 @@ class FeedChange(Struct, forbid_unknown_fields=True):
     speed: MaybeSpeed = field(default_factory=Raw)
 
 
-_Limit = Annotated[int, Meta(ge=1, le=500, description="1 to 500")]
+_Limit = Annotated[int, Meta(ge=1, le=5000, description="1 to 5000")]
 Cursor = Annotated[
     str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$", description="a next_cursor of this list")
 ]
@@ -119,20 +136,30 @@ class PageQuery(Struct, forbid_unknown_fields=True):
     cursor: Cursor | None = None
 
 
+_Status = Literal[
+    "open", "closed", "SUBMITTED", "ACCEPTED", "PARTIALLY_FILLED", "CANCEL_PENDING", "FILLED", "CANCELLED",
+    "REJECTED", "EXPIRED", "REFUSED", "EXPIRED_UNSENT", "IN_DOUBT", "ANOMALY",
+]  # fmt: skip
+
+
 class OrdersQuery(PageQuery, forbid_unknown_fields=True):
     account_id: Reference | None = None
-    status: Literal[
-        "open", "closed", "SUBMITTED", "ACCEPTED", "PARTIALLY_FILLED", "CANCEL_PENDING", "FILLED", "CANCELLED",
-        "REJECTED", "EXPIRED", "REFUSED", "EXPIRED_UNSENT", "IN_DOUBT", "ANOMALY",
-    ] | None = None  # fmt: skip
+    status: _Status | None = None
 
 
 class FillsQuery(PageQuery, forbid_unknown_fields=True):
+    """`status` is that of the fill's order."""
+
     account_id: Reference | None = None
+    status: _Status | None = None
 
 
-class PositionsQuery(Struct, forbid_unknown_fields=True):
+class PositionsQuery(PageQuery, forbid_unknown_fields=True):
+    """Open positions unless `status` asks for those that are closed, or for all."""
+
+    limit: _Limit = 500
     account_id: Reference | None = None
+    status: Literal["open", "closed", "all"] = "open"
 
 
 class BarsQuery(Struct, forbid_unknown_fields=True):

@@ -2,14 +2,18 @@
 
 import time
 from collections.abc import Sequence
+from decimal import Decimal
+from typing import TypeVar
 
 from fastapi import Depends, Request, Response
+from msgspec import Raw, UnsetType
 
 from evenkeel.domain import clock
-from evenkeel.domain.accounts import Account
-from evenkeel.domain.commands import OpenAccount
+from evenkeel.domain.accounts import Account, LedgerKind, Limits
+from evenkeel.domain.commands import MoveCash, OpenAccount, SetLimits
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.ids import Random
+from evenkeel.domain.money import neg
 from evenkeel.quant.costs.schedules import SCHEDULES
 from evenkeel.server import requests, views, wire
 from evenkeel.server import schemas as s
@@ -20,6 +24,7 @@ from evenkeel.server.scope import Tenant, parts_of, tenant
 
 _PATH = f"{PREFIX}/accounts"
 BROKER = "simulated"
+T = TypeVar("T")
 
 
 async def list_accounts(request: Request, seen: Tenant = Depends(tenant)) -> Response:
@@ -58,6 +63,52 @@ async def open_account(
     outcome = await parts.runner.submit(command)
     opened = views.account(parts.runner.state, parts.runner.state.account(outcome.id))
     return wire.Json(opened, 201, {"location": f"{_PATH}/{outcome.id}"})
+
+
+async def change_limits(
+    account_id: str, request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """Changes the account's limits; recorded with who did it. Null turns a check off, and the desk shows it in red."""
+    given = await wire.body(request, requests.LimitsChange)
+    held = seen.account(account_id)
+    fields = wire.Fields()
+    limits = Limits(
+        max_position_share=_share(
+            fields, "max_position_share", given.max_position_share, held.limits.max_position_share
+        ),
+        daily_loss=_share(fields, "daily_loss", given.daily_loss, held.limits.daily_loss),
+        max_trades_per_day=_kept(given.max_trades_per_day, held.limits.max_trades_per_day),
+        allow_short=_kept(given.allow_short, held.limits.allow_short),
+        cash_check=_kept(given.cash_check, held.limits.cash_check),
+    )
+    fields.check("the limits are not valid")
+    provenance = seen.provenance(time.time_ns())
+    await parts.runner.submit(SetLimits(account_id=held.account.id, limits=limits, provenance=provenance))
+    return wire.Json(views.account(parts.runner.state, parts.runner.state.account(account_id)))
+
+
+def _share(fields: wire.Fields, name: str, raw: Raw, known: Decimal | None) -> Decimal | None:
+    return known if not bytes(raw) else fields.number(name, raw, "share")
+
+
+def _kept(given: T | UnsetType, known: T) -> T:
+    return known if isinstance(given, UnsetType) else given
+
+
+async def move_cash(
+    account_id: str, request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """Books a deposit or withdrawal of a paper account."""
+    given = await wire.body(request, requests.CashMove)
+    held = seen.account(account_id)
+    fields = wire.Fields()
+    amount = fields.required("amount", given.amount)
+    fields.check("the amount is not valid")
+    kind = LedgerKind(given.kind)
+    signed = neg(amount) if kind is LedgerKind.WITHDRAWAL else amount
+    provenance = seen.provenance(time.time_ns())
+    await parts.runner.submit(MoveCash(account_id=held.account.id, amount=signed, kind=kind, provenance=provenance))
+    return wire.Json(views.account(parts.runner.state, parts.runner.state.account(account_id)), 201)
 
 
 async def list_equity(
@@ -119,6 +170,10 @@ ENDPOINTS = (
              body=requests.NewAccount, answers={201: s.AccountOut}, errors=(409,), links=_LINKS),
     Endpoint(method="GET", path=f"{_PATH}/{{account_id}}", handler=get_account, summary="An account", tag="accounts",
              answers={200: s.AccountOut}),
+    Endpoint(method="PATCH", path=f"{_PATH}/{{account_id}}/limits", handler=change_limits, summary="Change limits",
+             tag="accounts", body=requests.LimitsChange, answers={200: s.AccountOut}),
+    Endpoint(method="POST", path=f"{_PATH}/{{account_id}}/cash", handler=move_cash, summary="Deposit or withdraw",
+             tag="accounts", body=requests.CashMove, answers={201: s.AccountOut}),
     Endpoint(method="GET", path=f"{_PATH}/{{account_id}}/equity", handler=list_equity, summary="Equity history",
              tag="accounts", query=requests.PageQuery, answers={200: s.Page[s.EquityOut]}),
     Endpoint(method="GET", path=f"{_PATH}/{{account_id}}/ledger", handler=list_ledger, summary="Cash ledger",

@@ -59,14 +59,16 @@ async def deploy_strategy(
     given = await wire.body(request, requests.NewDeployment)
     templates = await asyncio.to_thread(parts.templates)
     received = time.time_ns()
-    deployment = await _deployment(seen, given, templates, received)
+    deployment = await _deployment(seen, given, templates, received, timeframe=parts.feed.timeframe)
     outcome = await parts.runner.submit(Deploy(deployment=deployment, provenance=seen.provenance(received)))
     state = parts.runner.state
     deployed = views.deployment(state, state.deployment(outcome.id))
     return wire.Json(deployed, 201, {"location": f"{_PATH}/{outcome.id}"})
 
 
-async def _deployment(seen: Tenant, given: requests.NewDeployment, templates: Templates, received: int) -> Deployment:
+async def _deployment(
+    seen: Tenant, given: requests.NewDeployment, templates: Templates, received: int, *, timeframe: str
+) -> Deployment:
     fields = wire.Fields()
     symbols = [
         find_instrument(seen.state, symbol, None, fields=fields, field=f"symbols.{place}")
@@ -87,6 +89,7 @@ async def _deployment(seen: Tenant, given: requests.NewDeployment, templates: Te
         parameters=parameters,
         instrument_ids=tuple(symbols),
         accounts=accounts,
+        timeframe=timeframe,
         enabled=given.enabled,
     )
 

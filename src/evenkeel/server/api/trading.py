@@ -6,10 +6,11 @@ from decimal import Decimal
 from fastapi import Depends, Request, Response
 
 from evenkeel.domain.accounts import MANUAL, UNASSIGNED
-from evenkeel.domain.commands import CancelOrder, SubmitOrder
+from evenkeel.domain.commands import CancelOrder, ResolveOrder, SubmitOrder
 from evenkeel.domain.errors import EvenkeelError, FieldError, InvalidInput, MoneyError
 from evenkeel.domain.ids import Random
-from evenkeel.domain.orders import OrderKind, OrderSpec, OrderState
+from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState
+from evenkeel.domain.positions import Position
 from evenkeel.server import requests, views, wire
 from evenkeel.server import schemas as s
 from evenkeel.server.api.accounts import unknown_account
@@ -39,6 +40,7 @@ async def place_order(
     fields = wire.Fields()
     spec = _spec(request, seen, given, fields, received)
     fields.check("the order is not valid")
+    parts.metrics.observe_stage("received", (time.time_ns() - received) / 1e9)
     outcome = await _submit(parts, SubmitOrder(spec=spec, provenance=seen.provenance(received)))
     order = views.order(parts.runner.state, parts.runner.state.order(outcome.id))
     headers = {"location": f"{_PATH}/orders/{order.id}"}
@@ -131,14 +133,16 @@ async def list_orders(request: Request, seen: Tenant = Depends(tenant)) -> Respo
         account_id = order.spec.account_id
         if query.account_id not in (None, account_id) or not seen.owns(account_id):
             return None
-        if query.status in ("open", "closed"):
-            fits = order.is_working is (query.status == "open")
-        else:
-            fits = query.status in (None, order.state)
-        return views.order(seen.state, order) if fits else None
+        return views.order(seen.state, order) if _fits(order, query.status) else None
 
     listing = _listing(request)
     return wire.Json(page(listing.orders, take, limit=query.limit, cursor=query.cursor))
+
+
+def _fits(order: Order, status: str | None) -> bool:
+    if status in ("open", "closed"):
+        return order.is_working is (status == "open")
+    return status in (None, order.state)
 
 
 def _listing(request: Request) -> Listing:
@@ -161,6 +165,13 @@ async def cancel_order(order_id: str, seen: Tenant = Depends(tenant), parts: App
     return wire.Json(after, 202 if after.state in (OrderState.CANCEL_PENDING, OrderState.IN_DOUBT) else 200)
 
 
+async def resolve_order(order_id: str, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)) -> Response:
+    """Ends an order in doubt on the user's word that the broker never had it. 409 for an order in no doubt."""
+    order = seen.order(order_id)
+    await parts.runner.submit(ResolveOrder(order_id=order.id, provenance=seen.provenance(time.time_ns())))
+    return wire.Json(views.order(parts.runner.state, parts.runner.state.order(order.id)))
+
+
 async def list_fills(request: Request, seen: Tenant = Depends(tenant)) -> Response:
     """Executions, newest first."""
     query = wire.query(request, requests.FillsQuery)
@@ -170,22 +181,24 @@ async def list_fills(request: Request, seen: Tenant = Depends(tenant)) -> Respon
     def take(key: tuple[str, str]) -> s.FillOut | None:
         if query.account_id not in (None, key[0]) or not seen.owns(key[0]):
             return None
-        return views.fill(seen.state, seen.state.fills[key])
+        fill = seen.state.fills[key]
+        fits = query.status is None or _fits(seen.state.orders[fill.order_id], query.status)
+        return views.fill(seen.state, fill) if fits else None
 
     return wire.Json(page(_listing(request).fills, take, limit=query.limit, cursor=query.cursor))
 
 
 async def list_positions(request: Request, seen: Tenant = Depends(tenant)) -> Response:
-    """Open positions by account, book, instrument and product, valued at the last prices."""
+    """Positions by account, book, instrument and product, valued at the last prices."""
     query = wire.query(request, requests.PositionsQuery)
     held = seen.accounts() if query.account_id is None else iter((seen.account(query.account_id),))
-    found = [
-        views.position(seen.state, position)
-        for account in held
-        for position in account.positions.values()
-        if position.quantity
-    ]
-    return wire.Json(s.Page(found))
+    found = [position for account in held for position in account.positions.values()]
+
+    def take(position: Position) -> s.PositionOut | None:
+        is_open = "open" if position.quantity else "closed"
+        return views.position(seen.state, position) if query.status in ("all", is_open) else None
+
+    return wire.Json(page(found[::-1], take, limit=query.limit, cursor=query.cursor))
 
 
 _LINKS = (Link("get_order", "order_id"), Link("cancel_order", "order_id"))
@@ -198,6 +211,8 @@ ENDPOINTS = (
              answers={200: s.OrderOut}),
     Endpoint(method="DELETE", path=f"{_PATH}/orders/{{order_id}}", handler=cancel_order, summary="Cancel an order",
              tag="trading", answers={200: s.OrderOut, 202: s.OrderOut}, errors=(409,)),
+    Endpoint(method="POST", path=f"{_PATH}/orders/{{order_id}}/resolve", handler=resolve_order,
+             summary="Settle an order in doubt", tag="trading", answers={200: s.OrderOut}, errors=(409,)),
     Endpoint(method="GET", path=f"{_PATH}/fills", handler=list_fills, summary="Fills", tag="trading",
              query=requests.FillsQuery, answers={200: s.Page[s.FillOut]}, errors=(404,)),
     Endpoint(method="GET", path=f"{_PATH}/positions", handler=list_positions, summary="Positions", tag="trading",
