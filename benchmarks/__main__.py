@@ -11,7 +11,12 @@ from typing import Any
 BENCHMARKS = {
     "orders": ("benchmarks.order_path", "throughput"),
     "latency": ("benchmarks.order_path", "latency"),
+    "restart": ("benchmarks.restart", "restart"),
     "engine": ("benchmarks.engine", "engine"),
+    "journal": ("benchmarks.journal", "journal"),
+    "replay": ("benchmarks.replay", "replay"),
+    "startup": ("benchmarks.startup", "startup"),
+    "import": ("benchmarks.importing", "importing"),
 }
 
 

@@ -19,19 +19,21 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Desk:
-    """Use as a context. `args` go to `evenkeel up`, `settings` are EVENKEEL_ variables without their prefix."""
+    """Use as a context. `args` go to `evenkeel up` or demo; `settings` are EVENKEEL_ variables without their prefix."""
 
-    def __init__(self, home: Path, *args: str, database_url: str | None = None, **settings: str) -> None:
-        self.home, self.args = home, args
+    def __init__(
+        self, home: Path, *args: str, mode: str = "up", database_url: str | None = None, **settings: str
+    ) -> None:
+        self.home, self.mode, self.args = home, mode, args
         self.database_url = database_url
         self.settings = {f"EVENKEEL_{name.upper()}": value for name, value in settings.items()}
         self.port = 0
-        self.ready_seconds = 0.0
+        self.door_seconds = self.ready_seconds = 0.0
         self.token = ""
 
     def __enter__(self) -> Self:
         started = time.perf_counter()
-        command = [sys.executable, "-m", "benchmarks.named", "up", "--home", str(self.home), "--port", "0"]
+        command = [sys.executable, "-m", "benchmarks.named", self.mode, "--home", str(self.home), "--port", "0"]
         self._log = (self.home.parent / f"{self.home.name}.log").open("a", encoding="utf-8")
         self._process = subprocess.Popen(
             [*command, "--password", PASSWORD, *self.args],
@@ -42,7 +44,9 @@ class Desk:
         )
         try:
             self._await_door()
-            self.token = self.call("POST", "/auth/login", username="owner", password=PASSWORD)["access_token"]
+            self.door_seconds = time.perf_counter() - started
+            user = "demo" if self.mode == "demo" else "owner"
+            self.token = self.call("POST", "/auth/login", username=user, password=PASSWORD)["access_token"]
             self._await_ready()
         except BaseException:
             self._end()

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from datetime import time as clock
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from benchmarks.machine import facts, spread
 from evenkeel.domain import commands as c
@@ -15,7 +15,7 @@ from evenkeel.domain.instruments import AssetClass, Instrument
 from evenkeel.domain.marketdata import Bar, MarketSlice
 from evenkeel.domain.orders import OrderKind, OrderSpec, Side
 from evenkeel.domain.provenance import Provenance, Source
-from evenkeel.domain.records import AnyRecord, decode, encode
+from evenkeel.domain.records import AnyRecord, OrderDecided, decode, encode
 from evenkeel.trading.engine.engine import Engine, Input
 from evenkeel.trading.engine.fold import apply
 from evenkeel.trading.engine.state import State
@@ -29,27 +29,38 @@ BATCH = 64
 class World:
     """One ready account and some instruments with a price; keeps every record."""
 
-    def __init__(self, instruments: int) -> None:
-        self.state = State()
-        self.engine = Engine(self.state, Hashed("benchmark"))
+    def __init__(self, state: State, account_id: str, names: list[str]) -> None:
+        self.state, self.account_id, self.names = state, account_id, names
+        self.engine = Engine(state, Hashed("benchmark"))
         self.records: list[AnyRecord] = []
-        self.names = [f"I{number}" for number in range(instruments)]
+        self.start = max(START, state.time)
+
+    @classmethod
+    def fresh(cls, instruments: int) -> Self:
+        """An empty shard with one account, and that many instruments."""
+        self = cls(State(), "A", [f"I{number}" for number in range(instruments)])
         account = Account("A", "user", "Benchmark", "simulated", "USD", limits=LIMITS, roll=clock(17))
         self.step(c.OpenAccount(provenance=WHO, account=account, initial_cash=Decimal(10**12)))
         for name in self.names:
             self.step(c.ListInstrument(provenance=WHO, instrument=instrument(name)))
         self.step(e.BrokerSnapshot(account_id="A", complete=True))
-        bars = tuple(Bar(name, "1m", START, START + 60, 100.0, 101.0, 99.0, 100.0, 1e6) for name in self.names)
-        self.step(MarketSlice(START + 60, bars))
+        self.quote()
+        return self
+
+    def quote(self) -> None:
+        """Gives every instrument the price 100."""
+        at = self.start
+        bars = tuple(Bar(name, at, at + 60, 100.0, 101.0, 99.0, 100.0, 1e6) for name in self.names)
+        self.step(MarketSlice(at + 60, bars))
 
     def step(self, event: Input) -> tuple[AnyRecord, ...]:
-        records = self.engine.step(event, START + 61, 1).records
+        records = self.engine.step(event, self.start + 61, 1).records
         self.records += records
         return records
 
     def submit(self, number: int, *, limit: str | None = None) -> tuple[AnyRecord, ...]:
         spec = OrderSpec(
-            account_id="A",
+            account_id=self.account_id,
             book="manual",
             instrument_id=self.names[number % len(self.names)],
             side=Side.BUY,
@@ -63,10 +74,10 @@ class World:
     def fill(self, number: int, order_id: str) -> None:
         order = self.state.orders[order_id]
         names: dict[str, Any] = {
-            "account_id": "A",
+            "account_id": self.account_id,
             "venue_client_id": order.venue_client_id,
             "venue_order_id": f"V{number}",
-            "at": START + 62,
+            "at": self.start + 62,
         }
         self.step(e.VenueAccepted(**names))
         self.step(
@@ -79,6 +90,14 @@ class World:
                 price=Decimal(100),
             )
         )
+
+
+def order_of(records: tuple[AnyRecord, ...]) -> str:
+    """The id of the order that a command's records decided. Raises RuntimeError where it was refused."""
+    match records:
+        case (OrderDecided(approved=True, order_id=order_id),):
+            return order_id
+    raise RuntimeError(f"an order was not taken: {records}")
 
 
 def instrument(name: str) -> Instrument:
@@ -98,17 +117,17 @@ def engine(*, orders: int = 20_000, instruments: int = 50, working: int = 5_000)
 
     `working` orders stand in the account while as many more are judged, to show what a crowd costs.
     """
-    world = World(instruments)
+    world = World.fresh(instruments)
     begun, bodies = time.process_time(), []
     for first in range(0, orders, BATCH):
         before = len(world.records)
         numbers = range(first, min(first + BATCH, orders))
-        placed = [(number, world.submit(number)[0].order_id) for number in numbers]  # type: ignore[union-attr]
+        placed = [(number, order_of(world.submit(number))) for number in numbers]
         for number, order_id in placed:
             world.fill(number, order_id)
         bodies.append(encode(tuple(world.records[before:])))
     whole = time.process_time() - begun
-    crowded = _crowded(World(instruments), working)
+    crowded = _crowded(World.fresh(instruments), working)
     begun = time.process_time()
     again = State()
     for record in world.records[: 3 + instruments]:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import websockets
+
 from benchmarks.desk import Desk, doctor, evenkeel, used
 from benchmarks.machine import facts, spread
 from benchmarks.posting import Load, Poster
 from benchmarks.prices import write_csv
-
 from evenkeel.storage.database import database
 from evenkeel.storage.journal import open_reader, shards_of
 from evenkeel.trading.engine.state import State
@@ -112,7 +112,7 @@ def throughput(
             projected = desk.cpu()
         result = checked(home, load, database_url)
         count = len(load.orders)
-        main, projector = used(before, after)
+        main, _ = used(before, after)
         return {
             "benchmark": "orders",
             "what": f"single posts on {connections} connections, closed loop; market orders filled by the "

@@ -10,7 +10,7 @@ MINUTES_A_DAY = 390
 
 def write_csv(path: Path, symbol: str, *, rows: int, seed: int = 7) -> None:
     """Writes `rows` bars, 390 a day, every day of the week."""
-    draw = random.Random(f"{seed}|{symbol}")  # noqa: S311
+    draw = random.Random(f"{seed}|{symbol}")
     price = 10_000
     with path.open("w", encoding="utf-8") as file:
         file.write("symbol,timestamp,open,high,low,close,volume\n")

@@ -1,0 +1,59 @@
+"""Every benchmark runs at a tiny size, checks its result, and prints figures that can be read."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from benchmarks.__main__ import BENCHMARKS
+from tests.services import ROOT
+
+TINY = {
+    "orders": ("--connections", "4", "--orders", "40", "--seconds", "10"),
+    "latency": ("--orders", "5", "--seconds", "10"),
+    "restart": ("--orders", "200"),
+    "engine": ("--orders", "300", "--instruments", "3", "--working", "50"),
+    "journal": ("--seconds", "0.1"),
+    "replay": ("--seconds", "1"),
+    "startup": ("--times", "1"),
+    "import": ("--rows", "2000"),
+}
+QUICK = ("engine", "journal", "import", "orders")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=100, check=False)
+
+
+def figures(name: str) -> dict[str, Any]:
+    done = run(name, *TINY[name])
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert found["result"]
+    assert found["machine"]["cores"] >= 1
+    return found
+
+
+def test_every_benchmark_has_a_tiny_size() -> None:
+    assert TINY.keys() == BENCHMARKS.keys()
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_quick_ones(name: str) -> None:
+    figures(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in TINY if name not in QUICK])
+def test_the_others(name: str) -> None:
+    figures(name)
+
+
+@pytest.mark.parametrize("arguments", [("no-such",), ("--seconds", "1"), ("engine", "journal", "--seconds", "1")])
+def test_what_cannot_be_run_is_said(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: python -m benchmarks")
