@@ -124,7 +124,7 @@ def _operation(one: Endpoint, shape_of: Mapping[str, Any]) -> dict[str, Any]:
         "summary": one.summary,
         "tags": [one.tag],
         "parameters": [*_path_parameters(one.path), *_query_parameters(one.query)],
-        "responses": {str(status): _response(one, status, shape_of) for status in one.statuses()},
+        "responses": {str(status): _response(one, status, shape_of=shape_of) for status in one.statuses()},
     }
     if one.handler.__doc__:
         operation["description"] = " ".join(one.handler.__doc__.split())
@@ -164,7 +164,7 @@ def _without_null(kind: dict[str, Any]) -> dict[str, Any]:
     return kind
 
 
-def _response(one: Endpoint, status: int, shape_of: Mapping[str, Any]) -> dict[str, Any]:
+def _response(one: Endpoint, status: int, *, shape_of: Mapping[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": _MEANING[status]}
     if status not in one.answers:
         answer["content"] = {MEDIA_TYPE: {"schema": shape_of[repr(schemas.ProblemBody)]}}

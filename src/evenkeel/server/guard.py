@@ -89,9 +89,9 @@ class Guard:
             answer = plain_problem(500, detail, request_id=scope[REQUEST_ID])
             await answer(scope, receive, dressed)
         finally:
-            self._report(scope, status, time.perf_counter() - started)
+            self._report(scope, status=status, seconds=time.perf_counter() - started)
 
-    def _report(self, scope: Scope, status: int, seconds: float) -> None:
+    def _report(self, scope: Scope, *, status: int, seconds: float) -> None:
         say = log.debug if scope["method"] in ("GET", "HEAD") and status < 400 else log.info
         client = scope.get("client")
         say(

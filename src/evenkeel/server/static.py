@@ -83,7 +83,7 @@ class StaticDesk:
                 return None
         return None
 
-    def _file(self, request: Request, path: Path, status: int = 200) -> Response:
+    def _file(self, request: Request, path: Path, *, status: int = 200) -> Response:
         held = self._load(path)
         headers = {"etag": held.etag, "cache-control": _caching(request.scope["path"])}
         if path.suffix == ".html":
@@ -125,7 +125,7 @@ class StaticDesk:
     def _missing(self, request: Request) -> Response:
         page = self.root / "404.html"
         if "text/html" in request.headers.get("accept", "") and page.is_file():
-            return self._file(request, page, 404)
+            return self._file(request, page, status=404)
         raise HTTPException(404)
 
     def _unbuilt(self, request: Request) -> Response:

@@ -31,10 +31,10 @@ class Changes:
     def _take(self, state: State, record: AnyRecord) -> None:
         match record:
             case r.OrderDecided() | r.OrderAdopted():
-                self._order(record.order_id, record.spec.account_id, record.spec.book)
+                self._order(record.order_id, account_id=record.spec.account_id, book=record.spec.book)
             case r.OrderMoved() | r.IntentRechecked() | r.AmendRequested():
                 spec = state.orders[record.order_id].spec
-                self._order(record.order_id, spec.account_id, spec.book)
+                self._order(record.order_id, account_id=spec.account_id, book=spec.book)
             case r.FillBooked():
                 self._fill(state, record)
             case r.PositionCorrected():
@@ -60,14 +60,14 @@ class Changes:
                 self.accounts[record.account_id] = None
                 self.system = True
 
-    def _order(self, order_id: str, account_id: str, book: str) -> None:
+    def _order(self, order_id: str, *, account_id: str, book: str) -> None:
         self.orders[order_id] = None
         self.accounts[account_id] = None
         self.deployments[book] = None
 
     def _fill(self, state: State, record: r.FillBooked) -> None:
         fill = record.fill
-        self._order(fill.order_id, fill.account_id, fill.book)
+        self._order(fill.order_id, account_id=fill.account_id, book=fill.book)
         self.fills[fill.account_id, fill.venue_execution_id] = None
         product = state.orders[fill.order_id].spec.product
         self._position(PositionKey(fill.account_id, fill.book, fill.instrument_id, product))

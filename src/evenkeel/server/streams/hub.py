@@ -50,7 +50,7 @@ class Hub:
         self._timer: asyncio.TimerHandle | None = None
         self._status: Any = None
         for seq, record in parts.past(PAST):
-            self._log(parts.runner.state, record, seq)
+            self._log(parts.runner.state, record, seq=seq)
 
     def desk(self, user: User) -> Desk:
         """The user's channels, from now on kept up to date."""
@@ -62,13 +62,13 @@ class Hub:
         changes = Changes()
         changes.take(state, records)
         for seq, record in enumerate(records, batch.first_seq):
-            event = self._log(state, record, seq)
+            event = self._log(state, record, seq=seq)
             if event is not None:
                 changes.events.append(event)
         self.recent_equity += changes.equity
         del self.recent_equity[:-500]
         for desk in self.desks.values():
-            _publish_now(desk, Tenant(desk.user, state), changes)
+            _publish_now(desk, Tenant(desk.user, state), changes=changes)
         gathered = self._gathered
         gathered.accounts.update(changes.accounts)
         gathered.positions.update(changes.positions)
@@ -76,7 +76,7 @@ class Hub:
         gathered.system = gathered.system or changes.system
         self._flush_soon()
 
-    def _log(self, state: State, record: AnyRecord, seq: int) -> Any:
+    def _log(self, state: State, record: AnyRecord, *, seq: int) -> Any:
         event = line(state, record, seq)
         if event is not None:
             self.log.add(event)
@@ -115,10 +115,10 @@ class Hub:
         self._flushed = asyncio.get_running_loop().time()
         state = runner.state
         if moved:
-            _valued_by(state, moved, gathered)
+            _valued_by(state, moved, into=gathered)
         for desk in self.desks.values():
             tenant = Tenant(desk.user, state)
-            _publish_states(desk, tenant, gathered)
+            _publish_states(desk, tenant, gathered=gathered)
             for instrument_id in moved:
                 if instrument_id in state.instruments:
                     desk.publish("quotes", views.quote(state, state.instruments[instrument_id]))
@@ -140,7 +140,7 @@ class Hub:
             self._timer = None
 
 
-def _publish_now(desk: Desk, tenant: Tenant, changes: Changes) -> None:
+def _publish_now(desk: Desk, tenant: Tenant, *, changes: Changes) -> None:
     state = tenant.state
     for order_id in changes.orders:
         order = state.orders[order_id]
@@ -157,7 +157,7 @@ def _publish_now(desk: Desk, tenant: Tenant, changes: Changes) -> None:
             desk.publish("events", event)
 
 
-def _publish_states(desk: Desk, tenant: Tenant, gathered: Changes) -> None:
+def _publish_states(desk: Desk, tenant: Tenant, *, gathered: Changes) -> None:
     state = tenant.state
     for account_id in gathered.accounts:
         if tenant.owns(account_id):
@@ -172,14 +172,14 @@ def _publish_states(desk: Desk, tenant: Tenant, gathered: Changes) -> None:
             desk.publish("strategies", views.deployment(state, held))
 
 
-def _valued_by(state: State, moved: dict[str, None], gathered: Changes) -> None:
+def _valued_by(state: State, moved: dict[str, None], *, into: Changes) -> None:
     """Adds the positions that the moved prices value, with their accounts and strategies."""
     for held in state.accounts.values():
         touched: list[PositionKey] = [
             key for key, position in held.positions.items() if key.instrument_id in moved and position.quantity
         ]
         if touched:
-            gathered.accounts[held.account.id] = None
+            into.accounts[held.account.id] = None
         for key in touched:
-            gathered.positions[key] = None
-            gathered.deployments[key.book] = None
+            into.positions[key] = None
+            into.deployments[key.book] = None

@@ -42,7 +42,7 @@ def _event(record: AnyRecord, seq: int, kind: str, message: str, **more: str | N
     )
 
 
-def _who(state: State, account_id: str, book: str) -> str:
+def _who(state: State, account_id: str, *, book: str) -> str:
     """The account's name and, for a strategy's book, the strategy's."""
     name = state.accounts[account_id].account.name
     deployment = state.deployments.get(book)
@@ -53,7 +53,7 @@ def _deployment_of(state: State, book: str) -> str | None:
     return book if book in state.deployments else None
 
 
-def _asked(state: State, spec: OrderSpec, quantity: Decimal) -> str:
+def _asked(state: State, spec: OrderSpec, *, quantity: Decimal) -> str:
     """An order in words, such as BUY 10 AAPL at limit 52.30."""
     prices = {
         OrderKind.MARKET: "",
@@ -75,7 +75,7 @@ def _filled(state: State, record: r.FillBooked, seq: int) -> EventOut:
     fill = record.fill
     verb = "bought" if fill.side is Side.BUY else "sold"
     symbol = state.instruments[fill.instrument_id].symbol
-    who = _who(state, fill.account_id, fill.book)
+    who = _who(state, fill.account_id, book=fill.book)
     rest = "" if record.state is OrderState.FILLED else f"; the order is {record.state.lower().replace('_', ' ')}"
     undone = "an execution was taken back: " if fill.reverses is not None else ""
     return _event(
@@ -92,12 +92,13 @@ def _filled(state: State, record: r.FillBooked, seq: int) -> EventOut:
 def _decided(state: State, record: r.OrderDecided, seq: int) -> EventOut | None:
     if record.approved:
         return None
-    spec, check = record.spec, record.checks[-1]
+    spec = record.spec
+    asked, why = _asked(state, spec, quantity=spec.quantity), record.checks[-1].reason
     return _event(
         record,
         seq,
         "order-refused",
-        f"{_who(state, spec.account_id, spec.book)}: {_asked(state, spec, spec.quantity)} refused: {check.reason}",
+        f"{_who(state, spec.account_id, book=spec.book)}: {asked} refused: {why}",
         level="warning",
         account_id=spec.account_id,
         order_id=record.order_id,
@@ -111,12 +112,12 @@ def _moved(state: State, record: r.OrderMoved, seq: int) -> EventOut | None:
     order = state.orders[record.order_id]
     level, kind, said = _ENDED[record.state]
     why = f": {record.reason}" if record.reason else ""
-    who = _who(state, order.spec.account_id, order.spec.book)
+    who = _who(state, order.spec.account_id, book=order.spec.book)
     return _event(
         record,
         seq,
         kind,
-        f"{who}: {_asked(state, order.spec, order.quantity)} {said}{why}",
+        f"{who}: {_asked(state, order.spec, quantity=order.quantity)} {said}{why}",
         level=level,
         account_id=order.spec.account_id,
         order_id=order.id,

@@ -92,9 +92,9 @@ class Streams:
         runner = self.parts.runner
         if runner.state.seq > runner.committed_seq:
             await runner.settled()
-        return lambda: channel.snapshot(self._items(Tenant(user, runner.state), channel.name, history))
+        return lambda: channel.snapshot(self._items(Tenant(user, runner.state), channel.name, history=history))
 
-    def _items(self, seen: Tenant, name: str, history: Sequence[Any]) -> list[Any]:
+    def _items(self, seen: Tenant, name: str, *, history: Sequence[Any]) -> list[Any]:
         """The channel's objects, oldest first where they have an order."""
         state = seen.state
         match name:
