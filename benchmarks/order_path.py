@@ -134,27 +134,29 @@ def throughput(
         }
 
 
-async def _filled(desk: Desk, wanted: asyncio.Event, filled: dict[str, float]) -> None:
+async def _filled(desk: Desk, news: asyncio.Event, filled: dict[str, float]) -> None:
     """Notes when the stream says that an order has filled."""
     ticket = desk.call("POST", "/auth/stream-ticket")["ticket"]
     url = f"ws://127.0.0.1:{desk.port}/api/v2/stream?ticket={ticket}"
     async with websockets.connect(url, max_size=None) as socket:
         await socket.send(json.dumps({"op": "subscribe", "channel": "orders"}))
-        wanted.set()
+        news.set()
         async for text in socket:
             message = json.loads(text)
             if message["type"] == "delta" and message["item"]["state"] == "FILLED":
                 filled[message["item"]["client_order_id"]] = time.perf_counter()
+                news.set()
 
 
 async def _post_and_watch(desk: Desk, poster: Poster, *, orders: int, seconds: float) -> tuple[Load, list[float]]:
-    ready, filled = asyncio.Event(), dict[str, float]()
-    watcher = asyncio.create_task(_filled(desk, ready, filled))
-    await asyncio.wait([asyncio.create_task(ready.wait()), watcher], return_when=asyncio.FIRST_COMPLETED)
+    news, filled = asyncio.Event(), dict[str, float]()
+    watcher = asyncio.create_task(_filled(desk, news, filled))
+    await asyncio.wait([asyncio.create_task(news.wait()), watcher], return_when=asyncio.FIRST_COMPLETED)
     load = await poster.run(MARKET_ORDER, connections=1, orders=orders, seconds=seconds)
-    end = time.monotonic() + SETTLE_SECONDS
-    while len(filled) < len(load.orders) and time.monotonic() < end:
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(SETTLE_SECONDS):
+        while len(filled) < len(load.orders):
+            news.clear()
+            await news.wait()
     watcher.cancel()
     await asyncio.gather(watcher, return_exceptions=True)
     waits = [filled[name] - sent for name, sent in poster.sent.items() if name in filled]

@@ -7,6 +7,7 @@ is under way while its picture is taken.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -58,6 +59,8 @@ class Dispatcher:
         self.runner = runner
         self.brokers = brokers
         self.busy = 0
+        self._put: Counter[str] = Counter()
+        self._done: Counter[str] = Counter()
         self._queues: dict[str, asyncio.Queue[Effect]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._first_queued: dict[str, float] = {}
@@ -89,6 +92,14 @@ class Dispatcher:
             self._repeats.pop(effect.account_id, None)
         self._enqueue(effect)
 
+    def queued(self) -> Counter[str]:
+        """How many effects each account has been given so far; an account's are carried out in order."""
+        return self._put.copy()
+
+    def has_done(self, queued: Counter[str]) -> bool:
+        """Whether all that was queued then has been carried out."""
+        return self._done >= queued
+
     def _enqueue(self, effect: Effect) -> None:
         account_id = account_of(effect)
         queue = self._queues.get(account_id)
@@ -100,6 +111,7 @@ class Dispatcher:
             self._queued[effect.ticket.order_id] = now
             self._first_queued.setdefault(effect.ticket.order_id, now)
         self.busy += 1
+        self._put[account_id] += 1
         queue.put_nowait(effect)
 
     def is_waiting(self, order_id: str) -> bool:
@@ -128,6 +140,7 @@ class Dispatcher:
                 await self._carry_out(effect)
             finally:
                 self.busy -= 1
+                self._done[account_of(effect)] += 1
                 self.runner.changed()
 
     async def _carry_out(self, effect: Effect) -> None:

@@ -168,7 +168,7 @@ class FeedControl:
             if self.runner.failure is not None:
                 self.state = "paused"
                 return
-        await self.runner.quiet()
+        await self.runner.answered()
         if source.end is not None and self.cursor is not None and self.cursor < source.end:
             await self.runner.post_all([self._cursor(source.end)])
         self.state = "ended"
@@ -204,9 +204,9 @@ class FeedControl:
         runner.last_market = market
         for venue in self.venues:
             await self._show(venue, market)
-        await runner.quiet()
+        await runner.answered()
         await self._decide(market)
-        await runner.quiet()
+        await runner.answered()
         await self._react()
         for watcher in self.watchers:
             watcher(market)
@@ -229,7 +229,7 @@ class FeedControl:
 
     async def _decide(self, market: MarketSlice) -> None:
         commands = list(self.strategies.on_slice(market)) if self.strategies is not None else []
-        if not commands and time.monotonic() - self._cursor_at < CURSOR_EVERY:
+        if not commands and (self.runner.deterministic or time.monotonic() - self._cursor_at < CURSOR_EVERY):
             return
         self._cursor_at = time.monotonic()
         results = await self.runner.post_all([*commands, self._cursor(market.at)])
@@ -250,7 +250,7 @@ class FeedControl:
             if not commands:
                 return
             await self.runner.post_all(commands)
-            await self.runner.quiet()
+            await self.runner.answered()
         log.warning("strategies keep answering their own orders; the rest waits for the next slice")
 
     def _cursor(self, at: int) -> CursorAdvanced:

@@ -31,6 +31,7 @@ class Links:
         self.brokers = brokers
         self._tasks: list[asyncio.Task[None]] = []
         self._unheard: set[str] = set()
+        self.heard = 0
 
     def start(self) -> None:
         self._unheard = set(self.brokers)
@@ -51,8 +52,12 @@ class Links:
 
     def backlog(self) -> int:
         """Brokers not yet heard of since the start, and events of simulated venues not yet taken."""
+        return len(self._unheard) + self.pending()
+
+    def pending(self) -> int:
+        """Events of simulated venues not yet taken."""
         watched = (venue_of(broker) for broker in self.brokers.values())
-        return len(self._unheard) + sum(venue.backlog() for venue in watched if venue is not None)
+        return sum(venue.backlog() for venue in watched if venue is not None)
 
     def accounts(self, name: str) -> list[str]:
         return [a for a, held in self.runner.state.accounts.items() if held.account.broker == name]
@@ -68,6 +73,7 @@ class Links:
                 self._announce(name, connected=True)
                 async for event in broker.events():
                     self.runner.post(event)
+                    self.heard += 1
                 reason = "the broker closed the connection"
             except BrokerError as error:
                 reason = error.message

@@ -33,6 +33,7 @@ from evenkeel.trading.live.recovery import recover
 log = structlog.get_logger(__name__)
 MAX_BATCH = 2_000
 COMMIT_ATTEMPTS = 4
+ROUNDS = 5
 
 Result = Outcome | EvenkeelError | None
 
@@ -153,6 +154,30 @@ class Runner:
         """Returns when nothing is waiting: no input, no effect under way, no broker event not yet taken."""
         while self.failure is None and not self._is_quiet():
             await self._wait_for_change()
+
+    async def answered(self) -> None:
+        """Returns when what is under way has been answered, and what has followed from it, a few times over.
+
+        Unlike `quiet` it comes to an end while others keep the desk busy. A deterministic run waits for quiet.
+        """
+        if self.deterministic:
+            await self.quiet()
+            return
+        for _ in range(ROUNDS):
+            if self._is_quiet() or not await self._one_round():
+                return
+
+    async def _one_round(self) -> bool:
+        """Waits for the effects queued now, then for the events heard by then, then for the inbox; False if halted."""
+        queued = self.dispatcher.queued()
+        while self.failure is None and not self.dispatcher.has_done(queued):
+            await self._wait_for_change()
+        heard = self.links.heard + self.links.pending()
+        while self.failure is None and self.links.pending() and self.links.heard < heard:
+            await self._wait_for_change()
+        if self.failure is None:
+            await self.post_all(())
+        return self.failure is None
 
     def _is_quiet(self) -> bool:
         return not (self._inbox or self._in_turn or self.dispatcher.busy or self.links.backlog())
