@@ -42,6 +42,7 @@ class Demo:
         self._command += ["--log-level", "warning", "--log-format", "json", *arguments]
         self._command += ["--password", password] if password is not None else []
         self._child: Child | None = None
+        self._clients: list[httpx.Client] = []
 
     @property
     def child(self) -> Child:
@@ -73,6 +74,8 @@ class Demo:
         self.child.process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
+        for client in self._clients:
+            client.close()
         if self._child is not None and self._child.is_alive:
             self.wake()
             self._child.terminate()
@@ -84,6 +87,7 @@ class Demo:
 
     def api(self, password: str = PASSWORD) -> "Api":
         client = httpx.Client(base_url=f"{self.url}/api/v2", trust_env=False, timeout=30)
+        self._clients.append(client)
         answer = client.post("/auth/login", json={"username": USER, "password": password})
         client.headers["authorization"] = f"Bearer {answer.raise_for_status().json()['access_token']}"
         return Api(client)

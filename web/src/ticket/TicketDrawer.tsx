@@ -1,7 +1,7 @@
 "use client";
 
 import { Drawer } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { queryOptions, usePrefetchQuery, useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo } from "react";
 import { listSymbols } from "@/api/endpoints";
 import { explain } from "@/api/problem";
@@ -14,6 +14,8 @@ import { followStorage, keepDraft, recognise, recover, tidy, useTicket } from ".
 import { TicketForm } from "./TicketForm";
 import { TicketResult } from "./TicketResult";
 import { TicketReview, TicketUnanswered } from "./TicketReview";
+
+const SYMBOLS = queryOptions({ queryKey: ["symbols"], queryFn: () => listSymbols().then((page) => page.items) });
 
 const TITLES = { form: "New order", review: "Confirm the order", sending: "Placing the order", unanswered: "Unanswered order", answered: "Order" } as const;
 
@@ -38,7 +40,8 @@ export function TicketDrawer() {
   const chosen = useDesk((desk) => desk.accountId);
   const { stage } = useTicket();
   const { list, byId } = useAccounts();
-  const symbols = useQuery({ queryKey: ["symbols"], queryFn: () => listSymbols().then((page) => page.items), enabled: open });
+  usePrefetchQuery(SYMBOLS);
+  const symbols = useQuery({ ...SYMBOLS, enabled: open });
   const entries = useMemo(() => symbols.data ?? [], [symbols.data]);
   const start = useMemo<TicketValues>(() => {
     const { draft } = useTicket.getState();

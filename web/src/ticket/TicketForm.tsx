@@ -26,7 +26,7 @@ const step = (text: string | undefined, name: string): string => {
 
 export function TicketForm({ accounts, symbols, start, fault, faults, onChange }: FormProps) {
   const resolver = useMemo(() => zodResolver(ticketSchema(symbols)), [symbols]);
-  const { register, control, handleSubmit, setError, getValues, formState: { errors } } = useForm<TicketValues>({
+  const { register, control, handleSubmit, setError, setFocus, getValues, formState: { errors } } = useForm<TicketValues>({
     resolver,
     defaultValues: start,
   });
@@ -36,6 +36,8 @@ export function TicketForm({ accounts, symbols, start, fault, faults, onChange }
   useEffect(() => {
     for (const { field, message } of faults) if (field in start) setError(field as keyof TicketValues, { message });
   }, [faults, setError, start]);
+  const first = (["account_id", "symbol"] as const).find((field) => start[field] === "") ?? "quantity";
+  useEffect(() => setFocus(first), [first, setFocus]);
   const numeric = { inputMode: "decimal", autoComplete: "off", className: classes.numeric } as const;
   return (
     <form className={classes.form} onSubmit={handleSubmit((ticket) => review(toBody(ticket)))} noValidate aria-label="Order ticket">
@@ -45,6 +47,7 @@ export function TicketForm({ accounts, symbols, start, fault, faults, onChange }
         data={[{ value: "", label: "Choose an account", disabled: true }, ...accounts.map((account) => ({ value: account.id, label: `${account.name} · ${account.mode.toUpperCase()}` }))]}
         error={errors.account_id?.message}
         data-testid="ticket-account"
+        data-autofocus={first === "account_id" || undefined}
         {...register("account_id")}
       />
       <Controller
@@ -66,9 +69,10 @@ export function TicketForm({ accounts, symbols, start, fault, faults, onChange }
           data={[{ value: "", label: "Choose", disabled: true }, ...symbols.map((entry) => ({ value: entry.symbol, label: entry.symbol }))]}
           error={errors.symbol?.message}
           data-testid="ticket-symbol"
+          data-autofocus={first === "symbol" || undefined}
           {...register("symbol")}
         />
-        <TextInput label="Quantity" description={step(instrument?.lot_size, "lot")} inputWrapperOrder={["label", "input", "description", "error"]} error={errors.quantity?.message} data-testid="ticket-quantity" {...numeric} {...register("quantity")} />
+        <TextInput label="Quantity" description={step(instrument?.lot_size, "lot")} inputWrapperOrder={["label", "input", "description", "error"]} error={errors.quantity?.message} data-testid="ticket-quantity" data-autofocus={first === "quantity" || undefined} {...numeric} {...register("quantity")} />
       </div>
       <div className={classes.pair}>
         <NativeSelect label="Kind" data={[...KINDS]} data-testid="ticket-kind" {...register("kind")} />

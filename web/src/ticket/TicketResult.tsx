@@ -4,6 +4,7 @@ import { Reason } from "@/desk/OrderRow";
 import { useHeldOrder } from "@/desk/orders";
 import { lookOf } from "@/desk/states";
 import { closeTicket, showOrder } from "@/desk/store";
+import { ignoreHeld, takeFocus } from "@/ui/focus";
 import { Tag } from "@/ui/Tag";
 import type { Intent } from "./intent";
 import { editAgain } from "./store";
@@ -53,7 +54,7 @@ export function TicketResult({ intent, order, note, account }: ResultProps) {
         <Button variant="default" onClick={editAgain} data-testid="ticket-again">
           Another order
         </Button>
-        <Button onClick={closeTicket} data-autofocus>
+        <Button ref={takeFocus} onClick={closeTicket} onKeyDown={ignoreHeld} data-autofocus>
           Done
         </Button>
       </Group>

@@ -1,6 +1,7 @@
 import { Button, Group } from "@mantine/core";
 import type { Account } from "@/api/types";
 import { show, showPrice } from "@/format/number";
+import { ignoreHeld, takeFocus } from "@/ui/focus";
 import { Note } from "@/ui/Note";
 import { Num } from "@/ui/Num";
 import { ModeTag } from "@/ui/Tag";
@@ -67,7 +68,15 @@ export function TicketReview({ intent, account, sending }: ReviewProps) {
         <Button variant="default" onClick={editAgain} disabled={sending}>
           Change
         </Button>
-        <Button color={live ? "red" : undefined} onClick={() => void place()} loading={sending} data-autofocus data-testid="ticket-submit">
+        <Button
+          ref={takeFocus}
+          color={live ? "red" : undefined}
+          onClick={() => void place()}
+          onKeyDown={ignoreHeld}
+          loading={sending}
+          data-autofocus
+          data-testid="ticket-submit"
+        >
           {`Place ${mode} order`}
         </Button>
       </Group>
@@ -87,7 +96,7 @@ export function TicketUnanswered({ intent, account, why }: { intent: Intent; acc
         <Button variant="default" onClick={drop} title="Look in the blotter first: it may have been received.">
           Forget it
         </Button>
-        <Button onClick={() => void place()} data-autofocus data-testid="ticket-submit">
+        <Button ref={takeFocus} onClick={() => void place()} onKeyDown={ignoreHeld} data-autofocus data-testid="ticket-submit">
           Send again
         </Button>
       </Group>
