@@ -84,11 +84,12 @@ class Streams:
         return ticket.user if ticket is not None else None
 
     async def _snapshot(self, user: User, channel: Channel) -> Callable[[], bytes]:
+        """Prepares a snapshot. Just after starting over, the store may still hold days that lie ahead: not shown."""
         history: Sequence[Any] = ()
         if channel.name == "equity":
             seen = Tenant(user, self.parts.runner.state)
             rows, _ = await self.parts.history.equity(tuple(seen.account_ids()), limit=newest("equity"))
-            history = views.equity_points(rows)
+            history = views.equity_points(row for row in rows if row.at <= seen.state.time)
         runner = self.parts.runner
         if runner.state.seq > runner.committed_seq:
             await runner.settled()
