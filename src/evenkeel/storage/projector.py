@@ -30,6 +30,8 @@ NAME = "all"
 GROUP = 2_000
 PAUSE = 0.05
 LONGEST_WAIT = 30.0
+CROWD, MOST_LATE = 200, 400_000
+BREAK, LONGEST_BREAK = 3.0, 1.0
 
 
 class Cursor(NamedTuple):
@@ -183,7 +185,7 @@ class Projector:
             self._wake.wait(timeout=None if not failures else min(LONGEST_WAIT, 0.1 * 2**failures))
             self._wake.clear()
             try:
-                self.catch_up()
+                self._keep_up()
                 failures, self.fault = 0, None
             except NotFound:
                 failures = 0
@@ -191,6 +193,15 @@ class Projector:
                 failures += 1
                 self._stumbled(error)
             time.sleep(0 if self._stopping.is_set() else PAUSE)
+
+    def _keep_up(self) -> None:
+        """As `catch_up`, but while many records arrive most of the time is left to whoever commits them."""
+        while True:
+            target, began = self._target, time.perf_counter()
+            if not self.advance():
+                return
+            if self._target - target >= CROWD and self.lag < MOST_LATE:
+                self._stopping.wait(min(LONGEST_BREAK, BREAK * (time.perf_counter() - began)))
 
     def _stumbled(self, error: Exception) -> None:
         self.fault = str(error).splitlines()[0]
