@@ -32,6 +32,18 @@ async def test_profit_and_loss_add_up(desk: World, owner: httpx.AsyncClient) -> 
     assert equity["items"][0]["at"] > equity["items"][1]["at"]
 
 
+async def test_a_day_is_dated_at_its_end_not_when_the_next_one_ends_it(desk: World, owner: httpx.AsyncClient) -> None:
+    await owner.post("/api/v2/trading/orders", json=order(side="BUY", quantity="100", time_in_force="GTC"))
+    for price in (10.0, 12.0, 13.0):
+        await desk.next_bar(price)
+    days = (await owner.get(f"/api/v2/accounts/{OWN_ACCOUNT}/equity")).json()["items"]
+    fill = (await owner.get("/api/v2/trading/fills")).json()["items"][0]
+    first = min(day["at"] for day in days if day["at"] > fill["executed_at"])
+    bought = next(day for day in days if day["at"] == first)
+    assert first[:10] == fill["session_date"]
+    assert float(bought["cash"]) < 100_000
+
+
 async def test_a_paper_account_can_be_opened(desk: World, owner: httpx.AsyncClient) -> None:
     body = {"name": "Second", "cash": "2500.50", "type": "margin", "fees": "us-per-share"}
     answer = await owner.post("/api/v2/accounts", json=body)

@@ -50,6 +50,7 @@ class Row(Struct):
     account_id: str = ""
     equity: Decimal = Decimal(0)
     cash: Decimal = Decimal(0)
+    session_date: date = date.min
     value_date: date = date.min
     kind: str = ""
     component: str = ""
@@ -76,7 +77,7 @@ class JournalHistory:
         self, account_ids: Collection[str], *, limit: int, cursor: str | None = None
     ) -> tuple[Sequence[Row], str | None]:
         rows = [
-            Row(one.id, one.at, one.account_id, one.equity, one.cash)
+            Row(one.id, one.at, one.account_id, one.equity, one.cash, one.session_date)
             for one in self.journal.records()
             if isinstance(one, r.DayClosed) and one.account_id in account_ids
         ]

@@ -86,6 +86,9 @@ class EquityRow(Protocol):
     def at(self) -> int: ...
 
     @property
+    def session_date(self) -> date: ...
+
+    @property
     def equity(self) -> Decimal: ...
 
     @property

@@ -16,7 +16,7 @@ from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.money import ZERO, add, exact, ratio, rounded, sub, total
 from evenkeel.domain.orders import Order
 from evenkeel.domain.positions import Position, PositionKey
-from evenkeel.domain.records import DayClosed, SignalRecorded
+from evenkeel.domain.records import SignalRecorded
 from evenkeel.server import schemas as s
 from evenkeel.server.ports import EquityRow
 from evenkeel.trading.engine.state import AccountState, DeploymentState, State
@@ -194,19 +194,11 @@ def position(state: State, this: Position) -> s.PositionOut:
     )
 
 
-def equity_point(record: DayClosed) -> s.EquityOut:
-    return s.EquityOut(
-        id=record.id,
-        account_id=record.account_id,
-        at=clock.iso(record.at),
-        equity=text(record.equity),
-        cash=text(record.cash),
-    )
-
-
-def equity_points(rows: Iterable[EquityRow]) -> list[s.EquityOut]:
-    """Stored days as they are shown."""
-    return [s.EquityOut(row.id, row.account_id, clock.iso(row.at), text(row.equity), text(row.cash)) for row in rows]
+def equity_point(state: State, row: EquityRow) -> s.EquityOut:
+    """One closed day, dated at its end: it is recorded when the market next moves, a day or a weekend later."""
+    account = state.accounts[row.account_id].account
+    _, end = clock.day_bounds(row.session_date, account.time_zone, account.roll)
+    return s.EquityOut(row.id, row.account_id, clock.iso(end), text(row.equity), text(row.cash))
 
 
 def book_positions(state: State, book: str) -> list[Position]:

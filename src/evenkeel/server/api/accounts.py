@@ -118,7 +118,7 @@ async def list_equity(
     query = wire.query(request, requests.PageQuery)
     held = seen.account(account_id)
     rows, cursor = await parts.history.equity((held.account.id,), limit=query.limit, cursor=query.cursor)
-    return wire.Json(s.Page(views.equity_points(rows), cursor))
+    return wire.Json(s.Page([views.equity_point(seen.state, row) for row in rows], cursor))
 
 
 async def list_ledger(

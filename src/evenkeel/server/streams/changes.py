@@ -46,7 +46,7 @@ class Changes:
                     self.orders[change.order_id] = None
             case r.DayClosed():
                 self.accounts[record.account_id] = None
-                self.equity.append(equity_point(record))
+                self.equity.append(equity_point(state, record))
             case r.DeploymentChanged():
                 self.deployments[record.deployment.id] = None
             case r.SignalRecorded():

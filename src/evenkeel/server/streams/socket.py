@@ -89,7 +89,7 @@ class Streams:
         if channel.name == "equity":
             seen = Tenant(user, self.parts.runner.state)
             rows, _ = await self.parts.history.equity(tuple(seen.account_ids()), limit=newest("equity"))
-            history = views.equity_points(row for row in rows if row.at <= seen.state.time)
+            history = [views.equity_point(seen.state, row) for row in rows if row.at <= seen.state.time]
         runner = self.parts.runner
         if runner.state.seq > runner.committed_seq:
             await runner.settled()
