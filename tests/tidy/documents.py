@@ -2,6 +2,7 @@
 
 - `bash test`, `python test`: run, and must succeed; the blocks of one page share a folder and run in order
 - `console test`: lines after `$ ` are run, the lines below must appear in the output; `…` stands for anything
+- `console demo`: as `console test`, with a demo running in the home that `EVENKEEL_HOME` names (tests/cli/test_docs.py)
 - `bash server`: starts Evenkeel; it must become ready, show the desk and stop on Ctrl+C
 - `bash make`: targets that a test cannot run inside itself; they must exist
 
@@ -17,7 +18,7 @@ from tests.services import ROOT
 from tests.tidy.sources import files, text
 
 RUNNABLE = {"bash", "sh", "console", "python"}
-MODES = {"test", "server", "make", "excerpt"}
+MODES = {"test", "demo", "server", "make", "excerpt"}
 EXCERPT = re.compile(r"# (examples/\S+\.py)\n")
 FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```[ ]*$", re.MULTILINE | re.DOTALL)
 

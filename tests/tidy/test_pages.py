@@ -1,0 +1,108 @@
+"""What pages state of the code is so: order states, risk rules, fees, error codes, metrics, files of the index."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from evenkeel.desk import throttle
+from evenkeel.domain.errors import EvenkeelError
+from evenkeel.domain.orders import TERMINAL, TRANSITIONS, OrderState
+from evenkeel.quant.costs.schedules import SCHEDULES
+from evenkeel.server import problems
+from evenkeel.telemetry.metrics import Metrics, Portfolio
+from evenkeel.trading.risk import checks
+from tests.services import ROOT
+from tests.tidy.sources import text, tree
+
+DOCS = ROOT / "docs"
+
+
+def rows(page: str, heading: str) -> dict[str, list[str]]:
+    """The rows of the one table whose first heading is `heading`, by their first cell without its marks."""
+    lines = text(DOCS / page).splitlines()
+    (start,) = [place for place, line in enumerate(lines) if line.startswith(f"| {heading} |")]
+    found: dict[str, list[str]] = {}
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        first, *rest = [cell.strip() for cell in line.strip("|").split("|")]
+        found[first.strip("`")] = rest
+    return found
+
+
+def test_every_order_state_and_what_it_may_become_is_told() -> None:
+    told = rows("trading.md", "state")
+    assert list(told) == [*(s for s in told if s not in TERMINAL), *(s for s in told if s in TERMINAL)]
+    for state in OrderState:
+        after = {to for (before, _), to in TRANSITIONS.items() if before is state} - {state}
+        assert set(re.findall(r"`(\w+)`", told[state][1])) == after, state
+    assert set(told) == set(OrderState)
+
+
+def test_every_risk_rule_is_told_in_order() -> None:
+    names = {
+        function.name: {
+            node.args[0].value
+            for node in ast.walk(function)
+            if isinstance(node, ast.Call)
+            and ast.unparse(node.func) == "Check"
+            and isinstance(node.args[0], ast.Constant)
+        }
+        for function in ast.walk(tree(Path(checks.__file__)))
+        if isinstance(function, ast.FunctionDef)
+    }
+    in_order = [name for check in checks.CHECKS for name in names[check.__name__]]
+    assert list(rows("trading.md", "rule")) == in_order
+
+
+def test_every_fee_schedule_is_told() -> None:
+    assert {name: cells[0] for name, cells in rows("trading.md", "schedule").items()} == {
+        name: schedule.title for name, schedule in SCHEDULES.items()
+    }
+
+
+def errors(kind: type[EvenkeelError] = EvenkeelError) -> list[type[EvenkeelError]]:
+    return [kind, *(found for below in kind.__subclasses__() for found in errors(below))]
+
+
+def test_every_error_has_its_row() -> None:
+    assert throttle.TooManyAttempts in errors()
+    told = rows("errors.md", "code")
+    ours = {kind.code: kind for kind in errors() if kind.__module__.startswith("evenkeel.")}
+    assert set(told) == set(ours)
+    for code, kind in ours.items():
+        status, cause, remedy = told[code]
+        assert int(status) == problems.status_of(kind.__new__(kind)), code
+        assert cause, code
+        assert remedy, code
+
+
+def test_every_metric_is_told() -> None:
+    metrics = Metrics("1")
+    metrics.orders_placed = 1
+    metrics.watch_portfolios(lambda: [Portfolio("1", "Main", 1.0, 0.0, 0.0, 1)])
+    metrics.watch_journal(lambda: (1, 0))
+    metrics.observe_stage("decided", 0.001)
+    told = rows("operations.md", "metric")
+    exported: dict[str, str] = {}
+    labels: dict[str, set[str]] = {}
+    for line in metrics.render().decode().splitlines():
+        if found := re.match(r"# TYPE (\S+) (\S+)", line):
+            exported[found[1]] = found[2]
+        elif sample := re.match(r"(\w+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})? ", line):
+            labels.setdefault(sample[1], set()).update(re.findall(r"(\w+)=", sample[2] or ""))
+    ours = {name: kind for name, kind in exported.items() if not name.startswith("process_")}
+    assert set(told) == set(ours)
+    for name, (kind, shown, _) in told.items():
+        assert ours[name] == ("gauge" if kind == "info" else kind), name
+        assert set(re.findall(r"`(\w+)`", shown)) == labels[name] - {"le"}, name
+
+
+@pytest.mark.parametrize("folder", [DOCS, DOCS / "decisions"], ids=lambda folder: str(folder.relative_to(ROOT)))
+def test_the_index_leads_to_every_page(folder: Path) -> None:
+    if folder == DOCS:
+        index = text(DOCS / "README.md")
+        assert [page.name for page in folder.glob("*.md") if page.name != "README.md" and page.name not in index] == []
+    assert all(re.match(r"\d{4}-[a-z0-9-]+\.md|README\.md", page.name) for page in (DOCS / "decisions").glob("*"))
