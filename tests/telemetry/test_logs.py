@@ -3,7 +3,9 @@
 import io
 import json
 import logging
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,3 +100,27 @@ def test_the_console_form_is_for_people() -> None:
     assert "order placed" in stream.getvalue()
     assert "AAPL" in stream.getvalue()
     assert "canary" not in stream.getvalue()
+
+
+def test_lines_to_a_file_are_written_in_groups_and_a_warning_at_once(tmp_path: Path) -> None:
+    record = logging.LogRecord("x", logging.INFO, "x", 1, "said", (), None)
+    with (tmp_path / "log").open("w") as stream:
+        handler = logs.Lines(stream)
+        handler.handle(record)
+        assert (tmp_path / "log").read_text() == ""
+        handler.handle(logging.LogRecord("x", logging.WARNING, "x", 1, "look", (), None))
+        assert (tmp_path / "log").read_text() == "said\nlook\n"
+        handler.handle(record)
+        handler.close()
+        handler.flush()
+        assert (tmp_path / "log").read_text() == "said\nlook\nsaid\n"
+
+
+def test_a_waiting_line_is_written_soon(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as stream:
+        handler = logs.Lines(stream)
+        handler.handle(logging.LogRecord("x", logging.INFO, "x", 1, "said", (), None))
+        end = time.monotonic() + 5
+        while not (tmp_path / "log").read_text() and time.monotonic() < end:
+            time.sleep(0.01)
+        assert (tmp_path / "log").read_text() == "said\n"

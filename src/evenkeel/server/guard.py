@@ -9,6 +9,7 @@ import re
 import secrets
 import time
 from ipaddress import ip_address
+from itertools import count
 
 import structlog
 from starlette.datastructures import Headers
@@ -21,6 +22,7 @@ log = structlog.get_logger("evenkeel.access")
 REQUEST_ID = "evenkeel.request_id"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PROCESS, _NUMBERS = secrets.token_hex(6), count()
 _HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
@@ -46,7 +48,7 @@ class Guard:
             return
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
-        scope[REQUEST_ID] = given if _ID.fullmatch(given) else secrets.token_hex(8)
+        scope[REQUEST_ID] = given if _ID.fullmatch(given) else f"{_PROCESS}{next(_NUMBERS):08x}"
         if not scope.get(LOCAL) and not self._answers_to(headers.get("host", "")):
             await self._misdirected(scope, receive, send, headers.get("host", ""))
         elif scope["type"] == "websocket":
