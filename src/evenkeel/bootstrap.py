@@ -130,10 +130,11 @@ class Run:
     projector: Projector
     bars: BarStore
     instruments: Sequence[Instrument]
+    name: str | None = None
 
     async def start(self, commands: Sequence[AnyCommand]) -> None:
         """Takes over trading; `commands` set up what is not there yet, in one batch: all of it or nothing."""
-        run = self.runner.state.run or uuid.uuid4().hex
+        run = self.name or self.runner.state.run or uuid.uuid4().hex
         await self.runner.start(run=run, version=__version__)
         self.projector.start()
         faults = [answer for answer in await self.runner.post_all(commands) if isinstance(answer, EvenkeelError)]
@@ -208,6 +209,7 @@ class Desk:
         from evenkeel.desk.passwords import Passwords
         from evenkeel.desk.ports import RefreshToken, User
         from evenkeel.desk.users import People
+        from evenkeel.domain.ids import derived
         from evenkeel.storage.engines import async_engine
         from evenkeel.storage.repositories import StoredTemplates, StoredTokens, StoredUsers
         from evenkeel.storage.secrets import load_secrets
@@ -216,7 +218,10 @@ class Desk:
         self._stack.push_async_callback(engine.dispose)
         users, tokens, passwords = StoredUsers(engine, User), StoredTokens(engine, RefreshToken), Passwords()
         name = "demo" if self.plan.mode == "demo" else "owner"
-        user, password = await People(users, tokens, passwords).ensure_owner(name, self.plan.password)
+        # In a named run the owner's id is part of what repeats.
+        user_id = derived(f"run:{self.plan.run}") if self.plan.run is not None else None
+        people = People(users, tokens, passwords)
+        user, password = await people.ensure_owner(name, self.plan.password, user_id=user_id)
         given = self.settings.jwt_secret_key
         key = given.get_secret_value().encode() if given is not None else load_secrets(self.where.home).token_secret
         self._engine = engine
@@ -255,7 +260,7 @@ class Desk:
         if self.plan.mode == "demo":
             control.on_restart = self.starting_over.set
             control.loop = self.plan.loop
-        return Run(journal, runner, control, projector, market.bars, market.instruments)
+        return Run(journal, runner, control, projector, market.bars, market.instruments, self.plan.run)
 
     @property
     def registry(self) -> Registry:

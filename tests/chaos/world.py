@@ -28,6 +28,7 @@ class World:
         self.timeline = timeline
         self.venue = Venue(folder)
         self.gate = Gate(str(folder / "gate.sock"), self.venue.socket)
+        self.control = RemoteSimulatedBroker(self.venue.socket)
         self.counts = ""
         self.desk: Desk
         self.client: Client
@@ -35,6 +36,7 @@ class World:
 
     async def open(self, arguments: Sequence[str], database_url: str | None, accounts: int) -> None:
         await self.venue.start()
+        await self.control.connect()
         await self.gate.open()
         command = [*arguments, "--broker-socket", self.gate.front]
         self.desk = Desk(self.folder, command, database_url=database_url)
@@ -55,6 +57,7 @@ class World:
         if hasattr(self, "desk"):
             self.desk.kill()
         self.venue.kill()
+        await self.control.disconnect()
         await self.gate.close()
         if hasattr(self, "client"):
             await self.client.close()
@@ -62,11 +65,9 @@ class World:
             await self.trader.stop()
 
     async def afflict(self, faults: Faults) -> None:
-        """Sets what goes wrong at the venue from now on."""
-        client = RemoteSimulatedBroker(self.venue.socket)
-        await client.connect()
-        await client.inject(faults)
-        await client.disconnect()
+        """Sets what goes wrong at the venue from now on, over a link that no fault concerns."""
+        await self.control.connect()
+        await self.control.inject(faults)
 
     def kill(self, why: str) -> None:
         self.desk.kill()

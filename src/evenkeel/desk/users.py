@@ -38,20 +38,22 @@ class People:
         """All users, the owner first."""
         return (*await self.users.by_role(OWNER), *await self.users.by_role(TRADER))
 
-    async def ensure_owner(self, username: str, password: str | None = None) -> tuple[User, str | None]:
+    async def ensure_owner(
+        self, username: str, password: str | None = None, *, user_id: str | None = None
+    ) -> tuple[User, str | None]:
         """The owner and, when this call made them or set the password, that password: to be shown once.
 
-        With `password`, an existing owner's password becomes that one.
+        With `password`, an existing owner's password becomes that one. A new one gets `user_id`, else a random id.
         """
         known = await self.owner()
         if known is None:
             secret = password or passwords.generated()
-            return await self.create(username, secret, role=OWNER), secret
+            return await self.create(username, secret, role=OWNER, user_id=user_id), secret
         if password is not None and not await self.passwords.verify(known.password_hash, password):
             return await self.set_password(known.username, password), password
         return known, None
 
-    async def create(self, username: str, password: str, *, role: str = TRADER) -> User:
+    async def create(self, username: str, password: str, *, role: str = TRADER, user_id: str | None = None) -> User:
         """Raises InvalidInput for an unusable name or password, Conflict for a name that is taken."""
         if not _NAME.fullmatch(username):
             message = "3 to 64 letters, digits and _ . @ -, beginning with a letter or digit"
@@ -60,7 +62,7 @@ class People:
             raise Conflict(f"there is already a user {username!r}")
         now = self._wall()
         user = User(
-            id=Random().public(now, 0, "user"),
+            id=user_id or Random().public(now, 0, "user"),
             username=username,
             role=role,
             password_hash=await self.passwords.hash(password),
