@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from evenkeel.domain.errors import CommitFailed, CommitUnknown, IdempotencyConflict, NotReady, StaleEpoch
-from evenkeel.domain.orders import OrderState
+from evenkeel.domain.orders import OrderState, Side
 from evenkeel.domain.records import OrderDecided
 from evenkeel.trading.live.recovery import recover
 from evenkeel.trading.live.runner import Runner
@@ -119,6 +119,27 @@ async def test_what_was_committed_and_not_sent_ends_unsent_after_a_restart() -> 
     assert order.state is OrderState.EXPIRED_UNSENT
     assert order.reason == "the broker never received it"
     await again.stop()
+    await runner.stop()
+
+
+async def test_reading_is_not_starved_by_steady_work() -> None:
+    runner = await opened(make_runner(MemoryJournal()))
+    busy = True
+
+    async def work() -> None:
+        number = 0
+        while busy:
+            number += 1
+            await asyncio.gather(*(runner.submit(buy(f"{number}-{part}", side=Side.SELL)) for part in range(3)))
+
+    workers = [asyncio.create_task(work()) for _ in range(4)]
+    async with asyncio.timeout(5):
+        for _ in range(20):
+            await runner.settled()
+            assert runner.committed_seq == runner.state.seq
+            await asyncio.sleep(0.001)
+    busy = False
+    await asyncio.gather(*workers)
     await runner.stop()
 
 

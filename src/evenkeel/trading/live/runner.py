@@ -217,6 +217,8 @@ class Runner:
                 finally:
                     self._in_turn = False
                     self.changed()
+                # Whoever waits to read committed state gets to, before memory runs ahead of the journal again.
+                await asyncio.sleep(0)
 
     async def _turn(self) -> None:
         started = time.perf_counter()
