@@ -259,3 +259,27 @@ def test_a_blocked_account_waits_for_a_person(world: World) -> None:
     account.readiness = Readiness.BLOCKED
     world.step(world.snapshot())
     assert account.readiness is Readiness.BLOCKED
+
+
+def _asks_for_more(step: Any) -> bool:
+    return any(isinstance(effect, WantReconcile) for effect in step.effects)
+
+
+def test_what_the_broker_will_say_again_does_not_ask_for_another_reconcile(world: World) -> None:
+    """Else a single execution that cannot be booked has the account read over and over, without a pause."""
+    order = world.resting()
+    strange = world.execution(order, "5", instrument_id="unlisted")
+    step = world.step(world.snapshot(executions=(strange,)))
+    assert world.alerts() == ["fill-not-booked"]
+    assert not _asks_for_more(step)
+
+
+def test_an_order_that_shares_its_id_with_another_one_is_said_once(world: World) -> None:
+    one, two = world.resting(), world.submit()
+    shared = {"venue_order_id": one.venue_order_id}
+    world.step(world.said(e.VenueAccepted, two, **shared))
+    snapshot = world.snapshot(orders=(theirs(one), theirs(two, **shared)))
+    world.step(snapshot)
+    again = world.step(snapshot)
+    assert not _asks_for_more(again)
+    assert [type(record) for record in again.records] == [r.AccountReconciled]

@@ -24,7 +24,10 @@ _Held = tuple[str, Product]
 
 
 def snapshot(turn: Turn, event: e.BrokerSnapshot) -> None:
-    """Takes one account's snapshot; complete, it makes the account READY."""
+    """Takes one account's snapshot; complete, it makes the account READY.
+
+    What is odd about it is said, but asks for no further reconcile: the broker would only show the same again.
+    """
     account = turn.state.account(event.account_id)
     if not event.complete:
         message = f"{account.account.name} could not be reconciled: {event.reason or 'the broker did not answer'}"
@@ -42,6 +45,7 @@ def snapshot(turn: Turn, event: e.BrokerSnapshot) -> None:
     for lookup in event.lookups:
         _looked_up(turn, lookup)
     differences = _positions(turn, event)
+    turn.effects = [effect for effect in turn.effects if not isinstance(effect, WantReconcile)]
     turn.emit(AccountReconciled(at=turn.at, account_id=event.account_id, differences=differences))
 
 

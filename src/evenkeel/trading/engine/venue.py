@@ -109,16 +109,18 @@ def _move(
 def _says_nothing_new(turn: Turn, order: Order, event: e.VenueEvent, *, kind: OrderEvent, after: OrderState) -> bool:
     if after is OrderState.ANOMALY and kind is not OrderEvent.ACCEPT:
         return False
+    return after is order.state and _knows_id(turn, order, event) and order.has_venue_event
+
+
+def _knows_id(turn: Turn, order: Order, event: e.VenueEvent) -> bool:
+    """True when the order has the venue's id for it already, shared with another order or not."""
     key = event.account_id, event.venue_order_id or ""
-    knows_id = event.venue_order_id is None or turn.state.venue_order_ids.get(key) == order.id
-    return after is order.state and knows_id and order.has_venue_event
+    return event.venue_order_id in (None, order.venue_order_id) or turn.state.venue_order_ids.get(key) == order.id
 
 
 def _is_other_id(turn: Turn, order: Order, event: e.VenueEvent) -> bool:
     """True when the venue gives one order a second name: it may hold two orders for our one."""
-    key = event.account_id, event.venue_order_id or ""
-    is_new = event.venue_order_id is not None and turn.state.venue_order_ids.get(key) != order.id
-    return is_new and order.venue_order_id is not None
+    return order.venue_order_id is not None and not _knows_id(turn, order, event)
 
 
 def _settle(turn: Turn, order: Order, before: OrderState, *, has_other_id: bool, why: str) -> None:
