@@ -15,7 +15,6 @@ from typing import Any, Self
 PASSWORD = "benchmarks only"
 PROJECTOR = "projector"
 START_SECONDS, STOP_SECONDS, LAG_SECONDS = 120.0, 60.0, 120.0
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Desk:
@@ -151,11 +150,11 @@ class Desk:
         for task in Path(f"/proc/{self.pid}/task").iterdir():
             try:
                 name = (task / "comm").read_text(encoding="utf-8").strip()
-                fields = (task / "stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+                on_cpu = int((task / "schedstat").read_text(encoding="utf-8").split()[0])
             except FileNotFoundError:
                 continue
             label = "main" if task.name == str(self.pid) else name
-            found[label] = found.get(label, 0.0) + (int(fields[11]) + int(fields[12])) / _TICKS
+            found[label] = found.get(label, 0.0) + on_cpu / 1e9
         return found
 
     def memory_mib(self) -> float:

@@ -33,12 +33,25 @@ def fdatasync(folder: Path, count: int = SYNCS) -> dict[str, float]:
     return spread(taken, scale=1000)
 
 
+def python_loop() -> float:
+    """CPU milliseconds of a fixed loop, median of five: how fast this machine is at the moment."""
+    taken = []
+    for _ in range(5):
+        begun = time.process_time()
+        total = 0
+        for number in range(500_000):
+            total += number & 7
+        taken.append((time.process_time() - begun) * 1000)
+    return round(sorted(taken)[2], 1)
+
+
 def facts(folder: Path | None = None) -> dict[str, Any]:
     """The machine as it is now; `folder` lies on the disk that the benchmark writes to, None where it writes none."""
     found: dict[str, Any] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
+        "python_loop_ms": python_loop(),
         "load_1m": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",

@@ -1,12 +1,14 @@
 """`evenkeel` as it is, its threads named for the kernel as they are in Python, so that /proc tells their CPU apart.
 
-With BENCHMARK_PROFILE set to a file, the main thread runs under cProfile, and its statistics end there.
+With BENCHMARK_PROFILE set to a file, the main thread runs under cProfile by its CPU time, and the
+statistics end there.
 """
 
 import cProfile
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ def run() -> None:
     if target is None:
         main()
         return
-    profile = cProfile.Profile()
+    profile = cProfile.Profile(time.thread_time)
     try:
         profile.runcall(main)
     finally:
