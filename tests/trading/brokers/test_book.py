@@ -166,6 +166,16 @@ def test_partial_fills_share_the_bar_in_the_order_of_time_account_order() -> Non
     assert fills(after) == [("20", "10.00"), ("60", "9.00")]
 
 
+def test_the_order_that_has_worked_longer_goes_first_whosever_it_is() -> None:
+    book = make_book(FillModel(participation=0.1), ALPHA, BRAVO)
+    book.place(ticket("A", spec(quantity=60, time_in_force=GTC, account=BRAVO)))
+    book.observe(shown(flat(1, 10, volume=400)))
+    book.place(ticket("B", spec(quantity=60, time_in_force=GTC), day=1))
+    assert fills(book.observe(shown(flat(2, 10, volume=400)))) == [("20", "10.00"), ("20", "10.00")]
+    assert fills(book.executions("bravo", 0)) == [("40", "10.00"), ("20", "10.00")]
+    assert fills(book.executions("alpha", 0)) == [("20", "10.00")]
+
+
 def test_a_stop_without_volume_left_is_triggered_and_goes_on() -> None:
     book = make_book(FillModel(participation=0.1))
     book.place(ticket("A", spec(quantity=100, time_in_force=GTC)))

@@ -106,7 +106,7 @@ class Run:
     def match_quote(self, orders: Mapping[OrderKey, VenueOrder], quote: Quote) -> None:
         """The same on one quote, which carries no volume: what it reaches, it fills."""
         waiting = [order for order in orders.values() if order.is_working and order.since < quote.ts]
-        for order in sorted(waiting, key=lambda o: (o.spec.account_id, o.order_id)):
+        for order in sorted(waiting, key=lambda o: (o.since, o.spec.account_id, o.order_id)):
             if self._is_over(order, opens=quote.ts, bar=0):
                 continue
             attempt = fill_at_quote(
@@ -121,7 +121,7 @@ class Run:
             )
             triggered_at = quote.ts if attempt.triggered and not order.triggered else 0
             account_id = order.spec.account_id
-            self._note_trigger(Reach(quote.ts, account_id, order.order_id, order, True, triggered_at), 0)
+            self._note_trigger(Reach(quote.ts, order.since, account_id, order.order_id, order, True, triggered_at), 0)
             self._fill(order, attempt, at=quote.ts, bar=0)
             if order.is_working and order.spec.time_in_force in _AT_ONCE:
                 self._cancel_rest(order, at=quote.ts, bar=0)

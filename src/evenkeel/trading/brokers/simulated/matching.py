@@ -1,4 +1,4 @@
-"""Which orders a bar reaches, and in which order they share its volume: by (time, account, order).
+"""Which orders a bar reaches, and in which order they share its volume: by (time, seniority, account, order).
 
 What fills at the open fills at `bar.ts`, the rest at `bar.close_ts`. The fill model's participation is a share
 of the bar for all orders together: what one takes is gone for those after it.
@@ -15,9 +15,13 @@ from evenkeel.trading.brokers.simulated.orders import VenueOrder
 
 
 class Reach(NamedTuple):
-    """How a bar reaches an order, in the sequence of its fields: at which moment, and whether it can fill."""
+    """How a bar reaches an order, in the sequence of its fields: at which moment, and whether it can fill.
+
+    Among orders reached at the same moment the one that has worked longest comes first, whosever it is.
+    """
 
     at: int
+    since: int
     account_id: str
     order_id: str
     order: VenueOrder
@@ -32,7 +36,7 @@ def reached(orders: Iterable[VenueOrder], bar: Bar, *, slippage: Slippage) -> li
     the list, too (its time in force may end with the bar).
     """
     reaches = [_reach(order, bar, slippage=slippage) for order in orders if order.is_working and order.since <= bar.ts]
-    reaches.sort(key=lambda reach: reach[:3])
+    reaches.sort(key=lambda reach: reach[:4])
     return reaches
 
 
@@ -57,7 +61,7 @@ def _reach(order: VenueOrder, bar: Bar, *, slippage: Slippage) -> Reach:
     triggered_at = 0
     if triggered and not order.triggered:
         triggered_at = bar.ts if armed else bar.close_ts
-    return Reach(at, spec.account_id, order.order_id, order, not isnan(price), triggered_at)
+    return Reach(at, order.since, spec.account_id, order.order_id, order, not isnan(price), triggered_at)
 
 
 class Volume:
