@@ -45,12 +45,13 @@ def make_demo() -> Iterator[MakeDemo]:
 
 
 @pytest.fixture
-def make_screen(browser: Browser, request: pytest.FixtureRequest) -> Iterator[MakeScreen]:
+def make_screen(browser: Browser) -> Iterator[MakeScreen]:
     """`make_screen(demo, viewport=..., color_scheme=...)` opens a watched page of a person of its own."""
     opened: list[tuple[BrowserContext, Watch]] = []
 
     def make(demo: Demo, **options: Any) -> Screen:
-        context = browser.new_context(**{"viewport": DESKTOP, "reduced_motion": "reduce", **options})
+        look = {"viewport": DESKTOP, "reduced_motion": "reduce", "timezone_id": "America/New_York"}
+        context = browser.new_context(**{**look, **options})
         context.set_default_timeout(WAIT_MS)
         watch = Watch(context)
         opened.append((context, watch))

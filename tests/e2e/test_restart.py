@@ -21,7 +21,11 @@ def demo(make_demo: Callable[..., Demo]) -> Demo:
 def seen(api: Api) -> dict[str, Any]:
     """What a user could have read a moment ago: ended orders and fills, whole, and where the replay stands."""
     ended = {one["id"]: one for one in api.every("/trading/orders", status="closed")}
-    return {"orders": ended, "fills": {one["id"]: one for one in api.every("/trading/fills")}, "cursor": api.feed["cursor"]}
+    return {
+        "orders": ended,
+        "fills": {one["id"]: one for one in api.every("/trading/fills")},
+        "cursor": api.feed["cursor"],
+    }
 
 
 def money_adds_up(api: Api) -> None:

@@ -85,6 +85,8 @@ def test_the_replay_is_paused_resumed_and_sped_up(screen: Screen, demo: Demo) ->
     screen.page.get_by_role("button", name="Resume the feed").click()
     expect(screen.at("trading-clock")).not_to_have_text(shown)
     until(lambda: api.feed["cursor"] > held, "the replay goes on")
+    screen.at("feed-speed").select_option("0.5")
+    until(lambda: api.feed["speed"] == "0.5", "the speed is taken")
     screen.at("feed-speed").select_option("0")
     until(lambda: api.feed["speed"] == "0", "the speed is taken")
     after = api.feed["cursor"]
@@ -112,6 +114,8 @@ def test_an_ended_replay_says_so_and_starts_over(make_screen: Callable[..., Scre
     assert api.feed["cursor"] is None or api.feed["cursor"] < last
     shown = screen.at("trading-clock").inner_text()
     expect(screen.at("trading-clock")).not_to_have_text(shown)
-    first_day = max(one["created_at"] for one in api.every("/trading/orders")) if api.get("/trading/orders")["items"] else ""
+    first_day = (
+        max(one["created_at"] for one in api.every("/trading/orders")) if api.get("/trading/orders")["items"] else ""
+    )
     assert first_day <= (api.feed["cursor"] or last)
     expect(screen.at("account-total")).to_contain_text("3 accounts")

@@ -109,10 +109,10 @@ def test_a_reload_before_the_answer_finds_the_order_again(screen: Screen, api: A
     screen.at("ticket-submit").click()
     expect(screen.page.get_by_role("dialog")).to_contain_text("Placing the order")
     until(lambda: screen.page.evaluate("1") and taken, "the server has taken the order")
-    screen.page.unroute_all(behavior="ignoreErrors")
     screen.reload()
     screen.result("SUBMITTED", "ACCEPTED")
     expect(screen.at("ticket-result")).to_contain_text("found by its id")
+    screen.page.unroute_all(behavior="ignoreErrors")
     assert taken == [201]
     assert len(quantities_of(api, "12")) == 1
 
