@@ -1,9 +1,7 @@
 """Speaks to the running owner of a home over its private socket, where the file's permission is the sign-in."""
 
-import http.client
 import json
 import os
-import socket
 import tempfile
 from collections.abc import Mapping
 from hashlib import sha256
@@ -44,17 +42,6 @@ def socket_path(home: Path) -> Path:
     return folder / f"{sha256(os.fsencode(path)).hexdigest()[:16]}.sock"
 
 
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
 class Client:
     """Calls of the API v2. Raises the error that the answer stands for, or NotReady when nothing is running.
 
@@ -83,7 +70,9 @@ class Client:
         return items
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        connection = _Connection(socket_path(self.home), self._timeout)
+        from evenkeel.cli.connection import Connection, HTTPException
+
+        connection = Connection(socket_path(self.home), self._timeout)
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         try:
             connection.request(method, f"/api/v2{path}", json.dumps(body) if body is not None else None, headers)
@@ -98,7 +87,7 @@ class Client:
         except TimeoutError as error:
             why = f"the server of {self.home} did not answer within {self._timeout:g} seconds"
             raise NotReady(why, hint=_UNCERTAIN) from error
-        except (ConnectionError, http.client.HTTPException, ValueError) as error:
+        except (ConnectionError, HTTPException, ValueError) as error:
             raise NotReady(f"the server of {self.home} went away while it answered", hint=_UNCERTAIN) from error
         finally:
             connection.close()
