@@ -21,7 +21,7 @@ PASSWORD = "pw-For-demo-1"
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], what: str, seconds: float = 30) -> T:
+def until(condition: Callable[[], T], what: str, seconds: float = 60) -> T:
     """The first true answer of `condition`; AssertionError naming what did not come, with the last answer."""
     deadline = time.monotonic() + seconds
     while not (met := condition()):
@@ -83,7 +83,7 @@ class Demo:
     @property
     def link(self) -> str:
         """The one-time sign-in link that the last start printed."""
-        return re.findall(r"http://\S+/link/\?token=\S+", self.child.said())[-1]
+        return str(re.findall(r"http://\S+/link/\?token=\S+", self.child.said())[-1])
 
     def api(self, password: str = PASSWORD) -> "Api":
         client = httpx.Client(base_url=f"{self.url}/api/v2", trust_env=False, timeout=30)

@@ -22,7 +22,7 @@ TWICE = """() => [...document.querySelectorAll("[id]")].map((one) => one.id)
 # WCAG 2 contrast of every text against the nearest ground that is opaque; texts below 4.5 : 1 are told.
 FAINT = """() => {
   const numbers = (colour) => (colour.match(/[\\d.]+/g) ?? []).map(Number);
-  const over = (top, ground) => { const [r, g, b, a = 1] = top; return [r, g, b].map((c, i) => c * a + ground[i] * (1 - a)); };
+  const over = ([r, g, b, a = 1], ground) => [r, g, b].map((c, i) => c * a + ground[i] * (1 - a));
   const ground = (node) => {
     const layers = [];
     for (let at = node; at; at = at.parentElement) {

@@ -124,7 +124,7 @@ def test_an_order_that_never_arrived_is_sent_again_under_its_id(screen: Screen, 
     def lose(route: Route) -> None:
         if route.request.method != "POST":
             return route.fallback()
-        ids.append(route.request.post_data_json["client_order_id"])
+        ids.append((route.request.post_data_json or {})["client_order_id"])
         return route.abort()
 
     screen.review("Family", "IBM", "13")
