@@ -14,7 +14,7 @@ from tests.chaos.world import World
 
 Kill = Callable[[World], Awaitable[str]]
 LONGEST_LOAD = 1.0
-TRAP_SECONDS = 20.0
+TRAP_SECONDS = 60.0
 
 
 async def anywhere(world: World) -> str:

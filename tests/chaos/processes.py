@@ -41,7 +41,7 @@ def surroundings(**extra: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)} | extra
 
 
-async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool], what: str, seconds: float = 30) -> None:
+async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool], what: str, seconds: float = 60) -> None:
     """Waits for a condition; AssertionError naming it when it does not come true in time."""
     deadline = time.monotonic() + seconds
     while True:
@@ -168,7 +168,7 @@ class Desk:
         assert self._child is None or not self._child.is_alive
         self._child = Child([*wrapped, *self._command], self.log, env=self._env)
 
-    async def ready(self, seconds: float = 60) -> None:
+    async def ready(self, seconds: float = 120) -> None:
         """Returns when every account is reconciled."""
         async with httpx.AsyncClient(base_url=self.url, trust_env=False) as client:
 

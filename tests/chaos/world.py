@@ -16,7 +16,7 @@ from tests.chaos.trader import Client, Trader
 
 DEMO = ("demo", "--speed", "12")
 SIMULATED = ("up", "--feed", "simulated", "--speed", "12")
-SETTLED_WITHIN = 30.0
+SETTLED_WITHIN = 60.0
 
 
 class World:
