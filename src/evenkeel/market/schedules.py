@@ -12,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from importlib import metadata, resources
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -120,7 +121,7 @@ def _library_zone(name: str) -> str:
     return str(_library_calendar(name).tz)
 
 
-def _library_calendar(name: str):  # type: ignore[no-untyped-def]
+def _library_calendar(name: str) -> Any:
     import pandas_market_calendars
 
     try:

@@ -115,7 +115,8 @@ def configure(*, level: str = "info", style: str = "auto", stream: TextIO | None
         one = logging.getLogger(noisy)
         one.handlers.clear()
         one.propagate = True
-    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    for quiet in ("uvicorn.access", "alembic"):
+        logging.getLogger(quiet).setLevel(logging.WARNING)
 
 
 def _is_file(stream: TextIO) -> bool:

@@ -115,6 +115,13 @@ async def test_pause_resume_and_speed() -> None:
     control.resume()
     await asyncio.sleep(1.2)
     assert control.cursor != held
+    control.set_speed(Decimal("0.001"))
+    await asyncio.sleep(0.1)
+    slow = control.cursor
+    control.set_speed(Decimal(0))
+    async with asyncio.timeout(10):
+        while control.cursor == slow:  # noqa: ASYNC110 - a new speed counts at once
+            await asyncio.sleep(0.01)
     for wrong in ("-1", "1001", "NaN"):
         with pytest.raises(InvalidInput):
             control.set_speed(Decimal(wrong))

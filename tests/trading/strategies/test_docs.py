@@ -9,7 +9,7 @@ from evenkeel.trading.strategies import Registry, TemplateInfo
 
 ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs" / "strategies.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE, flags=re.DOTALL)
+BLOCKS = re.findall(r"```python(?: test)?\n(.*?)```", GUIDE, flags=re.DOTALL)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=[block.split("\n", 1)[0][:40] for block in BLOCKS])

@@ -25,6 +25,7 @@ from evenkeel.trading.live.runner import Runner
 
 log = structlog.get_logger(__name__)
 CURSOR_EVERY = 1.0
+_MOST_BEHIND = 0.1
 MAX_REACTIONS = 20
 SHOW_AGAIN = 0.1
 MAX_SPEED = Decimal(1000)
@@ -84,6 +85,7 @@ class FeedControl:
         self.on_restart: Callable[[], None] | None = None
         self.loop = False
         self._go = asyncio.Event()
+        self._steered = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._cursor_at = 0.0
 
@@ -129,6 +131,7 @@ class FeedControl:
         self._require("running", "paused")
         self.state = "paused"
         self._go.clear()
+        self._steered.set()
 
     def resume(self) -> None:
         self._require("paused", "running")
@@ -140,6 +143,7 @@ class FeedControl:
         if not speed.is_finite() or not 0 <= speed <= MAX_SPEED:
             raise InvalidInput(f"speed is 0 (as fast as possible) to {MAX_SPEED} slices a second, not {speed}")
         self.speed = speed
+        self._steered.set()
 
     async def restart(self) -> None:
         """Starts the replay over from its first day, in a new journal. Raises Conflict where that is not offered."""
@@ -160,9 +164,8 @@ class FeedControl:
 
     async def _hand_over_all(self, source: SliceSource) -> None:
         await self._until_ready()
-        due = time.monotonic()
+        due = 0.0
         for market in source.slices(after=self.cursor):
-            await self._go.wait()
             due = await self._pace(due)
             await self.hand_over(market)
             if self.runner.failure is not None:
@@ -186,15 +189,24 @@ class FeedControl:
             await asyncio.sleep(0.02)
         log.warning("starting the feed though not every account is ready")
 
-    async def _pace(self, due: float) -> float:
-        """Sleeps until the next slice is due, and says when the one after is."""
-        now = time.monotonic()
-        if self.speed > 0:
-            if due > now:
-                await asyncio.sleep(due - now)
-            return max(due, now) + 1.0 / float(self.speed)
+    async def _pace(self, last: float) -> float:
+        """Waits until the next slice is due after `last`, at the speed of the moment; returns when it was due.
+
+        A change of speed, a pause and a resume count at once.
+        """
+        while True:
+            await self._go.wait()
+            speed = float(self.speed)
+            due = last + 1.0 / speed if speed > 0 else last
+            wait = due - time.monotonic()
+            if wait <= 0:
+                break
+            self._steered.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._steered.wait()
         await asyncio.sleep(0)
-        return now
+        return max(due, time.monotonic() - _MOST_BEHIND)
 
     async def hand_over(self, market: MarketSlice) -> None:
         """Takes one slice through engine, venues and strategies, and returns when all of it is answered."""
