@@ -110,14 +110,16 @@ def failed(turn: Turn, event: e.SendFailed) -> None:
 
 
 def link(turn: Turn, event: e.BrokerLink) -> None:
-    """A lost link closes the gate; a new one asks for the reconcile that opens it."""
+    """A change of the link closes the gate; a new link asks for the reconcile that opens it."""
     account = turn.state.account(event.account_id)
+    was_ready = account.readiness is Readiness.READY
+    reason = event.reason or "the connection to the broker is lost"
     if event.connected:
+        reason = "connected, and not reconciled yet"
         turn.effects.append(WantReconcile(event.account_id, "connected"))
-        return
-    if account.readiness is Readiness.READY:
-        reason = event.reason or "the connection to the broker is lost"
+    if was_ready:
         turn.emit(
             ReadinessChanged(at=turn.at, account_id=event.account_id, readiness=Readiness.NOT_READY, reason=reason)
         )
+    if was_ready and not event.connected:
         turn.alert("critical", "broker-disconnected", f"{account.account.name}: {reason}", account_id=event.account_id)

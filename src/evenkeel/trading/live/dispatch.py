@@ -25,8 +25,10 @@ from evenkeel.domain.events import (
     VenueCancelRefused,
     VenueRejected,
 )
+from evenkeel.domain.orders import OrderState
 from evenkeel.trading.brokers.ports import Broker, Ticket
 from evenkeel.trading.engine.effects import Effect, SendAmendment, SendCancel, SendOrder, WantReconcile
+from evenkeel.trading.engine.orders import as_it_stands
 from evenkeel.trading.live.links import venue_of
 from evenkeel.trading.live.snapshots import take_snapshot
 
@@ -137,7 +139,8 @@ class Dispatcher:
         while True:
             effect = await queue.get()
             try:
-                await self._carry_out(effect)
+                if self.runner.failure is None:
+                    await self._carry_out(effect)
             finally:
                 self.busy -= 1
                 self._done[account_of(effect)] += 1
@@ -154,12 +157,14 @@ class Dispatcher:
     async def _send(self, ticket: Ticket) -> None:
         order_id = ticket.order_id
         queued = self._queued.get(order_id, 0.0)
-        started = time.perf_counter()
+        started = 0.0
         try:
             broker = self.broker_of(ticket.spec.account_id)
             await self._introduce(broker, ticket.spec.account_id, ticket.spec.instrument_id)
-            if not self._take(order_id):
+            if not self._take(ticket):
                 return
+            self.runner.on_stage("sent", time.monotonic() - queued)
+            started = time.perf_counter()
             async with asyncio.timeout(self._seconds(broker.profile.place_timeout)):
                 await broker.place(ticket)
         except BrokerRejected as error:
@@ -176,7 +181,6 @@ class Dispatcher:
             log.exception("an adapter failed while placing", order_id=order_id)
             self.runner.post(SendUncertain(order_id, f"the adapter failed: {error}"))
         else:
-            self.runner.on_stage("sent", time.monotonic() - queued)
             self.runner.on_stage("acknowledged", time.perf_counter() - started)
 
     async def _introduce(self, broker: Broker, account_id: str, *instrument_ids: str) -> None:
@@ -194,31 +198,34 @@ class Dispatcher:
             await venue.open_account(held.account, held.cash_in(held.account.currency))
             known.add(account_id)
 
-    def _take(self, order_id: str) -> bool:
-        """Takes an intent out of the waiting ones to send it now; False when it has ended, or must be judged again."""
+    def _take(self, ticket: Ticket) -> bool:
+        """Takes an intent out of the waiting ones to send it now; False when it has ended, or must be judged again.
+
+        What was cancelled, split or ended while it waited does not go out as it was approved.
+        """
+        order_id = ticket.order_id
         queued = self._queued.pop(order_id, None)
         if queued is None:
             return False
-        now = time.monotonic()
-        if not self.runner.deterministic and now - queued > RECHECK_AFTER:
-            if now - self._first_queued[order_id] <= SEND_BY:
-                self.runner.post(IntentDelayed(order_id, int((now - queued) * 1e9)))
-                return False
+        order, now = self.runner.state.orders[order_id], time.monotonic()
+        is_late = not self.runner.deterministic and now - queued > RECHECK_AFTER
+        if not is_late and order.state is OrderState.SUBMITTED and as_it_stands(order) == ticket.spec:
             del self._first_queued[order_id]
-            self.runner.post(IntentOverdue(order_id))
-            return False
-        del self._first_queued[order_id]
-        return True
+            return True
+        is_over = is_late and now - self._first_queued[order_id] > SEND_BY
+        waited = int((now - queued) * 1e9)
+        self.runner.post(IntentOverdue(order_id) if is_over else IntentDelayed(order_id, waited))
+        return False
 
     async def _sweep(self) -> None:
         """Ends intents whose time is over though their account's queue has not come to them."""
         while True:
             await asyncio.sleep(SWEEP_EVERY)
             limit = time.monotonic() - SEND_BY
-            for order_id in [o for o in self._queued if self._first_queued.get(o, limit) < limit]:
-                del self._queued[order_id]
-                self._first_queued.pop(order_id, None)
-                self.runner.post(IntentOverdue(order_id))
+            for order_id in [o for o, first in self._first_queued.items() if first < limit]:
+                del self._first_queued[order_id]
+                if self._queued.pop(order_id, None) is not None:
+                    self.runner.post(IntentOverdue(order_id))
 
     async def _change(self, effect: SendAmendment | SendCancel) -> None:
         what = "cancel" if isinstance(effect, SendCancel) else "modify"
@@ -256,7 +263,11 @@ class Dispatcher:
         )
 
     async def _reconcile(self, account_id: str) -> None:
-        """Takes a snapshot and hands it in; a failed one is tried again, later and later, and said once."""
+        """Takes a snapshot and hands it in; a failed one is tried again, later and later, and said once.
+
+        One taken across a change of the link proves nothing of now, and the link's return asks for the next.
+        """
+        changes = self.runner.links.changes_of(account_id)
         try:
             broker = self.broker_of(account_id)
             await self._introduce(broker, account_id, *self.runner.state.instruments)
@@ -272,7 +283,8 @@ class Dispatcher:
             self._retry_reconcile(account_id, self._retries)
             return
         self._retries.pop(account_id, None)
-        self.runner.post(snapshot)
+        if changes == self.runner.links.changes_of(account_id):
+            self.runner.post(snapshot)
 
     def _retry_reconcile(self, account_id: str, delays: dict[str, float]) -> None:
         """Reconciles later, and later each time, as `delays` remembers."""

@@ -1,6 +1,7 @@
 """Links: keeps every broker connected, hands in what it says, and reports when it falls silent or comes back."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ class Links:
         self.brokers = brokers
         self._tasks: list[asyncio.Task[None]] = []
         self._unheard: set[str] = set()
+        self._changes: Counter[str] = Counter()
         self.heard = 0
 
     def start(self) -> None:
@@ -58,6 +60,10 @@ class Links:
         """Events of simulated venues not yet taken."""
         watched = (venue_of(broker) for broker in self.brokers.values())
         return sum(venue.backlog() for venue in watched if venue is not None)
+
+    def changes_of(self, account_id: str) -> int:
+        """How often the link of the account's broker has come up or gone down so far."""
+        return self._changes[self.runner.state.account(account_id).account.broker]
 
     def accounts(self, name: str) -> list[str]:
         return [a for a, held in self.runner.state.accounts.items() if held.account.broker == name]
@@ -94,6 +100,7 @@ class Links:
             await venue.observe(self.runner.last_market)
 
     def _announce(self, name: str, *, connected: bool, reason: str | None = None) -> None:
+        self._changes[name] += 1
         for account_id in self.accounts(name):
             self.runner.post(BrokerLink(account_id, connected, reason))
         self._unheard.discard(name)
