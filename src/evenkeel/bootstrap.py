@@ -23,7 +23,8 @@ import structlog
 from evenkeel import __version__
 from evenkeel.cli.client import socket_path
 from evenkeel.cli.doors import Doors, ServePlan
-from evenkeel.domain.errors import EvenkeelError, InvalidInput
+from evenkeel.cli.place import MODE
+from evenkeel.domain.errors import Conflict, EvenkeelError, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -77,10 +78,24 @@ def serve(plan: ServePlan) -> int:
         log.warning("setting", notice=notice)
     plan.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     where = database(plan.home, settings.database_url)
+    _claim(plan)
     with Owner(where, on_lost=_lost) as owner, _listening(settings.host, settings.port) as listener:
         upgrade(where)
         with asyncio.Runner(loop_factory=_loop_factory()) as loop:
             return loop.run(_serve(plan, settings, owner, listener))
+
+
+def _claim(plan: ServePlan) -> None:
+    """A home belongs to the demo or to trading for good: starting the demo over sets its journal aside."""
+    mark = plan.home / MODE
+    if not mark.exists():
+        mark.write_text(plan.mode + "\n", encoding="utf-8")
+    found = mark.read_text(encoding="utf-8").strip()
+    if found != plan.mode:
+        raise Conflict(
+            f"{plan.home} is a home of `evenkeel {found}`, not of `evenkeel {plan.mode}`",
+            hint="Name another folder with --home.",
+        )
 
 
 def _lost(shard: str, reason: str) -> None:
@@ -166,8 +181,9 @@ class Desk:
         from evenkeel.telemetry.metrics import Metrics
 
         self.metrics = Metrics(__version__)
+        market = _market(self.plan, self.settings)
         self.user, password, auth = await self._people()
-        self.run = self._open_run()
+        self.run = self._open_run(market)
         self.parts = self._parts(auth)
         self.app = self._app()
         await self.run.start(self._first_commands(self.run))
@@ -196,7 +212,7 @@ class Desk:
 
         await self.run.close()
         _set_aside(self.where)
-        self.run = self._open_run()
+        self.run = self._open_run(_market(self.plan, self.settings))
         parts = self._parts(self.parts.auth)
         for name in ("runner", "feed", "history", "bars", "past"):
             setattr(self.parts, name, getattr(parts, name))
@@ -228,14 +244,13 @@ class Desk:
         await StoredTemplates(engine).remember(self.registry.infos(), self.started_at)
         return user, password, Auth(users, tokens, passwords, key)
 
-    def _open_run(self) -> Run:
+    def _open_run(self, market: Market) -> Run:
         from evenkeel.storage.projector import Projector
         from evenkeel.trading.live.feed import FeedControl
         from evenkeel.trading.live.runner import Clock, Runner
         from evenkeel.trading.live.strategies import StrategyDesk
         from evenkeel.trading.strategies.host import StrategyHost
 
-        market = _market(self.plan, self.settings)
         feed = market.feed
         journal = self.owner.journal(self.user.id)
         runner = Runner(

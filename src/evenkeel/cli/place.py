@@ -1,13 +1,11 @@
 """Which database a home keeps its records in, as the server would find it: from the settings, unless it is a demo's."""
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from evenkeel.cli.common import resolve_home
-from evenkeel.domain.errors import EvenkeelError
 
 if TYPE_CHECKING:
     from evenkeel.storage.database import Database
@@ -17,6 +15,7 @@ DatabaseOption = Annotated[
     typer.Option("--database-url", metavar="URL", help="PostgreSQL URL.", show_default="as in the settings"),
 ]
 DEMO = "demo"
+MODE = "mode"
 
 
 def the_database(home: Path | None, url: str | None = None) -> "Database":
@@ -32,25 +31,10 @@ def the_database(home: Path | None, url: str | None = None) -> "Database":
         return database(folder, url)
     own = database(folder)
     named = load(folder)[0].database_url
-    return own if named is None or _is_demo(own) else database(folder, named)
+    return own if named is None or _is_demo(folder) else database(folder, named)
 
 
-def _is_demo(where: "Database") -> bool:
-    """Whether the SQLite files of this home are a demo's: their owner is named so."""
-    if not where.file.exists():
-        return False
-    from evenkeel.desk.ports import User
-    from evenkeel.storage.engines import async_engine
-    from evenkeel.storage.repositories import StoredUsers
-
-    async def owners() -> tuple[User, ...]:
-        engine = async_engine(where)
-        try:
-            return tuple(await StoredUsers(engine, User).by_role("owner"))
-        finally:
-            await engine.dispose()
-
-    try:
-        return any(user.username == DEMO for user in asyncio.run(owners()))
-    except EvenkeelError:
-        return False
+def _is_demo(folder: Path) -> bool:
+    """Whether `evenkeel demo` made this home."""
+    mark = folder / MODE
+    return mark.is_file() and mark.read_text(encoding="utf-8").strip() == DEMO
