@@ -4,9 +4,16 @@ import asyncio
 
 import pytest
 
-from evenkeel.domain.errors import CommitFailed, CommitUnknown, IdempotencyConflict, NotReady, StaleEpoch
+from evenkeel.domain.errors import (
+    CommitFailed,
+    CommitUnknown,
+    IdempotencyConflict,
+    JournalError,
+    NotReady,
+    StaleEpoch,
+)
 from evenkeel.domain.orders import OrderState, Side
-from evenkeel.domain.records import OrderDecided
+from evenkeel.domain.records import AlertRaised, Batch, OrderDecided, chain_hash, encode
 from evenkeel.trading.live.recovery import recover
 from evenkeel.trading.live.runner import Runner
 from tests.trading.live.desk import MemoryJournal, buy, in_process, make_runner, market, opened
@@ -90,6 +97,67 @@ async def test_another_owner_of_the_shard_halts_this_one_at_once() -> None:
     with pytest.raises(NotReady):
         await runner.submit(buy())
     assert isinstance(runner.failure, StaleEpoch)
+    await runner.stop()
+
+
+class Overtaken(MemoryJournal):
+    """A journal that another owner has written to while a commit of ours was under way: as many records as ours."""
+
+    overtaken = False
+
+    def append(self, body: bytes, first_seq: int, last_seq: int) -> Batch:
+        if not self.overtaken:
+            return super().append(body, first_seq, last_seq)
+        if self.last_seq() < last_seq:
+            count = last_seq - first_seq + 1
+            note = AlertRaised(at=1, id="theirs", level="info", kind="theirs", message="theirs")
+            previous = chain_hash(self.batches[-1])
+            self.batches.append(Batch(self.shard, 2, first_seq, last_seq, previous, encode((note,) * count)))
+            raise CommitUnknown("the connection broke while committing")
+        raise StaleEpoch("another owner has the shard")
+
+
+async def test_a_batch_of_another_owner_is_not_taken_for_ours() -> None:
+    journal = Overtaken()
+    runner = await opened(make_runner(journal))
+    journal.overtaken = True
+    with pytest.raises(NotReady):
+        await runner.submit(buy())
+    book = runner.brokers["simulated"].book  # type: ignore[attr-defined]
+    assert not book.open_orders("acct")
+    assert isinstance(runner.failure, StaleEpoch)
+    await runner.stop()
+
+
+class Unreachable(MemoryJournal):
+    """A journal that keeps a batch, loses the connection, and cannot be read the first time after."""
+
+    gone = False
+
+    def append(self, body: bytes, first_seq: int, last_seq: int) -> Batch:
+        if super().last_seq() >= first_seq:
+            raise CommitFailed("the journal has another end")
+        try:
+            return super().append(body, first_seq, last_seq)
+        except CommitUnknown:
+            self.gone = True
+            raise
+
+    def last_seq(self) -> int:
+        if self.gone:
+            self.gone = False
+            raise JournalError("no connection yet")
+        return super().last_seq()
+
+
+async def test_a_journal_that_cannot_be_read_back_at_once_is_asked_again() -> None:
+    journal = Unreachable(keeps=True)
+    runner = await opened(make_runner(journal))
+    journal.faults = [CommitUnknown]
+    outcome = await runner.submit(buy())
+    await runner.quiet()
+    assert state_of(runner, outcome.id) is OrderState.ACCEPTED
+    assert sum(isinstance(record, OrderDecided) for record in journal.records()) == 1
     await runner.stop()
 
 

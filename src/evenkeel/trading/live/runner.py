@@ -265,18 +265,22 @@ class Runner:
                 return await loop.run_in_executor(self._writer, self.journal.append, body, first, last)
             except (CommitFailed, CommitUnknown) as error:
                 log.warning("commit failed", error=error.message, attempt=attempt + 1, first_seq=first)
-                found = await loop.run_in_executor(self._writer, self._read_back, first, last)
+                found = await loop.run_in_executor(self._writer, self._read_back, body, first)
                 if found is not None:
                     return found
                 failure = error
                 await asyncio.sleep(0.05 * 4**attempt)
         raise failure or CommitFailed("the batch was not committed")
 
-    def _read_back(self, first: int, last: int) -> Batch | None:
-        """The batch, when the journal holds it after all; None when it holds nothing beyond the one before."""
-        with suppress(CommitFailed, CommitUnknown):
-            if self.journal.last_seq() == last:
-                return next(iter(self.journal.read(after_seq=first - 1)))
+    def _read_back(self, body: bytes, first: int) -> Batch | None:
+        """Our batch, when the journal holds it after all; None when it does not, or cannot be read yet.
+
+        To append once more is safe then: the journal checks its end and its owner in the same transaction.
+        """
+        with suppress(JournalError):
+            if self.journal.last_seq() >= first:
+                found = next(iter(self.journal.read(after_seq=first - 1)))
+                return found if (found.body, found.epoch) == (body, self.journal.epoch) else None
         return None
 
     def _halt(self, error: BaseException) -> None:
