@@ -1,4 +1,4 @@
-"""What happens before a desk opens: a home keeps to its mode, and a start that fails leaves nobody without a password."""
+"""Before a desk opens: a home keeps to its mode, and a start that fails leaves nobody with an unknown password."""
 
 import subprocess
 import sys
