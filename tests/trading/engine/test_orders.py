@@ -318,3 +318,45 @@ def test_a_gate_that_is_shut_lets_exits_through(world: World) -> None:
     assert (entry.state, entry.rule) == (OrderState.REFUSED, "account-ready")
     assert leave.state is OrderState.SUBMITTED
     assert world.submit(Side.SELL, "1").state is OrderState.REFUSED, "it would be one more than is held"
+
+
+@pytest.mark.parametrize(
+    ("side", "prices"),
+    [
+        (Side.BUY, {"kind": OrderKind.STOP, "stop_price": D("0.01")}),
+        (Side.SELL, {"kind": OrderKind.LIMIT, "limit_price": D("0.01")}),
+        (Side.SELL, {"kind": OrderKind.STOP, "stop_price": D("0.01")}),
+        (Side.SELL, {"kind": OrderKind.STOP_LIMIT, "limit_price": D("0.01"), "stop_price": D("20")}),
+    ],
+)
+def test_a_price_that_the_order_need_not_fill_at_does_not_judge_it(side: Side, prices: dict[str, Any]) -> None:
+    world = World()
+    world.account(limits=Limits(allow_short=True))
+    world.price(ACME, 10.0)
+    order = world.submit(side, "1001", **prices)
+    assert (order.state, order.rule) == (OrderState.REFUSED, "max-position-share")
+    assert world.submit(side, "1", **prices).state is OrderState.SUBMITTED
+
+
+def test_a_stop_that_the_market_has_passed_needs_and_reserves_cash_at_the_market() -> None:
+    world = World()
+    world.account(cash="2500", limits=msgspec.structs.replace(OPEN, cash_check=True))
+    world.price(ACME, 10.0)
+    below: dict[str, Any] = {"kind": OrderKind.STOP, "stop_price": D("0.01")}
+    refused = world.submit(quantity="300", **below)
+    assert (refused.rule, refused.limit, refused.value) == ("cash", "2500.00", "3030.00")
+    assert world.submit(quantity="200", **below).state is OrderState.SUBMITTED
+    assert world.submit(quantity="100").limit == "480.00"
+    world.price(ACME, 11.0, 1)
+    assert world.submit(quantity="100").limit == "278.00", "what it may use moves with the market"
+
+
+def test_with_no_price_known_only_a_limit_that_caps_what_is_paid_judges_an_order() -> None:
+    world = World()
+    world.account()
+    for side, prices in (
+        (Side.BUY, {"kind": OrderKind.STOP, "stop_price": D("0.01")}),
+        (Side.SELL, {"kind": OrderKind.LIMIT, "limit_price": D("0.01")}),
+    ):
+        assert world.submit(side, **prices).rule == "price-known"
+    assert world.submit(kind=OrderKind.LIMIT, limit_price=D("9")).state is OrderState.SUBMITTED

@@ -7,7 +7,7 @@ import msgspec
 from evenkeel.domain.commands import CancelOrder, ModifyOrder, ResolveOrder, SubmitOrder
 from evenkeel.domain.errors import Conflict, FieldError, IdempotencyConflict, InvalidInput
 from evenkeel.domain.money import ZERO, add, exact, is_bookable, mul, sub
-from evenkeel.domain.orders import Order, OrderEvent, OrderKind, OrderSpec, OrderState, transition
+from evenkeel.domain.orders import Order, OrderEvent, OrderKind, OrderSpec, OrderState, Side, transition
 from evenkeel.domain.provenance import Arrival, Provenance
 from evenkeel.domain.records import AmendRequested, OrderDecided, OrderMoved
 from evenkeel.domain.risk import Approved, Refused, Verdict
@@ -147,8 +147,9 @@ def risk_view(
     reserved = working.reserved(reserve, state.mark)
     if left_out is not None and left_out.spec.side.sign > 0:
         reserved = sub(reserved, reserve(left_out))
-    price = spec.limit_price or spec.stop_price or state.mark(instrument_id)
-    return RiskView(
+    mark = state.mark(instrument_id)
+    price = _dearest(spec.side, limit=spec.limit_price, stop=spec.stop_price, mark=mark)
+    view = RiskView(
         spec=spec,
         quantity=quantity,
         instrument=state.instruments[instrument_id],
@@ -169,10 +170,29 @@ def risk_view(
         day_start_equity=account.day_start_equity,
         trades_today=account.trades_today if without is None else max(0, account.trades_today - 1),
     )
+    if mark is None and not _is_capped(spec.side, spec.limit_price) and not view.reduces:
+        return msgspec.structs.replace(view, price=None)
+    return view
+
+
+def _is_capped(side: Side, limit: Decimal | None) -> bool:
+    """Whether the order itself says what it fills at in the worst case: only a buy's limit does."""
+    return side.sign > 0 and limit is not None
+
+
+def _dearest(side: Side, *, limit: Decimal | None, stop: Decimal | None, mark: Decimal | None) -> Decimal | None:
+    """The price that an order is judged at: a buy's limit, else the highest of what it names and the last price.
+
+    A sale's limit is a floor, and a stop that the market has passed already fills at the market.
+    """
+    if _is_capped(side, limit):
+        return limit
+    return max((price for price in (limit, stop, mark) if price is not None), default=None)
 
 
 def _reserve(state: State, account: AccountState, order: Order) -> Decimal:
-    price = order.limit_price or order.stop_price or state.mark(order.spec.instrument_id)
+    mark = state.mark(order.spec.instrument_id)
+    price = _dearest(order.spec.side, limit=order.limit_price, stop=order.stop_price, mark=mark)
     if price is None:
         return ZERO
     charges = _charges(state, account, order.spec, quantity=order.remaining, price=price)

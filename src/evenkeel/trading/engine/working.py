@@ -17,7 +17,7 @@ Reserve = Callable[[Order], Decimal]
 
 
 class _Market(Struct):
-    """Buys of one instrument without a price of their own: what each may use at `price`, and those not yet counted."""
+    """Buys of one instrument without a limit: what each may use at `price`, and those not yet counted."""
 
     orders: dict[str, Order] = field(default_factory=dict)
     price: Decimal | None = None
@@ -143,7 +143,7 @@ class Working(dict[str, Order]):
 
 
 def _is_at_market(order: Order) -> bool:
-    return order.spec.side.sign > 0 and not (order.limit_price or order.stop_price)
+    return order.spec.side.sign > 0 and order.limit_price is None
 
 
 def _counted(order: Order, reserve: Reserve) -> _Counted:
