@@ -76,7 +76,7 @@ def test_a_whole_story_agrees_with_its_fold(database: Database) -> None:
     assert report.records == len(story.records)
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 10**6), steps=st.integers(0, 150), cuts=st.lists(st.integers(1, 60), max_size=6))
 def test_rebuilding_gives_the_same_rows_as_following(seed: int, steps: int, cuts: list[int]) -> None:
     """Following in small groups, with a new projector for each, ends where one rebuild in one group ends."""
