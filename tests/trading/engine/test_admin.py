@@ -8,9 +8,11 @@ import msgspec
 import pytest
 
 from evenkeel.domain import commands as c
+from evenkeel.domain import events as e
 from evenkeel.domain import records as r
 from evenkeel.domain.accounts import Account, AccountMode, LedgerKind, Limits
 from evenkeel.domain.errors import Conflict, EvenkeelError, Forbidden, InvalidInput, NotFound
+from evenkeel.domain.orders import Side
 from evenkeel.domain.strategies import Allocation, Deployment
 from evenkeel.trading.engine.effects import WantReconcile
 from tests.trading.engine.world import ACME, BOLT, WHO, D, World, assert_sound
@@ -96,6 +98,26 @@ def test_all_of_the_cash_can_be_taken_out(world: World) -> None:
     world.step(c.MoveCash(provenance=WHO, account_id="A", amount=D(-100_000), kind=LedgerKind.WITHDRAWAL))
     assert world.state.accounts["A"].cash == {"USD": Decimal(0)}
     assert_sound(world)
+
+
+def test_cash_on_its_way_cannot_be_taken_out(world: World) -> None:
+    world.price(ACME, 10.0)
+    bought = world.resting(Side.BUY, "1000")
+    error = world.declined(c.MoveCash(provenance=WHO, account_id="A", amount=D(-90_000), kind=LedgerKind.WITHDRAWAL))
+    assert isinstance(error, InvalidInput)
+    assert "at most 89900.00" in error.errors[0].message
+    world.step(world.said(e.VenueCancelled, bought))
+    world.step(c.MoveCash(provenance=WHO, account_id="A", amount=D(-90_000), kind=LedgerKind.WITHDRAWAL))
+    assert_sound(world)
+
+
+def test_what_short_sales_brought_in_cannot_be_taken_out(world: World) -> None:
+    world.price(ACME, 10.0)
+    world.holding("-1000")
+    error = world.declined(c.MoveCash(provenance=WHO, account_id="A", amount=D(-100_001), kind=LedgerKind.WITHDRAWAL))
+    assert isinstance(error, InvalidInput)
+    assert "at most 100000.00" in error.errors[0].message
+    world.step(c.MoveCash(provenance=WHO, account_id="A", amount=D(-100_000), kind=LedgerKind.WITHDRAWAL))
 
 
 def test_limits_have_versions_and_no_change_is_no_record(world: World) -> None:

@@ -1,7 +1,7 @@
 """Commands that set up and steer: accounts, cash, limits, instruments, deployments."""
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -9,7 +9,7 @@ import msgspec
 from evenkeel.domain import commands as c
 from evenkeel.domain.accounts import MANUAL, UNASSIGNED, Account, AccountMode, LedgerEntry, LedgerKind, Limits
 from evenkeel.domain.errors import Conflict, FieldError, Forbidden, InvalidInput
-from evenkeel.domain.money import is_bookable, is_multiple, minor_unit, neg
+from evenkeel.domain.money import ZERO, is_bookable, is_multiple, minor_unit, neg, rounded, sub
 from evenkeel.domain.records import (
     AccountOpened,
     CashBooked,
@@ -21,7 +21,8 @@ from evenkeel.domain.strategies import Allocation, Deployment
 from evenkeel.quant.costs import find_schedule
 from evenkeel.trading.engine import market
 from evenkeel.trading.engine.effects import Outcome, WantReconcile
-from evenkeel.trading.engine.state import State
+from evenkeel.trading.engine.orders import reserved_cash
+from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.turn import Turn
 
 _WRONG_SIGN: dict[LedgerKind, tuple[Callable[[Decimal], bool], str]] = {
@@ -93,11 +94,22 @@ def move_cash(turn: Turn, command: c.MoveCash) -> Outcome:
     wrong = _WRONG_SIGN.get(command.kind)
     if wrong is not None and wrong[0](command.amount):
         raise InvalidInput(f"not a {command.kind}", errors=(FieldError("amount", wrong[1]),))
-    if command.kind is LedgerKind.WITHDRAWAL and neg(command.amount) > held.cash_in(held.account.currency):
-        raise InvalidInput("not that much cash", errors=(FieldError("amount", "more than the account holds"),))
+    if command.kind is LedgerKind.WITHDRAWAL:
+        _check_free(turn.state, held, neg(command.amount))
     market.keep_day(turn, held)
     _book(turn, held.account, command.amount, kind=command.kind, component=command.component, source=command)
     return Outcome(command.account_id, created=False)
+
+
+def _check_free(state: State, held: AccountState, amount: Decimal) -> None:
+    """Cash that working buys may still need, or that short sales brought in and owe, cannot be withdrawn."""
+    if amount > held.cash_in(held.account.currency):
+        raise InvalidInput("not that much cash", errors=(FieldError("amount", "more than the account holds"),))
+    free = min(sub(held.cash_in(held.account.currency), reserved_cash(state, held)), state.equity(held))
+    if amount > free:
+        shown = max(ZERO, rounded(free, minor_unit(held.account.currency), ROUND_FLOOR))
+        message = f"at most {shown}: the rest is held for working orders or short positions"
+        raise InvalidInput("not that much cash is free", errors=(FieldError("amount", message),))
 
 
 def _book(

@@ -190,6 +190,11 @@ def _dearest(side: Side, *, limit: Decimal | None, stop: Decimal | None, mark: D
     return max((price for price in (limit, stop, mark) if price is not None), default=None)
 
 
+def reserved_cash(state: State, account: AccountState) -> Decimal:
+    """The cash that the account's working buys may still use."""
+    return account.working.reserved(lambda order: _reserve(state, account, order), state.mark)
+
+
 def _reserve(state: State, account: AccountState, order: Order) -> Decimal:
     mark = state.mark(order.spec.instrument_id)
     price = _dearest(order.spec.side, limit=order.limit_price, stop=order.stop_price, mark=mark)
