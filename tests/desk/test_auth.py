@@ -308,3 +308,11 @@ async def test_hashes_of_old_costs_are_renewed_at_sign_in(house: House) -> None:
     after = (await house.auth.owner()).password_hash
     assert after != before
     assert not dearer.outdated(after)
+
+
+def test_every_spelling_of_a_name_shares_its_failures() -> None:
+    throttle = Throttle(clock=Clock().monotonic)
+    for spelling in ("demo", "DEMO", "\uff44emo", "d\uff45mo", "\U0001d41demo"):
+        throttle.failed(spelling, "a")
+    with pytest.raises(TooManyAttempts):
+        throttle.check("de\uff4do", "a")

@@ -1,6 +1,7 @@
 """Slows down guessing: after a few failures, each further one doubles the wait, per user, per address and per pair."""
 
 import time
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable
 from math import ceil
@@ -59,5 +60,6 @@ class Throttle:
 
 
 def _keys(username: str, address: str) -> tuple[tuple[str, str], ...]:
-    name = username.casefold()[:256]
+    """One name in every spelling that signs in as it, or each spelling would have failures of its own."""
+    name = unicodedata.normalize("NFKC", username).casefold()[:256]
     return (("pair", f"{name}\0{address}"), ("address", address), ("user", name))
