@@ -1,6 +1,7 @@
 """The feed's driver: the same market gives the same journal, and a stop at any batch changes nothing in the end."""
 
 import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
@@ -8,8 +9,10 @@ import pytest
 from evenkeel.domain import commands as c
 from evenkeel.domain.accounts import Account
 from evenkeel.domain.clock import parse_iso
+from evenkeel.domain.commands import AnyCommand
 from evenkeel.domain.errors import Conflict, InvalidInput
-from evenkeel.domain.records import CursorMoved, FillBooked, OrderDecided, SignalRecorded, encode
+from evenkeel.domain.marketdata import MarketSlice
+from evenkeel.domain.records import CursorMoved, FillBooked, OrderDecided, SignalRecorded, decode, encode
 from evenkeel.domain.strategies import Allocation, Deployment
 from evenkeel.market.feeds.replay import ReplayFeed
 from evenkeel.market.sample import sample_market
@@ -20,7 +23,7 @@ from evenkeel.trading.live.runner import Runner
 from evenkeel.trading.live.strategies import StrategyDesk
 from evenkeel.trading.strategies.host import StrategyHost
 from evenkeel.trading.strategies.registry import Registry
-from tests.trading.live.desk import BY, MemoryJournal, make_runner
+from tests.trading.live.desk import BY, MemoryJournal, buy, make_runner, market, opened
 
 INSTRUMENTS, BARS, SPLITS = sample_market()
 IDS = tuple(one.id for one in INSTRUMENTS)
@@ -104,7 +107,7 @@ def _figures(state: State) -> tuple[object, ...]:
 
 async def test_pause_resume_and_speed() -> None:
     runner, control = await started(MemoryJournal())
-    control.set_speed(Decimal(50))
+    control.set_speed(Decimal(25))
     control.launch()
     await asyncio.sleep(0.3)
     control.pause()
@@ -139,3 +142,56 @@ async def test_without_a_source_there_is_nothing_to_steer() -> None:
     with pytest.raises(Conflict):
         control.pause()
     await control.stop()
+
+
+class Answering:
+    """Strategies that answer one fill by an order, and count what they have done in their memory."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+    def on_slice(self, market: MarketSlice) -> Sequence[AnyCommand]:
+        return ()
+
+    def react(self) -> Sequence[AnyCommand]:
+        if self.done:
+            return ()
+        self.done += 1
+        return (buy("answer"),)
+
+    def states(self) -> dict[str, bytes]:
+        return {"it": bytes([self.done])}
+
+
+async def test_what_a_strategy_answers_to_a_fill_is_committed_with_its_memory() -> None:
+    """Else a kill right after would have it answer once more."""
+    journal = MemoryJournal()
+    runner = await opened(make_runner(journal))
+    await FeedControl(runner, None, Answering()).hand_over(market(1))
+    (batch,) = (b for b in journal.batches if any(isinstance(r, OrderDecided) for r in decode(b.body)))
+    assert CursorMoved(at=market(1).at, cursor=market(1).at, states={"it": b"\x01"}) in decode(batch.body)
+    await runner.stop()
+
+
+async def test_a_feed_that_failed_goes_on_when_it_is_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    runner, control = await started(MemoryJournal())
+    whole = control.hand_over
+    failed: list[int] = []
+
+    async def once(market: MarketSlice) -> None:
+        if not failed:
+            failed.append(market.at)
+            raise RuntimeError("a passing fault")
+        await whole(market)
+
+    monkeypatch.setattr(control, "hand_over", once)
+    control.launch()
+    async with asyncio.timeout(10):
+        while control.state != "paused":  # noqa: ASYNC110 - the control has no event to wait for
+            await asyncio.sleep(0.01)
+        control.resume()
+        while control.state == "running":  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert control.state == "ended"
+    await control.stop()
+    await runner.stop()

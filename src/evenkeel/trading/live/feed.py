@@ -134,7 +134,12 @@ class FeedControl:
         self._steered.set()
 
     def resume(self) -> None:
+        """Goes on, from the journalled cursor where the feed has failed. Raises Conflict where nothing can go on."""
         self._require("paused", "running")
+        if self.runner.failure is not None:
+            raise Conflict("trading has halted", hint="See the log; restart to recover from the journal.")
+        if self._task is None or self._task.done():
+            self.launch()
         self.state = "running"
         self._go.set()
 
@@ -219,7 +224,7 @@ class FeedControl:
         await runner.answered()
         await self._decide(market)
         await runner.answered()
-        await self._react()
+        await self._react(market)
         for watcher in self.watchers:
             watcher(market)
 
@@ -255,13 +260,16 @@ class FeedControl:
             pause = PauseDeployment(provenance=provenance, deployment_id=deployment_id, reason=reason)
             await self.runner.submit(pause)
 
-    async def _react(self) -> None:
-        """Takes the strategies' answers to what their orders have met, until they have no more."""
+    async def _react(self, market: MarketSlice) -> None:
+        """Takes the strategies' answers to what their orders have met, until they have no more.
+
+        Each is committed with what the strategy remembers of it, so that none is given again after a kill.
+        """
         for _ in range(MAX_REACTIONS):
             commands = self.strategies.react() if self.strategies is not None else []
             if not commands:
                 return
-            await self.runner.post_all(commands)
+            await self.runner.post_all([*commands, self._cursor(market.at)])
             await self.runner.answered()
         log.warning("strategies keep answering their own orders; the rest waits for the next slice")
 
