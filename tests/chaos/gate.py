@@ -15,7 +15,7 @@ from evenkeel.domain.events import VenueFilled
 from evenkeel.trading.brokers.simulated import wire
 
 Message = wire.AnyRequest | wire.AnyReply
-ORDERS = (wire.Place, wire.Modify, wire.Cancel)
+Asked = dict[int, wire.AnyRequest]
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Trap:
     """Springs at the first message that `fits`, before it goes on; with `torn`, half of it still does."""
 
     name: str
-    fits: Callable[[Message, type | None], bool]
+    fits: Callable[[Message, wire.AnyRequest | None], bool]
     torn: bool = False
     sprung: asyncio.Event = field(default_factory=asyncio.Event)
     caught: Any = None
@@ -37,7 +37,7 @@ def request(kind: type, *, torn: bool = False) -> Trap:
 
 def reply(kind: type) -> Trap:
     """Caught on its way back: the venue has done it, its events have passed, and Evenkeel has no answer."""
-    return Trap(f"answer to {kind.__name__}", lambda _message, asked: asked is kind)
+    return Trap(f"answer to {kind.__name__}", lambda _message, asked: isinstance(asked, kind))
 
 
 def event(kind: type) -> Trap:
@@ -97,7 +97,7 @@ class Gate:
             return
         ends = {writer, venue_writer}
         self._writers |= ends
-        asked: dict[int, type] = {}
+        asked: Asked = {}
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._up(reader, venue_writer, asked))
@@ -105,11 +105,11 @@ class Gate:
         finally:
             self._writers -= ends
 
-    async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: dict[int, type]) -> None:
+    async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: Asked) -> None:
         with suppress(ConnectionError):
             while (body := await wire.read_frame(reader)) is not None:
                 message = wire.decode_request(body)
-                asked[message.id] = type(message)
+                asked[message.id] = message
                 if isinstance(message, wire.Place):
                     self.placed[message.ticket.spec.account_id, message.ticket.venue_client_id] += 1
                 if not await self._pass(message, None, body, writer):
@@ -117,7 +117,7 @@ class Gate:
                     break
         writer.close()
 
-    async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: dict[int, type]) -> None:
+    async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: Asked) -> None:
         with suppress(ConnectionError):
             while (body := await wire.read_frame(reader)) is not None:
                 message = wire.decode_reply(body)
@@ -129,7 +129,9 @@ class Gate:
                     break
         writer.close()
 
-    async def _pass(self, message: Message, asked: type | None, body: bytes, writer: asyncio.StreamWriter) -> bool:
+    async def _pass(
+        self, message: Message, asked: wire.AnyRequest | None, body: bytes, writer: asyncio.StreamWriter
+    ) -> bool:
         """Passes a frame on; False once a trap has stopped this direction."""
         framed = len(body).to_bytes(4, "big") + body
         trap = self.trap

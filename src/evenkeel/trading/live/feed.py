@@ -107,11 +107,12 @@ class FeedControl:
         return None if self.source is None else self.source.end
 
     def recall(self) -> None:
-        """Before the runner starts: finds the slice that the engine saw and the cursor does not cover yet."""
+        """Before the runner starts: finds the last slice that the engine saw beyond the cursor."""
         if self.source is not None and self.runner.state.seq:
-            first = next(iter(self.source.slices(after=self.cursor)), None)
-            if first is not None and first.at <= self.runner.state.time:
-                self.runner.last_market = first
+            for market in self.source.slices(after=self.cursor):
+                if market.at > self.runner.state.time:
+                    return
+                self.runner.last_market = market
 
     def launch(self) -> None:
         """Starts handing over from the journalled cursor, once every account is ready."""
