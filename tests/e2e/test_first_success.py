@@ -44,7 +44,7 @@ def test_the_link_signs_in_and_every_strategy_fills_in_every_account(
     assert time.monotonic() - opened < 30
 
     refused = screen.page.locator("[data-testid=order-row][data-state=REFUSED]").first.get_by_test_id("order-reason")
-    expect(refused).to_contain_text("of equity, the limit is 10 %")
+    expect(refused).to_contain_text("of equity, the limit is 10\u00a0%")
     expect(refused).to_contain_text("max-position-share · limit 0.1 · value 0.1")
     expect(screen.at("position-row").first).to_be_visible()
     expect(screen.page.get_by_test_id("equity-chart").locator("canvas").first).to_be_visible()

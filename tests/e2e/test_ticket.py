@@ -83,7 +83,7 @@ def test_a_refusal_says_reason_rule_limit_and_value(screen: Screen, api: Api) ->
     assert order["value"] is not None
     said = screen.at("ticket-result")
     expect(said).to_contain_text("Refused by risk")
-    expect(said).to_contain_text(order["reason"])
+    expect(said).to_contain_text(order["reason"].replace(" %", "\u00a0%"))
     expect(said.get_by_test_id("order-reason")).to_contain_text(re.compile(rf"{order['rule']}.*limit .+ value "))
 
 

@@ -28,7 +28,7 @@ function ReplayEnded() {
         </Button>
       )}
       <Confirm opened={asking} title="Start the demo over?" action="Start over" danger onClose={() => setAsking(false)} onConfirm={() => restart.mutate()}>
-        All accounts, orders and fills of this demo begin again at the first day. What is on the desk now is gone.
+        All accounts, orders and fills of this demo begin again at the first day. What is on the desk now leaves it; its journal stays in the demo’s folder.
       </Confirm>
     </Note>
   );

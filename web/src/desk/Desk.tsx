@@ -3,6 +3,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { renewIfNear } from "@/session/session";
+import { describe } from "@/stream/freshness";
 import { openStream } from "@/stream/live";
 import { useStream } from "@/stream/store";
 import { TicketDrawer } from "@/ticket/TicketDrawer";
@@ -19,7 +20,7 @@ import { OrdersPanel } from "./OrdersPanel";
 import { PositionsPanel } from "./PositionsPanel";
 import { resetDesk } from "./store";
 import { StrategiesPanel } from "./StrategiesPanel";
-import { useAlarms, useTitle } from "./watch";
+import { useAlarms, useConnection, useTitle } from "./watch";
 
 const ANCHORS = [
   { id: "accounts", label: "Accounts" },
@@ -49,6 +50,20 @@ function useStreaming(): void {
   }, [queries]);
 }
 
+/** The way about the desk on a phone, where the header scrolls away: it tells too when figures may be old. */
+function Anchors() {
+  const connection = useConnection();
+  const isOld = connection.kind === "stale" || connection.kind === "reconnecting";
+  return (
+    <nav className={classes.anchors} aria-label="Parts of the desk">
+      {isOld && <span className={classes.old} data-kind={connection.kind}>{describe(connection)} · figures may be old</span>}
+      {ANCHORS.map(({ id, label }) => (
+        <a key={id} href={`#${id}`}>{label}</a>
+      ))}
+    </nav>
+  );
+}
+
 export function Desk() {
   useStreaming();
   useKeys();
@@ -70,11 +85,7 @@ export function Desk() {
         <StrategiesPanel />
         <EventsPanel />
       </main>
-      <nav className={classes.anchors} aria-label="Parts of the desk">
-        {ANCHORS.map(({ id, label }) => (
-          <a key={id} href={`#${id}`}>{label}</a>
-        ))}
-      </nav>
+      <Anchors />
       <TicketDrawer />
       <OrderDrawer />
       <Help />

@@ -9,6 +9,7 @@ import { PanelState } from "@/ui/PanelState";
 import { Tag } from "@/ui/Tag";
 import classes from "./EventsPanel.module.css";
 import { useAccounts, useChannelState } from "./data";
+import { unbroken } from "./OrderRow";
 import { matches } from "./states";
 import { showOrder, useDesk } from "./store";
 
@@ -29,7 +30,7 @@ const EventRow = memo(function EventRow({ event, account, zone }: { event: DeskE
       </time>
       <Tag tone={level.tone}>{level.label}</Tag>
       <span className={classes.message}>
-        {event.message}
+        {unbroken(event.message)}
         {account && !event.message.includes(account) && <span className="muted"> · {account}</span>}
         {order && (
           <button type="button" className={classes.link} onClick={() => showOrder(order)}>

@@ -23,13 +23,16 @@ export const kindOf = (order: Order): string => KIND[order.kind] ?? order.kind;
 /** A rule's limit or value: grouped where it is a number, as it is where it is words. */
 export const plainly = (text: string): string => (parse(text) ? show(text).text : text);
 
+/** A number stays beside its per cent sign when the line breaks. */
+export const unbroken = (text: string): string => text.replaceAll(" %", "\u00a0%");
+
 /** Why an order ended as it did: the words, and for a risk refusal its rule, limit and value. */
 export function Reason({ order }: { order: Order }) {
   if (!order.reason && !order.rule) return null;
   const figures = [order.limit !== null && `limit ${plainly(order.limit)}`, order.value !== null && `value ${plainly(order.value)}`];
   return (
     <span className={classes.reason} data-testid="order-reason">
-      {order.reason ?? order.rule}
+      {unbroken(order.reason ?? order.rule ?? "")}
       {order.rule && (
         <span className={classes.rule}>
           {[order.reason ? order.rule : null, ...figures].filter(Boolean).join(" · ")}

@@ -32,7 +32,7 @@ export function TicketResult({ intent, order, note, account }: ResultProps) {
   const look = current && lookOf(current.state);
   return (
     <div className={classes.form}>
-      <div role="status" className={classes.result} data-testid="ticket-result" data-state={current?.state ?? "NONE"}>
+      <div role="status" className={classes.result} data-testid="ticket-result" data-state={current?.state ?? "NONE"} data-tone={look?.tone}>
         <strong>{headline(current)}</strong> {look && <Tag tone={look.tone}>{look.label}</Tag>}
         {look && <p className="muted">{look.meaning}</p>}
         {current && <Reason order={current} />}
