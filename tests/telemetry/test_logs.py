@@ -124,3 +124,23 @@ def test_a_waiting_line_is_written_soon(tmp_path: Path) -> None:
         while not (tmp_path / "log").read_text() and time.monotonic() < end:
             time.sleep(0.01)
         assert (tmp_path / "log").read_text() == "said\n"
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_a_short_line_is_the_usual_line(tmp_path: Path, style: str, log: io.StringIO) -> None:
+    told = {"method": "POST", "path": "/x?token=canary", "password": "canary", "status": 201, "client": None}
+    assert not logs.short_line("evenkeel.test", "request", **told)
+    with (tmp_path / "log").open("w") as stream:
+        logs.configure(level="info", style=style, stream=stream)
+        assert logs.short_line("evenkeel.test", "request", **told) is (style == "json")
+        structlog.get_logger("evenkeel.test").info("request", **told)
+        logging.getLogger().handlers[0].flush()
+        logging.getLogger().setLevel("WARNING")
+        assert logs.short_line("evenkeel.test", "request", **told) is (style == "json")
+        logging.getLogger().handlers[0].flush()
+    text = (tmp_path / "log").read_text()
+    assert "canary" not in text
+    if style == "json":
+        short, usual = (json.loads(line) for line in text.splitlines())
+        assert len(short.pop("timestamp")) == len(usual.pop("timestamp"))
+        assert short == usual

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evenkeel.server.problems import plain_problem
 from evenkeel.server.scope import LOCAL
+from evenkeel.telemetry.logs import short_line
 
 log = structlog.get_logger("evenkeel.access")
 REQUEST_ID = "evenkeel.request_id"
@@ -94,17 +95,19 @@ class Guard:
             self._report(scope, status=status, seconds=time.perf_counter() - started)
 
     def _report(self, scope: Scope, *, status: int, seconds: float) -> None:
-        say = log.debug if scope["method"] in ("GET", "HEAD") and status < 400 else log.info
         client = scope.get("client")
-        say(
-            "request",
-            method=scope["method"],
-            path=scope["path"],
-            status=status,
-            ms=round(seconds * 1000, 2),
-            request_id=scope[REQUEST_ID],
-            client="local" if scope.get(LOCAL) else (client[0] if client else None),
-        )
+        told = {
+            "method": scope["method"],
+            "path": scope["path"],
+            "status": status,
+            "ms": round(seconds * 1000, 2),
+            "request_id": scope[REQUEST_ID],
+            "client": "local" if scope.get(LOCAL) else (client[0] if client else None),
+        }
+        if scope["method"] in ("GET", "HEAD") and status < 400:
+            log.debug("request", **told)
+        elif not short_line("evenkeel.access", "request", **told):
+            log.info("request", **told)
 
 
 def _dress(scope: Scope, message: Message) -> None:

@@ -223,8 +223,8 @@ class FeedControl:
         for venue in self.venues:
             await self._show(venue, market)
         await runner.answered()
-        await self._decide(market)
-        await runner.answered()
+        if await self._decide(market):
+            await runner.answered()
         await self._react(market)
         for watcher in self.watchers:
             watcher(market)
@@ -245,10 +245,11 @@ class FeedControl:
                 log.warning("a simulated venue did not take the market", reason=error.message)
                 return
 
-    async def _decide(self, market: MarketSlice) -> None:
+    async def _decide(self, market: MarketSlice) -> bool:
+        """Commits what the strategies want, with the cursor; whether they wanted anything."""
         commands = list(self.strategies.on_slice(market)) if self.strategies is not None else []
         if not commands and (self.runner.deterministic or time.monotonic() - self._cursor_at < CURSOR_EVERY):
-            return
+            return False
         self._cursor_at = time.monotonic()
         results = await self.runner.post_all([*commands, self._cursor(market.at)])
         faults = {
@@ -260,6 +261,7 @@ class FeedControl:
             provenance = Provenance("strategy host", Source.SYSTEM)
             pause = PauseDeployment(provenance=provenance, deployment_id=deployment_id, reason=reason)
             await self.runner.submit(pause)
+        return bool(commands)
 
     async def _react(self, market: MarketSlice) -> None:
         """Takes the strategies' answers to what their orders have met, until they have no more.

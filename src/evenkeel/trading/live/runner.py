@@ -33,7 +33,7 @@ from evenkeel.trading.live.recovery import recover
 log = structlog.get_logger(__name__)
 MAX_BATCH = 2_000
 COMMIT_ATTEMPTS = 4
-ROUNDS = 5
+ROUNDS = 2
 
 Result = Outcome | EvenkeelError | None
 
@@ -156,7 +156,7 @@ class Runner:
             await self._wait_for_change()
 
     async def answered(self) -> None:
-        """Returns when what is under way has been answered, and what has followed from it, a few times over.
+        """Returns when what is under way has been answered, and what has followed from it at once.
 
         Unlike `quiet` it comes to an end while others keep the desk busy. A deterministic run waits for quiet.
         """
