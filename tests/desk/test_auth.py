@@ -1,5 +1,6 @@
 """Signing in and staying so: passwords, tokens, rotation, reuse, links, tickets, and slowing down guesses."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from hashlib import sha256
@@ -274,6 +275,15 @@ def test_guessing_waits_longer_and_longer_and_forgets() -> None:
     throttle.check("other", "a")
     clock.at += 3_600 * SECOND
     throttle.check("demo", "a")
+
+
+async def test_guessing_all_at_once_is_slowed_down_as_well(house: House) -> None:
+    guesses = [f"wrong password {number}" for number in range(20)] + [PASSWORD]
+    answers = await asyncio.gather(
+        *(house.auth.login("demo", guess, address="a") for guess in guesses), return_exceptions=True
+    )
+    assert sum(isinstance(answer, Unauthenticated) for answer in answers) <= 6
+    assert isinstance(answers[-1], TooManyAttempts), "not even the right one gets an answer among them"
 
 
 def test_many_names_from_one_address_are_slowed_down_too() -> None:

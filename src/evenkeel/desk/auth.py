@@ -75,7 +75,10 @@ class Auth:
         self.throttle.check(username, address)
         user = await self.users.by_name(username) if "\0" not in username else None
         known = user if user is not None and user.is_active else None
-        if not await self.passwords.verify(known.password_hash if known else None, password) or known is None:
+        fits = await self.passwords.verify(known.password_hash if known else None, password)
+        # Again: many may have begun at once, and each failure counts against those that come after it.
+        self.throttle.check(username, address)
+        if not fits or known is None:
             self.throttle.failed(username, address)
             raise Unauthenticated("the user name or the password is wrong")
         self.throttle.succeeded(username, address)
