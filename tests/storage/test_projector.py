@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from sqlalchemy import Column, Table, delete, select, update
 
 from evenkeel.domain.records import OrderMoved, encode
+from evenkeel.storage import projections
 from evenkeel.storage import projector as projector_module
 from evenkeel.storage.database import Database
 from evenkeel.storage.doctor import Report, examine
@@ -263,3 +264,19 @@ def test_the_projector_says_why_it_is_stuck(database: Database) -> None:
         projector.stop()
     assert projector.fault is None
     assert examine(database).differences == []
+
+
+def test_a_fault_that_nobody_expected_is_told_as_well(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    upgrade(database)
+    with Owner(database) as owner:
+        journal = owner.journal(SHARD)
+        commit(journal, Story(1).tell(20).records)
+        journal.close()
+        projector = Projector(database, SHARD)
+        with monkeypatch.context() as broken:
+            broken.setattr(projections, "project", lambda *_: {}["a bug"])
+            projector.start()
+            eventually(lambda: projector.fault is not None)
+        eventually(lambda: projector.fault is None)
+        projector.stop()
+    assert examine(database).lag == 0

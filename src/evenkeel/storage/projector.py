@@ -189,7 +189,7 @@ class Projector:
                 failures, self.fault = 0, None
             except NotFound:
                 failures = 0
-            except (EvenkeelError, SQLAlchemyError, sqlite3.Error, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, projections are late and say so
                 failures += 1
                 self._stumbled(error)
             time.sleep(0 if self._stopping.is_set() else PAUSE)
@@ -204,8 +204,9 @@ class Projector:
                 self._stopping.wait(min(LONGEST_BREAK, BREAK * (time.perf_counter() - began)))
 
     def _stumbled(self, error: Exception) -> None:
-        self.fault = str(error).splitlines()[0]
-        log.error("projections are late", shard=self.shard, seq=self.seq, error=self.fault)
+        self.fault = (str(error) or type(error).__name__).splitlines()[0]
+        traced = None if isinstance(error, EvenkeelError | SQLAlchemyError | sqlite3.Error | OSError) else error
+        log.error("projections are late", shard=self.shard, seq=self.seq, error=self.fault, exc_info=traced)
         self._checked = False
         if self._reader is not None:
             self._reader.close()
