@@ -50,7 +50,7 @@ def test_a_delayed_intent_that_no_longer_passes_ends_unsent(world: World) -> Non
     world.step(e.BrokerLink("A", connected=False))
     step = world.step(e.IntentDelayed(order.id, 300))
     assert not step.effects
-    assert (order.state, order.rule) == (OrderState.EXPIRED_UNSENT, None)
+    assert (order.state, order.rule, order.value) == (OrderState.EXPIRED_UNSENT, "account-ready", "NOT_READY")
     assert order.reason is not None
     assert "NOT_READY" in order.reason
 

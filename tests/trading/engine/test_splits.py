@@ -14,7 +14,7 @@ from evenkeel.domain.orders import OrderKind, OrderState, Side
 from evenkeel.domain.positions import PositionKey
 from evenkeel.trading.brokers.splits import split_position
 from evenkeel.trading.engine.state import Mark
-from tests.trading.engine.world import ACME, BOLT, WHO, D, World, assert_sound, at, split_slice
+from tests.trading.engine.world import ACME, BOLT, WHO, D, World, assert_sound, at, instrument, split_slice
 
 
 @pytest.fixture
@@ -93,6 +93,15 @@ def test_fractional_lots_stay_fractional(world: World) -> None:
     assert world.position(of=BOLT) == D("15.001")
     (applied,) = world.of(r.SplitApplied)
     assert applied.positions[0].cash_in_lieu == D("0.01"), "half a thousandth of a share at 20"
+
+
+def test_a_cost_of_many_digits_can_be_shared_out(world: World) -> None:
+    fine = instrument("FINE", tick="0.000000000000000001")
+    world.step(c.ListInstrument(provenance=WHO, instrument=fine))
+    world.price(fine, 12345.0)
+    world.fill(world.resting(instrument_id=fine.id, quantity="1234567"), "1234567", "12345.123456789012345678")
+    world.step(split_slice(1, "1.12345678912:1", fine))
+    assert world.position(of=fine) == D("1386982")
 
 
 def test_shorts_pay_for_the_fraction(world: World) -> None:

@@ -8,7 +8,7 @@ from math import isfinite
 from evenkeel.domain.accounts import LedgerEntry, LedgerKind
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import MarketSlice, Quote, Split
-from evenkeel.domain.money import COST_STEP, mul, ratio, rounded, sub
+from evenkeel.domain.money import COST_STEP, mul, portion, sub
 from evenkeel.domain.orders import Product
 from evenkeel.domain.positions import Position
 from evenkeel.domain.records import DayClosed, SplitApplied, SplitOrder, SplitPosition
@@ -112,7 +112,7 @@ def _cost_released(position: Position, split: Split, after: SplitHolding) -> Dec
     left = sub(before, mul(after.quantity, split.denominator))
     if (left > 0) != (before > 0):
         return after.cash_in_lieu
-    return rounded(ratio(mul(position.total_cost, left), before), COST_STEP)
+    return portion(position.total_cost, left, of=before, step=COST_STEP)
 
 
 def _split_orders(account: AccountState, split: Split, instrument: Instrument) -> Iterator[SplitOrder]:

@@ -3,7 +3,7 @@
 from evenkeel.domain import events as e
 from evenkeel.domain.accounts import Readiness
 from evenkeel.domain.orders import Order, OrderEvent, OrderState, transition
-from evenkeel.domain.records import CursorMoved, IntentRechecked, OrderMoved, ReadinessChanged
+from evenkeel.domain.records import Check, CursorMoved, IntentRechecked, OrderMoved, ReadinessChanged
 from evenkeel.domain.risk import Approved
 from evenkeel.trading.brokers.ports import Ticket
 from evenkeel.trading.engine.effects import SendOrder, WantReconcile
@@ -22,14 +22,24 @@ def overdue(turn: Turn, event: e.IntentOverdue) -> None:
     end_unsent(turn, event.order_id, "it could not be sent in time; nothing was sent")
 
 
-def end_unsent(turn: Turn, order_id: str, reason: str) -> None:
-    """Ends an order that never left this process."""
+def end_unsent(turn: Turn, order_id: str, reason: str, check: Check | None = None) -> None:
+    """Ends an order that never left this process; `check` is the one that stopped it on its way."""
     order = turn.state.order(order_id)
     if order.state not in (*_UNSENT, OrderState.IN_DOUBT) or order.has_venue_event:
         return
     after = transition(order.state, OrderEvent.UNSENT)
     turn.emit(
-        OrderMoved(at=turn.at, order_id=order_id, event=OrderEvent.UNSENT, state=after, reason=reason, by_venue=False)
+        OrderMoved(
+            at=turn.at,
+            order_id=order_id,
+            event=OrderEvent.UNSENT,
+            state=after,
+            reason=reason,
+            rule=check.rule if check else None,
+            limit=check.limit if check else None,
+            value=check.value if check else None,
+            by_venue=False,
+        )
     )
     about = {"account_id": order.spec.account_id, "order_id": order_id}
     turn.alert("warning", "order-unsent", f"An order was not sent: {reason}", **about)
@@ -58,7 +68,7 @@ def delayed(turn: Turn, event: e.IntentDelayed) -> None:
         )
         turn.effects.append(SendOrder(ticket, order.send_by))
     else:
-        end_unsent(turn, order.id, f"after waiting, {checks[-1].reason}")
+        end_unsent(turn, order.id, f"after waiting, {checks[-1].reason}", checks[-1])
 
 
 def uncertain(turn: Turn, event: e.SendUncertain) -> None:
