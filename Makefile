@@ -61,9 +61,9 @@ bench: ## Print the figures behind every speed claim as JSON
 	@tools/setup runtime >&2
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-chaos: ## Kill and restart under load, and fuzz the API at length (ARGS="--seed 7")
+chaos: ## Kill and restart under load, and fuzz the API at length (ARGS="--seed 7 --sqlite 10")
 	@tools/setup dev web
-	@$(BIN)/pytest -m chaos --full-chaos -p no:xdist -s $(ARGS)
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lock: ## Write requirements/*.txt again from pyproject.toml (UPGRADE=1 takes the newest versions)
 	@tools/setup lock

@@ -23,6 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("evenkeel")
     group.addoption("--seed", type=int, default=None, help="seed of the random kills and examples")
     group.addoption("--full-chaos", action="store_true", help="as many kills and examples as `make chaos`")
+    group.addoption("--sqlite", type=int, default=None, metavar="N", help="kills under load on SQLite")
+    group.addoption("--postgres", type=int, default=None, metavar="N", help="kills under load on PostgreSQL")
+    group.addoption("--fuzz-examples", type=int, default=None, metavar="N", help="examples an operation of the API")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,7 +58,12 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
 def chaos_plan(pytestconfig: pytest.Config) -> ChaosPlan:
     """How many kills and examples this run asks for, and the seed they are drawn from."""
     seed = int(pytestconfig.getoption("--seed"))
-    return ChaosPlan.full(seed) if pytestconfig.getoption("--full-chaos") else ChaosPlan.short(seed)
+    plan = ChaosPlan.full(seed) if pytestconfig.getoption("--full-chaos") else ChaosPlan.short(seed)
+    return plan.altered(
+        sqlite=pytestconfig.getoption("--sqlite"),
+        postgres=pytestconfig.getoption("--postgres"),
+        examples=pytestconfig.getoption("--fuzz-examples"),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -112,7 +112,7 @@ OPERATIONS = [found.ok() for found in SCHEMA.get_all_operations() if isinstance(
 QUIET = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @SCHEMA.parametrize()
