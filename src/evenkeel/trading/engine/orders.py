@@ -211,6 +211,8 @@ def _charges(
     if price is None:
         return ZERO
     schedule = find_schedule(account.account.costs)
+    if not schedule.components:
+        return ZERO
     notional = float(quantity) * float(price) * float(state.instruments[spec.instrument_id].multiplier)
     estimate = total_charge(schedule, spec.side, quantity=float(quantity), notional=notional)
     return exact(estimate, _CENT, "ROUND_UP")
