@@ -16,7 +16,7 @@ from evenkeel.server.app import local_app, rebind
 from evenkeel.server.listen import listening
 from evenkeel.server.streams import client as stream_client
 from evenkeel.server.streams.channel import CHANNELS, RING, Channel
-from tests.server.world import OTHER_ACCOUNT, OWN_ACCOUNT, World, order, signal
+from tests.server.world import OTHER_ACCOUNT, OWN_ACCOUNT, PASSWORD, World, order, signal
 
 Message = dict[str, Any]
 
@@ -198,6 +198,18 @@ async def test_a_ticket_opens_one_stream_only(desk: World, address: str) -> None
                 await second.recv()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4401
+
+
+async def test_a_stream_ends_with_its_session(desk: World, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evenkeel.server.streams.socket.HEARTBEAT", 1.0)
+    signed = await desk.auth.login(desk.owner.username, PASSWORD)
+    once = await desk.auth.ticket_for(desk.owner, signed.access_token)
+    async with connect(f"ws://{address}/api/v2/stream?ticket={once}", proxy=None) as stream:
+        await subscribe(stream, "orders")
+        await desk.auth.logout(signed.refresh)
+        async with asyncio.timeout(5):
+            await stream.wait_closed()
+    assert stream.close_code == 4401
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "file://"])

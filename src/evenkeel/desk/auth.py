@@ -146,6 +146,10 @@ class Auth:
         session_id = self._claims(access_token)["sid"] if access_token else ""
         return self.tickets.issue(Ticket(user, session_id))
 
+    async def is_live(self, ticket: Ticket) -> bool:
+        """Whether the session behind a ticket goes on; what the private socket opened has none, and does."""
+        return not ticket.session_id or await self.tokens.family_is_live(ticket.session_id)
+
     async def owner(self) -> User:
         """The owner of this installation. Raises NotReady before there is one."""
         found = await self.users.by_role(OWNER)

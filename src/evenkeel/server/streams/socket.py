@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import structlog
 from starlette.websockets import WebSocket
 
+from evenkeel.desk.auth import Ticket
 from evenkeel.desk.ports import User
 from evenkeel.server import status, views
 from evenkeel.server.contract import PREFIX
@@ -31,7 +32,7 @@ class Streams:
 
     def __init__(self, parts: AppParts, hub: Hub, listing: Listing) -> None:
         self.parts, self.hub, self.listing = parts, hub, listing
-        self.clients: set[Client] = set()
+        self.clients: dict[Client, Ticket] = {}
         self._pulse: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -60,28 +61,27 @@ class Streams:
             log.warning("stream refused", reason="origin", origin=socket.headers.get("origin", "")[:100])
             await socket.close(4403, "this page may not open the stream")
             return
-        user = await self._user(socket)
+        ticket = await self._ticket(socket)
         await socket.accept()
-        if user is None:
+        if ticket is None:
             await socket.close(BAD_TICKET, "the ticket is not valid; get a new one")
             return
         if len(self.clients) >= MOST_CLIENTS:
             await socket.close(1013, "too many connections")
             return
-        client = Client(socket, user, self.hub.desk(user).channels, self._snapshot)
-        self.clients.add(client)
+        client = Client(socket, ticket.user, self.hub.desk(ticket.user).channels, self._snapshot)
+        self.clients[client] = ticket
         self.parts.metrics.stream_clients = len(self.clients)
         try:
             await client.run()
         finally:
-            self.clients.discard(client)
+            self.clients.pop(client, None)
             self.parts.metrics.stream_clients = len(self.clients)
 
-    async def _user(self, socket: WebSocket) -> User | None:
+    async def _ticket(self, socket: WebSocket) -> Ticket | None:
         if socket.scope.get(LOCAL):
-            return await self.parts.auth.owner()
-        ticket = self.parts.auth.tickets.redeem(socket.query_params.get("ticket", ""))
-        return ticket.user if ticket is not None else None
+            return Ticket(await self.parts.auth.owner(), "")
+        return self.parts.auth.tickets.redeem(socket.query_params.get("ticket", ""))
 
     async def _snapshot(self, user: User, channel: Channel) -> Callable[[], bytes]:
         """Prepares a snapshot. Just after starting over, the store may still hold days that lie ahead: not shown."""
@@ -147,13 +147,21 @@ class Streams:
         while True:
             await asyncio.sleep(STATUS_EVERY)
             beats += 1
-            if self.clients:
-                self.hub.lag = await self.parts.history.lag()
-                self.hub.tell_status()
-            if beats % round(HEARTBEAT / STATUS_EVERY) == 0:
-                message = heartbeat()
-                for client in list(self.clients):
-                    client.put(message)
+            try:
+                await self._pulse_once(is_heartbeat=beats % round(HEARTBEAT / STATUS_EVERY) == 0)
+            except Exception:
+                log.exception("the streams' pulse has failed once")
+
+    async def _pulse_once(self, *, is_heartbeat: bool) -> None:
+        if self.clients:
+            self.hub.lag = await self.parts.history.lag()
+            self.hub.tell_status()
+        if is_heartbeat:
+            message = heartbeat()
+            for client, ticket in list(self.clients.items()):
+                client.put(message)
+                if not await self.parts.auth.is_live(ticket):
+                    client.close(BAD_TICKET, "the session has ended; sign in again")
 
 
 def _same_origin(socket: WebSocket) -> bool:
