@@ -13,7 +13,7 @@ from evenkeel.domain.errors import (
     StaleEpoch,
 )
 from evenkeel.domain.orders import OrderState, Side
-from evenkeel.domain.records import AlertRaised, Batch, OrderDecided, chain_hash, encode
+from evenkeel.domain.records import AlertRaised, AnyRecord, Batch, OrderDecided, chain_hash, encode
 from evenkeel.trading.live.recovery import recover
 from evenkeel.trading.live.runner import Runner
 from tests.trading.live.desk import MemoryJournal, buy, in_process, make_runner, market, opened
@@ -158,6 +158,21 @@ async def test_a_journal_that_cannot_be_read_back_at_once_is_asked_again() -> No
     await runner.quiet()
     assert state_of(runner, outcome.id) is OrderState.ACCEPTED
     assert sum(isinstance(record, OrderDecided) for record in journal.records()) == 1
+    await runner.stop()
+
+
+class Clumsy:
+    def committed(self, batch: Batch, records: tuple[AnyRecord, ...]) -> None:
+        raise KeyError("a bug in a view")
+
+
+async def test_a_view_that_fails_stops_no_trading() -> None:
+    runner = await opened(make_runner(MemoryJournal()))
+    runner.subscribe(Clumsy())
+    outcome = await runner.submit(buy())
+    await runner.quiet()
+    assert runner.healthy
+    assert state_of(runner, outcome.id) is OrderState.ACCEPTED
     await runner.stop()
 
 

@@ -232,7 +232,7 @@ class Runner:
             batch = await self._commit(tuple(records))
             self.committed_seq = batch.last_seq
             for subscriber in self._subscribers:
-                subscriber.committed(batch, tuple(records))
+                self._tell(subscriber, batch, tuple(records))
             self.on_stage("decided", decided - started)
             self.on_stage("committed", time.perf_counter() - decided)
         for effect in effects:
@@ -241,6 +241,14 @@ class Runner:
             if item.done is not None and not item.done.done():
                 item.done.set_result(result)
         self._current = []
+
+    @staticmethod
+    def _tell(subscriber: Subscriber, batch: Batch, records: tuple[AnyRecord, ...]) -> None:
+        """What is committed stays so, and what follows from it goes out, whatever befalls those who only watch."""
+        try:
+            subscriber.committed(batch, records)
+        except Exception:
+            log.exception("a subscriber failed", subscriber=type(subscriber).__name__, first_seq=batch.first_seq)
 
     def _step(self, event: Input, records: list[AnyRecord], effects: list[Effect]) -> Result:
         at = event.at if isinstance(event, MarketSlice) else self.clock.now()
