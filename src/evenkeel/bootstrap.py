@@ -88,9 +88,10 @@ def serve(plan: ServePlan) -> int:
 def _claim(plan: ServePlan) -> None:
     """A home belongs to the demo or to trading for good: starting the demo over sets its journal aside."""
     mark = plan.home / MODE
-    if not mark.exists():
+    found = mark.read_text(encoding="utf-8").strip() if mark.exists() else ""
+    if not found:
         mark.write_text(plan.mode + "\n", encoding="utf-8")
-    found = mark.read_text(encoding="utf-8").strip()
+        return
     if found != plan.mode:
         raise Conflict(
             f"{plan.home} is a home of `evenkeel {found}`, not of `evenkeel {plan.mode}`",
@@ -227,6 +228,7 @@ class Desk:
         from evenkeel.desk.users import People
         from evenkeel.domain.ids import derived
         from evenkeel.storage.engines import async_engine
+        from evenkeel.storage.remains import check_journal_is_here, owner_of_journal
         from evenkeel.storage.repositories import StoredTemplates, StoredTokens, StoredUsers
         from evenkeel.storage.secrets import load_secrets
 
@@ -235,9 +237,11 @@ class Desk:
         users, tokens, passwords = StoredUsers(engine, User), StoredTokens(engine, RefreshToken), Passwords()
         name = "demo" if self.plan.mode == "demo" else "owner"
         # In a named run the owner's id is part of what repeats.
-        user_id = derived(f"run:{self.plan.run}") if self.plan.run is not None else None
+        user_id = derived(f"run:{self.plan.run}") if self.plan.run is not None else owner_of_journal(self.where)
         people = People(users, tokens, passwords)
         user, password = await people.ensure_owner(name, self.plan.password, user_id=user_id)
+        if self.plan.mode != "demo":  # which sets its journal aside to start over
+            check_journal_is_here(self.where, user.id)
         given = self.settings.jwt_secret_key
         key = given.get_secret_value().encode() if given is not None else load_secrets(self.where.home).token_secret
         self._engine = engine

@@ -191,8 +191,10 @@ class SqliteReader:
         return self._shard
 
     def shards(self) -> tuple[str, ...]:
-        """Every shard that this file holds."""
+        """Every shard that this file holds: none where its first start was killed before it had tables."""
         with _told(self._path):
+            if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'leases'").fetchone():
+                return ()
             return tuple(found[0] for found in self._connection.execute("SELECT shard FROM leases ORDER BY shard"))
 
     def read(self, after_seq: int = 0) -> Iterator[StoredBatch]:
