@@ -1,6 +1,7 @@
 """Evenkeel and the simulated venue as processes of their own: started, waited for, killed and stopped by their pid."""
 
 import asyncio
+import ctypes
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ from tests.services import ROOT, pick_port
 
 EVENKEEL = str(Path(sys.executable).with_name("evenkeel"))
 VENUE = "evenkeel.trading.brokers.simulated.process"
+_PR_SET_PDEATHSIG = 1
 PASSWORD = "pw-For-chaos-1"
 SETTINGS = ("EVENKEEL_", "DATABASE_URL", "JWT_SECRET", "MAX_", "RISK_", "ENABLE_")
 
@@ -52,6 +54,12 @@ async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool], w
         await asyncio.sleep(0.02)
 
 
+def _die_with_parent() -> None:
+    """Linux: should the tests themselves be killed, nothing they started lives on."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Child:
     """One child process in a session of its own, with its output in a file."""
 
@@ -66,6 +74,7 @@ class Child:
                 cwd=ROOT,
                 env=dict(env) if env is not None else surroundings(),
                 start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - it takes no lock
             )
 
     @property

@@ -120,16 +120,20 @@ def executions(world: World) -> int:
 
 
 async def rest_some(world: World) -> None:
-    """A working order in every account that fills at the next market, whatever it is."""
-    for account_id in world.trader.accounts:
+    """Working orders in a fresh account that fill at the next market, whatever it is."""
+    answer = await world.client.call("POST", "/accounts", {"name": "Resting", "cash": "100000"})
+    account_id = answer.json()["id"]
+    world.trader.accounts.append(account_id)
+    await world.desk.ready()
+    for _ in range(5):
         name = world.trader.draw(account_id)
         body = world.trader.orders[name].body
         body.pop("stop_price", None)
         body |= {"side": "BUY", "kind": "LIMIT", "quantity": "1", "time_in_force": "GTC"}
         body["limit_price"] = f"{world.trader.prices[body['symbol']] * 1.05:.2f}"
-        answer = await world.trader.send(name)
-        assert answer is not None
-        assert answer["state"] in ("SUBMITTED", "ACCEPTED"), answer
+        placed = await world.trader.send(name)
+        assert placed is not None
+        assert placed["state"] in ("SUBMITTED", "ACCEPTED"), placed["reason"]
 
 
 async def move_market(world: World) -> None:
