@@ -157,11 +157,6 @@ class Auth:
             raise NotReady("there is no owner yet", hint="Start once with `evenkeel up`.")
         return found[0]
 
-    def forget(self, user_id: str) -> None:
-        """Looks this user's sessions up again at their next request."""
-        for session_id in [sid for sid, user in self._live.items() if user.id == user_id]:
-            del self._live[session_id]
-
     async def _open(self, user: User, *, address: str, agent: str) -> SignIn:
         now, secret = self._wall(), secrets.token_urlsafe(32)
         token = RefreshToken(

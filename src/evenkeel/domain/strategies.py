@@ -37,9 +37,6 @@ class Deployment(Struct, frozen=True, omit_defaults=True):
         parts = [self.template, self.version, sorted(self.parameters.items()), list(self.instrument_ids)]
         return sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
-    def share_of(self, account_id: str) -> Decimal | None:
-        return next((a.share for a in self.accounts if a.account_id == account_id), None)
-
 
 class Action(StrEnum):
     BUY = "BUY"

@@ -16,8 +16,6 @@ from typing import Any, TextIO
 
 import structlog
 
-LEVELS = ("debug", "info", "warning", "error", "critical")
-FORMATS = ("auto", "json", "console")
 HIDDEN = "[hidden]"
 _SECRET_KEY = re.compile(r"pass(word|wd)?$|secret|token|authorization|cookie|api_?key|ticket|credential", re.IGNORECASE)
 _SECRET_TEXT = re.compile(

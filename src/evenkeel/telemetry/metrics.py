@@ -21,7 +21,6 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-STAGES = ("received", "decided", "committed", "sent", "acknowledged", "filled")
 _BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -78,7 +77,7 @@ class Metrics(Collector):
         self._journal = journal
 
     def observe_stage(self, stage: str, seconds: float) -> None:
-        """How long an order took to reach `stage` from the one before."""
+        """How long an order took to reach `stage` (received, decided, committed, sent, acknowledged, filled)."""
         held = self._stages.get(stage)
         if held is None:
             held = self._stages[stage] = _Histogram()

@@ -10,23 +10,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from evenkeel.server import schemas as s
-
 CHANNELS = ("accounts", "orders", "fills", "positions", "strategies", "quotes", "events", "equity", "system")
 RING = 4_000
 _ENCODE = msgspec.json.Encoder().encode
 _NEWEST = {"orders": 200, "fills": 200, "events": 100, "equity": 500}
-ITEMS: dict[str, Any] = {
-    "accounts": s.AccountOut,
-    "orders": s.OrderOut,
-    "fills": s.FillOut,
-    "positions": s.PositionOut,
-    "strategies": s.DeploymentOut,
-    "quotes": s.QuoteOut,
-    "events": s.EventOut,
-    "equity": s.EquityOut,
-    "system": s.StatusOut,
-}
 
 
 def newest(name: str) -> int:

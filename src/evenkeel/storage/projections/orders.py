@@ -14,8 +14,6 @@ from evenkeel.storage.projections.unit import Place, Row, Unit
 from evenkeel.storage.tables.strategies import strategies
 from evenkeel.storage.tables.trading import order_events, orders
 
-_OPEN = frozenset(state.value for state in WORKING)
-
 
 def order_decided(unit: Unit, place: Place, record: r.OrderDecided) -> None:
     state = OrderState.SUBMITTED if record.approved else OrderState.REFUSED

@@ -38,8 +38,6 @@ class StrategyHost:
         self._monotonic = monotonic
         self._deadline = deadline
         self._runners: dict[str, Runner] = {}
-        self._durations: dict[str, int] = {}
-        self._path_dependent: set[str] = set()
         self._found_out: list[Output] = []
 
     def deploy(self, request: DeployRequest) -> list[Output]:
@@ -50,8 +48,6 @@ class StrategyHost:
     def retire(self, deployment_id: str) -> None:
         """Forgets a deployment; one not known is no error."""
         self._runners.pop(deployment_id, None)
-        self._durations.pop(deployment_id, None)
-        self._path_dependent.discard(deployment_id)
 
     def warm(self, deployment_id: str, bars: Bars) -> list[Output]:
         """Hands over history of one instrument, oldest first, adjusted as of its last close. May answer a
@@ -105,14 +101,6 @@ class StrategyHost:
         """The deployments at work, faulted ones excluded."""
         return tuple(self._runners)
 
-    def last_duration(self, deployment_id: str) -> int:
-        """How long its last call took, in ns; 0 where nothing is measured."""
-        return self._durations.get(deployment_id, 0)
-
-    def is_path_dependent(self, deployment_id: str) -> bool:
-        """Whether it is evaluated on all bars since its anchor, not on its last warm-up + 1."""
-        return deployment_id in self._path_dependent
-
     def _deploy(self, request: DeployRequest) -> list[Output]:
         deployment = request.deployment
         strategy = self._registry.create(deployment.template)
@@ -120,8 +108,6 @@ class StrategyHost:
         runner: Runner
         if isinstance(strategy, SignalStrategy):
             path_dependent = self._registry.examine(deployment.template, params).path_dependent
-            if path_dependent:
-                self._path_dependent.add(deployment.id)
             runner = SignalRunner(
                 strategy,
                 deployment,
@@ -142,7 +128,6 @@ class StrategyHost:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever strategy code raises stays here
             return self._fault(deployment_id, _reason(error))
         taken = self._monotonic() - started if self._monotonic else 0
-        self._durations[deployment_id] = taken
         if timed and taken > self._deadline:
             said = f"took {taken / 1e6:.0f} ms; its deadline is {self._deadline / 1e6:.0f} ms a call"
             return self._fault(deployment_id, said)
