@@ -266,6 +266,10 @@ def test_the_projector_says_why_it_is_stuck(database: Database) -> None:
     assert examine(database).differences == []
 
 
+def _bug(*_: object) -> None:
+    raise KeyError("a bug")
+
+
 def test_a_fault_that_nobody_expected_is_told_as_well(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     upgrade(database)
     with Owner(database) as owner:
@@ -274,7 +278,7 @@ def test_a_fault_that_nobody_expected_is_told_as_well(database: Database, monkey
         journal.close()
         projector = Projector(database, SHARD)
         with monkeypatch.context() as broken:
-            broken.setattr(projections, "project", lambda *_: {}["a bug"])
+            broken.setattr(projections, "project", _bug)
             projector.start()
             eventually(lambda: projector.fault is not None)
         eventually(lambda: projector.fault is None)

@@ -1,6 +1,7 @@
 """The simulated venue's book, rule by rule."""
 
-from math import nan
+from math from collections.abc import Iterable
+import nan
 
 import pytest
 
@@ -46,7 +47,7 @@ def kinds(events: list[e.AnyVenueEvent]) -> list[str]:
     return [type(event).__name__.removeprefix("Venue") for event in events]
 
 
-def fills(events: list[e.AnyVenueEvent]) -> list[tuple[str, str]]:
+def fills(events: Iterable[e.AnyVenueEvent]) -> list[tuple[str, str]]:
     return [(str(f.quantity), str(f.price)) for f in events if isinstance(f, e.VenueFilled)]
 
 

@@ -354,9 +354,7 @@ def test_a_stop_that_the_market_has_passed_needs_and_reserves_cash_at_the_market
 def test_with_no_price_known_only_a_limit_that_caps_what_is_paid_judges_an_order() -> None:
     world = World()
     world.account()
-    for side, prices in (
-        (Side.BUY, {"kind": OrderKind.STOP, "stop_price": D("0.01")}),
-        (Side.SELL, {"kind": OrderKind.LIMIT, "limit_price": D("0.01")}),
-    ):
-        assert world.submit(side, **prices).rule == "price-known"
+    stop = world.submit(Side.BUY, kind=OrderKind.STOP, stop_price=D("0.01"))
+    limit = world.submit(Side.SELL, kind=OrderKind.LIMIT, limit_price=D("0.01"))
+    assert (stop.rule, limit.rule) == ("price-known", "price-known")
     assert world.submit(kind=OrderKind.LIMIT, limit_price=D("9")).state is OrderState.SUBMITTED
