@@ -1,7 +1,7 @@
 """The simulated venue's book, rule by rule."""
 
-from math from collections.abc import Iterable
-import nan
+from collections.abc import Iterable
+from math import nan
 
 import pytest
 
