@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from evenkeel.domain.clock import parse_iso
@@ -22,6 +23,7 @@ from tests.plan import ChaosPlan
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(300)]
 DAY = 86_400 * 10**9
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'evenkeel journal'"
 
 
 @pytest.fixture
@@ -221,6 +223,21 @@ async def test_a_full_disk_halts_trading_and_nothing_else(made: World) -> None:
 
 async def halted(world: World) -> bool:
     return (await world.client.http.get(f"{world.desk.url}/readyz")).status_code == 503
+
+
+@pytest.mark.service
+async def test_the_connection_to_the_database_is_cut(folder: Path, chaos_plan: ChaosPlan, postgres_url: str) -> None:
+    """The server ends the journal's connection under load: what may be committed is read back, and trading goes on."""
+    seed, timeline = chaos_plan.random("cut"), Timeline(chaos_plan.seed)
+    async with world(folder, seed, timeline, arguments=SIMULATED, database_url=postgres_url) as made:
+        made.trader.start()
+        for _ in range(10 if chaos_plan.is_full else 3):
+            before = len(made.trader.acknowledged())
+            with psycopg.connect(postgres_url) as admin:
+                admin.execute(CUT)
+            await until(lambda wanted=before + 10: len(made.trader.acknowledged()) >= wanted, "it goes on")
+        await made.trader.stop()
+        await made.check()
 
 
 async def test_a_first_start_may_be_killed_at_any_moment(folder: Path, chaos_plan: ChaosPlan) -> None:

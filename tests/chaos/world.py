@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from evenkeel.trading.brokers.simulated.remote import RemoteSimulatedBroker
@@ -53,16 +53,17 @@ class World:
         await self.trader.learn_prices()
 
     async def close(self) -> None:
-        """Ends every process first: whatever a worker of the trader has to complain of must not keep them alive."""
-        if hasattr(self, "desk"):
-            self.desk.kill()
-        self.venue.kill()
-        await self.control.disconnect()
-        await self.gate.close()
-        if hasattr(self, "client"):
-            await self.client.close()
-        if hasattr(self, "trader"):
-            await self.trader.stop()
+        """Ends the processes first, and everything else whatever becomes of that."""
+        async with AsyncExitStack() as stack:
+            if hasattr(self, "trader"):
+                stack.push_async_callback(self.trader.stop)
+            if hasattr(self, "client"):
+                stack.push_async_callback(self.client.close)
+            stack.push_async_callback(self.gate.close)
+            stack.push_async_callback(self.control.disconnect)
+            stack.callback(self.venue.kill)
+            if hasattr(self, "desk"):
+                stack.callback(self.desk.kill)
 
     async def afflict(self, faults: Faults) -> None:
         """Sets what goes wrong at the venue from now on, over a link that no fault concerns."""
