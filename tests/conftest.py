@@ -1,6 +1,7 @@
 """Fixtures for every room of tests: shared market data, a real PostgreSQL, a browser, free ports, how hard to shake."""
 
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from hypothesis import settings
 from tests.plan import ChaosPlan
 from tests.postgres import OLDEST, PostgresCluster, find_binaries
 from tests.services import ROOT, find_chromium, in_ci, pick_port, unavailable
+
+# The HTTP client looks for this absent package at every request; two threads at once can trip over the import lock.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 # Busy machines make single examples slow; the timeout of the whole test stands.
 settings.register_profile("evenkeel", deadline=None, print_blob=True)

@@ -78,8 +78,8 @@ def serve(plan: ServePlan) -> int:
         log.warning("setting", notice=notice)
     plan.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     where = database(plan.home, settings.database_url)
-    _claim(plan)
     with Owner(where, on_lost=_lost) as owner, _listening(settings.host, settings.port) as listener:
+        _claim(plan)
         upgrade(where)
         with asyncio.Runner(loop_factory=_loop_factory()) as loop:
             return loop.run(_serve(plan, settings, owner, listener))

@@ -21,7 +21,7 @@ PASSWORD = "pw-For-demo-1"
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], what: str, seconds: float = 60) -> T:
+def until(condition: Callable[[], T], what: str, seconds: float = 150.0) -> T:
     """The first true answer of `condition`; AssertionError naming what did not come, with the last answer."""
     deadline = time.monotonic() + seconds
     while not (met := condition()):
