@@ -212,7 +212,7 @@ class Desk:
         from evenkeel.server.app import rebind
 
         await self.run.close()
-        _set_aside(self.where)
+        _set_aside(self.where, self.user.id)
         self.run = self._open_run(_market(self.plan, self.settings))
         parts = self._parts(self.parts.auth)
         for name in ("runner", "feed", "history", "bars", "past"):
@@ -398,8 +398,13 @@ def _market(plan: ServePlan, settings: Settings) -> Market:
     return (markets.again_of_files(folder, cache) if folder.exists() else None) or markets.sample(cache)
 
 
-def _set_aside(where: Database) -> None:
-    """Moves a finished run's journal into `runs`; the projector sees another journal and begins anew."""
+def _set_aside(where: Database, shard: str) -> None:
+    """Empties a finished run's projections, then moves its journal into `runs`: neither is seen without the other."""
+    from evenkeel.storage.projector import Projector
+
+    projector = Projector(where, shard)
+    projector.empty()
+    projector.close()
     runs = where.home / "runs"
     runs.mkdir(mode=0o700, exist_ok=True)
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())

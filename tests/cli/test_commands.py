@@ -254,6 +254,7 @@ def test_the_demo_starts_over(desk: Desk) -> None:
     before = desk.ask("status")["journal"]["seq"]
     desk.ask("feed", "restart", "--yes")
     until(lambda: desk.ask("status")["journal"]["seq"] < before)
+    assert desk.ask("doctor")["differences"] == []
     assert {one["name"] for one in desk.items("account", "list")} == {"Family", "Trading", "Starter"}
     assert list((desk.home / "runs").glob("*-journal.db"))
     until(lambda: desk.items("order", "fills"))

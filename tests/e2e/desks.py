@@ -21,11 +21,14 @@ PASSWORD = "pw-For-demo-1"
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], what: str, seconds: float = 150.0) -> T:
-    """The first true answer of `condition`; AssertionError naming what did not come, with the last answer."""
+def until(
+    condition: Callable[[], T], what: str, seconds: float = 150.0, *, about: Callable[[], object] | None = None
+) -> T:
+    """The first true answer of `condition`; AssertionError naming what did not come, and `about` or the last answer."""
     deadline = time.monotonic() + seconds
     while not (met := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain: {what}; last seen: {met!r}"
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:g} s in vain: {what}; last seen: {about() if about else met!r}")
         time.sleep(0.05)
     return met
 
@@ -79,6 +82,8 @@ class Demo:
         if self._child is not None and self._child.is_alive:
             self.wake()
             self._child.terminate()
+        if self._child is not None:
+            print(self._child.said()[-3000:])  # shown where a test has failed
 
     @property
     def link(self) -> str:

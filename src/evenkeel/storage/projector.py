@@ -101,8 +101,17 @@ class Projector:
 
     def rebuild(self) -> int:
         """Empties the projections of this shard and makes them again from the first record."""
-        self._empty()
+        self.empty()
         return self.catch_up()
+
+    def empty(self) -> None:
+        """Forgets all that is projected of this shard; what the journal holds is then projected again."""
+        with self._engine.begin() as connection:
+            for table in (*PROJECTED, cursors):
+                connection.execute(delete(table).where(table.c.shard == self.shard))
+        self._unit.clear()
+        self.seq = 0
+        self._checked = True
 
     def advance(self) -> bool:
         """Projects the next group of batches in one transaction; False when there is none. Raises EvenkeelError."""
@@ -134,17 +143,9 @@ class Projector:
             stored = stored_cursor(connection, self.shard)
         if stored is not None and (stored.version != projections.VERSION or not agrees(reader, stored)):
             log.warning("projections are made again from the journal", shard=self.shard, cursor=stored.seq)
-            self._empty()
+            self.empty()
         else:
             self.seq = stored.seq if stored is not None else 0
-        self._checked = True
-
-    def _empty(self) -> None:
-        with self._engine.begin() as connection:
-            for table in (*PROJECTED, cursors):
-                connection.execute(delete(table).where(table.c.shard == self.shard))
-        self._unit.clear()
-        self.seq = 0
         self._checked = True
 
     def _write(self, connection: Connection, group: list[StoredBatch]) -> None:

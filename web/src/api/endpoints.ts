@@ -32,8 +32,9 @@ export const allocate = (id: string, accounts: Allocation[]) =>
 
 export const getStatus = () => request<SystemStatus>("/system/status");
 
-export const steerFeed = (action: "pause" | "resume" | "restart", speed?: string) =>
-  request<Feed>("/system/feed", { method: "POST", body: speed === undefined ? { action } : { action, speed } });
+/** What is not named stays as it is: a new speed neither pauses nor resumes. */
+export const steerFeed = (change: { action: "pause" | "resume" | "restart" } | { speed: string }) =>
+  request<Feed>("/system/feed", { method: "POST", body: change });
 
 export const streamTicket = () =>
   request<{ ticket: string; expires_in: number }>("/auth/stream-ticket", { method: "POST" });

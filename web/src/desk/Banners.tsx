@@ -14,7 +14,7 @@ function ReplayEnded() {
   const { status } = useSystem();
   const [asking, setAsking] = useState(false);
   const restart = useMutation({
-    mutationFn: () => steerFeed("restart"),
+    mutationFn: () => steerFeed({ action: "restart" }),
     onSuccess: () => notify("info", "Starting over", "The replay begins again at its first day."),
     onError: notifyFailure("The replay was not restarted"),
   });

@@ -20,7 +20,7 @@ function speedsWith(current: string): string[] {
 export function FeedControls() {
   const { status } = useSystem();
   const steer = useMutation({
-    mutationFn: ({ action, speed }: { action: "pause" | "resume"; speed?: string }) => steerFeed(action, speed),
+    mutationFn: steerFeed,
     onError: notifyFailure("The feed was not changed"),
   });
   const feed = status?.feed;
@@ -50,7 +50,7 @@ export function FeedControls() {
           value={toShortText(current)}
           disabled={steer.isPending}
           data={speedsWith(toShortText(current)).map((speed) => ({ value: speed, label: speed === "0" ? "Flat out" : `${speed} days/s` }))}
-          onChange={(event) => steer.mutate({ action: paused ? "pause" : "resume", speed: event.currentTarget.value })}
+          onChange={(event) => steer.mutate({ speed: event.currentTarget.value })}
         />
       )}
     </span>
