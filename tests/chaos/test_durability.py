@@ -74,7 +74,7 @@ async def test_killed_by_the_kernel_while_it_syncs_the_journal(chaos_plan: Chaos
     with short_folder() as folder:
         seed = chaos_plan.random("killed in sync")
         async with world(folder, seed, Timeline(chaos_plan.seed), arguments=SIMULATED) as made:
-            for number in range(8 if chaos_plan.is_full else 2):
+            for number in range(8 if chaos_plan.is_full else 1):
                 made.kill("to start it traced")
                 which = seed.randrange(30, 120)
                 inject = f"inject=fdatasync:signal=SIGKILL:when={which}"

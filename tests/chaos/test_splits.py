@@ -29,7 +29,6 @@ def is_split(message: object) -> bool:
 TRAPS: dict[str, Callable[[], Trap]] = {
     "the engine has it, the venue does not": lambda: Trap("split before the venue", lambda m, _asked: is_split(m)),
     "both have it, and nobody was told": lambda: Trap("answer to the split", lambda _m, asked: is_split(asked)),
-    "half of it arrived": lambda: Trap("torn split", lambda m, _asked: is_split(m), torn=True),
 }
 
 

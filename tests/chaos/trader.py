@@ -117,7 +117,7 @@ class Trader:
             try:
                 await self._act()
             except httpx.TransportError:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.25)
             await asyncio.sleep(self._seed.random() * 0.02)
 
     async def _act(self) -> None:

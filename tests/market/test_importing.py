@@ -294,6 +294,28 @@ def test_options_that_do_not_fit_are_named(
     assert [one.field for one in caught.value.errors] == ([field] if field else [])
 
 
+def test_prices_below_one_tick_are_refused(bring: Import, tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "dust.csv", GOOD[0], "2005-02-24,2e-7,3e-7,1e-7,2e-7,100", "2005-02-25,2e-7,3e-7,1e-7,2e-7,1"
+    )
+    with pytest.raises(InvalidInput, match="prices as low as 1e-07, below its tick") as caught:
+        bring(file)
+    assert "--tick" in (caught.value.hint or "")
+    assert bring(file, tick=Decimal("0.0000001"))[0].outcome == "new"
+
+
+def test_prices_that_money_cannot_hold_are_refused(bring: Import, tmp_path: Path) -> None:
+    with pytest.raises(DataRefused, match="1 of 4 rows") as caught:
+        bring(write(tmp_path / "acme.csv", *GOOD, "2005-03-01,44.0,1e300,43.9,44.8,1"))
+    assert caught.value.errors[0].field == "row 5, high"
+
+
+def test_a_first_line_without_end_is_not_shown_whole(bring: Import, tmp_path: Path) -> None:
+    with pytest.raises(DataRefused, match="no columns") as caught:
+        bring(write(tmp_path / "acme.csv", "0" * 100_000))
+    assert len(str(caught.value)) < 1000
+
+
 def test_one_row_needs_a_timeframe(bring: Import, tmp_path: Path) -> None:
     path = write(tmp_path / "aapl.csv", *GOOD[:2])
     with pytest.raises(InvalidInput, match="single row"):
@@ -386,7 +408,7 @@ class TestAdjustments:
         assert store.series() == ()
 
 
-prices = st.floats(0.0001, 1e7, allow_nan=False, allow_infinity=False)
+prices = st.floats(0.01, 1e7, allow_nan=False, allow_infinity=False)
 
 
 @st.composite

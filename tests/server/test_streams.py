@@ -105,6 +105,18 @@ async def test_a_client_resumes_where_it_left_off(desk: World, address: str) -> 
         assert message["item"]["id"] == placed["id"]
 
 
+async def test_a_client_that_has_missed_something_subscribes_again(desk: World, address: str) -> None:
+    async with await open_stream(desk, address) as stream:
+        first = await subscribe(stream, "orders")
+        await place(desk, kind="LIMIT", limit_price="5")
+        await desk.runner.quiet()
+        missed = [(await hear(stream, "delta"))["seq"] for _ in range(2)]
+        again = await subscribe(stream, "orders")
+        assert (again["type"], again["seq"], len(again["items"])) == ("snapshot", missed[-1], 1)
+        resumed = await subscribe(stream, "orders", resume_from=first["seq"], epoch=first["epoch"])
+        assert (resumed["type"], resumed["seq"]) == ("delta", missed[0])
+
+
 @pytest.mark.parametrize("known", [{"epoch": "another"}, {"resume_from": 10**9}, {"resume_from": -1}, {"epoch": None}])
 async def test_what_cannot_be_resumed_starts_with_a_snapshot(desk: World, address: str, known: Message) -> None:
     async with await open_stream(desk, address) as stream:

@@ -286,12 +286,23 @@ def _prepared(path: Path, part: _Part, notes: tuple[str, ...]) -> Prepared:
     kept = ~part.faults.bad
     columns = {name: values[kept] for name, values in part.columns.items()}
     bars = Bars.of(part.instrument.id, part.timeframe, columns)
+    _check_tick(part.instrument, float(bars.low.min()))
     said = symbol_of(path.name.split(".")[0])[1]
     if said not in (None, part.timeframe):
         notes += (f"the file's name says {said}, its rows are {part.timeframe} apart",)
     dropped = tuple(part.faults.first())
     source = Source(path.name, len(bars), dropped, part.faults.total, (*part.notes, *notes))
     return Prepared(part.instrument, bars, source)
+
+
+def _check_tick(instrument: Instrument, lowest: float) -> None:
+    """A price below one tick would be traded at zero, or at many times itself."""
+    if lowest < float(instrument.tick_size):
+        raise InvalidInput(
+            f"{instrument.symbol} has prices as low as {lowest:g}, below its tick of {instrument.tick_size:f}",
+            errors=(FieldError("tick", "coarser than the prices"),),
+            hint="Name the step of its prices with --tick, such as 0.00000001.",
+        )
 
 
 def _hint(sheet: _Sheet) -> str:

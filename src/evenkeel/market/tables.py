@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _SEPARATORS = (",", ";", "\t", "|")
 _PARQUET = b"PAR1"
 _GZIP = b"\x1f\x8b"
+_SHOWN = 300
 _SIDES = tuple(f"{side}_{name}" for side in ("bid", "ask") for name in PRICES)
 _SYNONYMS = {
     "timestamp": ("timestamp", "datetime", "ts", "date_time", "gmt_time", "utc", "open_time", "timestamp_utc"),
@@ -168,8 +169,10 @@ def _require(columns: dict[str, pl.Series], found: list[str], source: str) -> No
     wanted = [] if timed else [FieldError("timestamp", "no column of this or a like name (date, time, datetime, ts)")]
     if not priced:
         wanted += [FieldError(name, "no column of this name") for name in missing]
+    names = ", ".join(found[:20])
+    shown = names if len(names) <= _SHOWN else names[:_SHOWN] + " …"
     raise DataRefused(
-        f"{source} has no columns that can be read as bars; its first line gives: {', '.join(found[:20])}",
+        f"{source} has no columns that can be read as bars; its first line gives: {shown}",
         errors=tuple(wanted),
         hint="The first line must name timestamp, open, high, low, close (and volume, symbol), "
         "or bid_open … ask_close in place of the prices.",

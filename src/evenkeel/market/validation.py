@@ -12,6 +12,7 @@ from evenkeel.domain.errors import DataRefused, FieldError
 from evenkeel.market.bars import PRICES, Ints
 
 SHOWN = 50
+MOST = 1e12  # money is exact to 38 digits: price x quantity has to fit
 Mask = npt.NDArray[np.bool_]
 
 
@@ -134,7 +135,9 @@ def _check_prices(table: dict[str, npt.NDArray[Any]], view: _View) -> None:
     for name in PRICES:
         impossible = ~(np.isfinite(table[name]) & (table[name] > 0))
         view.add(impossible, name, "a price must be a number above zero")
-        wrong |= impossible
+        absurd = ~impossible & (table[name] >= MOST)
+        view.add(absurd, name, f"a price must be below {MOST:.0e}")
+        wrong |= impossible | absurd
     crossed = ~wrong & (table["high"] < table["low"])
     view.add(crossed, "high", "the high is below the low")
     wrong |= crossed

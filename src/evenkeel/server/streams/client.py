@@ -133,7 +133,8 @@ class Client:
             self._fault(request.channel, f"channel must be one of {', '.join(CHANNELS)}")
         elif request.op == "unsubscribe":
             channel.receivers.discard(self)
-        elif self not in channel.receivers:
+        else:
+            channel.receivers.discard(self)  # asked again, it begins again: the client has missed something
             await self._subscribe(channel, request)
 
     async def _subscribe(self, channel: Channel, request: Request) -> None:

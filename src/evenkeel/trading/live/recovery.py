@@ -1,5 +1,9 @@
 """Recovery: the state is folded from the journal, and from nothing else."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from evenkeel.domain.errors import JournalCorrupt
 from evenkeel.domain.records import decode
 from evenkeel.trading.engine.fold import apply
@@ -9,6 +13,24 @@ from evenkeel.trading.live.ports import Journal
 
 def recover(journal: Journal) -> State:
     """Folds every committed batch. Raises JournalCorrupt where the sequence does not fit the records."""
+    with _keeping_all():
+        return _folded(journal)
+
+
+@contextmanager
+def _keeping_all() -> Iterator[None]:
+    """Whatever the fold makes stays: looking through it for garbage, now or later, would only hold trading up."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
+
+
+def _folded(journal: Journal) -> State:
     state = State()
     for batch in journal.read():
         if batch.first_seq != state.seq + 1:
