@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from evenkeel.domain.marketdata import Bar, Quote
 from evenkeel.domain.orders import OrderKind, Side
-from evenkeel.quant.costs import FillModel, Slippage, fill_at_bar, fill_at_quote
+from evenkeel.quant.costs import FillModel, Slippage, compiled, fill_at_bar, fill_at_quote
 from evenkeel.quant.costs import fills as kernels
 from evenkeel.quant.costs.charges import component_charge
-from evenkeel.quant.costs.compiled import kernels as compiled_kernels
 
 BUY, SELL = Side.BUY, Side.SELL
 MARKET, LIMIT, STOP, STOP_LIMIT = OrderKind.MARKET, OrderKind.LIMIT, OrderKind.STOP, OrderKind.STOP_LIMIT
@@ -219,8 +218,6 @@ def test_a_sell_is_a_buy_in_the_mirror(case: Case) -> None:
 
 
 def test_compiled_kernels_give_the_same_bits() -> None:
-    compiled = compiled_kernels()
-
     @given(cases())
     def same_fill(case: Case) -> None:
         plain = np.array(kernels.fill(*case), dtype=np.float64)

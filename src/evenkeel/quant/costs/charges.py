@@ -6,8 +6,8 @@
 from math import inf
 
 from evenkeel.domain.orders import Side
-from evenkeel.quant.costs.kernels import kernel
 from evenkeel.quant.costs.schedules import Component, CostSchedule
+from evenkeel.quant.kernels import kernel
 
 
 @kernel

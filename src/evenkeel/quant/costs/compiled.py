@@ -1,47 +1,19 @@
-"""The cost and fill kernels compiled by numba, on first use.
+"""The cost and fill kernels compiled: the live engine, which fills a few orders a second, uses the plain functions."""
 
-Importing numba takes most of a second, so nothing here runs at import; the live engine, which fills a few
-orders a second, uses the plain functions. Both give the same bits: no fast-math, and the same operations in
-the same order.
-"""
-
-from collections.abc import Callable
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from evenkeel.quant.costs import charges, fills
-from evenkeel.quant.costs.kernels import KERNELS
+from evenkeel.quant.kernels import Compiled
 
 
-class Kernels(NamedTuple):
-    """numba dispatchers of `charges.component_charge` and `fills.fill`, callable from other compiled code."""
-
-    component_charge: Callable[..., Any]
-    fill: Callable[..., Any]
+def _charge_types(t: Any) -> Any:
+    return t.float64(*[t.float64] * 8)
 
 
-_CHARGE = "float64(float64, float64, float64, float64, float64, float64, float64, float64)"
-_FILL = (
-    "Tuple((float64, float64, boolean))"
-    "(int64, int64, float64, float64, boolean, float64, float64, float64, float64, float64, float64,"
-    " float64, float64, float64, float64, float64, float64)"
-)
+def _fill_types(t: Any) -> Any:
+    kinds = (t.int64, t.int64, t.float64, t.float64, t.boolean)
+    return t.Tuple((t.float64, t.float64, t.boolean))(*kinds, *[t.float64] * 12)
 
 
-@cache
-def kernels() -> Kernels:
-    """The compiled kernels, compiled or loaded from numba's cache on the first call."""
-    from numba.extending import register_jitable
-
-    for inner in KERNELS:
-        register_jitable(inner)
-    return Kernels(_compiled(_CHARGE, charges.component_charge), _compiled(_FILL, fills.fill))
-
-
-def _compiled(signature: str, kernel: Callable[..., Any]) -> Any:
-    from numba import njit
-
-    try:
-        return njit(signature, cache=True)(kernel)
-    except RuntimeError:  # no writable folder to keep the compiled code in
-        return njit(signature)(kernel)
+component_charge = Compiled(charges.component_charge, _charge_types)
+fill = Compiled(fills.fill, _fill_types)

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from evenkeel.domain.marketdata import Bar, Quote
 from evenkeel.domain.orders import OrderKind, Side
-from evenkeel.quant.costs.kernels import kernel
+from evenkeel.quant.kernels import kernel
 
 MARKET, LIMIT, STOP, STOP_LIMIT = 0, 1, 2, 3
 KINDS = {

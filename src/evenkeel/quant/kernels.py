@@ -1,0 +1,137 @@
+"""Kernels: functions of numbers and arrays that run as plain Python and compiled alike, with the same bits.
+
+`kernel` lets compiled code call a function that itself stays plain; `compiled` makes one whose calls run compiled.
+Importing numba takes most of a second, so it is imported, and the code compiled or read from its cache, at the first
+call. No fast-math: the same operations happen in the same order.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+import platformdirs
+
+F = TypeVar("F", bound=Callable[..., Any])
+Signature = Callable[[Any], Any]
+
+KERNELS: list[Callable[..., Any]] = []
+_REGISTERED: list[Callable[..., Any]] = []
+_ROOT = Path(__file__).resolve().parent.parent
+_SOURCES = ("quant", "research/backtest")
+
+
+def kernel(function: F) -> F:
+    """Lets compiled code call `function`; the function itself stays plain."""
+    KERNELS.append(function)
+    return function
+
+
+class Compiled:
+    """A function that is compiled, or read from the cache, at its first call. `plain` is its source."""
+
+    __slots__ = ("_run", "_signature", "plain")
+
+    def __init__(self, plain: Callable[..., Any], signature: Signature) -> None:
+        self.plain = plain
+        self._signature = signature
+        self._run: Callable[..., Any] = self._first
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._run(*arguments)
+
+    def dispatcher(self) -> Any:
+        """numba's own object, callable from other compiled code."""
+        if self._run == self._first:
+            self._run = _compile(self.plain, self._signature(_types()))
+        return self._run
+
+    def _first(self, *arguments: Any) -> Any:
+        return self.dispatcher()(*arguments)
+
+
+def compiled(signature: Signature) -> Callable[[Callable[..., Any]], Compiled]:
+    """Compiles a function for one signature, such as `lambda t: t.float64(t.floats, t.int64)`.
+
+    `t` has numba's types, and `floats`, `ints`, `flags` (C-ordered vectors that are only read: float64, int64, bool),
+    `table` (a float64 matrix only read), and `out`, `out_ints`, `out_table` (those that are written to).
+    """
+    return lambda function: Compiled(function, signature)
+
+
+@cache
+def _types() -> Any:
+    from numba import types
+
+    def array(dtype: Any, dimensions: int, *, read: bool) -> Any:
+        return types.Array(dtype, dimensions, "C", readonly=read)
+
+    names = {name: getattr(types, name) for name in dir(types) if not name.startswith("_")}
+    return SimpleNamespace(
+        **names
+        | {
+            "floats": array(types.float64, 1, read=True),
+            "ints": array(types.int64, 1, read=True),
+            "flags": array(types.boolean, 1, read=True),
+            "table": array(types.float64, 2, read=True),
+            "out": array(types.float64, 1, read=False),
+            "out_ints": array(types.int64, 1, read=False),
+            "out_table": array(types.float64, 2, read=False),
+        }
+    )
+
+
+def _compile(plain: Callable[..., Any], signature: Any) -> Any:
+    from numba import njit
+
+    _register()
+    try:
+        with _cached_by_source():
+            return njit(signature, cache=True)(plain)
+    except RuntimeError:  # no writable folder to keep the compiled code in
+        return njit(signature)(plain)
+
+
+def _register() -> None:
+    from numba.extending import register_jitable
+
+    for inner in KERNELS[len(_REGISTERED) :]:
+        register_jitable(inner)
+        _REGISTERED.append(inner)
+
+
+@contextmanager
+def _cached_by_source() -> Iterator[None]:
+    """A folder named by the text of all kernels: numba itself would not notice a change in a function called by one."""
+    import numba
+
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    base = Path(before) if before else Path(platformdirs.user_cache_dir("evenkeel")) / "compiled"
+    folder = base / _version()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        usable = os.access(folder, os.W_OK)
+    except OSError:
+        usable = False
+    if usable:
+        config.CACHE_DIR = str(folder)
+    try:
+        yield
+    finally:
+        config.CACHE_DIR = before
+
+
+@cache
+def _version() -> str:
+    digest = blake2b(digest_size=8)
+    for room in _SOURCES:
+        for path in sorted((_ROOT / room).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
