@@ -17,6 +17,16 @@ BENCHMARKS = {
     "replay": ("benchmarks.replay", "replay"),
     "startup": ("benchmarks.startup", "startup"),
     "import": ("benchmarks.importing", "importing"),
+    "backtest-100k": ("benchmarks.compiled", "backtest_100k"),
+    "backtest-1m": ("benchmarks.compiled", "backtest_1m"),
+    "month": ("benchmarks.compiled", "month"),
+    "strategies-100": ("benchmarks.compiled", "strategies_100"),
+    "event-backtest": ("benchmarks.event", "event_backtest"),
+    "event-idle": ("benchmarks.event", "event_idle"),
+    "event-quotes": ("benchmarks.event", "event_quotes"),
+    "cold": ("benchmarks.compiled", "cold"),
+    "sweep": ("benchmarks.sweeps", "sweep"),
+    "peers": ("benchmarks.peers.compare", "peers"),
 }
 
 
@@ -30,8 +40,12 @@ def benchmark(name: str) -> Callable[..., dict[str, Any]]:
 def _options(name: str, given: list[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks {name}", description=benchmark(name).__doc__)
     for option in inspect.signature(benchmark(name)).parameters.values():
+        name = f"--{option.name.replace('_', '-')}"
+        if option.default is False:
+            parser.add_argument(name, action="store_true")
+            continue
         kind = str if option.default is None else type(option.default)
-        parser.add_argument(f"--{option.name.replace('_', '-')}", type=kind, default=option.default)
+        parser.add_argument(name, type=kind, default=option.default)
     return vars(parser.parse_args(given))
 
 

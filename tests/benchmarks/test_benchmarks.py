@@ -19,8 +19,18 @@ TINY = {
     "replay": ("--seconds", "1"),
     "startup": ("--times", "1"),
     "import": ("--rows", "2000"),
+    "backtest-100k": ("--bars", "3000", "--repeat", "2"),
+    "backtest-1m": ("--bars", "5000", "--repeat", "2"),
+    "month": ("--bars", "2000", "--repeat", "2"),
+    "strategies-100": ("--bars", "2000", "--strategies", "6", "--repeat", "1"),
+    "event-backtest": ("--bars", "3000", "--repeat", "1"),
+    "event-idle": ("--bars", "3000", "--repeat", "1"),
+    "event-quotes": ("--quotes", "2000", "--repeat", "1"),
+    "cold": ("--bars", "2000", "--repeat", "1"),
+    "peers": ("--bars", "2000", "--repeat", "1", "--rounds", "1"),
+    "sweep": ("--bars", "2000", "--repeat", "1"),
 }
-QUICK = ("engine", "journal", "import", "orders")
+QUICK = ("engine", "journal", "import", "orders", "backtest-100k", "strategies-100")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

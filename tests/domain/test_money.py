@@ -223,3 +223,23 @@ def test_currencies_do_not_mix() -> None:
         Money(D(1), "USD") - Money(D(1), "EUR")
     with pytest.raises(TypeError, match="money meets only money"):
         Money(D(1), "USD") + D(1)  # type: ignore[operator]
+
+
+@given(
+    st.integers(-(10**10), 10**10),
+    st.floats(-0.5, 0.5),
+    st.sampled_from([*map(D, ("0.01", "0.05", "0.25", "1", "25", "0.00000001", "0.010", "1E+2", "0.03125"))]),
+    st.sampled_from(sorted(ROUNDINGS)),
+)
+def test_few_steps_are_counted_by_floats_as_by_decimals(count: int, part: float, step: Decimal, rounding: str) -> None:
+    """To the digit: the same number, written the same."""
+    for measured in (float(step) * count, float(step) * (count + part), float(step) * (count + 0.5)):
+        assert str(exact(measured, step, rounding)) == str(rounded(D(repr(measured)), step, rounding))
+
+
+@given(
+    st.one_of(st.decimals(), st.from_regex(r"-?[0-9]{1,20}(\.[0-9]{0,20})?(E[+-]?[0-9]{1,2})?", fullmatch=True).map(D))
+)
+def test_what_can_be_booked_has_so_many_places(value: Decimal) -> None:
+    is_short = value.is_finite() and value.adjusted() < 17 and int(value.as_tuple().exponent) >= -18
+    assert is_bookable(value) is is_short

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from evenkeel.domain.clock import iso
 from evenkeel.domain.errors import Conflict, DataRefused, InvalidInput
 from evenkeel.domain.instruments import AssetClass
-from evenkeel.market.bars import COLUMNS, Bars
+from evenkeel.market.bars import Bars
+from evenkeel.market.columns import COLUMNS
 from evenkeel.market.exporting import encode, select
 from evenkeel.market.importing import Imported, ImportOptions, import_files
 from evenkeel.market.stores.memory import MemoryStore
@@ -249,7 +250,7 @@ def test_a_clock_hour_that_comes_twice_is_refused(bring: Import, tmp_path: Path)
         ("bare.csv", b"2005-02-24,1,2,1,1,5\n2005-02-25,1,2,1,1,5\n", "no columns that can be read"),
         ("latin.csv", "date,open,high,low,close,né\n".encode("latin-1"), "UTF-8"),
         ("half.parquet", b"PAR1junk", "Parquet"),
-        ("half.csv.gz", gzip.compress(b"date,open,high,low,close\n" * 90)[:40], "gzip"),
+        ("half.csv.gz", gzip.compress(b"date,open,high,low,close\n" * 90, mtime=0)[:40], "gzip"),
         ("twice.csv", b"date,open,o,high,low,close\n2005-02-24,1,1,1,1,1\n", "two columns that mean open"),
         ("chain.csv", b"date,strike,expiry,right,open,high,low,close\n", "option chain"),
         ("quotes.csv", b'date,open,high,low,close\n"2005-02-\n24",1,1,1,1\n', "several lines"),

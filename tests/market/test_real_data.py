@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from evenkeel.domain.errors import DataRefused
-from evenkeel.market.bars import COLUMNS
 from evenkeel.market.calendars import calendar
+from evenkeel.market.columns import COLUMNS
 from evenkeel.market.feeds.replay import ReplayFeed
 from evenkeel.market.importing import ImportOptions, import_files
 from evenkeel.market.resample import resample

@@ -97,7 +97,7 @@ def test_clock_hours_keep_their_grid() -> None:
 def test_refuses_what_cannot_be_made(source: str, target: str) -> None:
     bars = daily(ACME, date(2005, 1, 3), date(2005, 1, 31))
     with pytest.raises(InvalidInput, match="no multiple"):
-        resample(Bars(bars.instrument_id, source, *(getattr(bars, name) for name in _COLUMNS)), target, NEW_YORK)
+        resample(Bars.raw(bars.instrument_id, source, [getattr(bars, name) for name in _COLUMNS]), target, NEW_YORK)
 
 
 _COLUMNS = ("ts", "close_ts", "open", "high", "low", "close", "volume", "spread")

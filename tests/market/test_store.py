@@ -1,7 +1,6 @@
 """The Parquet store: what is visible when, what an import may change, reading by range."""
 
 import threading
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -41,7 +40,7 @@ def store(tmp_path: Path) -> ParquetStore:
 def changed(bars: Bars, at: int, close: float) -> Bars:
     high, closes = bars.high.copy(), bars.close.copy()
     high[at], closes[at] = close, close
-    return replace(bars, high=high, close=closes)
+    return bars.replaced(high=high, close=closes)
 
 
 def test_an_empty_store_answers_politely(store: ParquetStore) -> None:
@@ -129,7 +128,7 @@ class TestImportingAgain:
         put(store, YEARS.where(np.arange(len(YEARS)) % 2 == 0))
         shifted = YEARS.rows(1, 2)
         with pytest.raises(DataRefused, match="overlap"):
-            put(store, replace(shifted, ts=shifted.ts - HOUR // 2, close_ts=shifted.close_ts - HOUR // 2))
+            put(store, shifted.replaced(ts=shifted.ts - HOUR // 2, close_ts=shifted.close_ts - HOUR // 2))
 
     def test_replacing_keeps_what_was_and_gives_it_back(self, store: ParquetStore) -> None:
         put(store, DAYS)

@@ -123,7 +123,7 @@ def test_an_order_costs_the_same_in_one_fill_or_many(name: str, side: Side, pric
         booked += book_charges(schedule, side, currency="USD", before=before, after=after)
         before = after
     assert total([c.amount for c in booked]) == total([c.amount for c in at_once])
-    assert all(is_multiple(c.amount, Decimal("0.01")) for c in booked)
+    assert all(is_multiple(c.amount, Decimal(schedule.step or "0.01")) for c in booked)
 
 
 @given(

@@ -18,7 +18,7 @@ TSX_WALL = 250
 
 ROUTES = {"get", "post", "put", "patch", "delete", "websocket"}
 OPTION = re.compile(r"typer\.|\w(Option|Argument)\b")
-COMPILED = {"kernel", "njit", "jit", "vectorize", "guvectorize"}
+COMPILED = {"kernel", "compiled", "njit", "jit", "vectorize", "guvectorize"}
 COLUMN_CONSTRUCTORS = SRC / "storage" / "tables"
 FACADES = SRC / "__init__.py"
 
@@ -50,9 +50,10 @@ def may_be_wide(path: Path, node: FunctionNode) -> bool:
     return bool(names & COMPILED) or command or path.is_relative_to(COLUMN_CONSTRUCTORS) or path == FACADES
 
 
-def recorded(measure: str) -> int:
+def recorded(measure: str) -> float:
+    """How many a thousand lines of the package may have."""
     table = tomllib.loads((Path(__file__).parent / "ratchet.toml").read_text(encoding="utf-8"))
-    return int(table[measure]["src"])
+    return float(table[measure]["src"])
 
 
 def test_no_file_passes_the_wall() -> None:
@@ -127,6 +128,7 @@ def long_functions() -> list[str]:
 def test_wishes_only_come_closer(measure: str, offenders: object) -> None:
     assert callable(offenders)
     found: list[str] = offenders()
-    allowed = recorded(measure)
+    allowed = recorded(measure) * sum(lines(path) for path in source_files()) / 1_000
     ratchet = Path(__file__).with_name("ratchet.toml").relative_to(ROOT)
-    assert len(found) <= allowed, f"{measure}: {len(found)} where {ratchet} allows {allowed}:\n" + "\n".join(found)
+    said = f"{measure}: {len(found)} where {ratchet} allows {allowed:.1f}"
+    assert len(found) <= allowed, said + ":\n" + "\n".join(found)

@@ -289,9 +289,9 @@ def the_instrument(store: ParquetStore, symbol: str, venue: str | None) -> Instr
 
 
 def _checked(store: ParquetStore, instrument: Instrument, timeframe: str, cache: Path) -> dict[str, Any]:
-    from evenkeel.market.bars import COLUMNS
     from evenkeel.market.calendars import calendar
     from evenkeel.market.checks import report
+    from evenkeel.market.columns import COLUMNS
     from evenkeel.market.validation import refuse_bad_rows
 
     item: dict[str, Any] = {**_instrument_json(instrument), "timeframe": timeframe, "ok": True, "errors": []}

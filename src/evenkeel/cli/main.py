@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from evenkeel import __version__
-from evenkeel.cli import account, data, db, doctor, feed, market, order, serve, strategy, system, user
+from evenkeel.cli import account, backtest, data, db, doctor, feed, market, order, serve, strategy, system, user
 from evenkeel.cli.common import examples
 from evenkeel.cli.doors import Doors
 
@@ -39,6 +39,7 @@ app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.add_typer(account.app)
 app.add_typer(order.app)
 app.add_typer(strategy.app)
+app.add_typer(backtest.app)
 app.add_typer(market.app)
 app.add_typer(feed.app)
 app.add_typer(data.app)

@@ -33,6 +33,7 @@ _EXACT = Context(prec=38, traps=[Inexact, InvalidOperation, DivisionByZero, Over
 _ROUNDING = Context(prec=76, traps=[InvalidOperation, DivisionByZero, Overflow])
 _RATIO = Context(prec=28, traps=[InvalidOperation, DivisionByZero, Overflow])
 
+_add, _subtract, _multiply = _EXACT.add, _EXACT.subtract, _EXACT.multiply
 _NOT_EXACT = (Inexact, InvalidOperation, Overflow)
 
 MINOR_UNITS = {
@@ -42,12 +43,16 @@ MINOR_UNITS = {
     "ETH": Decimal("0.00000001"),
 }
 COST_STEP = Decimal("0.00000001")
+_CENT = Decimal("0.01")
+_NEAREST = frozenset({ROUND_HALF_EVEN, ROUND_HALF_UP})
+_MOST_STEPS = 1e8
+_SHORT = 17
 
 
 def add(a: Decimal, b: Decimal) -> Decimal:
     """a + b, exactly. Raises InexactMoney beyond 38 digits."""
     try:
-        return _EXACT.add(a, b)
+        return _add(a, b)
     except _NOT_EXACT as error:
         raise InexactMoney(f"{a} + {b} needs more than 38 digits") from error
 
@@ -55,7 +60,7 @@ def add(a: Decimal, b: Decimal) -> Decimal:
 def sub(a: Decimal, b: Decimal) -> Decimal:
     """a - b, exactly. Raises InexactMoney beyond 38 digits."""
     try:
-        return _EXACT.subtract(a, b)
+        return _subtract(a, b)
     except _NOT_EXACT as error:
         raise InexactMoney(f"{a} - {b} needs more than 38 digits") from error
 
@@ -63,7 +68,7 @@ def sub(a: Decimal, b: Decimal) -> Decimal:
 def mul(a: Decimal, b: Decimal) -> Decimal:
     """a * b, exactly. Raises InexactMoney beyond 38 digits."""
     try:
-        return _EXACT.multiply(a, b)
+        return _multiply(a, b)
     except _NOT_EXACT as error:
         raise InexactMoney(f"{a} * {b} needs more than 38 digits") from error
 
@@ -111,6 +116,13 @@ def exact(measured: float, step: Decimal, rounding: str = ROUND_HALF_EVEN) -> De
     """
     if not isfinite(measured):
         raise InvalidInput(f"{measured} is not a number that can be booked")
+    if rounding in _NEAREST:
+        # So few steps are counted by floats without doubt, unless two multiples are about as near.
+        steps = measured / float(step)
+        if -_MOST_STEPS < steps < _MOST_STEPS:
+            whole = round(steps)
+            if whole and abs(steps - whole) < 0.499:
+                return mul(Decimal(whole), step)
     return rounded(Decimal(repr(float(measured))), step, rounding)
 
 
@@ -124,6 +136,9 @@ def is_multiple(value: Decimal, step: Decimal) -> bool:
 
 def is_bookable(value: Decimal) -> bool:
     """Whether sums of such numbers stay within 38 digits: finite, below 10^17, at most 18 decimal places."""
+    text = str(value)
+    if len(text) <= _SHORT and text.replace(".", "", 1).isdecimal():
+        return True
     return value.is_finite() and value.adjusted() < 17 and int(value.as_tuple().exponent) >= -18
 
 
@@ -134,7 +149,7 @@ def plain(value: Decimal) -> str:
 
 def minor_unit(currency: str) -> Decimal:
     """The smallest booked amount of a currency, e.g. 0.01 for USD."""
-    return MINOR_UNITS.get(currency, Decimal("0.01"))
+    return MINOR_UNITS.get(currency, _CENT)
 
 
 class Money(Struct, frozen=True):

@@ -7,6 +7,8 @@ from hashlib import sha256
 import msgspec
 from msgspec import Struct
 
+from evenkeel.domain.sizing import Sizing
+
 Scalar = bool | int | float | str
 
 
@@ -18,7 +20,10 @@ class Allocation(Struct, frozen=True):
 
 
 class Deployment(Struct, frozen=True, omit_defaults=True):
-    """A template at work. Its id names its book in every account it trades."""
+    """A template at work. Its id names its book in every account it trades.
+
+    `sizing` says what a target of 1 stands for; None: the allocated share of equity, parted among the instruments.
+    """
 
     id: str
     name: str
@@ -30,11 +35,14 @@ class Deployment(Struct, frozen=True, omit_defaults=True):
     timeframe: str = "1d"
     enabled: bool = True
     paused: str | None = None
+    sizing: Sizing | None = None
 
     @property
     def parameter_hash(self) -> str:
-        """Sixteen hex digits that name (template, version, parameters, instruments)."""
-        parts = [self.template, self.version, sorted(self.parameters.items()), list(self.instrument_ids)]
+        """Sixteen hex digits that name (template, version, parameters, instruments) and the sizing, if one is given."""
+        parts: list[object] = [self.template, self.version, sorted(self.parameters.items()), list(self.instrument_ids)]
+        if self.sizing is not None:
+            parts.append(self.sizing)
         return sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 

@@ -15,19 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from evenkeel.domain.errors import InvalidInput
+from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Bar, Dividend, Split
+from evenkeel.market.columns import COLUMNS, DAY, MEASURES, PRICES, Floats, Ints, checked_columns
+from evenkeel.market.frames import columns_of, completed
 
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-
-PRICES = ("open", "high", "low", "close")
-MEASURES = (*PRICES, "volume", "spread")
-COLUMNS = ("ts", "close_ts", *MEASURES)
-DAY = 86_400_000_000_000
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _CHUNK = 4096
 
@@ -37,9 +33,13 @@ def utc_midnight(day: date) -> int:
     return (day.toordinal() - _EPOCH_ORDINAL) * DAY
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, init=False)
 class Bars:
-    """Eight columns of equal length, ordered by `ts`. Build it with `of`, which checks; slices share memory."""
+    """Eight columns of equal length, ordered by `ts`; slices share memory. `instrument` where it is known.
+
+    `Bars(ts, open, high, low, close, volume)` takes arrays (times as ns, datetime64 or datetimes in UTC); what is not
+    given is worked out: `timeframe` from the commonest distance, `close_ts` from it. Raises InvalidInput as `of` does.
+    """
 
     instrument_id: str
     timeframe: str
@@ -51,6 +51,44 @@ class Bars:
     close: Floats
     volume: Floats
     spread: Floats
+    instrument: Instrument | None
+
+    def __init__(
+        self,
+        ts: npt.ArrayLike,
+        open: npt.ArrayLike,  # noqa: A002 - the name of the column
+        high: npt.ArrayLike,
+        low: npt.ArrayLike,
+        close: npt.ArrayLike,
+        volume: npt.ArrayLike | None = None,
+        **more: Any,
+    ) -> None:
+        given = {"ts": ts, "open": open, "high": high, "low": low, "close": close, "volume": volume, **more}
+        name, frame, instrument, columns = completed(given)
+        self._set(name, frame, checked_columns(columns), instrument)
+
+    def _set(self, name: str, frame: str, columns: Iterable[Any], instrument: Instrument | None) -> None:
+        put = object.__setattr__
+        put(self, "instrument_id", name)
+        put(self, "timeframe", frame)
+        for column, values in zip(COLUMNS, columns, strict=True):
+            put(self, column, values)
+        put(self, "instrument", instrument)
+
+    @classmethod
+    def raw(cls, name: str, frame: str, columns: Iterable[Any], instrument: Instrument | None = None) -> Self:
+        """Bars of columns known to be good, in the order of `COLUMNS`; nothing is checked or copied."""
+        made = object.__new__(cls)
+        made._set(name, frame, columns, instrument)
+        return made
+
+    @classmethod
+    def from_frame(cls, frame: Any, *, symbol: str = "", timeframe: str | None = None) -> Self:
+        """Bars of a pandas or Polars frame, its columns named as people name them and times as a column or index.
+
+        Naive times are UTC. Raises InvalidInput naming the columns that are missing or what else is wrong.
+        """
+        return cls(**columns_of(frame), symbol=symbol, timeframe=timeframe)
 
     @classmethod
     def of(cls, instrument_id: str, timeframe: str, columns: Mapping[str, Any]) -> Self:
@@ -58,20 +96,7 @@ class Bars:
 
         Raises InvalidInput when a column is missing, lengths differ or times do not strictly rise.
         """
-        missing = [name for name in COLUMNS[:6] if name not in columns]
-        if missing:
-            raise InvalidInput(f"bars need the columns {', '.join(COLUMNS[:6])}; missing: {', '.join(missing)}")
-        times = [np.ascontiguousarray(columns[name], dtype=np.int64) for name in COLUMNS[:2]]
-        rows = len(times[0])
-        measures = [
-            np.ascontiguousarray(columns[name], dtype=np.float64) if name in columns else np.zeros(rows)
-            for name in MEASURES
-        ]
-        if any(len(values) != rows for values in (*times, *measures)):
-            raise InvalidInput("the columns of bars differ in length")
-        if rows and (np.any(np.diff(times[0]) <= 0) or np.any(times[1] <= times[0])):
-            raise InvalidInput("bars must rise strictly in time, and each must close after it opens")
-        return cls(instrument_id, timeframe, times[0], times[1], *measures)
+        return cls.raw(instrument_id, timeframe, checked_columns(columns))
 
     @classmethod
     def empty(cls, instrument_id: str, timeframe: str) -> Self:
@@ -102,7 +127,8 @@ class Bars:
         return len(self.ts)
 
     def __repr__(self) -> str:
-        return f"Bars({self.instrument_id}, {self.timeframe}, {len(self)} bars)"
+        name = self.instrument.symbol if self.instrument is not None else self.instrument_id
+        return f"Bars({name}, {self.timeframe}, {len(self)} bars)"
 
     def __iter__(self) -> Iterator[Bar]:
         """Each bar in turn, as a domain `Bar`."""
@@ -118,7 +144,8 @@ class Bars:
     def rows(self, start: int | None, stop: int | None = None) -> Bars:
         """Bars `start` to `stop` by index, as in a slice; no copy."""
         part = slice(start, stop)
-        return Bars(self.instrument_id, self.timeframe, *(getattr(self, name)[part] for name in COLUMNS))
+        columns = [getattr(self, name)[part] for name in COLUMNS]
+        return Bars.raw(self.instrument_id, self.timeframe, columns, self.instrument)
 
     def between(self, start: int | None = None, end: int | None = None) -> Bars:
         """Bars that open at or after `start` and before `end` (ns)."""
@@ -140,8 +167,12 @@ class Bars:
 
     def replaced(self, **columns: npt.NDArray[Any]) -> Bars:
         """The same bars with the named columns exchanged."""
-        values = (columns.get(name, getattr(self, name)) for name in COLUMNS)
-        return Bars(self.instrument_id, self.timeframe, *values)
+        values = [columns.get(name, getattr(self, name)) for name in COLUMNS]
+        return Bars.raw(self.instrument_id, self.timeframe, values, self.instrument)
+
+    def of_instrument(self, instrument: Instrument) -> Bars:
+        """The same bars, known to be of `instrument`."""
+        return Bars.raw(instrument.id, self.timeframe, [getattr(self, name) for name in COLUMNS], instrument)
 
     def where(self, mask: npt.NDArray[np.bool_]) -> Bars:
         """The bars for which `mask` is true; a copy."""

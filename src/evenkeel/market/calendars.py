@@ -16,7 +16,7 @@ from msgspec import Struct
 from evenkeel.domain.clock import from_ns, to_ns
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.market import schedules
-from evenkeel.market.bars import Ints
+from evenkeel.market.columns import Ints
 
 _MARGIN = timedelta(days=10)
 _SEARCH_YEARS = 3

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evenkeel.market.bars import PRICES, Floats
+from evenkeel.market.columns import PRICES, Floats
 from evenkeel.market.tables import Table
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ A gap is a warning, never a refusal: markets halt, thin ones have minutes withou
 import numpy as np
 from msgspec import Struct
 
-from evenkeel.market.bars import Bars, Ints
+from evenkeel.market.bars import Bars
 from evenkeel.market.calendars import Calendar, Sessions
+from evenkeel.market.columns import Ints
 from evenkeel.market.timeframes import Timeframe
 from evenkeel.market.timeframes import timeframe as parse
 from evenkeel.market.validation import Fault

@@ -20,10 +20,11 @@ from msgspec.structs import replace as with_changes
 from evenkeel.domain.errors import Conflict, FieldError, InvalidInput
 from evenkeel.domain.instruments import AssetClass, Instrument
 from evenkeel.market.adjustments import read_adjustments
-from evenkeel.market.bars import Bars, Floats, Ints
+from evenkeel.market.bars import Bars
 from evenkeel.market.calendars import calendar
 from evenkeel.market.cells import measures
 from evenkeel.market.checks import Source
+from evenkeel.market.columns import Floats, Ints
 from evenkeel.market.inference import Wanted, checked_symbol, instrument_for, spacing, symbol_of
 from evenkeel.market.spans import spans
 from evenkeel.market.tables import Table, read_table

@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.instruments import AssetClass, Instrument, instrument_id
-from evenkeel.market.bars import DAY, Ints
 from evenkeel.market.calendars import calendar
+from evenkeel.market.columns import DAY, Ints
 from evenkeel.market.schedules import ALIASES, canonical
 from evenkeel.market.timeframes import timeframe
 

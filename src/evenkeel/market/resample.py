@@ -9,8 +9,9 @@ import numpy as np
 from msgspec import Struct
 
 from evenkeel.domain.errors import InvalidInput
-from evenkeel.market.bars import DAY, Bars, Ints
+from evenkeel.market.bars import Bars
 from evenkeel.market.calendars import Calendar, Sessions
+from evenkeel.market.columns import DAY, Ints
 from evenkeel.market.spans import period
 from evenkeel.market.timeframes import Timeframe
 from evenkeel.market.timeframes import timeframe as parse

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from evenkeel.market.bars import DAY, Ints
 from evenkeel.market.calendars import Calendar, Sessions
+from evenkeel.market.columns import DAY, Ints
 from evenkeel.market.timeframes import Timeframe
 
 _WIDEST = 40 * DAY

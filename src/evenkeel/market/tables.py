@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Struct
 
 from evenkeel.domain.errors import DataRefused, FieldError
-from evenkeel.market.bars import PRICES, Ints
+from evenkeel.market.columns import PRICES, Ints
 from evenkeel.market.validation import Faults
 
 if TYPE_CHECKING:
@@ -136,8 +136,17 @@ def _rectangular(lines: list[str], separator: str, faults: Faults) -> list[str]:
     return lines
 
 
+def meaning(name: str) -> str | None:
+    """What a column of that name holds: timestamp, open, volume …; None where it is not known."""
+    return _MEANINGS.get(_word(name))
+
+
+def _word(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
 def _recognised(frame: pl.DataFrame, source: str) -> tuple[dict[str, pl.Series], tuple[str, ...]]:
-    plain = {name: re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in frame.columns}
+    plain = {name: _word(name) for name in frame.columns}
     if len(_OPTION_COLUMNS & set(plain.values())) > 1:
         raise DataRefused(
             f"{source} is an option chain, which is not a run of bars", hint="Import one contract a file."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from msgspec import Struct
 
-from evenkeel.market.bars import Ints
+from evenkeel.market.columns import Ints
 from evenkeel.market.validation import Mask
 
 if TYPE_CHECKING:

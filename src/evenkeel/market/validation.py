@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from evenkeel.domain.clock import iso
 from evenkeel.domain.errors import DataRefused, FieldError
-from evenkeel.market.bars import PRICES, Ints
+from evenkeel.market.columns import PRICES, Ints
 
 SHOWN = 50
 MOST = 1e12  # money is exact to 38 digits: price x quantity has to fit

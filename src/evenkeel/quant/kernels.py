@@ -2,7 +2,8 @@
 
 `kernel` lets compiled code call a function that itself stays plain; `compiled` makes one whose calls run compiled.
 Importing numba takes most of a second, so it is imported, and the code compiled or read from its cache, at the first
-call. No fast-math: the same operations happen in the same order.
+call. No fast-math: the same operations happen in the same order; only a division
+by zero differs: compiled it is infinite or NaN, plain it raises.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ Signature = Callable[[Any], Any]
 
 KERNELS: list[Callable[..., Any]] = []
 _REGISTERED: list[Callable[..., Any]] = []
+# Kernels make no arrays, so that nothing counts references, and nobody calls them from Python.
+_BARE = {"_nrt": False, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _ROOT = Path(__file__).resolve().parent.parent
 _SOURCES = ("quant", "research/backtest")
 
@@ -34,13 +37,17 @@ def kernel(function: F) -> F:
 
 
 class Compiled:
-    """A function that is compiled, or read from the cache, at its first call. `plain` is its source."""
+    """A function that is compiled, or read from the cache, at its first call. `plain` is its source.
 
-    __slots__ = ("_run", "_signature", "plain")
+    One that makes no arrays (`allocates=False`) runs without counting references.
+    """
 
-    def __init__(self, plain: Callable[..., Any], signature: Signature) -> None:
+    __slots__ = ("_allocates", "_run", "_signature", "plain")
+
+    def __init__(self, plain: Callable[..., Any], signature: Signature, *, allocates: bool = True) -> None:
         self.plain = plain
         self._signature = signature
+        self._allocates = allocates
         self._run: Callable[..., Any] = self._first
 
     def __call__(self, *arguments: Any) -> Any:
@@ -49,20 +56,20 @@ class Compiled:
     def dispatcher(self) -> Any:
         """numba's own object, callable from other compiled code."""
         if self._run == self._first:
-            self._run = _compile(self.plain, self._signature(_types()))
+            self._run = _compile(self.plain, self._signature(_types()), allocates=self._allocates)
         return self._run
 
     def _first(self, *arguments: Any) -> Any:
         return self.dispatcher()(*arguments)
 
 
-def compiled(signature: Signature) -> Callable[[Callable[..., Any]], Compiled]:
+def compiled(signature: Signature, *, allocates: bool = True) -> Callable[[Callable[..., Any]], Compiled]:
     """Compiles a function for one signature, such as `lambda t: t.float64(t.floats, t.int64)`.
 
     `t` has numba's types, and `floats`, `ints`, `flags` (C-ordered vectors that are only read: float64, int64, bool),
     `table` (a float64 matrix only read), and `out`, `out_ints`, `out_table` (those that are written to).
     """
-    return lambda function: Compiled(function, signature)
+    return lambda function: Compiled(function, signature, allocates=allocates)
 
 
 @cache
@@ -87,22 +94,23 @@ def _types() -> Any:
     )
 
 
-def _compile(plain: Callable[..., Any], signature: Any) -> Any:
+def _compile(plain: Callable[..., Any], signature: Any, *, allocates: bool) -> Any:
     from numba import njit
 
     _register()
+    options: dict[str, Any] = {"_nrt": allocates, "error_model": "numpy", "no_cfunc_wrapper": True}
     try:
         with _cached_by_source():
-            return njit(signature, cache=True)(plain)
+            return njit(signature, cache=True, **options)(plain)
     except RuntimeError:  # no writable folder to keep the compiled code in
-        return njit(signature)(plain)
+        return njit(signature, **options)(plain)
 
 
 def _register() -> None:
     from numba.extending import register_jitable
 
     for inner in KERNELS[len(_REGISTERED) :]:
-        register_jitable(inner)
+        register_jitable(**_BARE)(inner)
         _REGISTERED.append(inner)
 
 

@@ -13,7 +13,9 @@ from evenkeel.domain import records as r
 from evenkeel.domain.accounts import Account, AccountMode, LedgerKind, Limits
 from evenkeel.domain.errors import Conflict, EvenkeelError, Forbidden, InvalidInput, NotFound
 from evenkeel.domain.orders import Side
+from evenkeel.domain.sizing import Kelly, Sizing, Units, VolatilityTarget
 from evenkeel.domain.strategies import Allocation, Deployment
+from evenkeel.quant.costs import Component, CostSchedule
 from evenkeel.trading.engine.effects import WantReconcile
 from tests.trading.engine.world import ACME, BOLT, WHO, D, World, assert_sound
 
@@ -196,3 +198,31 @@ def test_changing_a_deployment(world: World) -> None:
     assert fields(world.declined(wrong)) == {"accounts.0.account_id"}
     assert isinstance(world.declined(c.ChangeDeployment(provenance=WHO, deployment_id="x")), NotFound)
     assert isinstance(world.declined(c.PauseDeployment(provenance=WHO, deployment_id="x", reason="")), NotFound)
+
+
+@pytest.mark.parametrize(
+    ("sizing", "field", "said"),
+    [
+        (VolatilityTarget(0.1), "size", "does not have the rule volatility-target"),
+        (Kelly(), "size", "does not have the rule kelly"),
+        (Units(D(0)), "size.quantity", "expected a number above zero"),
+    ],
+)
+def test_a_size_that_cannot_be_had_is_named(world: World, sizing: Sizing, field: str, said: str) -> None:
+    shares = (Allocation("A", D(1)),)
+    deployment = Deployment("d", "d", "sma", "1", {}, (ACME.id,), shares, sizing=sizing)
+    error = world.declined(c.Deploy(provenance=WHO, deployment=deployment))
+    assert isinstance(error, InvalidInput)
+    (fault,) = error.errors
+    assert fault.field == field
+    assert said in fault.message
+
+
+def test_costs_come_from_the_schedules_a_shard_is_given() -> None:
+    mine = CostSchedule("mine", "Mine", (Component("fee", per_order=1.0),))
+    world = World()
+    world.state.find_schedule = {"mine": mine}.__getitem__
+    world.step(opening(costs="mine"))
+    assert world.state.accounts["N"].account.costs == "mine"
+    with pytest.raises(NotFound):
+        World().step(opening(costs="mine"))

@@ -7,6 +7,7 @@ from evenkeel.domain import events as e
 from evenkeel.domain import records as r
 from evenkeel.domain.errors import InvalidInput, NotFound
 from evenkeel.domain.orders import OrderKind, OrderState, Side
+from evenkeel.domain.sizing import Cash, PercentOfEquity, Sizing, Units
 from evenkeel.domain.strategies import Action, Allocation, Signal
 from evenkeel.trading.engine.effects import SendCancel
 from evenkeel.trading.engine.signals import legs
@@ -92,6 +93,72 @@ def test_sizing_knows_lots_and_multipliers() -> None:
     world.deploy(("A", "0.5"), of=(gold,))
     world.signal(1.0, of=gold)
     assert world.sent() == [("A", D(250))]
+
+
+@pytest.mark.parametrize(
+    ("sizing", "wish", "expected"),
+    [
+        (Units(D(30)), 1.0, "30"),
+        (Units(D(30)), -0.5, "-15"),
+        (Units(D("0.9")), 1.0, None),
+        (Cash(D(999)), 1.0, "99"),
+        (Cash(D(999)), -0.5, "-49"),
+        (PercentOfEquity(), 1.0, "5000"),
+        (PercentOfEquity(D("0.5")), 1.0, "2500"),
+        (PercentOfEquity(D(3)), -1.0, "-15000"),
+    ],
+)
+def test_a_deployment_may_say_what_a_target_stands_for(sizing: Sizing, wish: float, expected: str | None) -> None:
+    world = World()
+    world.account()
+    world.price(ACME, 10.0)
+    world.deploy(("A", "0.5"), sizing=sizing)
+    world.signal(wish)
+    assert world.sent() == ([] if expected is None else [("A", D(expected))])
+    assert_sound(world)
+
+
+def test_a_share_of_equity_is_parted_and_units_are_not() -> None:
+    world = World()
+    world.account()
+    world.price(ACME, 10.0)
+    world.deploy(("A", "1"), of=(ACME, BOLT), sizing=PercentOfEquity())
+    world.deploy(("A", "1"), of=(ACME, BOLT), sizing=Units(D(7)), book="units")
+    world.signal(1.0)
+    world.signal(1.0, book="units")
+    assert world.sent() == [("A", D(5000)), ("A", D(7))]
+
+
+def test_an_account_taken_away_is_sold_out_whatever_the_sizing() -> None:
+    world = World()
+    world.account()
+    world.price(ACME, 10.0)
+    world.deploy(("A", "1"), sizing=Units(D(7)))
+    world.signal(1.0)
+    fill_all(world)
+    world.step(c.ChangeDeployment(provenance=WHO, deployment_id="trend", accounts=()))
+    world.signal(0.5)
+    assert world.sent() == [("A", D(7)), ("A", D(-7))]
+
+
+def test_signals_that_keep_or_repeat_the_target_can_be_left_out() -> None:
+    """What the backtest does: it hands on the changes alone, and targets and orders are the same."""
+    wishes = [None, 1.0, 1.0, None, 0.5, 0.5, None, None, 0.0, 0.0, -1.0, None]
+    every, changes = World(), World()
+    for world in (every, changes):
+        world.account()
+        world.price(ACME, 10.0)
+        world.deploy(("A", "0.5"), sizing=Units(D(8)))
+    folded = 0.0
+    for wish in wishes:
+        every.signal(wish)
+        fill_all(every)
+        if wish is not None and wish != folded:
+            folded = wish
+            changes.signal(wish)
+            fill_all(changes)
+    assert every.state.deployments["trend"].targets == changes.state.deployments["trend"].targets
+    assert every.sent() == changes.sent()
 
 
 def test_sizing_counts_what_is_held(world: World) -> None:

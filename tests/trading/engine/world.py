@@ -25,6 +25,7 @@ from evenkeel.domain.marketdata import Bar, MarketSlice, Split
 from evenkeel.domain.orders import TRANSITIONS, Order, OrderEvent, OrderKind, OrderSpec, OrderState, Side
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.provenance import Provenance, Source
+from evenkeel.domain.sizing import Sizing
 from evenkeel.domain.strategies import Allocation, Deployment, Signal
 from evenkeel.trading.engine.effects import Effect, SendOrder
 from evenkeel.trading.engine.engine import Engine, Input
@@ -174,9 +175,15 @@ class World:
     def position(self, book: str = "manual", of: Instrument = ACME, account_id: str = "A") -> Decimal:
         return self.state.position(PositionKey(account_id, book, of.id)).quantity
 
-    def deploy(self, *shares: tuple[str, str], book: str = "trend", of: Iterable[Instrument] = (ACME,)) -> None:
+    def deploy(
+        self,
+        *shares: tuple[str, str],
+        book: str = "trend",
+        of: Iterable[Instrument] = (ACME,),
+        sizing: Sizing | None = None,
+    ) -> None:
         accounts = tuple(Allocation(account_id, D(share)) for account_id, share in shares)
-        deployment = Deployment(book, book, "sma", "1", {}, tuple(one.id for one in of), accounts)
+        deployment = Deployment(book, book, "sma", "1", {}, tuple(one.id for one in of), accounts, sizing=sizing)
         self.step(c.Deploy(provenance=WHO, deployment=deployment))
 
     def signal(self, target: float | None, book: str = "trend", of: Instrument = ACME) -> Step:

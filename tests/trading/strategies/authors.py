@@ -8,9 +8,12 @@ import numpy as np
 from evenkeel.domain.fills import Fill
 from evenkeel.domain.marketdata import Bar, Quote
 from evenkeel.domain.orders import Order
-from evenkeel.market.bars import DAY, Bars
+from evenkeel.market.bars import Bars
+from evenkeel.market.columns import DAY
 from evenkeel.quant.indicators import Floats, ema, sma
 from evenkeel.trading.strategies import Context, Params, SignalStrategy, Strategy, whole
+
+_EmaState = tuple[bool, list[float]]  # whether these are the average, or the closes it will start from
 
 
 def made_bars(closes: list[float], instrument_id: str = "i", first_day: int = 0) -> Bars:
@@ -102,19 +105,19 @@ class EmaTrend(SignalStrategy):
 
     def update(self, state: bytes | None, bar: Bar, params: Params) -> tuple[bytes, float]:
         period = params.whole("period")
-        seen: list[float] = msgspec.msgpack.decode(state, type=list[float]) if state else []
-        if len(seen) == 1:
+        settled, seen = msgspec.msgpack.decode(state, type=_EmaState) if state else (False, [])
+        if settled:
             average = (bar.close - seen[0]) * (2.0 / (period + 1)) + seen[0]
         else:
-            seen.append(bar.close)
+            seen = [*seen, bar.close]
             if len(seen) < period:
-                return msgspec.msgpack.encode(seen), float("nan")
+                return msgspec.msgpack.encode((False, seen)), float("nan")
             average = sum(seen) / period
-        return msgspec.msgpack.encode([average]), float(np.sign(bar.close - average))
+        return msgspec.msgpack.encode((True, [average])), float(np.sign(bar.close - average))
 
     def rescaled(self, state: bytes, ratio: float, params: Params) -> bytes:
-        prices = msgspec.msgpack.decode(state, type=list[float])
-        return msgspec.msgpack.encode([price / ratio for price in prices])
+        settled, prices = msgspec.msgpack.decode(state, type=_EmaState)
+        return msgspec.msgpack.encode((settled, [price / ratio for price in prices]))
 
 
 class WrongUpdate(EmaTrend):

@@ -17,7 +17,8 @@ from evenkeel.domain.marketdata import Bar, MarketSlice, Quote, Split
 from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Side
 from evenkeel.domain.provenance import Source
 from evenkeel.domain.strategies import Allocation, Deployment, Scalar, Signal
-from evenkeel.market.bars import DAY, Bars
+from evenkeel.market.bars import Bars
+from evenkeel.market.columns import DAY
 from evenkeel.quant.indicators import Floats
 from evenkeel.trading.strategies import DeployRequest, Holding, HostFault, Output, Registry, StrategyHost
 from evenkeel.trading.strategies.base import SignalStrategy

@@ -33,12 +33,77 @@ def written(folder: Path, text: str, name: str = "mine.py") -> Path:
 
 
 def test_the_built_in_templates() -> None:
-    names = Registry().names()
-    assert names == ("sma-crossover", "rsi", "donchian-breakout", "support-resistance")
+    assert Registry().names() == (
+        "sma-crossover",
+        "ema-crossover",
+        "macd",
+        "momentum",
+        "supertrend",
+        "donchian-breakout",
+        "volatility-breakout",
+        "obv",
+        "rsi",
+        "stochastic",
+        "bollinger",
+        "mean-reversion",
+        "vwap-reversion",
+        "support-resistance",
+        "buy-and-hold",
+        "ensemble",
+    )
     info = Registry().info("sma-crossover")
     assert (info.form, info.source) == ("signal", "built-in")
     assert [parameter.name for parameter in info.parameters] == ["fast", "slow", "allow_short"]
-    assert len(Registry().infos()) == 4
+    assert [info.name for info in Registry().infos()] == list(Registry().names())
+
+
+@pytest.mark.parametrize(
+    ("alias", "name"),
+    [
+        ("sma-cross", "sma-crossover"),
+        ("ema-cross", "ema-crossover"),
+        ("donchian", "donchian-breakout"),
+        ("bollinger-bands", "bollinger"),
+    ],
+)
+def test_a_template_is_found_by_its_alias(alias: str, name: str) -> None:
+    found = Registry()
+    assert found.info(alias).name == name
+    assert alias in found.info(name).aliases
+    assert found.create(alias).name == name
+    assert found.examine(alias, found.resolve(alias, {})) is found.examine(name, found.resolve(name, {}))
+    assert alias not in found.names()
+
+
+def test_names_and_aliases_of_the_built_in_templates_are_each_used_once() -> None:
+    words = [word for template in registry.BUILT_IN for word in (template.name, *template.aliases)]
+    assert len(set(words)) == len(words)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ('name = "always-long"\n    aliases = ("mine", "macd")', "found by 'macd': that leads to macd (built-in)"),
+        ('name = "always-long"\n    aliases = ("sma-cross",)', "'sma-cross': that leads to sma-crossover"),
+        ('name = "donchian"', "'donchian': that leads to donchian-breakout"),
+    ],
+)
+def test_an_alias_that_leads_elsewhere_is_refused(tmp_path: Path, change: str, says: str) -> None:
+    found = Registry()
+    with pytest.raises(Conflict, match=re.escape(says)):
+        found.load(written(tmp_path, GOOD.replace('name = "always-long"', change)))
+    assert found.names() == Registry().names()
+
+
+def test_a_file_may_give_aliases_and_be_loaded_again(tmp_path: Path) -> None:
+    found = Registry()
+    path = written(tmp_path, GOOD.replace('name = "always-long"', 'name = "always-long"\n    aliases = ("long",)'))
+    assert found.load(path).aliases == ("long",)
+    assert found.load(path).name == found.info("long").name == "always-long"
+    written(tmp_path, GOOD)
+    found.load(path)
+    with pytest.raises(NotFound):
+        found.info("long")
 
 
 def test_an_unknown_name_lists_those_there_are() -> None:
@@ -90,6 +155,10 @@ def test_missing_and_foreign_files_are_explained(tmp_path: Path) -> None:
     ("change", "says"),
     [
         (lambda text: text.replace('name = "always-long"', "pass"), "expected a name"),
+        (
+            lambda text: text.replace('name = "always-long"', 'name, aliases = "always-long", ("always-long",)'),
+            "aliases: expected other names than its own",
+        ),
         (lambda text: text.replace("def signals", "def signal"), "methods are missing: signals"),
         (lambda text: text.replace("np.ones(len(bars))", "np.ones(3)"), "answered shape (3,)"),
         (

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evenkeel.domain.marketdata import Split
-from evenkeel.market.bars import COLUMNS, DAY, Bars
+from evenkeel.market.bars import Bars
+from evenkeel.market.columns import COLUMNS, DAY
 from evenkeel.trading.strategies.seeded import seeded_bars
-from evenkeel.trading.strategies.windows import Window
+from evenkeel.trading.strategies.windows import Uncovered, Window
 from tests.trading.strategies.authors import made_bars
 
 EPOCH = date(1970, 1, 1)
@@ -90,3 +91,22 @@ def test_streamed_splits_equal_the_adjusted_history(day: int, numerator: int, de
         if i in (day - 1, day, 79):
             np.testing.assert_allclose(window.bars().close, known.close, rtol=1e-14)
             np.testing.assert_allclose(window.bars().volume, known.volume, rtol=1e-14)
+
+
+@settings(deadline=None, max_examples=25)
+@given(keep=st.integers(1, 90), count=st.integers(1, 90), days=st.sets(st.integers(1, 79), max_size=3))
+def test_bars_known_beforehand_are_seen_as_they_would_have_come(keep: int, count: int, days: set[int]) -> None:
+    bars = seeded_bars(80)
+    window, uncovered = Window("seeded", "1d", keep), Uncovered(bars, keep)
+    assert uncovered.seen(count, int(bars.close_ts[0]) - 1) is None
+    for i, bar in enumerate(bars):
+        for history in (window, uncovered):
+            if i in days:
+                assert history.split(split_on(i, 2 + i % 3, 1, "seeded"), at=bar.close_ts) == 2 + i % 3
+            assert history.append(bar)
+        shown, expected = uncovered.seen(count, bar.close_ts), window.seen(count, bar.close_ts)
+        assert shown is not None
+        assert expected is not None
+        for name in COLUMNS:
+            np.testing.assert_array_equal(getattr(shown, name), getattr(expected, name))
+        assert not shown.close.flags.writeable

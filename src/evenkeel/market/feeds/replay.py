@@ -13,8 +13,9 @@ import numpy as np
 from evenkeel.domain.errors import InvalidInput, NotFound
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Bar, MarketSlice, Split
-from evenkeel.market.bars import DAY, Bars
+from evenkeel.market.bars import Bars
 from evenkeel.market.calendars import calendar
+from evenkeel.market.columns import DAY
 from evenkeel.market.ports import BarStore, Series, latest
 from evenkeel.market.timeframes import timeframe as parse
 

@@ -21,8 +21,9 @@ from evenkeel.domain.clock import from_ns
 from evenkeel.domain.errors import InvalidInput, NotFound
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Bar, MarketSlice, Split
-from evenkeel.market.bars import Bars, Floats, Ints
+from evenkeel.market.bars import Bars
 from evenkeel.market.calendars import Session, calendar
+from evenkeel.market.columns import Floats, Ints
 from evenkeel.market.timeframes import timeframe as parse
 
 _STEPS_A_BAR = 8

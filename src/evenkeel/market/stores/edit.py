@@ -19,9 +19,10 @@ from evenkeel.domain.clock import from_ns, iso
 from evenkeel.domain.errors import DataRefused, FieldError, NotFound
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Dividend, Split
-from evenkeel.market.bars import COLUMNS, Bars, utc_midnight
+from evenkeel.market.bars import Bars, utc_midnight
 from evenkeel.market.calendars import calendar
 from evenkeel.market.checks import CheckReport, Source, report
+from evenkeel.market.columns import COLUMNS
 from evenkeel.market.stores import catalogue as cat
 from evenkeel.market.stores.catalogue import Adjustments, Catalogue, DataFile, Entry, Manifest
 from evenkeel.market.timeframes import timeframe as parse

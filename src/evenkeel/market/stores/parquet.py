@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 from evenkeel.domain.errors import InvalidInput, NotFound
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Dividend, Split
-from evenkeel.market.bars import COLUMNS, Bars
+from evenkeel.market.bars import Bars
 from evenkeel.market.checks import CheckReport
+from evenkeel.market.columns import COLUMNS
 from evenkeel.market.ports import Series
 from evenkeel.market.stores.catalogue import Adjustments, Catalogue, DataFile, Entry, Manifest, decode, load, locked
 from evenkeel.market.stores.edit import Edit

@@ -9,12 +9,15 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from msgspec import Struct
 
 from evenkeel.domain.fills import Charge
-from evenkeel.domain.money import exact, minor_unit, mul, rounded, sub
+from evenkeel.domain.money import exact, mul, rounded, sub
 from evenkeel.domain.orders import Side
 from evenkeel.quant.costs.charges import charge_by_component
-from evenkeel.quant.costs.schedules import CostSchedule
+from evenkeel.quant.costs.components import CostSchedule
+from evenkeel.quant.costs.tables import booking_step
 
 _PART_OF_TICK = Decimal("0.000001")
+# So near to the grid, and so few ticks, that neither the division nor the millionth of a tick can matter.
+_ON_THE_GRID, _MOST_TICKS = 1e-7, 1e8
 
 
 class Traded(Struct, frozen=True):
@@ -28,20 +31,31 @@ NOTHING = Traded(0.0, 0.0)
 
 
 def book_charges(
-    schedule: CostSchedule, side: Side, *, currency: str, after: Traded, before: Traded = NOTHING
+    schedule: CostSchedule,
+    side: Side,
+    *,
+    currency: str,
+    after: Traded,
+    before: Traded = NOTHING,
+    maker: bool = False,
 ) -> tuple[Charge, ...]:
-    """The exact charges of one fill, rounded to the minor unit of `currency` by the schedule's rule.
+    """The exact charges of one fill, rounded by the schedule's rule to its step or the minor unit of `currency`.
 
-    `before` and `after` are what its order had executed without and with this fill. Components whose booked
-    amount is zero are left out. Raises InvalidInput where a figure is not finite.
+    `before` and `after` are what its order had executed without and with this fill, `maker` says that this
+    fill waited in the book: it pays what the order would pay for it if all of it had done so. Components whose
+    booked amount is zero are left out. Raises InvalidInput where a figure is not finite.
     """
-    unit = minor_unit(currency)
-    paid = charge_by_component(schedule, side, quantity=before.quantity, notional=before.notional)
-    owed = charge_by_component(schedule, side, quantity=after.quantity, notional=after.notional)
+    unit = booking_step(schedule, currency)
+    paid: dict[str, float] = {}
+    if before.quantity > 0.0:
+        paid = charge_by_component(schedule, side, quantity=before.quantity, notional=before.notional, maker=maker)
+    owed = charge_by_component(schedule, side, quantity=after.quantity, notional=after.notional, maker=maker)
     kinds = {component.name: component.kind for component in schedule.components}
     charges = []
     for name, amount in owed.items():
-        due = sub(exact(amount, unit, schedule.rounding), exact(paid[name], unit, schedule.rounding))
+        due = exact(amount, unit, schedule.rounding)
+        if name in paid:
+            due = sub(due, exact(paid[name], unit, schedule.rounding))
         if due:
             charges.append(Charge(name, due, kinds[name]))
     return tuple(charges)
@@ -52,6 +66,9 @@ def book_price(price: float, side: Side, tick: Decimal) -> Decimal:
 
     A limit on the grid stays respected. Noise below a millionth of a tick does not cost a tick.
     """
+    ticks = price / float(tick)
+    if 0.5 < ticks < _MOST_TICKS and abs(ticks - round(ticks)) < _ON_THE_GRID:
+        return mul(Decimal(round(ticks)), tick)
     measured = exact(price, mul(tick, _PART_OF_TICK))
     return rounded(measured, tick, ROUND_CEILING if side is Side.BUY else ROUND_FLOOR)
 

@@ -1,12 +1,12 @@
 """The formula of a charge, once: float64 in, the unrounded charge out, by component.
 
-`component_charge` is a kernel: floats only, so that the compiled simulator runs this very function.
+`component_charge` and `tier_charge` are kernels of floats only, so that compiled simulators run these very functions.
 """
 
 from math import inf
 
 from evenkeel.domain.orders import Side
-from evenkeel.quant.costs.schedules import Component, CostSchedule
+from evenkeel.quant.costs.components import Component, CostSchedule, TierBasis, Tiers
 from evenkeel.quant.kernels import kernel
 
 
@@ -20,18 +20,31 @@ def component_charge(
     cap_rate: float,
     quantity: float,
     notional: float,
+    base: float,
+    tiers: float,
 ) -> float:
     """The unrounded charge of one component on an order that executed `quantity` for `notional` (both >= 0).
 
-    `minimum` is -inf and `cap`, `cap_rate` are inf where a schedule has none. Nothing executed costs nothing.
+    `base` is what `rate` is a fraction of, `tiers` the sum of the brackets' charges. `minimum` is -inf and
+    `cap`, `cap_rate` are inf where a schedule has none. Nothing executed costs nothing.
     """
     if quantity <= 0.0:
         return 0.0
-    charge = per_order + per_unit * quantity + rate * notional
+    charge = per_order + per_unit * quantity + rate * base + tiers
     charge = min(max(charge, minimum), cap)
     if cap_rate < inf and charge > cap_rate * notional:
         charge = cap_rate * notional
     return charge
+
+
+@kernel
+def tier_charge(size: float, below: float, up_to: float, price: float, whole: bool) -> float:
+    """What one bracket, above `below` and up to and including `up_to`, adds for an order of this size."""
+    if size <= below:
+        return 0.0
+    if whole:
+        return price * size if size <= up_to else 0.0
+    return price * (min(size, up_to) - below)
 
 
 def coefficients(component: Component) -> tuple[float, float, float, float, float, float]:
@@ -46,18 +59,45 @@ def coefficients(component: Component) -> tuple[float, float, float, float, floa
     )
 
 
-def charge_by_component(schedule: CostSchedule, side: Side, *, quantity: float, notional: float) -> dict[str, float]:
-    """The unrounded charge of each component that applies to `side`, for one whole order.
+def brackets(tiers: Tiers | None) -> list[tuple[float, float, float]]:
+    """(below, up to, price) of every bracket; up to is inf where there is no end."""
+    if tiers is None:
+        return []
+    ends = [inf if tier.up_to is None else tier.up_to for tier in tiers.brackets]
+    return list(zip([0.0, *ends], ends, [tier.price for tier in tiers.brackets], strict=False))
 
-    `notional` is price x quantity x multiplier, positive for both sides.
+
+def charge_by_component(
+    schedule: CostSchedule, side: Side, *, quantity: float, notional: float, maker: bool = False
+) -> dict[str, float]:
+    """The unrounded charge of each component that applies, for one whole order.
+
+    `notional` is price x quantity x multiplier, positive for both sides. `maker`: it waited in the book.
     """
-    return {
-        component.name: component_charge(*coefficients(component), quantity, notional)
-        for component in schedule.components
-        if component.side is None or component.side is side
-    }
+    charges: dict[str, float] = {}
+    for component in schedule.components:
+        if component.applies(side, maker=maker):
+            base = notional
+            if component.on:
+                base = 0.0
+                for name, charge in charges.items():
+                    if name in component.on:
+                        base += charge
+            tiers = _tiered(component.tiers, quantity=quantity, notional=notional)
+            charges[component.name] = component_charge(*coefficients(component), quantity, notional, base, tiers)
+    return charges
 
 
-def total_charge(schedule: CostSchedule, side: Side, *, quantity: float, notional: float) -> float:
+def _tiered(tiers: Tiers | None, *, quantity: float, notional: float) -> float:
+    charge = 0.0
+    if tiers is not None:
+        size = quantity if tiers.basis is TierBasis.QUANTITY else notional
+        for below, up_to, price in brackets(tiers):
+            charge += tier_charge(size, below, up_to, price, tiers.whole)
+    return charge
+
+
+def total_charge(schedule: CostSchedule, side: Side, *, quantity: float, notional: float, maker: bool = False) -> float:
     """The unrounded sum of all components: what a check before the trade reserves for an order."""
-    return sum(charge_by_component(schedule, side, quantity=quantity, notional=notional).values(), 0.0)
+    charges = charge_by_component(schedule, side, quantity=quantity, notional=notional, maker=maker)
+    return sum(charges.values(), 0.0)

@@ -14,6 +14,7 @@ from typing import NamedTuple, Required, TypedDict, Unpack
 
 from msgspec import Struct
 
+from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.marketdata import Bar, Quote
 from evenkeel.domain.orders import OrderKind, Side
 from evenkeel.quant.kernels import kernel
@@ -31,14 +32,25 @@ class Slippage(Struct, frozen=True, omit_defaults=True):
     """How far taking liquidity moves the price; the three add up and all are zero by default.
 
     `bps` of the price; `spread_share` of the bar's spread (0.5 = from mid to the touch); `impact`: the
-    fraction of the price that trading the bar's whole volume would move it, scaled by sqrt(quantity / volume)
-    (the square-root law of market impact). Where the volume is unknown, impact counts as if the order were
-    the whole volume.
+    fraction of the price that trading the bar's whole volume would move it, scaled by sqrt(quantity / volume):
+    the square-root law of market impact, Y x sigma x sqrt(Q / V), with `impact` = Y x sigma over one bar
+    (Almgren et al. 2005; Tóth et al. 2011). Where the volume is unknown, impact counts as if the order were
+    the whole volume. Raises InvalidInput for what is not zero or more.
     """
 
     bps: float = 0.0
     spread_share: float = 0.0
     impact: float = 0.0
+
+    def __post_init__(self) -> None:
+        figures = {"bps": self.bps, "spread_share": self.spread_share, "impact": self.impact}
+        faults = [
+            FieldError(name, f"expected a finite number from zero, not {figure}")
+            for name, figure in figures.items()
+            if not 0.0 <= figure < inf
+        ]
+        if faults:
+            raise InvalidInput("the slippage is not valid", errors=tuple(faults))
 
 
 class FillModel(Struct, frozen=True, omit_defaults=True):
@@ -55,11 +67,15 @@ NO_FRICTION = FillModel()
 
 
 class Attempt(NamedTuple):
-    """What one bar does to an order: `price` is NaN and `quantity` 0 where nothing fills."""
+    """What one bar does to an order: `price` is NaN and `quantity` 0 where nothing fills.
+
+    `taker`: whether the fill took liquidity; False for a limit that the market came to (and where nothing fills).
+    """
 
     price: float
     quantity: float
     triggered: bool
+    taker: bool = False
 
 
 @kernel
@@ -121,14 +137,23 @@ def touch(
     """
     if kind == MARKET or (kind == STOP and triggered):
         return open_, triggered, True
-    if kind == LIMIT or (kind == STOP_LIMIT and triggered):
-        price, taker = limit_touch(side, limit, open_, high, low)
-        return price, triggered, taker
-    if kind == STOP_LIMIT:
+    if kind == STOP_LIMIT and not triggered:
         return stop_limit_touch(side, limit, stop, open_, high, low, close)
+    level = stop if kind == STOP else limit
+    price, taker = plain_touch(LIMIT if kind == STOP_LIMIT else kind, side, level, open_, high, low)
+    return price, triggered or (kind == STOP and not isnan(price)), taker
+
+
+@kernel
+def plain_touch(kind: int, side: int, level: float, open_: float, high: float, low: float) -> tuple[float, bool]:
+    """(price, takes liquidity) of a market order, a limit or a stop at `level`; NaN where it does not fill."""
+    if kind == MARKET:
+        return open_, True
+    if kind == LIMIT:
+        return limit_touch(side, level, open_, high, low)
     if side > 0:
-        return (max(open_, stop), True, True) if high >= stop else (nan, False, False)
-    return (min(open_, stop), True, True) if low <= stop else (nan, False, False)
+        return (max(open_, level), True) if high >= level else (nan, False)
+    return (min(open_, level), True) if low <= level else (nan, False)
 
 
 @kernel
@@ -142,12 +167,12 @@ def capped_quantity(quantity: float, volume: float, participation: float, lot: f
 
 @kernel
 def slipped(price: float, side: int, quantity: float, volume: float, bps: float, impact: float) -> float:
-    """`price` moved against the order by `bps` and by impact; see `Slippage`."""
+    """`price` moved against the order by `bps` and by impact, a sale's to zero at most; see `Slippage`."""
     fraction = bps / 10_000.0
     if impact > 0.0:
         known = volume > 0.0
         fraction += impact * sqrt(quantity / volume) if known else impact
-    return price * (1.0 + side * fraction)
+    return price * max(1.0 + side * fraction, 0.0)
 
 
 @kernel
@@ -169,8 +194,8 @@ def fill(
     bps: float,
     spread_share: float,
     impact: float,
-) -> tuple[float, float, bool]:
-    """(price, quantity, triggered) of an order on one bar: the whole model in one kernel.
+) -> tuple[float, float, bool, bool]:
+    """(price, quantity, triggered, takes liquidity) of an order on one bar: the whole model in one kernel.
 
     `price` is unrounded and NaN, with quantity 0, where nothing fills. `volume` is what the bar has left for
     this order: a caller matching several orders on one bar subtracts what the others took.
@@ -180,15 +205,23 @@ def fill(
         kind, side, limit, stop, triggered, open_ + shift, high + shift, low + shift, close + shift
     )
     if isnan(price):
-        return nan, 0.0, triggered
+        return nan, 0.0, triggered, False
     size = capped_quantity(quantity, volume, participation, lot)
     if size <= 0.0:
-        return nan, 0.0, triggered
+        return nan, 0.0, triggered, False
     if taker:
-        price = slipped(price, side, size, volume, bps, impact)
-        if kind in (LIMIT, STOP_LIMIT):
-            price = min(price, limit) if side > 0 else max(price, limit)
-    return price, size, triggered
+        cap = limit if kind in (LIMIT, STOP_LIMIT) else nan
+        price = taken_at(price, side, cap, size, volume, bps, impact)
+    return price, size, triggered, taker
+
+
+@kernel
+def taken_at(price: float, side: int, limit: float, quantity: float, volume: float, bps: float, impact: float) -> float:
+    """`slipped`, and never past the order's limit, NaN where it has none."""
+    moved = slipped(price, side, quantity, volume, bps, impact)
+    if isnan(limit):
+        return moved
+    return min(moved, limit) if side > 0 else max(moved, limit)
 
 
 class Working(TypedDict, total=False):

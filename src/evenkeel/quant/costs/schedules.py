@@ -1,99 +1,136 @@
-"""Cost schedules as data: named components, each one line of the same formula, and a rule of rounding.
+"""The built-in cost schedules: price lists by name, with the day as of which their figures hold.
 
-    charge = min(max(per_order + per_unit * quantity + rate * notional, minimum), cap, cap_rate * notional)
-
-over everything one order has executed, so a minimum is paid once an order however many fills it takes. Where
-the cap is below the minimum, the cap holds.
+A name keeps its figures: when a regulator or broker changes them, a schedule of another name is added, so that an
+account and a backtest of the years before go on paying what they paid. Sources and what to check: docs/costs.md.
 """
 
 from datetime import date
-from decimal import ROUND_HALF_UP, ROUND_UP
+from decimal import ROUND_UP
 
-from msgspec import Struct
-
-from evenkeel.domain.errors import FieldError, InvalidInput, NotFound
-from evenkeel.domain.money import ROUNDINGS
+from evenkeel.domain.errors import NotFound
+from evenkeel.domain.money import COST_STEP
 from evenkeel.domain.orders import Side
+from evenkeel.quant.costs.components import Component, CostSchedule, Liquidity
 
-_LEDGER_KINDS = frozenset({"fee", "tax"})
+_PER_SHARE = Component("commission", per_unit=0.005, minimum=1.0, cap_rate=0.01)
 
 
-class Component(Struct, frozen=True, omit_defaults=True):
-    """One component of what an order is charged; a negative `rate` or `per_unit` is a rebate.
+def _us_regulatory(*, section_31: float, activity: float, cap: float) -> tuple[Component, Component]:
+    """The SEC's Section 31 fee and FINRA's Trading Activity Fee, both on sales only; the latter capped a trade."""
+    return (
+        Component("regulatory-fee", rate=section_31, side=Side.SELL),
+        Component("trading-activity-fee", per_unit=activity, cap=cap, side=Side.SELL),
+    )
 
-    `per_order`, `minimum` and `cap` are currency an order, `per_unit` currency a share or contract, `rate`
-    and `cap_rate` fractions of notional. `side` restricts it to buys or sells. `kind` is the ledger's: fee or
-    tax.
+
+_US_2024 = _us_regulatory(section_31=27.80e-6, activity=0.000166, cap=8.30)
+_US_2026 = _us_regulatory(section_31=20.60e-6, activity=0.000195, cap=9.79)
+
+
+def _india(name: str, title: str, *duties: Component, brokerage: Component, exchange: float) -> CostSchedule:
+    """A price list at the NSE of April 2026: GST is on services (broker, exchange, SEBI, depository), not on taxes.
+
+    `exchange` includes the contribution to the investor protection fund; SEBI takes 10 rupees a crore.
     """
-
-    name: str
-    kind: str = "fee"
-    per_order: float = 0.0
-    per_unit: float = 0.0
-    rate: float = 0.0
-    minimum: float | None = None
-    cap: float | None = None
-    cap_rate: float | None = None
-    side: Side | None = None
+    services = (brokerage, Component("exchange", rate=exchange), Component("sebi", rate=1e-6))
+    depository = tuple(duty for duty in duties if duty.kind == "fee")
+    taxes = tuple(duty for duty in duties if duty.kind == "tax")
+    gst = Component("gst", "tax", rate=0.18, on=tuple(part.name for part in (*services, *depository)))
+    return CostSchedule(name, title, (*services, *depository, *taxes, gst), as_of=date(2026, 4, 1))
 
 
-class CostSchedule(Struct, frozen=True, omit_defaults=True):
-    """A broker's price list. Each component is rounded to the currency's minor unit by `rounding`.
-
-    `as_of` is the day from which the figures were published to hold, where they are somebody's.
-    """
-
-    name: str
-    title: str
-    components: tuple[Component, ...] = ()
-    rounding: str = ROUND_HALF_UP
-    as_of: date | None = None
-
-    def __post_init__(self) -> None:
-        faults = _faults(self)
-        if faults:
-            raise InvalidInput(f"cost schedule {self.name!r} is not valid", errors=faults)
+def _stt(rate: float, side: Side | None = Side.SELL) -> Component:
+    return Component("stt", "tax", rate=rate, side=side)
 
 
-def _faults(schedule: CostSchedule) -> tuple[FieldError, ...]:
-    faults = []
-    if schedule.rounding not in ROUNDINGS:
-        faults.append(FieldError("rounding", f"expected one of {', '.join(sorted(ROUNDINGS))}"))
-    names = [component.name for component in schedule.components]
-    for place, component in enumerate(schedule.components):
-        where = f"components.{place}"
-        if names.count(component.name) > 1:
-            faults.append(FieldError(f"{where}.name", f"{component.name!r} occurs more than once"))
-        if component.kind not in _LEDGER_KINDS:
-            faults.append(FieldError(f"{where}.kind", "expected fee or tax"))
-        for field in ("minimum", "cap", "cap_rate"):
-            value = getattr(component, field)
-            if value is not None and not value >= 0:
-                faults.append(FieldError(f"{where}.{field}", f"expected zero or more, not {value}"))
-    return tuple(faults)
+def _stamp(rate: float) -> Component:
+    return Component("stamp-duty", "tax", rate=rate, side=Side.BUY)
 
 
-# Section 31 fee and Trading Activity Fee, both on sales only; FINRA caps the latter per trade.
-_US_REGULATORY = (
-    Component("regulatory-fee", rate=27.80e-6, side=Side.SELL),
-    Component("trading-activity-fee", per_unit=0.000166, cap=8.30, side=Side.SELL),
-)
+def _crypto(name: str, title: str, *, maker: float, taker: float) -> CostSchedule:
+    components = (
+        Component("commission", rate=taker, liquidity=Liquidity.TAKER),
+        Component("maker-commission", rate=maker, liquidity=Liquidity.MAKER),
+    )
+    return CostSchedule(name, title, components, as_of=date(2026, 1, 1), step=f"{COST_STEP:f}")
+
+
+_DISCOUNT_BROKER = Component("brokerage", rate=3e-4, cap=20.0)
 
 _BUILT_IN = (
     CostSchedule("zero", "No charges"),
     CostSchedule(
         "us-zero-commission",
         "US equities without commission; regulatory fees on sales",
-        _US_REGULATORY,
+        _US_2024,
         rounding=ROUND_UP,
         as_of=date(2024, 5, 22),
     ),
     CostSchedule(
         "us-per-share",
         "US equities at 0.005 a share, 1.00 to 1 % of value an order; regulatory fees on sales",
-        (Component("commission", per_unit=0.005, minimum=1.0, cap_rate=0.01), *_US_REGULATORY),
+        (_PER_SHARE, *_US_2024),
         as_of=date(2024, 5, 22),
     ),
+    CostSchedule(
+        "us-zero-commission-2026",
+        "US equities without commission; regulatory fees on sales as of April 2026",
+        _US_2026,
+        rounding=ROUND_UP,
+        as_of=date(2026, 4, 4),
+    ),
+    CostSchedule(
+        "us-per-share-2026",
+        "US equities at 0.005 a share, 1.00 to 1 % of value an order; regulatory fees on sales as of April 2026",
+        (_PER_SHARE, *_US_2026),
+        as_of=date(2026, 4, 4),
+    ),
+    _india(
+        "india-equity-delivery",
+        "NSE equities held overnight: no brokerage; STT, stamp duty, GST, depository 13.00 a sale",
+        Component("depository", per_order=13.0, side=Side.SELL),
+        _stt(0.001, None),
+        _stamp(0.00015),
+        brokerage=Component("brokerage"),
+        exchange=3.07e-5,
+    ),
+    _india(
+        "india-equity-intraday",
+        "NSE equities closed the same day: 0.03 % to 20.00 an order; STT on sales, stamp duty, GST",
+        _stt(0.00025),
+        _stamp(0.00003),
+        brokerage=_DISCOUNT_BROKER,
+        exchange=3.07e-5,
+    ),
+    _india(
+        "india-futures",
+        "NSE equity futures: 0.03 % to 20.00 an order; STT on sales, stamp duty, GST",
+        _stt(0.0005),
+        _stamp(0.00002),
+        brokerage=_DISCOUNT_BROKER,
+        exchange=1.83e-5,
+    ),
+    _india(
+        "india-options",
+        "NSE equity options, by premium: 20.00 an order; STT on sales, stamp duty, GST",
+        _stt(0.0015),
+        _stamp(0.00003),
+        brokerage=Component("brokerage", per_order=20.0),
+        exchange=3.553e-4,
+    ),
+    _crypto(
+        "crypto-spot",
+        "Crypto spot: 0.1 %, maker or taker",
+        maker=0.001,
+        taker=0.001,
+    ),
+    _crypto(
+        "crypto-perpetual",
+        "Crypto perpetuals: 0.02 % as a maker, 0.05 % as a taker",
+        maker=0.0002,
+        taker=0.0005,
+    ),
+    CostSchedule("fx-spread", "Currencies: no commission, the spread is the price"),
     CostSchedule(
         "percent",
         "5 basis points of notional, at least 1.00 an order",

@@ -1,12 +1,14 @@
 """Averages: simple, exponential and Wilder's."""
 
-from collections.abc import Callable
-from itertools import accumulate
+from math import isnan, nan
 
 import numpy as np
 
 from evenkeel.quant.indicators.memo import Floats, memoised
-from evenkeel.quant.indicators.windows import check_period, first_known, unknown
+from evenkeel.quant.indicators.windows import check_period, contiguous
+from evenkeel.quant.kernels import compiled, kernel
+
+_BLOCK = 1_024
 
 
 @memoised
@@ -17,25 +19,53 @@ def sma(series: Floats, period: int) -> Floats:
     does not depend on where the series starts, and no error builds up along it. Raises InvalidInput.
     """
     check_period(period)
-    result = unknown(len(series))
-    if len(series) >= period:
-        result[period - 1 :] = _window_sums(series, period) / period
+    series = contiguous(series)
+    result = np.empty(len(series))
+    window_means(series, int(period), result)
     return result
 
 
-def _window_sums(series: Floats, period: int) -> Floats:
-    """The sums of all windows, put together from sums of 1, 2, 4 … values: log2(period) passes."""
-    count = len(series) - period + 1
-    sums = np.zeros(count)
-    block, width, offset = series, 1, 0
+@kernel
+def sum_windows(fresh: Floats, period: int, scratch: Floats, sums: Floats) -> None:
+    """Writes the sums of all windows, put together from sums of 1, 2, 4 … values: log2(period) passes."""
+    here, length, width, offset = 0, len(fresh), 1, 0
+    block = scratch[here]
+    for i in range(length):
+        block[i] = fresh[i]
+    for i in range(len(sums)):
+        sums[i] = 0.0
     while True:
+        block = scratch[here]
         if period & width:
-            sums = sums + block[offset : offset + count]
+            part = block[offset : offset + len(sums)]
+            for i in range(len(sums)):
+                sums[i] += part[i]
             offset += width
         if 2 * width > period:
-            return sums
-        block = block[:-width] + block[width:]
+            return
+        here, length = 1 - here, length - width
+        wider, second = scratch[here], block[width:]
+        for i in range(length):
+            wider[i] = block[i] + second[i]
         width *= 2
+
+
+@compiled(lambda t: t.void(t.floats, t.int64, t.out))
+def window_means(values: Floats, period: int, out: Floats) -> None:
+    """Writes the means of all windows, a block at a time, for which the passes stay in the fastest cache.
+
+    Blocks overlap by a window, so where one begins changes no value.
+    """
+    before = period - 1
+    for i in range(min(before, len(out))):
+        out[i] = nan
+    size = max(_BLOCK, 2 * period)
+    scratch = np.empty((2, size + before))
+    for start in range(0, len(values) - before, size):
+        means = out[start + before : start + before + size]
+        sum_windows(values[start : start + before + len(means)], period, scratch, means)
+        for i in range(len(means)):
+            means[i] /= period
 
 
 @memoised
@@ -44,9 +74,7 @@ def ema(series: Floats, period: int) -> Floats:
 
     It remembers its start for ever, if ever less. Raises InvalidInput.
     """
-    check_period(period)
-    weight = 2.0 / (period + 1)
-    return _recursive(series, period, lambda average, value: (value - average) * weight + average)
+    return _recursive(series, period, wilder=False)
 
 
 @memoised
@@ -55,17 +83,42 @@ def wilder(series: Floats, period: int) -> Floats:
 
     It remembers its start for ever, if ever less. Raises InvalidInput.
     """
+    return _recursive(series, period, wilder=True)
+
+
+def _recursive(series: Floats, period: int, *, wilder: bool) -> Floats:
     check_period(period)
-    before = period - 1
-    return _recursive(series, period, lambda average, value: (average * before + value) / period)
-
-
-def _recursive(series: Floats, period: int, step: Callable[[float, float], float]) -> Floats:
-    start = first_known(series)
-    result = unknown(len(series))
-    if len(series) - start < period:
-        return result
-    values = series[start:].tolist()
-    seed = sum(values[:period]) / period
-    result[start + period - 1 :] = list(accumulate(values[period:], step, initial=seed))
+    series = contiguous(series)
+    result = np.empty(len(series))
+    recursive_average(series, int(period), wilder, result)
     return result
+
+
+@kernel
+def stepped(average: float, value: float, period: int, wilder: bool) -> float:
+    """The exponential average, or Wilder's, after one more value."""
+    if wilder:
+        return (average * (period - 1) + value) / period
+    return (value - average) * (2.0 / (period + 1)) + average
+
+
+@compiled(lambda t: t.void(t.floats, t.int64, t.boolean, t.out))
+def recursive_average(values: Floats, period: int, wilder: bool, out: Floats) -> None:
+    """Writes the exponential average of `values`, or Wilder's, from their first known value on."""
+    count = len(values)
+    start = 0
+    while start < count and isnan(values[start]):
+        start += 1
+    first = start + period - 1
+    for i in range(min(first, count)):
+        out[i] = nan
+    if first >= count:
+        return
+    average = 0.0
+    for i in range(start, first + 1):
+        average += values[i]
+    average /= period
+    out[first] = average
+    for i in range(first + 1, count):
+        average = stepped(average, values[i], period, wilder)
+        out[i] = average

@@ -81,11 +81,12 @@ async def _deployment(
     accounts = _allocations(seen, given.accounts, fields)
     parameters = await _parameters(given, templates, fields)
     fields.check("the strategy cannot be deployed")
+    info = templates.info(given.template)
     return Deployment(
         id=Random().public(received, 0, "deployment"),
         name=given.name,
-        template=given.template,
-        version=templates.info(given.template).version,
+        template=info.name,
+        version=info.version,
         parameters=parameters,
         instrument_ids=tuple(symbols),
         accounts=accounts,

@@ -17,8 +17,8 @@ from evenkeel.domain.records import (
     InstrumentListed,
     LimitsChanged,
 )
+from evenkeel.domain.sizing import Kelly, Sizing, VolatilityTarget, checked
 from evenkeel.domain.strategies import Allocation, Deployment
-from evenkeel.quant.costs import find_schedule
 from evenkeel.trading.engine import market
 from evenkeel.trading.engine.effects import Outcome, WantReconcile
 from evenkeel.trading.engine.orders import reserved_cash
@@ -43,7 +43,7 @@ def open_account(turn: Turn, command: c.OpenAccount) -> Outcome:
         )
     if account.mode is not AccountMode.PAPER:
         raise Forbidden("live trading is off: only paper accounts can be opened")
-    find_schedule(account.costs)
+    turn.state.find_schedule(account.costs)
     faults = [*_day_faults(account), *_limit_faults(account.limits)]
     if faults:
         raise InvalidInput("the account cannot be opened", errors=tuple(faults))
@@ -175,6 +175,7 @@ def deploy(turn: Turn, command: c.Deploy) -> Outcome:
     if not deployment.instrument_ids:
         faults.append(FieldError("symbols", "at least one"))
     faults += _allocation_faults(turn.state, deployment.accounts, deployment.id)
+    faults += _sizing_faults(deployment.sizing)
     if faults:
         raise InvalidInput("the strategy cannot be deployed", errors=tuple(faults))
     turn.emit(DeploymentChanged(at=turn.at, deployment=deployment, provenance=command.provenance))
@@ -192,6 +193,20 @@ def _allocation_faults(state: State, accounts: tuple[Allocation, ...], deploymen
     if len({allocation.account_id for allocation in accounts}) < len(accounts):
         faults.append(FieldError("accounts", "each account once"))
     return faults
+
+
+def _sizing_faults(sizing: Sizing | None) -> list[FieldError]:
+    if isinstance(sizing, VolatilityTarget | Kelly):
+        rule = sizing.__struct_config__.tag
+        return [
+            FieldError("size", f"the engine does not have the rule {rule}; choose units, cash or percent-of-equity")
+        ]
+    try:
+        if sizing is not None:
+            checked(sizing)
+    except InvalidInput as error:
+        return list(error.errors)
+    return []
 
 
 def change_deployment(turn: Turn, command: c.ChangeDeployment) -> Outcome:

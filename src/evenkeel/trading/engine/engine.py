@@ -37,18 +37,23 @@ class Engine:
         Raises an EvenkeelError, with nothing changed, when a command cannot be taken. Anything else raised
         leaves the state unfit for use.
         """
-        handler = _HANDLERS[type(event)]
-        turn = Turn(self.state, self.ids, at=max(at, self.state.time), wall=wall)
+        state = self.state
+        at = max(at, state.time)
+        if isinstance(event, MarketSlice) and market.is_quiet(state, event, at):
+            market.move_marks(state, event)
+            state.time = at
+            return NOTHING
+        turn = Turn(state, self.ids, at, wall)
         try:
-            outcome = handler(turn, event)
+            outcome = _HANDLERS[type(event)](turn, event)
         except EvenkeelError as error:
             if turn.records:
                 raise AssertionError(f"{type(event).__name__} was declined after it had changed the state") from error
             raise
-        self.state.time = max(self.state.time, turn.at)
-        if not turn.records and not turn.effects and outcome is None:
-            return NOTHING
-        return Step(tuple(turn.records), tuple(turn.effects), outcome)
+        state.time = max(state.time, at)
+        if turn.records or turn.effects or outcome is not None:
+            return Step(tuple(turn.records), tuple(turn.effects), outcome)
+        return NOTHING
 
 
 def _started(turn: Turn, event: e.Started) -> None:

@@ -23,7 +23,22 @@ def slice_seen(turn: Turn, event: MarketSlice) -> None:
         keep_day(turn, account)
     for split in event.splits:
         apply_split(turn, split)
-    marks = turn.state.marks
+    move_marks(turn.state, event)
+
+
+def is_quiet(state: State, event: MarketSlice, at: int) -> bool:
+    """True when a slice moves marks and does nothing else: no day has ended by `at`, and no split is due."""
+    if event.splits:
+        return False
+    for account in state.accounts.values():  # noqa: SIM110 - most of what a backtest asks, and a generator costs more
+        if at >= account.day_end:
+            return False
+    return True
+
+
+def move_marks(state: State, event: MarketSlice) -> None:
+    """Sets the last prices that a slice shows."""
+    marks = state.marks
     for bar in event.bars:
         if isfinite(bar.close):
             marks[bar.instrument_id] = Mark(bar.close, bar.close_ts, bar.spread if isfinite(bar.spread) else 0.0)

@@ -11,7 +11,7 @@ from evenkeel.domain.orders import Order, OrderEvent, OrderKind, OrderSpec, Orde
 from evenkeel.domain.provenance import Arrival, Provenance
 from evenkeel.domain.records import AmendRequested, OrderDecided, OrderMoved
 from evenkeel.domain.risk import Approved, Refused, Verdict
-from evenkeel.quant.costs import find_schedule, total_charge
+from evenkeel.quant.costs import total_charge
 from evenkeel.trading.brokers.ports import Amendment, Cancellation, Ticket
 from evenkeel.trading.engine import market
 from evenkeel.trading.engine.effects import Outcome, SendAmendment, SendCancel, SendOrder, WantReconcile
@@ -53,28 +53,36 @@ def check_spec(state: State, spec: OrderSpec) -> None:
         faults.append(FieldError("symbol", "no such instrument"))
     if not 1 <= len(spec.client_order_id) <= 64:
         faults.append(FieldError("client_order_id", "1 to 64 characters"))
-    for name, price, kinds in (
-        ("limit_price", spec.limit_price, _NEEDS_LIMIT),
-        ("stop_price", spec.stop_price, _NEEDS_STOP),
-    ):
-        if spec.kind in kinds and price is None:
-            faults.append(FieldError(name, f"a {spec.kind} order needs one"))
-        elif spec.kind not in kinds and price is not None:
-            faults.append(FieldError(name, f"a {spec.kind} order has none"))
+    faults += _misplaced("limit_price", spec.limit_price, spec=spec, kinds=_NEEDS_LIMIT)
+    faults += _misplaced("stop_price", spec.stop_price, spec=spec, kinds=_NEEDS_STOP)
     faults += _unbookable(state, spec)
     if faults:
         raise InvalidInput("the order is not complete", errors=tuple(faults))
 
 
+def _misplaced(
+    name: str, price: Decimal | None, *, spec: OrderSpec, kinds: frozenset[OrderKind]
+) -> tuple[FieldError, ...]:
+    """A price that the order's kind needs and does not have, or has and does not need."""
+    needs = spec.kind in kinds
+    if needs is (price is not None):
+        return ()
+    return (FieldError(name, f"a {spec.kind} order {'needs one' if needs else 'has none'}"),)
+
+
 def _unbookable(state: State, spec: OrderSpec) -> list[FieldError]:
     """Numbers that exact money could not hold; what is merely wrong for the instrument is for risk to say."""
+    instrument = state.instruments.get(spec.instrument_id)
+    if instrument is not None and spec.limit_price is None and spec.stop_price is None:
+        most = len(str(spec.quantity)) + len(str(instrument.multiplier))  # at least as many as their digits
+        if most <= MOST_DIGITS - MARKET_DIGITS and is_bookable(spec.quantity):
+            return []
     figures = {"quantity": spec.quantity, "limit_price": spec.limit_price, "stop_price": spec.stop_price}
     faults = [
         FieldError(name, "a finite number below 10^17 with at most 18 decimal places")
         for name, figure in figures.items()
         if figure is not None and not is_bookable(figure)
     ]
-    instrument = state.instruments.get(spec.instrument_id)
     if not faults and instrument is not None:
         prices = [price for price in (spec.limit_price, spec.stop_price) if price is not None]
         price_digits = max([MARKET_DIGITS, *(len(price.as_tuple().digits) for price in prices)])
@@ -88,6 +96,7 @@ def place(turn: Turn, account: AccountState, spec: OrderSpec, provenance: Proven
     """Judges and records one new order; approved, it goes out after the commit."""
     market.keep_day(turn, account)
     verdict = assess(risk_view(turn.state, account, spec, spec.quantity))
+    approved = isinstance(verdict, Approved)
     order_id, venue_client_id = turn.new_id("order"), turn.new_venue_id("order")
     send_by = turn.send_by()
     checks = verdict.checks if isinstance(verdict, Approved) else (*verdict.passed, verdict.check)
@@ -98,7 +107,7 @@ def place(turn: Turn, account: AccountState, spec: OrderSpec, provenance: Proven
             spec=spec,
             venue_client_id=venue_client_id,
             session_date=account.day,
-            approved=isinstance(verdict, Approved),
+            approved=approved,
             checks=checks,
             provenance=provenance,
             arrival=_arrival(turn, account, spec),
@@ -132,47 +141,58 @@ def risk_view(
 
     `without` leaves a working order out: it is this one, judged again, and is not one more trade of the day.
     """
-    working, left_out = account.working, account.working.get(without or "")
-    instrument_id = spec.instrument_id
-
-    def reserve(order: Order) -> Decimal:
-        return _reserve(state, account, order)
-
-    def on_the_way(*, is_buy: bool) -> Decimal:
-        whole = working.quantity(instrument_id, reserve, is_buy=is_buy)
-        if left_out is None or (left_out.spec.instrument_id, left_out.spec.side.sign > 0) != (instrument_id, is_buy):
-            return whole
-        return sub(whole, left_out.remaining)
-
-    reserved = working.reserved(reserve, state.mark)
-    if left_out is not None and left_out.spec.side.sign > 0:
-        reserved = sub(reserved, reserve(left_out))
+    instrument_id, limits = spec.instrument_id, account.limits
+    buys = sells = reserved = ZERO
+    needs_charges = limits.cash_check and spec.side.sign > 0
+    needs_equity = limits.daily_loss is not None or limits.max_position_share is not None
+    if account.working:
+        buys, sells, reserved = _on_the_way(state, account, instrument_id, without=without)
     mark = state.mark(instrument_id)
     price = _dearest(spec.side, limit=spec.limit_price, stop=spec.stop_price, mark=mark)
     view = RiskView(
         spec=spec,
         quantity=quantity,
         instrument=state.instruments[instrument_id],
-        limits=account.limits,
+        limits=limits,
         account_type=account.account.type,
         account_currency=account.account.currency,
         readiness=account.readiness,
         readiness_reason=account.readiness_reason,
-        in_doubt=working.in_doubt(instrument_id),
+        in_doubt=account.working.in_doubt(instrument_id),
         price=price,
         held=account.net.get(instrument_id, ZERO),
-        working_buys=on_the_way(is_buy=True),
-        working_sells=on_the_way(is_buy=False),
+        working_buys=buys,
+        working_sells=sells,
         cash=account.cash_in(account.account.currency),
         reserved=reserved,
-        charges=_charges(state, account, spec, quantity=quantity, price=price),
-        equity=state.equity(account),
+        charges=_charges(state, account, spec, quantity=quantity, price=price) if needs_charges else ZERO,
+        equity=state.equity(account) if needs_equity else ZERO,
         day_start_equity=account.day_start_equity,
         trades_today=account.trades_today if without is None else max(0, account.trades_today - 1),
     )
     if mark is None and not _is_capped(spec.side, spec.limit_price) and not view.reduces:
         return msgspec.structs.replace(view, price=None)
     return view
+
+
+def _on_the_way(
+    state: State, account: AccountState, instrument_id: str, *, without: str | None
+) -> tuple[Decimal, Decimal, Decimal]:
+    """(quantity being bought, quantity being sold, cash that buys may use) of the account's working orders."""
+    working, left_out = account.working, account.working.get(without or "")
+
+    def reserve(order: Order) -> Decimal:
+        return _reserve(state, account, order)
+
+    buys = working.quantity(instrument_id, reserve, is_buy=True)
+    sells = working.quantity(instrument_id, reserve, is_buy=False)
+    reserved = working.reserved(reserve, state.mark)
+    if left_out is None:
+        return buys, sells, reserved
+    is_here = left_out.spec.instrument_id == instrument_id
+    if left_out.spec.side.sign < 0:
+        return buys, sub(sells, left_out.remaining) if is_here else sells, reserved
+    return sub(buys, left_out.remaining) if is_here else buys, sells, sub(reserved, reserve(left_out))
 
 
 def _is_capped(side: Side, limit: Decimal | None) -> bool:
@@ -210,7 +230,7 @@ def _charges(
 ) -> Decimal:
     if price is None:
         return ZERO
-    schedule = find_schedule(account.account.costs)
+    schedule = state.find_schedule(account.account.costs)
     if not schedule.components:
         return ZERO
     notional = float(quantity) * float(price) * float(state.instruments[spec.instrument_id].multiplier)

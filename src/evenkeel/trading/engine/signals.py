@@ -1,19 +1,21 @@
 """Signals: the engine folds each into the target in force, and trades only when that target changes.
 
-The target is per instrument; its size is the deployment's share of the account's equity, divided by the number
-of its instruments. What a refusal or a partial fill leaves undone is not tried again before the next change; then,
-what is still on its way the wrong way is cancelled first, so that an exit sells what is held and nothing more.
+The target is per instrument, and the deployment's sizing says what it stands for: by default its share of the account's
+equity, divided by the number of its instruments. What a refusal or a partial fill leaves undone is not tried again
+before the next change; then, what is still on its way the wrong way is cancelled first, so that an exit sells what is
+held and nothing more.
 """
 
 from decimal import Decimal
 
 from evenkeel.domain.commands import TakeSignal
 from evenkeel.domain.errors import FieldError, InvalidInput
-from evenkeel.domain.money import ZERO, exact, mul, neg, ratio, rounded, sub, total
+from evenkeel.domain.money import ONE, ZERO, exact, mul, neg, ratio, rounded, sub, total
 from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Side
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.provenance import Provenance
 from evenkeel.domain.records import SignalRecorded
+from evenkeel.domain.sizing import Cash, PercentOfEquity, Units
 from evenkeel.domain.strategies import Action, Allocation, Deployment, Signal
 from evenkeel.trading.engine.effects import Outcome
 from evenkeel.trading.engine.orders import place, request_cancel
@@ -149,16 +151,29 @@ def desired_quantity(
     instrument_id: str,
     target: float,
 ) -> Decimal | None:
-    """The signed quantity that `target` stands for, whole lots towards zero; None without a price."""
-    if target == 0.0:
+    """The signed quantity that `target` stands for, whole lots towards zero; None without a price.
+
+    Units and Cash hold for each account, whatever its share; an account without any share gets nothing.
+    """
+    if target == 0.0 or not allocation.share:
         return ZERO
     price = turn.state.mark(instrument_id)
     if price is None or price <= 0:
         return None
-    instrument = turn.state.instruments[instrument_id]
-    share = ratio(mul(allocation.share, exact(target, _TARGET_STEP)), Decimal(len(deployment.instrument_ids)))
-    value = ratio(mul(turn.state.equity(account), rounded(share, _TARGET_STEP)), instrument.multiplier)
-    return rounded(ratio(value, price), instrument.lot_size, "ROUND_DOWN")
+    instrument, sizing = turn.state.instruments[instrument_id], deployment.sizing
+    if isinstance(sizing, Units):
+        return rounded(mul(sizing.quantity, exact(target, _TARGET_STEP)), instrument.lot_size, "ROUND_DOWN")
+    if isinstance(sizing, Cash):
+        value = mul(sizing.amount, exact(target, _TARGET_STEP))
+    else:
+        whole = sizing.share if isinstance(sizing, PercentOfEquity) else ONE
+        wanted = mul(mul(allocation.share, whole), exact(target, _TARGET_STEP))
+        share = ratio(wanted, Decimal(len(deployment.instrument_ids)))
+        equity = turn.state.equity(account)
+        if equity <= 0:
+            return ZERO  # a share of nothing; of a debt it would be the opposite of what was asked
+        value = mul(equity, rounded(share, _TARGET_STEP))
+    return rounded(ratio(ratio(value, instrument.multiplier), price), instrument.lot_size, "ROUND_DOWN")
 
 
 def legs(now: Decimal, wanted: Decimal) -> tuple[Decimal, ...]:

@@ -3,6 +3,7 @@
 Market marks are the one exception: they are measurements, not facts of ours, and come from the feed again.
 """
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -19,6 +20,7 @@ from evenkeel.domain.orders import Order
 from evenkeel.domain.positions import Position, PositionKey
 from evenkeel.domain.records import SignalRecorded
 from evenkeel.domain.strategies import Deployment
+from evenkeel.quant.costs import CostSchedule, find_schedule
 from evenkeel.trading.engine.holdings import Holdings, Mark, Marks
 from evenkeel.trading.engine.working import Working
 
@@ -81,7 +83,10 @@ class DeploymentState(Struct, kw_only=True):
 
 
 class State(Struct, kw_only=True):
-    """All of one shard. `seq` counts folded records; `time` is engine time in ns."""
+    """All of one shard. `seq` counts folded records; `time` is engine time in ns.
+
+    `find_schedule` knows the cost schedules that accounts name; it raises NotFound.
+    """
 
     run: str = ""
     seq: int = 0
@@ -98,6 +103,7 @@ class State(Struct, kw_only=True):
     marks: Marks = field(default_factory=Marks)
     bars_seen: dict[str, int] = field(default_factory=dict)
     splits_applied: set[tuple[str, date]] = field(default_factory=set)
+    find_schedule: Callable[[str], CostSchedule] = find_schedule
 
     def account(self, account_id: str) -> AccountState:
         """Raises NotFound."""

@@ -1,6 +1,6 @@
 """One turn of the engine: the records it has emitted (and folded) so far, and the effects it will let out."""
 
-from typing import NamedTuple
+from msgspec import Struct, field
 
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.errors import EvenkeelError
@@ -13,7 +13,7 @@ from evenkeel.trading.engine.state import State
 DEFAULT_SEND_BY = 2 * SECOND
 
 
-class Step(NamedTuple):
+class Step(Struct, frozen=True):
     """What one event led to. `outcome` answers a command."""
 
     records: tuple[AnyRecord, ...]
@@ -24,18 +24,15 @@ class Step(NamedTuple):
 NOTHING = Step((), ())
 
 
-class Turn:
+class Turn(Struct):
     """Handed to the handler of one event. Emitting a record folds it at once, so what follows sees it."""
 
-    __slots__ = ("at", "effects", "ids", "records", "state", "wall")
-
-    def __init__(self, state: State, ids: IdSource, *, at: int, wall: int) -> None:
-        self.state = state
-        self.ids = ids
-        self.at = at
-        self.wall = wall
-        self.records: list[AnyRecord] = []
-        self.effects: list[Effect] = []
+    state: State
+    ids: IdSource
+    at: int
+    wall: int
+    records: list[AnyRecord] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
 
     def emit(self, record: AnyRecord) -> None:
         """Folds and keeps a record. One that does not fold is a fault of ours: AssertionError, never a refusal."""

@@ -25,7 +25,9 @@ from evenkeel.trading.engine.effects import WantReconcile
 from evenkeel.trading.engine.state import EXTERNAL
 from evenkeel.trading.engine.turn import Turn
 
-_COSTS = frozenset({LedgerKind.FEE, LedgerKind.TAX, LedgerKind.INTEREST, LedgerKind.FUNDING, LedgerKind.BORROW})
+_COSTS: dict[str, LedgerKind] = {
+    kind: kind for kind in (LedgerKind.FEE, LedgerKind.TAX, LedgerKind.INTEREST, LedgerKind.FUNDING, LedgerKind.BORROW)
+}
 
 
 def find(turn: Turn, event: e.VenueEvent) -> Order | None:
@@ -35,11 +37,14 @@ def find(turn: Turn, event: e.VenueEvent) -> Order | None:
     """
     state = turn.state
     ours = state.venue_client_ids.get(event.venue_client_id or "")
+    if ours is not None:
+        named = state.orders[ours]
+        return named if named.spec.account_id == event.account_id else None
     theirs = state.venue_order_ids.get((event.account_id, event.venue_order_id or ""))
-    order = state.orders.get(ours or theirs or "")
+    order = state.orders.get(theirs or "")
     if order is None or order.spec.account_id != event.account_id:
         return None
-    is_other = ours is None and event.venue_client_id is not None and order.source != EXTERNAL
+    is_other = event.venue_client_id is not None and order.source != EXTERNAL
     return None if is_other else order
 
 
@@ -274,27 +279,30 @@ def ledger_entries(turn: Turn, fill: Fill) -> tuple[LedgerEntry, ...]:
     """The cash a fill moves: the trade itself, then each charge (a reversed fill carries negative charges)."""
     value = turn.state.notional(fill.instrument_id, fill.quantity, fill.price)
 
-    def entry(kind: LedgerKind, amount: Decimal, component: str = "") -> LedgerEntry:
-        return LedgerEntry(
-            account_id=fill.account_id,
-            book=fill.book,
-            currency=fill.currency,
-            kind=kind,
-            amount=amount,
-            value_date=fill.session_date,
-            component=component,
-            order_id=fill.order_id,
-        )
+    amount = neg(value) if fill.side.sign > 0 else value
+    trade = _entry(fill, LedgerKind.TRADE, amount=amount, component="")
+    return trade, *[
+        _entry(fill, _kind_of(charge), amount=neg(charge.amount), component=charge.component)
+        for charge in fill.charges
+        if charge.amount
+    ]
 
-    trade = entry(LedgerKind.TRADE, neg(value) if fill.side.sign > 0 else value)
-    costs = tuple(
-        entry(_kind_of(charge), neg(charge.amount), charge.component) for charge in fill.charges if charge.amount
+
+def _entry(fill: Fill, kind: LedgerKind, *, amount: Decimal, component: str) -> LedgerEntry:
+    return LedgerEntry(
+        account_id=fill.account_id,
+        book=fill.book,
+        currency=fill.currency,
+        kind=kind,
+        amount=amount,
+        value_date=fill.session_date,
+        component=component,
+        order_id=fill.order_id,
     )
-    return (trade, *costs)
 
 
 def _kind_of(charge: Charge) -> LedgerKind:
-    return LedgerKind(charge.kind) if charge.kind in _COSTS else LedgerKind.FEE
+    return _COSTS.get(charge.kind, LedgerKind.FEE)
 
 
 def busted(turn: Turn, event: e.VenueBusted) -> None:

@@ -16,7 +16,8 @@ class RiskView(Struct, frozen=True, kw_only=True):
     `price` is what the order is judged at (limit, stop, or last); None when nothing has been quoted.
     `held` is the account's signed position; `working_buys` and `working_sells` the unsigned quantities already
     on their way in this instrument; `reserved` the cash that working buys of all instruments may still use.
-    `in_doubt` is an order of this instrument whose fate is unknown. `charges` is the estimate of its own costs.
+    `in_doubt` is an order of this instrument whose fate is unknown. `charges` is the estimate of its own costs;
+    they, and `equity`, are zero where no limit in force reads them.
     """
 
     spec: OrderSpec

@@ -21,10 +21,11 @@ from evenkeel.trading.strategies.parameters import Parameter, Params
 
 class Template(ABC):
     """What both forms declare. `name` and `version` identify it; change `version` whenever its decisions
-    change.
+    change. `aliases` are other, shorter names it is found by.
     """
 
     name: ClassVar[str] = ""
+    aliases: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[str] = "1"
     title: ClassVar[str] = ""
     description: ClassVar[str] = ""
@@ -69,6 +70,13 @@ class SignalStrategy(Template):
     def rescaled(self, state: bytes, ratio: float, params: Params) -> bytes:
         """`state` after a split of `ratio` new shares for an old one: divide the prices it holds by `ratio`."""
         return state
+
+    def remembers(self, params: Params) -> bool:
+        """Whether a target may depend on more than the warm-up before it, such as on a position kept in mind.
+
+        The check finds most such rules by itself; say True where it may take a rare market to show.
+        """
+        return False
 
     @classmethod
     def is_incremental(cls) -> bool:

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from msgspec import Struct
 
-from evenkeel.market.bars import PRICES, Bars
+from evenkeel.market.bars import Bars
+from evenkeel.market.columns import PRICES
 from evenkeel.quant.indicators import Floats
 from evenkeel.trading.strategies.base import SignalStrategy
 from evenkeel.trading.strategies.evaluate import evaluate, read_only, warmup_of
@@ -88,6 +89,8 @@ def _peeks(strategy: SignalStrategy, bars: Bars, params: Params, *, whole: Float
 def _remembers(strategy: SignalStrategy, bars: Bars, params: Params, *, whole: Floats) -> int | None:
     """The first bar found whose target or details depend on more than the warm-up before it."""
     warmup = warmup_of(strategy, params)
+    if strategy.remembers(params):
+        return warmup
     series = strategy.details(bars, params)
     for end in _sample(warmup + 1, len(bars) + 1):
         window = bars.rows(end - 1 - warmup, end)

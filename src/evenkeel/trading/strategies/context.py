@@ -43,7 +43,7 @@ class Context:
         self._deployment_id = deployment.id
         self._prefix = _short(deployment.id)
         self._history = history
-        self._wishes: list[Wish] = []
+        self.wishes: list[Wish] = []
         self._numbered = (0, 0)
         self._positions: dict[tuple[str, str], Decimal] = {}
         self._quotes: dict[str, Quote] = {}
@@ -136,7 +136,7 @@ class Context:
         self._check(size, limit, stop)
         client_order_id = self._next_id()
         for account in self.account_ids if account_id is None else (self._account(account_id),):
-            self._wishes.append(
+            self.wishes.append(
                 OrderSpec(
                     account_id=account,
                     book=self._deployment_id,
@@ -155,7 +155,7 @@ class Context:
 
     def cancel(self, client_order_id: str) -> None:
         """Asks to cancel the order(s) placed under that client order id."""
-        self._wishes.append(Cancel(client_order_id))
+        self.wishes.append(Cancel(client_order_id))
 
     def set_timer(self, name: str, at: int) -> None:
         """Calls `on_timer(name)` once at `at` (ns UTC) or at the first event after it; replaces the same
@@ -168,7 +168,8 @@ class Context:
 
     def take_wishes(self) -> list[Wish]:
         """What was asked for since the last call. For the host."""
-        wishes, self._wishes = self._wishes, []
+        wishes = self.wishes.copy()
+        self.wishes.clear()
         return wishes
 
     def saw_quote(self, quote: Quote) -> None:

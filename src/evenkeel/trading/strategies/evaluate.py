@@ -3,7 +3,8 @@
 import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
-from evenkeel.market.bars import MEASURES, Bars
+from evenkeel.market.bars import Bars
+from evenkeel.market.columns import MEASURES
 from evenkeel.quant.indicators import Floats, frozen
 from evenkeel.trading.strategies.base import SignalStrategy
 from evenkeel.trading.strategies.parameters import Params

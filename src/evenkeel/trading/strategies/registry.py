@@ -1,4 +1,4 @@
-"""Templates by name: those built in, those of installed packages, and those in a user's own file.
+"""Templates by name or alias: those built in, those of installed packages, and those in a user's own file.
 
 A template is examined before it may run: one that looks ahead is refused.
 """
@@ -17,15 +17,44 @@ from msgspec import Struct
 from evenkeel.domain.errors import Conflict, FieldError, InvalidInput, NotFound
 from evenkeel.domain.strategies import Scalar
 from evenkeel.trading.strategies.base import SignalStrategy, Strategy
+from evenkeel.trading.strategies.bollinger import BollingerReversion
+from evenkeel.trading.strategies.buy_and_hold import BuyAndHold
 from evenkeel.trading.strategies.checks import Examination, examine
 from evenkeel.trading.strategies.donchian_breakout import DonchianBreakout
+from evenkeel.trading.strategies.ema_crossover import EmaCrossover
+from evenkeel.trading.strategies.ensemble import Ensemble
+from evenkeel.trading.strategies.macd import MacdTrend
+from evenkeel.trading.strategies.mean_reversion import MeanReversion
+from evenkeel.trading.strategies.momentum import Momentum
+from evenkeel.trading.strategies.obv import ObvTrend
 from evenkeel.trading.strategies.parameters import Parameter, Params, refusal, resolve
 from evenkeel.trading.strategies.rsi import RsiReversion
 from evenkeel.trading.strategies.sma_crossover import SmaCrossover
+from evenkeel.trading.strategies.stochastic import StochasticReversion
+from evenkeel.trading.strategies.supertrend import SupertrendFollower
 from evenkeel.trading.strategies.support_resistance import SupportResistance
+from evenkeel.trading.strategies.volatility_breakout import VolatilityBreakout
+from evenkeel.trading.strategies.vwap_reversion import VwapReversion
 
 ENTRY_POINTS = "evenkeel.strategies"
-BUILT_IN: tuple[type[SignalStrategy], ...] = (SmaCrossover, RsiReversion, DonchianBreakout, SupportResistance)
+BUILT_IN: tuple[type[SignalStrategy], ...] = (
+    SmaCrossover,
+    EmaCrossover,
+    MacdTrend,
+    Momentum,
+    SupertrendFollower,
+    DonchianBreakout,
+    VolatilityBreakout,
+    ObvTrend,
+    RsiReversion,
+    StochasticReversion,
+    BollingerReversion,
+    MeanReversion,
+    VwapReversion,
+    SupportResistance,
+    BuyAndHold,
+    Ensemble,
+)
 
 AnyStrategy = SignalStrategy | Strategy
 AnyTemplate = type[SignalStrategy] | type[Strategy]
@@ -41,6 +70,7 @@ class TemplateInfo(Struct, frozen=True):
     form: str
     parameters: tuple[Parameter, ...]
     source: str
+    aliases: tuple[str, ...] = ()
 
 
 class Registry:
@@ -53,7 +83,8 @@ class Registry:
     def register(self, template: AnyTemplate, source: str) -> TemplateInfo:
         """Adds a template after examining it with its default parameters.
 
-        Raises InvalidInput when it is malformed or looks ahead, Conflict when its name is taken by another.
+        Raises InvalidInput when it is malformed or looks ahead, Conflict when its name or an alias is taken by
+        another.
         """
         check_declaration(template)
         known = self._templates.get(template.name)
@@ -62,6 +93,13 @@ class Registry:
                 f"a strategy named {template.name!r} is already registered ({known[1]})",
                 hint="Give it another `name`.",
             )
+        for word in (template.name, *template.aliases):
+            owner = self._name(word)
+            if owner in self._templates and owner != template.name:
+                raise Conflict(
+                    f"{template.name} cannot be found by {word!r}: that leads to {owner} ({self._templates[owner][1]})",
+                    hint="Give it another `name`, or leave that one out of its `aliases`.",
+                )
         self._templates[template.name] = (template, source)
         self._examined = {key: found for key, found in self._examined.items() if key[0] != template.name}
         try:
@@ -102,6 +140,7 @@ class Registry:
             "signal" if issubclass(template, SignalStrategy) else "event",
             template.parameters,
             source,
+            template.aliases,
         )
 
     def create(self, name: str) -> AnyStrategy:
@@ -117,6 +156,7 @@ class Registry:
         """What the checks say of it on seeded bars; remembered. Raises NotFound, InvalidInput if it may not
         run.
         """
+        name = self._name(name)
         key = (name, tuple(sorted(params.items())))
         found = self._examined.get(key)
         if found is None:
@@ -135,11 +175,17 @@ class Registry:
 
     def _find(self, name: str) -> tuple[AnyTemplate, str]:
         try:
-            return self._templates[name]
+            return self._templates[self._name(name)]
         except KeyError:
             raise NotFound(
                 f"there is no strategy template {name!r}", hint=f"Choose one of {', '.join(self._templates)}."
             ) from None
+
+    def _name(self, word: str) -> str:
+        """The name that `word`, a name or an alias, stands for; `word` itself where there is none."""
+        if word in self._templates:
+            return word
+        return next((name for name, (found, _) in self._templates.items() if word in found.aliases), word)
 
     def _restore(self, name: str, known: tuple[AnyTemplate, str] | None) -> None:
         if known is None:
@@ -165,6 +211,8 @@ def check_declaration(template: AnyTemplate) -> None:
     if isabstract(template):
         missing = ", ".join(sorted(template.__abstractmethods__))
         faults.append(FieldError(template.__name__, f"these methods are missing: {missing}"))
+    if template.name in template.aliases or not all(template.aliases):
+        faults.append(FieldError("aliases", "expected other names than its own, such as aliases = ('my-short',)"))
     names = [parameter.name for parameter in template.parameters]
     faults += [
         FieldError(f"parameters.{n}", "declared twice") for n in sorted({n for n in names if names.count(n) > 1})

@@ -2,6 +2,7 @@
 answers.
 """
 
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from msgspec import Struct
 
 from evenkeel.domain.commands import CancelOrder, SubmitOrder
 from evenkeel.domain.fills import Fill
-from evenkeel.domain.marketdata import Bar, MarketSlice
+from evenkeel.domain.marketdata import Bar, MarketSlice, Quote
 from evenkeel.domain.money import neg
 from evenkeel.domain.orders import Order, Side
 from evenkeel.domain.provenance import Provenance, Source
@@ -22,7 +23,7 @@ from evenkeel.trading.strategies.context import Cancel, Context
 from evenkeel.trading.strategies.evaluate import confidence_of, evaluate, warmup_of
 from evenkeel.trading.strategies.messages import Holding, Output
 from evenkeel.trading.strategies.parameters import Params
-from evenkeel.trading.strategies.windows import Window
+from evenkeel.trading.strategies.windows import History, Window
 
 _CONTEXT_BARS = 1_000
 
@@ -146,8 +147,16 @@ class _EventState(Struct, omit_defaults=True):
     cancels: list[str] = []
 
 
+def kept_bars(strategy: Strategy, params: Params) -> int:
+    """How many bars its context can look back on."""
+    return max(_CONTEXT_BARS, strategy.warmup(params) + 1)
+
+
 class EventRunner:
-    """Calls a `Strategy`'s handlers and turns what its context recorded into commands."""
+    """Calls a `Strategy`'s handlers and turns what its context recorded into commands.
+
+    `histories` by instrument are windows that grow with the bars handed over, unless they are given.
+    """
 
     def __init__(
         self,
@@ -157,10 +166,13 @@ class EventRunner:
         params: Params,
         state: bytes | None,
         holdings: tuple[Holding, ...],
+        histories: Mapping[str, History] | None = None,
     ) -> None:
         self._strategy, self._deployment = strategy, deployment
-        keep = max(_CONTEXT_BARS, strategy.warmup(params) + 1)
-        self._windows = {i: Window(i, deployment.timeframe, keep) for i in deployment.instrument_ids}
+        keep = kept_bars(strategy, params)
+        self._windows: Mapping[str, History] = histories or {
+            i: Window(i, deployment.timeframe, keep) for i in deployment.instrument_ids
+        }
         self._context = Context(deployment, params, history=self._history)
         self._memory = _EventState(None)
         self._remembers = state is not None
@@ -207,6 +219,43 @@ class EventRunner:
             self._strategy.on_bar(self._context, bar)
         return self._commands()
 
+    def on_bars(self, moments: Iterable[tuple[Bar, ...]]) -> tuple[tuple[Bar, ...], list[Output]]:
+        """Hands over bars, moment after moment, until the strategy asks for something: the last, and what it asks for.
+
+        The same as `on_slice` with each moment's bars, all of them newer than the last and of this deployment.
+        """
+        context, wishes, on_bar = self._context, self._context.wishes, self._strategy.on_bar
+        bars: tuple[Bar, ...] = ()
+        for bars in moments:
+            context.now = bars[0].close_ts
+            if context.timers:
+                self._fire_timers()
+            for bar in bars:
+                on_bar(context, bar)
+            if wishes:
+                break
+        return bars, self._commands()
+
+    def on_quotes(self, moments: Iterable[tuple[Quote, ...]]) -> tuple[tuple[Quote, ...], list[Output]]:
+        """The same with quotes."""
+        context, wishes, on_quote = self._context, self._context.wishes, self._strategy.on_quote
+        quotes: tuple[Quote, ...] = ()
+        for quotes in moments:
+            context.now = quotes[0].ts
+            if context.timers:
+                self._fire_timers()
+            for quote in quotes:
+                context.saw_quote(quote)
+                on_quote(context, quote)
+            if wishes:
+                break
+        return quotes, self._commands()
+
+    @property
+    def now(self) -> int:
+        """The moment (ns) of what was handed over last."""
+        return self._context.now
+
     def on_fill(self, fill: Fill) -> list[Output]:
         signed = fill.quantity if fill.side is Side.BUY else neg(fill.quantity)
         self._context.now = max(self._context.now, fill.executed_at)
@@ -217,8 +266,9 @@ class EventRunner:
     def on_order(self, order: Order) -> list[Output]:
         client_order_id = order.spec.client_order_id
         known = self._memory.order_ids.setdefault(client_order_id, [])
-        asked = client_order_id in self._memory.cancels and order.is_working and order.id not in known
+        asked = False
         if order.id not in known:
+            asked = client_order_id in self._memory.cancels and order.is_working
             known.append(order.id)
         self._context.now = max(self._context.now, order.updated_at)
         self._strategy.on_order(self._context, order)
@@ -249,8 +299,7 @@ class EventRunner:
         return self._windows[bar.instrument_id].append(bar)
 
     def _history(self, instrument_id: str, count: int) -> Bars | None:
-        window = self._windows[instrument_id]
-        return window.bars(count) if len(window) else None
+        return self._windows[instrument_id].seen(count, self._context.now)
 
     def _fire_timers(self) -> None:
         timers = self._context.timers
@@ -271,6 +320,8 @@ class EventRunner:
 
     def _commands(self) -> list[Output]:
         commands: list[Output] = []
+        if not self._context.wishes:
+            return commands
         for wish in self._context.take_wishes():
             if isinstance(wish, Cancel):
                 self._memory.cancels.append(wish.client_order_id)

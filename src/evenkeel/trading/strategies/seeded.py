@@ -5,7 +5,8 @@ They stand for no market; they only make a strategy's rules fire, ties included.
 
 import numpy as np
 
-from evenkeel.market.bars import DAY, Bars
+from evenkeel.market.bars import Bars
+from evenkeel.market.columns import DAY
 from evenkeel.quant.indicators import Floats
 from evenkeel.trading.strategies.evaluate import read_only
 

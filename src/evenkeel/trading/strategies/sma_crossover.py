@@ -7,7 +7,7 @@ import numpy as np
 
 from evenkeel.domain.errors import FieldError
 from evenkeel.market.bars import Bars
-from evenkeel.quant.indicators import Floats, above, below, sma
+from evenkeel.quant.indicators import Floats, crossing, sma
 from evenkeel.trading.strategies.base import SignalStrategy
 from evenkeel.trading.strategies.parameters import Parameter, Params, flag, whole
 
@@ -16,6 +16,7 @@ _CERTAIN_GAP = 0.05
 
 class SmaCrossover(SignalStrategy):
     name = "sma-crossover"
+    aliases: ClassVar[tuple[str, ...]] = ("sma-cross",)
     version = "1"
     title = "SMA crossover"
     description = (
@@ -38,8 +39,7 @@ class SmaCrossover(SignalStrategy):
 
     def signals(self, bars: Bars, params: Params) -> Floats:
         fast, slow = self._averages(bars, params)
-        down = -1.0 if params.flag("allow_short") else 0.0
-        return np.where(above(fast, slow), 1.0, np.where(below(fast, slow), down, np.nan))
+        return crossing(fast, slow, down=-1.0 if params.flag("allow_short") else 0.0)
 
     def confidence(self, bars: Bars, params: Params, targets: Floats) -> Floats:
         """The gap between the averages, as a share of 5 % of the slow one."""

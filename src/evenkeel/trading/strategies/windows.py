@@ -1,22 +1,39 @@
-"""The bars one deployment has seen of one instrument, growing by one at a time.
+"""The bars one deployment has seen of one instrument: growing by one at a time, or known beforehand and uncovered.
 
 Rows are only ever written behind what has been handed out, and a split writes new columns, so a view given to
 a strategy never changes under it and costs no copy.
 """
 
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from evenkeel.domain.marketdata import Bar, Split
-from evenkeel.market.bars import COLUMNS, MEASURES, Bars
+from evenkeel.market.bars import Bars
+from evenkeel.market.columns import COLUMNS, MEASURES
 from evenkeel.trading.strategies.evaluate import read_only
 
 Number = TypeVar("Number", np.int64, np.float64)
 
 _TIMES = 2
 _ROOM = 256
+
+
+class History(Protocol):
+    """What a deployment may know of one instrument's past, split-adjusted as known at the newest bar."""
+
+    def load(self, bars: Bars) -> Bars:
+        """Takes bars of the past; returns those that are news."""
+
+    def append(self, bar: Bar) -> bool:
+        """Takes one bar; False where it is not newer than the newest."""
+
+    def split(self, split: Split, at: int) -> float | None:
+        """Adjusts the bars before `split`, seen at `at` (ns); returns its ratio, None where it was applied before."""
+
+    def seen(self, count: int, at: int) -> Bars | None:
+        """The last `count` bars that have closed by `at` (ns), or as many as there are; None before the first."""
 
 
 class Window:
@@ -82,7 +99,10 @@ class Window:
         start = self._length - (len(self) if count is None else min(count, len(self)))
         rows = slice(start, self._length)
         columns = (*self._times[:, rows], *self._measures[:, rows])
-        return read_only(Bars(self._instrument_id, self._timeframe, *columns))
+        return read_only(Bars.raw(self._instrument_id, self._timeframe, columns))
+
+    def seen(self, count: int, at: int) -> Bars | None:
+        return self.bars(count) if self._length else None
 
     def _reserve(self, count: int) -> None:
         if self._length + count <= self._times.shape[1]:
@@ -92,6 +112,35 @@ class Window:
         self._times = _moved(self._times, self._length, kept=kept, room=room)
         self._measures = _moved(self._measures, self._length, kept=kept, room=room)
         self._length = kept
+
+
+class Uncovered:
+    """A `History` over bars that are known from the start, of which a strategy sees those that have closed.
+
+    Nothing happens when a bar is taken: what has closed is looked up when it is asked for.
+    """
+
+    def __init__(self, bars: Bars, keep: int) -> None:
+        self._raw = self._bars = read_only(bars)
+        self._keep = keep
+
+    def load(self, bars: Bars) -> Bars:
+        return bars
+
+    def append(self, bar: Bar) -> bool:
+        return True
+
+    def split(self, split: Split, at: int) -> float | None:
+        ratio = float(split.numerator) / float(split.denominator)
+        before = self._raw.close_ts < at
+        factors = {name: ratio if name == "volume" else 1.0 / ratio for name in MEASURES}
+        columns = {name: getattr(self._bars, name) * np.where(before, factor, 1.0) for name, factor in factors.items()}
+        self._bars = read_only(self._bars.replaced(**columns))
+        return ratio
+
+    def seen(self, count: int, at: int) -> Bars | None:
+        end = int(np.searchsorted(self._bars.close_ts, at, side="right"))
+        return self._bars.rows(max(0, end - min(count, self._keep)), end) if end else None
 
 
 def _moved(columns: npt.NDArray[Number], length: int, *, kept: int, room: int) -> npt.NDArray[Number]:

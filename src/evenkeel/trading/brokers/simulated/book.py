@@ -8,6 +8,7 @@ IOC and FOK live for one bar or quote. Splits adjust orders and holdings before 
 Events of one slice come in order of (time, account, order).
 """
 
+from collections.abc import Callable
 from decimal import Decimal
 from heapq import heapify, heappop, heappush
 from math import isnan
@@ -32,7 +33,7 @@ from evenkeel.domain.marketdata import MarketSlice, Quote
 from evenkeel.domain.money import ZERO, add, ratio
 from evenkeel.domain.orders import OrderSpec, OrderState, TimeInForce
 from evenkeel.domain.positions import Position, PositionKey
-from evenkeel.quant.costs import FillModel, find_schedule
+from evenkeel.quant.costs import CostSchedule, FillModel, find_schedule
 from evenkeel.trading.brokers.ports import AccountSummary, Amendment, Cancellation, Ticket
 from evenkeel.trading.brokers.simulated import adjusting, execution
 from evenkeel.trading.brokers.simulated.orders import (
@@ -51,16 +52,27 @@ STANDARD = FillModel(participation=0.10)
 
 
 class Book:
-    """All accounts of one simulated venue. `model`: slippage, and the share of a bar's volume orders may take."""
+    """All accounts of one simulated venue. `model`: slippage, and the share of a bar's volume orders may take.
 
-    def __init__(self, state: BookState | None = None, *, model: FillModel = STANDARD) -> None:
+    `schedules` knows the cost schedules that accounts name; it raises NotFound.
+    """
+
+    def __init__(
+        self,
+        state: BookState | None = None,
+        *,
+        model: FillModel = STANDARD,
+        schedules: Callable[[str], CostSchedule] = find_schedule,
+    ) -> None:
         self.state = BookState() if state is None else state
         self.model = model
+        self._find_schedule = schedules
         self.reused_ids: list[str] = []
         self.now = max(self.state.seen.values(), default=0)
         self._working: dict[str, dict[OrderKey, VenueOrder]] = {}
+        self._days: execution.Days = {}
         self._ends: list[tuple[int, OrderKey]] = []
-        self._costs = {account.id: find_schedule(account.costs) for account in self.state.accounts.values()}
+        self._costs = {account.id: schedules(account.costs) for account in self.state.accounts.values()}
         for order in self.state.orders.values():
             if order.is_working:
                 self._index(order)
@@ -94,7 +106,7 @@ class Book:
     def open_account(self, account: Account, cash: Decimal = ZERO) -> None:
         """Opens an account with `cash` of its currency; one that is open stays as it is. Raises NotFound."""
         if account.id not in self.state.accounts:
-            self._costs[account.id] = find_schedule(account.costs)
+            self._costs[account.id] = self._find_schedule(account.costs)
             self.state.accounts[account.id] = account
             self.state.cash[account.id] = {account.currency: cash}
 
@@ -179,7 +191,7 @@ class Book:
         return []
 
     def _work_through(self, market: MarketSlice) -> list[AnyVenueEvent]:
-        run = execution.Run(self.state, self.model, self._costs)
+        run = execution.Run(self.state, self.model, self._costs, days=self._days)
         if market.splits:
             adjusting.apply_splits(run, market, working=self._working)
         seen, prices, working = self.state.seen, self.state.prices, self._working
@@ -209,7 +221,8 @@ class Book:
     def _settle(self, run: execution.Run) -> None:
         """Ends the day's orders whose instruments stayed quiet, and forgets what is done."""
         for order in run.sessions:
-            heappush(self._ends, (order.day_end, order.key))
+            if order.is_working:
+                heappush(self._ends, (order.day_end, order.key))
         while self._ends and self._ends[0][0] <= self.now:
             day_end, key = heappop(self._ends)
             order = self.state.orders[key]
@@ -217,6 +230,11 @@ class Book:
                 run.expire(order, at=day_end, bar=self.now)
         for order in run.done:
             self._forget(order)
+
+    @property
+    def is_quiet(self) -> bool:
+        """True when no order works here, so that the market causes nothing."""
+        return not self._working
 
     def balance(self, account_id: str) -> BrokerBalance:
         """Cash by currency. Raises BrokerUnavailable, as every query does for an unknown account."""

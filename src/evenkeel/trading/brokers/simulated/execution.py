@@ -19,19 +19,22 @@ from evenkeel.domain.money import ZERO, add, mul, neg, sub
 from evenkeel.domain.orders import OrderState, TimeInForce
 from evenkeel.domain.positions import Position, PositionKey
 from evenkeel.quant.costs import (
+    NOTHING,
     CostSchedule,
     FillModel,
     Traded,
     book_charges,
     book_price,
     book_quantity,
-    fill_at_quote,
 )
 from evenkeel.quant.costs.fills import Attempt
-from evenkeel.trading.brokers.simulated.matching import Reach, Volume, price_of, reached
+from evenkeel.trading.brokers.simulated.matching import Volume, at_quote, reached
 from evenkeel.trading.brokers.simulated.orders import BookState, OrderKey, VenueOrder, execution_id
 
 _AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+
+
+Days = dict[str, tuple[int, int]]
 
 
 class Names(TypedDict):
@@ -66,20 +69,23 @@ def _holding(state: BookState, key: PositionKey) -> Position:
 
 
 class Run:
-    """Gathers one slice's events. `sessions`: DAY orders whose day became known; `done`: orders that ended."""
+    """Gathers one slice's events. `sessions`: DAY orders whose day became known; `done`: orders that ended.
 
-    def __init__(self, state: BookState, model: FillModel, costs: Mapping[str, CostSchedule]) -> None:
+    `days` keeps the bounds of the day that an account's orders met last.
+    """
+
+    def __init__(self, state: BookState, model: FillModel, costs: Mapping[str, CostSchedule], *, days: Days) -> None:
         self.state = state
         self.model = model
         self.costs = costs
+        self.days = days
         self.sessions: list[VenueOrder] = []
         self.done: list[VenueOrder] = []
         self._events: list[tuple[int, str, str, AnyVenueEvent]] = []
 
     def in_order(self) -> list[AnyVenueEvent]:
-        if not self._events:
-            return []
-        self._events.sort(key=lambda item: item[:3])
+        if len(self._events) > 1:
+            self._events.sort(key=lambda item: item[:3])
         return [item[3] for item in self._events]
 
     def tell(self, order: VenueOrder, event: AnyVenueEvent) -> None:
@@ -97,31 +103,22 @@ class Run:
                     lot = self.state.instruments[bar.instrument_id].lot_size
                     volume = Volume(bar, self.model, float(lot))
                 attempt = volume.attempt(order)
-                self._note_trigger(reach, bar.close_ts)
+                self._note_trigger(order, reach.triggered_at, bar=bar.close_ts)
                 volume.take(self._fill(order, attempt, at=reach.at, bar=bar.close_ts))
             else:
-                self._note_trigger(reach, bar.close_ts)
+                self._note_trigger(order, reach.triggered_at, bar=bar.close_ts)
             self._end_with_bar(order, bar)
 
     def match_quote(self, orders: Mapping[OrderKey, VenueOrder], quote: Quote) -> None:
         """The same on one quote, which carries no volume: what it reaches, it fills."""
         waiting = [order for order in orders.values() if order.is_working and order.since < quote.ts]
-        for order in sorted(waiting, key=lambda o: (o.since, o.spec.account_id, o.order_id)):
+        if len(waiting) > 1:
+            waiting.sort(key=lambda o: (o.since, o.spec.account_id, o.order_id))
+        for order in waiting:
             if self._is_over(order, opens=quote.ts, bar=0):
                 continue
-            attempt = fill_at_quote(
-                quote,
-                order.spec.kind,
-                side=order.spec.side,
-                quantity=float(order.remaining),
-                limit=price_of(order.limit_price),
-                stop=price_of(order.stop_price),
-                triggered=order.triggered,
-                model=self.model,
-            )
-            triggered_at = quote.ts if attempt.triggered and not order.triggered else 0
-            account_id = order.spec.account_id
-            self._note_trigger(Reach(quote.ts, order.since, account_id, order.order_id, order, True, triggered_at), 0)
+            attempt = at_quote(order, quote, slippage=self.model.slippage)
+            self._note_trigger(order, quote.ts if attempt.triggered and not order.triggered else 0, bar=0)
             self._fill(order, attempt, at=quote.ts, bar=0)
             if order.is_working and order.spec.time_in_force in _AT_ONCE:
                 self._cancel_rest(order, at=quote.ts, bar=0)
@@ -143,67 +140,82 @@ class Run:
         if order.spec.time_in_force is not TimeInForce.DAY:
             return False
         if not order.day_end:
-            account = self.state.accounts[order.spec.account_id]
-            day = session_date(opens, account.time_zone, account.roll)
-            order.day_end = day_bounds(day, account.time_zone, account.roll)[1]
+            order.day_end = self._end_of_day(order.spec.account_id, opens)
             self.sessions.append(order)
         if opens < order.day_end:
             return False
         self.expire(order, at=order.day_end, bar=bar)
         return True
 
-    def _note_trigger(self, reach: Reach, bar: int) -> None:
-        if reach.triggered_at:
-            reach.order.triggered = True
-            self.tell(reach.order, VenueTriggered(**names(reach.order), at=reach.triggered_at, bar=bar))
+    def _end_of_day(self, account_id: str, at: int) -> int:
+        """The end of the account's day that holds the moment `at`."""
+        start, end = self.days.get(account_id, (0, 0))
+        if not start <= at < end:
+            account = self.state.accounts[account_id]
+            day = session_date(at, account.time_zone, account.roll)
+            self.days[account_id] = start, end = day_bounds(day, account.time_zone, account.roll)
+        return end
+
+    def _note_trigger(self, order: VenueOrder, at: int, *, bar: int) -> None:
+        if at:
+            order.triggered = True
+            self.tell(order, VenueTriggered(**names(order), at=at, bar=bar))
 
     def _fill(self, order: VenueOrder, attempt: Attempt, *, at: int, bar: int) -> float:
         """Books one execution and returns its quantity, 0 if there is none."""
         if attempt.quantity <= 0.0 or isnan(attempt.price):
             return 0.0
-        instrument = self.state.instruments[order.spec.instrument_id]
-        quantity = min(book_quantity(attempt.quantity, instrument.lot_size), order.remaining)
-        if not quantity or (order.spec.time_in_force is TimeInForce.FOK and quantity < order.remaining):
+        spec, left = order.spec, order.remaining
+        instrument = self.state.instruments[spec.instrument_id]
+        quantity = min(book_quantity(attempt.quantity, instrument.lot_size), left)
+        if not quantity or (spec.time_in_force is TimeInForce.FOK and quantity < left):
             return 0.0
-        price = book_price(attempt.price, order.spec.side, instrument.tick_size)
-        charges = self._execute(order, quantity=quantity, price=price)
+        price = book_price(attempt.price, spec.side, instrument.tick_size)
+        charges = self._execute(order, quantity=quantity, price=price, maker=not attempt.taker)
         event = VenueFilled(
-            **names(order),
+            account_id=spec.account_id,
+            venue_client_id=order.venue_client_id,
+            venue_order_id=order.venue_order_id,
             at=at,
             bar=bar,
             execution_id=execution_id(order, bar or at),
-            instrument_id=order.spec.instrument_id,
-            side=order.spec.side,
+            instrument_id=spec.instrument_id,
+            side=spec.side,
             quantity=quantity,
             price=price,
             charges=charges,
         )
-        self.state.executions.setdefault(order.spec.account_id, []).append(event)
+        self.state.executions.setdefault(spec.account_id, []).append(event)
         self.tell(order, event)
         if order.state is OrderState.FILLED:
             self.done.append(order)
         return float(quantity)
 
-    def _execute(self, order: VenueOrder, *, quantity: Decimal, price: Decimal) -> tuple[Charge, ...]:
+    def _execute(self, order: VenueOrder, *, quantity: Decimal, price: Decimal, maker: bool) -> tuple[Charge, ...]:
         """Moves order, holding and cash by one execution, and returns what it cost."""
         spec = order.spec
         instrument = self.state.instruments[spec.instrument_id]
-        before = _traded(order, instrument.multiplier)
+        before = _traded(order, instrument.multiplier) if order.filled else NOTHING
+        value = mul(quantity, price)
         order.filled = add(order.filled, quantity)
-        order.notional = add(order.notional, mul(quantity, price))
-        order.state = OrderState.PARTIALLY_FILLED if order.remaining else OrderState.FILLED
+        order.notional = add(order.notional, value)
+        order.state = OrderState.PARTIALLY_FILLED if order.filled < order.quantity else OrderState.FILLED
         charges = book_charges(
             self.costs[spec.account_id],
             spec.side,
             currency=instrument.currency,
             after=_traded(order, instrument.multiplier),
             before=before,
+            maker=maker,
         )
         signed = quantity if spec.side.sign > 0 else neg(quantity)
-        key = PositionKey(spec.account_id, "", spec.instrument_id, spec.product)
-        _holding(self.state, key).book(signed, price, instrument.multiplier)
+        held = self.state.positions.get((spec.account_id, spec.instrument_id, spec.product))
+        if held is None:
+            held = _holding(self.state, PositionKey(spec.account_id, "", spec.instrument_id, spec.product))
+        held.book(signed, price, instrument.multiplier)
         cash = self.state.cash[spec.account_id]
-        left = sub(cash.get(instrument.currency, ZERO), mul(mul(signed, price), instrument.multiplier))
+        paid = mul(value if spec.side.sign > 0 else neg(value), instrument.multiplier)
+        left = sub(cash.get(instrument.currency, ZERO), paid)
         for charge in charges:
             left = sub(left, charge.amount)
         cash[instrument.currency] = left

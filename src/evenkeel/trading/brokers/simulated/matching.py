@@ -6,11 +6,12 @@ of the bar for all orders together: what one takes is gone for those after it.
 
 from collections.abc import Iterable
 from decimal import Decimal
-from math import isnan, nan
+from math import inf, isnan, nan
 from typing import NamedTuple
 
-from evenkeel.domain.marketdata import Bar
-from evenkeel.quant.costs.fills import KINDS, Attempt, FillModel, Slippage, fill_at_bar, touch
+from evenkeel.domain.marketdata import Bar, Quote
+from evenkeel.domain.orders import OrderKind
+from evenkeel.quant.costs.fills import KINDS, MARKET, Attempt, FillModel, Slippage, fill, touch
 from evenkeel.trading.brokers.simulated.orders import VenueOrder
 
 
@@ -36,12 +37,15 @@ def reached(orders: Iterable[VenueOrder], bar: Bar, *, slippage: Slippage) -> li
     the list, too (its time in force may end with the bar).
     """
     reaches = [_reach(order, bar, slippage=slippage) for order in orders if order.is_working and order.since <= bar.ts]
-    reaches.sort(key=lambda reach: reach[:4])
+    if len(reaches) > 1:
+        reaches.sort(key=lambda reach: reach[:4])
     return reaches
 
 
 def _reach(order: VenueOrder, bar: Bar, *, slippage: Slippage) -> Reach:
     spec = order.spec
+    if spec.kind is OrderKind.MARKET:
+        return Reach(bar.ts, order.since, spec.account_id, order.order_id, order, not isnan(bar.open), 0)
     sign = spec.side.sign
     stop = price_of(order.stop_price)
     shift = sign * slippage.spread_share * bar.spread
@@ -78,17 +82,22 @@ class Volume:
         left = self._left()
         if left is None:
             return Attempt(nan, 0.0, order.triggered)
-        return fill_at_bar(
-            self._bar,
-            order.spec.kind,
-            side=order.spec.side,
-            quantity=float(order.remaining),
-            limit=price_of(order.limit_price),
-            stop=price_of(order.stop_price),
-            triggered=order.triggered,
-            lot=self._lot,
-            model=self._model,
-            volume=left,
+        bar, slippage, share = self._bar, self._model.slippage, self._model.participation
+        return Attempt(
+            *fill(
+                *_terms(order),
+                self._lot,
+                bar.open,
+                bar.high,
+                bar.low,
+                bar.close,
+                left,
+                bar.spread,
+                inf if share is None else share,
+                slippage.bps,
+                slippage.spread_share,
+                slippage.impact,
+            )
         )
 
     def take(self, quantity: float) -> None:
@@ -101,6 +110,27 @@ class Volume:
             return volume
         left = volume - self._taken / share if share > 0.0 else 0.0
         return left if left * share >= self._lot * (1.0 - 1e-9) else None
+
+
+def at_quote(order: VenueOrder, quote: Quote, *, slippage: Slippage) -> Attempt:
+    """The fill of `order` on one quote: a buy meets the ask, a sell the bid; where it is NaN, nothing fills.
+
+    The quote carries the spread already and no volume, so only `bps` of the slippage applies.
+    """
+    price = quote.ask if order.spec.side.sign > 0 else quote.bid
+    if isnan(price):
+        return Attempt(nan, 0.0, order.triggered)
+    terms = _terms(order)
+    return Attempt(*fill(*terms, 1.0, price, price, price, price, 0.0, 0.0, inf, slippage.bps, 0.0, 0.0))
+
+
+def _terms(order: VenueOrder) -> tuple[int, int, float, float, bool, float]:
+    """The first arguments of the fill kernel: kind, side, limit, stop, triggered, and the quantity still open."""
+    kind, sign = KINDS[order.spec.kind], order.spec.side.sign
+    if kind == MARKET:
+        return kind, sign, nan, nan, order.triggered, float(order.remaining)
+    limit, stop = price_of(order.limit_price), price_of(order.stop_price)
+    return kind, sign, limit, stop, order.triggered, float(order.remaining)
 
 
 def price_of(price: Decimal | None) -> float:

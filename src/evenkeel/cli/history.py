@@ -1,0 +1,245 @@
+"""What the backtest commands are asked, read once: options, bars, parameters, axes, sizes."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from evenkeel.cli.common import number, resolve_home
+from evenkeel.domain.errors import FieldError, InvalidInput
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from evenkeel.market.bars import Bars
+    from evenkeel.research.backtest.options import Options
+
+StrategyOption = Annotated[
+    str, typer.Option("--strategy", metavar="NAME|FILE", help="A template's name, FILE.py, or FILE.py:Class.")
+]
+DataOption = Annotated[list[Path] | None, typer.Option("--data", metavar="FILE", help="CSV or Parquet; repeat.")]
+SymbolOption = Annotated[
+    list[str] | None,
+    typer.Option("--symbol", help="Which of the file's symbols; without --data, stored ones. Repeat for several."),
+]
+TimeframeOption = Annotated[str, typer.Option("--timeframe", help="Of stored bars.")]
+StartOption = Annotated[
+    str | None, typer.Option("--start", metavar="TIME", help="First bar, such as 2015-01-01 (UTC).")
+]
+EndOption = Annotated[str | None, typer.Option("--end", metavar="TIME", help="Bars open before it (UTC).")]
+ParamOption = Annotated[
+    list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Repeat; the others keep their defaults.")
+]
+CashOption = Annotated[str, typer.Option("--cash", help="Initial cash, in the instrument's currency.")]
+SizeOption = Annotated[
+    str,
+    typer.Option(
+        "--size",
+        metavar="RULE",
+        help="What a target of 1 stands for: 10 (units), 50% of equity, cash:5000, vol:10% a year, kelly:0.5.",
+    ),
+]
+FeesOption = Annotated[str | None, typer.Option("--fees", help="A cost schedule by name; see docs/costs.md.")]
+FeesBpsOption = Annotated[
+    str | None, typer.Option("--fees-bps", metavar="BPS", help="Fees in basis points of value: 5 is 0.05 %.")
+]
+FillOption = Annotated[str, typer.Option("--fill", help="next-open, close or limit.")]
+SlippageOption = Annotated[float, typer.Option("--slippage-bps", help="Against the order, of price.")]
+SpreadOption = Annotated[float, typer.Option("--spread-share", help="Share of the bar's spread paid; 0.5 is half.")]
+StopOption = Annotated[float | None, typer.Option("--stop-loss", help="Fraction below the entry: 0.05 is 5 %.")]
+TargetOption = Annotated[float | None, typer.Option("--take-profit", help="Fraction above the entry.")]
+TrailOption = Annotated[float | None, typer.Option("--trailing-stop", help="Fraction below the best price since.")]
+EngineOption = Annotated[str, typer.Option("--engine", help="auto, compiled or event.")]
+RiskFreeOption = Annotated[float, typer.Option("--risk-free", help="Annual rate for the metrics: 0.03 is 3 %.")]
+
+GridOption = Annotated[
+    list[str],
+    typer.Option("--grid", metavar="NAME=VALUES", help="fast=5,10,20 or fast=5:25 or slow=30:230:4 (ends included)."),
+]
+WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 is one a core.")]
+StudyOption = Annotated[
+    str | None,
+    typer.Option("--study", metavar="NAME|PATH", help="Keep what is done there; the same command resumes it."),
+]
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="RULE", help='"fast < slow" leaves combinations out; "trades >= 30" chooses.'),
+]
+ObjectiveOption = Annotated[str, typer.Option("--objective", help="The figure that is best when best.")]
+
+
+def history_of(
+    home: Path | None,
+    files: list[Path] | None,
+    symbols: list[str] | None,
+    *,
+    timeframe: str,
+    start: str | None,
+    end: str | None,
+) -> "Mapping[str, Bars]":
+    """Bars by symbol, of files or of the home's store. Raises InvalidInput where nothing was named or found."""
+    from evenkeel.market.reading import read_all_bars
+
+    if files:
+        found = {name: bars for path in files for name, bars in read_all_bars(path).items()}
+        if len(files) == 1 and symbols and len(symbols) == 1 and len(found) == 1:
+            found = read_all_bars(files[0], symbol=symbols[0])
+        found = _chosen(found, symbols)
+    elif symbols:
+        found = {name: _stored(home, name, timeframe=timeframe) for name in symbols}
+    else:
+        raise InvalidInput("there is nothing to test on", hint="Name a file with --data, or stored bars with --symbol.")
+    return {name: _between(name, bars, start, end) for name, bars in found.items()}
+
+
+def _chosen(found: "dict[str, Bars]", symbols: list[str] | None) -> "dict[str, Bars]":
+    missing = [name for name in symbols or [] if name not in found]
+    if missing:
+        raise InvalidInput(f"the data has no {', '.join(missing)}; it has {', '.join(list(found)[:20])}")
+    return {name: found[name] for name in symbols} if symbols else found
+
+
+def _stored(home: Path | None, symbol: str, *, timeframe: str) -> "Bars":
+    from evenkeel.cli.data import the_instrument, the_store
+
+    store = the_store(resolve_home(home))
+    instrument = the_instrument(store, symbol, None)
+    return store.read(instrument.id, timeframe).of_instrument(instrument)
+
+
+def _between(name: str, bars: "Bars", start: str | None, end: str | None) -> "Bars":
+    kept = bars.between(_moment(start, "--start"), _moment(end, "--end"))
+    if not len(kept):
+        from evenkeel.domain.clock import iso
+
+        held = f"{iso(int(bars.ts[0]))} to {iso(int(bars.close_ts[-1]))}" if len(bars) else "none"
+        raise InvalidInput(f"there are no bars of {name} between --start and --end; there are {held}")
+    return kept
+
+
+def _moment(text: str | None, option: str) -> int | None:
+    if text is None:
+        return None
+    from evenkeel.domain.clock import to_ns
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        message = f"expected a date or time such as 2015-01-01 or 2015-01-01T14:30, not {text!r}"
+        raise InvalidInput(message, errors=(FieldError(option, message),)) from error
+    return to_ns(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
+
+
+def pairs(texts: list[str], option: str) -> dict[str, str]:
+    """NAME=VALUE texts as a mapping. Raises InvalidInput for what is not of that form, or named twice."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or not name or name in found:
+            message = f"{text!r} is named twice" if name in found else f"expected NAME=VALUE, not {text!r}"
+            raise InvalidInput(f"{option}: {message}", errors=(FieldError(option, message),))
+        found[name] = value
+    return found
+
+
+def value_of(text: str) -> bool | int | float | str:
+    """A parameter's value as typed: a number, true or false, else the text itself."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, bool | int | float | str) else text
+
+
+def axes_of(texts: list[str], option: str = "--grid") -> dict[str, Any]:
+    """Names to values, as `--grid` gives them. Raises InvalidInput."""
+    return {name: _axis(option, value) for name, value in pairs(texts, option).items()}
+
+
+def _axis(option: str, text: str) -> Any:
+    from evenkeel.research.search.space import Range
+
+    if ":" not in text:
+        return [value_of(part) for part in text.split(",")]
+    try:
+        low, high, step = (float(part) for part in [*text.split(":"), "0"][:3] if text.count(":") < 3)
+    except ValueError:
+        message = f"expected 5,10,20 or 5:25 or 30:230:4, not {text!r}"
+        raise InvalidInput(f"{option}: {message}", errors=(FieldError(option, message),)) from None
+    return Range(low, high, step or None)
+
+
+def options_of(given: Mapping[str, Any]) -> "Options":
+    """The options of a backtest from those of the command line. Raises InvalidInput."""
+    from evenkeel.quant.costs import PercentFee, Slippage
+
+    if given["fees"] is not None and given["fees_bps"] is not None:
+        raise InvalidInput("--fees and --fees-bps exclude each other")
+    options: Options = {
+        "cash": number(given["cash"]),
+        "size": size_of(given["size"]),
+        "fill": given["fill"],
+        "slippage": Slippage(bps=given["slippage_bps"], spread_share=given["spread_share"]),
+        "stop_loss": given["stop_loss"],
+        "take_profit": given["take_profit"],
+        "trailing_stop": given["trailing_stop"],
+    }
+    if given["fees"] is not None:
+        options["fees"] = given["fees"]
+    if given["fees_bps"] is not None:
+        options["fees"] = PercentFee(number(given["fees_bps"]) / Decimal(10_000))
+    return options
+
+
+def searched(params: list[str] | None, where: list[str] | None, engine: str) -> dict[str, Any]:
+    """What a sweep is told beside its axes and terms."""
+    fixed = {name: value_of(text) for name, text in pairs(params or [], "--param").items()}
+    return {"params": fixed, "constraints": where or [], "engine": engine}
+
+
+def rows_of(frame: "pl.DataFrame") -> list[dict[str, Any]]:
+    """The rows in plain values: times as text, what is undefined as None."""
+    return [
+        {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
+        for row in frame.iter_rows(named=True)
+    ]
+
+
+def cell(value: Any) -> str:
+    """A figure as a table shows it."""
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.2f}"
+    return str(value)
+
+
+def size_of(text: str) -> Any:
+    """The sizing rule that --size names. Raises InvalidInput."""
+    from evenkeel.domain.sizing import Cash, Kelly, PercentOfEquity, Units, VolatilityTarget
+
+    rule, _, value = text.rpartition(":")
+    amount = _share(value) if value.endswith("%") else number(value)
+    match rule:
+        case "" if value.endswith("%"):
+            return PercentOfEquity(amount)
+        case "" | "units":
+            return Units(amount)
+        case "cash":
+            return Cash(amount)
+        case "equity":
+            return PercentOfEquity(amount)
+        case "vol":
+            return VolatilityTarget(float(amount))
+        case "kelly":
+            return Kelly(float(amount))
+    message = f"expected 10, 50%, cash:5000, vol:10% or kelly:0.5, not {text!r}"
+    raise InvalidInput(f"--size: {message}", errors=(FieldError("--size", message),))
+
+
+def _share(text: str) -> Decimal:
+    return number(text.removesuffix("%")) / Decimal(100)

@@ -1,0 +1,69 @@
+"""The trading days that bars fall into, and how many of them a year has: measured by the calendar, else by the bars."""
+
+from datetime import date
+
+import numpy as np
+from msgspec import Struct
+
+from evenkeel.domain.clock import from_ns
+from evenkeel.market.bars import Bars
+from evenkeel.market.calendars import calendar
+from evenkeel.market.columns import DAY, Ints
+from evenkeel.market.timeframes import timeframe
+
+_YEAR = 365.25 * DAY
+_NOMINAL = {"1w": 52.0, "1mo": 12.0}
+
+
+class Days(Struct, frozen=True):
+    """`last`: index of each day's last bar; `dates`: their dates as proleptic ordinals; `per_year`: periods a year.
+
+    `basis` says in words where `per_year` comes from. Bars of a week or a month count as periods of their own.
+    """
+
+    last: Ints
+    dates: Ints
+    per_year: float
+    basis: str
+
+
+def days_of(bars: Bars) -> Days:
+    """The trading days of at least one bar: sessions of the instrument's calendar, else days in UTC."""
+    ordinals = _ordinals(bars)
+    last = np.append(np.flatnonzero(np.diff(ordinals)), len(bars) - 1).astype(np.int64)
+    per_year, basis = _per_year(bars, ordinals[last])
+    return Days(last, ordinals[last], per_year, basis)
+
+
+def _ordinals(bars: Bars) -> Ints:
+    utc = bars.ts // DAY + date(1970, 1, 1).toordinal()
+    if bars.instrument is None or bars.instrument.calendar == "24/7":
+        return np.asarray(utc if timeframe(bars.timeframe).intraday else _by_bar(utc), dtype=np.int64)
+    if not timeframe(bars.timeframe).intraday:
+        zone = calendar(bars.instrument.calendar).zone
+        return np.array([from_ns(at - 1).astimezone(zone).date().toordinal() for at in bars.close_ts.tolist()])
+    sessions = calendar(bars.instrument.calendar).around(int(bars.ts[0]), int(bars.close_ts[-1]))
+    at = np.searchsorted(sessions.opens, bars.close_ts - 1, side="right") - 1
+    return np.asarray(sessions.days[np.maximum(at, 0)], dtype=np.int64)
+
+
+def _by_bar(utc: Ints) -> Ints:
+    """One period a bar, though two may fall on one date."""
+    return utc if len(utc) < 2 or (np.diff(utc) > 0).all() else utc[0] + np.arange(len(utc), dtype=np.int64)
+
+
+def _per_year(bars: Bars, dates: Ints) -> tuple[float, str]:
+    if bars.timeframe in _NOMINAL:
+        return _NOMINAL[bars.timeframe], f"bars of {bars.timeframe}"
+    if bars.instrument is not None:
+        name = bars.instrument.calendar
+        first, last = from_ns(int(bars.ts[0])).year, from_ns(int(bars.close_ts[-1]) - 1).year
+        if name == "24/7":
+            return 365.0, "every day of the year"
+        sessions = calendar(name).sessions(date(first, 1, 1), date(last, 12, 31))
+        return len(sessions) / (last - first + 1), f"sessions of {name} in {first}–{last}"
+    years = (int(bars.close_ts[-1]) - int(bars.ts[0])) / _YEAR
+    if years >= 1.0:
+        return float(round(len(dates) / years)), "trading days that the bars show"
+    weekdays = ((dates - 1) % 7 < 5).all()  # ordinal 1 was a Monday
+    return (252.0, "bars on weekdays only") if weekdays else (365.0, "bars on weekends, too")

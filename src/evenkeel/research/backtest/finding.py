@@ -1,0 +1,39 @@
+"""A strategy as people name it: by its name, by its file, by its class."""
+
+from functools import cache
+from pathlib import Path
+
+from evenkeel.domain.errors import InvalidInput
+from evenkeel.trading.strategies.base import SignalStrategy, Strategy
+from evenkeel.trading.strategies.registry import AnyStrategy, AnyTemplate, Registry, check_declaration, load_template
+
+StrategyLike = str | AnyStrategy | AnyTemplate
+
+
+def find(strategy: StrategyLike) -> AnyStrategy:
+    """A strategy ready to run. A text is the name of a template, or FILE.py, or FILE.py:Class.
+
+    Raises NotFound, and InvalidInput where the file or the class is no strategy.
+    """
+    if isinstance(strategy, SignalStrategy | Strategy):
+        return strategy
+    if isinstance(strategy, type) and issubclass(strategy, SignalStrategy | Strategy):
+        check_declaration(strategy)
+        return strategy()
+    if not isinstance(strategy, str):
+        raise InvalidInput(
+            f"{strategy!r} is not a strategy",
+            hint="Give its name, the path of its file, or a class derived from SignalStrategy or Strategy.",
+        )
+    path, _, name = strategy.partition(".py:")
+    if name or strategy.endswith(".py"):
+        return load_template(Path(path + ".py" if name else strategy), name or None)()
+    return known().create(strategy)
+
+
+@cache
+def known() -> Registry:
+    """The templates that come along and those of installed packages; broken ones are left out."""
+    registry = Registry()
+    registry.load_entry_points()
+    return registry

@@ -1,0 +1,11 @@
+"""Reports: a backtest as one HTML page that needs nothing else, a sweep as a heat map, and columns as files.
+
+`page` puts the parts together; each part is a function of a `Sheet` that gives markup. Charts are SVG of our own
+(`charts`, `scales`), words and figures are set by `words`, and everything a user named is escaped by `markup`.
+"""
+
+from evenkeel.research.report.export import export
+from evenkeel.research.report.heat import sweep_heat_map
+from evenkeel.research.report.page import tear_sheet, write_tear_sheet
+
+__all__ = ["export", "sweep_heat_map", "tear_sheet", "write_tear_sheet"]

@@ -1,0 +1,235 @@
+"""One strategy on one history and terms, ready to run any combination of its parameters.
+
+What the combinations share is made once: the columns a strategy reads (and so its indicators), the charges, the days.
+The compiled engine then reports the figures of a run without its path, where these are enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from evenkeel.domain.errors import InvalidInput
+from evenkeel.market.bars import Bars
+from evenkeel.quant import analytics
+from evenkeel.quant.analytics.track import Track
+from evenkeel.research.backtest import kernel as k
+from evenkeel.research.backtest.compiled import CompiledRun, Numbers
+from evenkeel.research.backtest.event import run_event
+from evenkeel.research.backtest.outcome import Floats
+from evenkeel.research.backtest.result import BacktestResult
+from evenkeel.research.backtest.run import instrument_of
+from evenkeel.research.backtest.terms import Terms
+from evenkeel.research.compute import Runner, Task
+from evenkeel.research.search.figures import OWN, Figures, figures_of, is_quick
+from evenkeel.trading.strategies.base import SignalStrategy
+from evenkeel.trading.strategies.parameters import Params
+
+R = TypeVar("R")
+
+_TOGETHER = 32
+
+
+class Span(NamedTuple):
+    """Bars that open from `start` on and before `end` (ns)."""
+
+    start: int
+    end: int
+
+
+class Trial(NamedTuple):
+    """A combination of parameters, on all bars or on a span of them."""
+
+    params: Params
+    span: Span | None = None
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}={value}" for name, value in self.params.items()) or "the default parameters"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench(Task[Trial, R]):
+    """`engine` is compiled or event, `names` the figures wanted, `risk_free` an annual rate."""
+
+    terms: Terms
+    engine: str
+    names: tuple[str, ...] = ()
+    risk_free: float = 0.0
+
+
+class FiguresBench(Bench[Figures]):
+    """Gives the figures of each trial."""
+
+    def open(self) -> Runner[Trial, Figures]:
+        return Places(self).figures
+
+
+class ReturnsBench(Bench[Floats]):
+    """Gives the daily returns of each trial."""
+
+    def open(self) -> Runner[Trial, Floats]:
+        return Places(self).returns
+
+
+class Places:
+    """The parts of the history that trials run on; the last one stays ready."""
+
+    def __init__(self, bench: Bench[Any]) -> None:
+        self._bench = bench
+        self._span: Span | None = None
+        self._place: Place | None = None
+
+    def at(self, span: Span | None) -> Place:
+        if self._place is None or span != self._span:
+            self._span, self._place = span, Place(self._bench, part(self._bench.series, span))
+        return self._place
+
+    def figures(self, trials: Sequence[Trial]) -> Iterator[Figures]:
+        for span, group in groupby(trials, key=lambda trial: trial.span):
+            every = [trial.params for trial in group]
+            for start in range(0, len(every), _TOGETHER):
+                yield from self.at(span).figures(every[start : start + _TOGETHER])
+
+    def returns(self, trials: Sequence[Trial]) -> Iterator[Floats]:
+        for trial in trials:
+            yield self.at(trial.span).returns(trial.params)
+
+
+def part(series: tuple[Bars, ...], span: Span | None) -> tuple[Bars, ...]:
+    """The bars of a span. Raises InvalidInput where a series has none."""
+    if span is None:
+        return series
+    parts = tuple(bars.between(span.start, span.end) for bars in series)
+    missing = [bars.instrument_id for bars in parts if not len(bars)]
+    if missing:
+        raise InvalidInput(f"a window of the history has no bars of {', '.join(missing)}")
+    return parts
+
+
+class _Calendar(NamedTuple):
+    """What all records of one history share: when they start, the dates of their days, and days a year."""
+
+    start: np.datetime64
+    dates: Any
+    per_year: float
+
+    def track(self, cash: float, equity: Floats) -> Track:
+        return Track(self.start, self.dates, np.concatenate(((cash,), equity)))
+
+
+class Place:
+    """One stretch of history. `figures`, `returns` and `result` run one combination each."""
+
+    def __init__(self, bench: Bench[Any], series: tuple[Bars, ...]) -> None:
+        self._bench, self._series = bench, series
+        self._instruments = tuple(instrument_of(bars) for bars in series)
+        self._quick = bench.engine == "compiled" and all(is_quick(name) for name in bench.names)
+        self._metrics = tuple(name for name in bench.names if name not in OWN)
+        self._cash = float(bench.terms.cash)
+        self._calendar: _Calendar | None = None
+
+    @cached_property
+    def _run(self) -> CompiledRun:
+        return CompiledRun(self._series[0], self._instruments[0], self._bench.terms)
+
+    def figures(self, every: Sequence[Params]) -> Iterator[Figures]:
+        """The figures wanted of each combination; None where one is undefined.
+
+        Quick ones are simulated first and measured then: each kind of work finds its own data in the cache.
+        """
+        if not self._quick:
+            for params in every:
+                yield figures_of(self.result(params), self._bench.names)
+            return
+        runs: list[Numbers] = []
+        fault: Exception | None = None
+        try:
+            runs.extend(self._numbers(params) for params in every)
+        except Exception as error:  # noqa: BLE001 - raised below, after the results of those before it
+            fault = error
+        for params, numbers in zip(every, runs, strict=False):
+            yield self._measured(params, numbers)
+        if fault is not None:
+            raise fault
+
+    def _measured(self, params: Params, numbers: Numbers) -> Figures:
+        counts, metrics = self._counts(numbers, params), {}
+        if self._metrics:
+            days = self._days(params)
+            metrics = analytics.summary(
+                days.track(self._cash, numbers.day_equity),
+                periods=days.per_year,
+                names=self._metrics,
+                risk_free=self._bench.risk_free,
+            )
+        return {name: counts[name] if name in OWN else metrics[name] for name in self._bench.names}
+
+    def returns(self, params: Params) -> Floats:
+        """Daily returns: one value a trading day (a bar, where bars are longer)."""
+        if self._bench.engine != "compiled":
+            return self.result(params).daily.returns
+        return self._days(params).track(self._cash, self._numbers(params).day_equity).returns
+
+    def result(self, params: Params) -> BacktestResult:
+        """The whole backtest."""
+        bench, strategy = self._bench, self._bench.strategy
+        if bench.engine == "compiled":
+            assert isinstance(strategy, SignalStrategy)
+            outcome = self._run.outcome(self._run.run(*self._run.signals(strategy, params)))
+        else:
+            # One instance serves one run: what a strategy remembers of another must not reach it.
+            outcome = run_event(
+                deepcopy(strategy),
+                params,
+                {bars.instrument_id: bars for bars in self._series},
+                instruments={one.id: one for one in self._instruments},
+                terms=bench.terms,
+            )
+        return BacktestResult(
+            strategy=strategy.name,
+            version=strategy.version,
+            params=dict(params),
+            terms=bench.terms,
+            bars=self._series,
+            instruments=self._instruments,
+            outcome=outcome,
+            risk_free=bench.risk_free,
+        )
+
+    def _numbers(self, params: Params) -> Numbers:
+        strategy = self._bench.strategy
+        assert isinstance(strategy, SignalStrategy)
+        return self._run.run(*self._run.signals(strategy, params), path=False, fills=False)
+
+    def _days(self, params: Params) -> _Calendar:
+        """Taken from a whole backtest, so that there is one rule of what a day is."""
+        if self._calendar is None:
+            result = self.result(params)
+            self._calendar = _Calendar(result.daily.start, result.daily.dates, result.days.per_year)
+        return self._calendar
+
+    def _counts(self, numbers: Numbers, params: Params) -> Mapping[str, float | int]:
+        report = numbers.report
+        return {
+            "final_equity": float(report[k.FINAL_EQUITY]),
+            "total_return": float(report[k.FINAL_EQUITY]) / self._cash - 1.0,
+            "fills": int(report[k.FILLS]),
+            "orders": int(report[k.ORDERS]),
+            "refused": 0,
+            "trades": self._trades(report, params),
+            "fees": float(report[k.FEES]),
+        }
+
+    def _trades(self, report: Floats, params: Params) -> int:
+        """Round trips. Where every position was one fill in and one out they are the simulator's own count; where
+        some grew or shrank in steps, they are matched fill by fill."""
+        closed = int(report[k.TRADES])
+        if int(report[k.FILLS]) == 2 * closed + (report[k.HELD] != 0.0):
+            return closed
+        return len(self.result(params).trades)
