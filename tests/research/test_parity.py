@@ -19,6 +19,7 @@ from evenkeel import (
     Units,
     sample_bars,
 )
+from evenkeel.market.sample import sample_market
 from evenkeel.quant.costs import CostSchedule
 from evenkeel.research.backtest.finding import known
 from evenkeel.research.backtest.parity import parity
@@ -74,3 +75,13 @@ def test_the_engines_agree_on_every_built_in(name: str) -> None:
     found = parity(name, sample_bars("MSFT").rows(0, 750), params=params, fees="us-per-share", slippage=3.0)
     assert found.differences == ()
     assert len(found.compiled.fills) > 0
+
+
+def test_the_engines_agree_over_a_split() -> None:
+    """Apple's two for one of 2005-02-28, with odd lots held over it."""
+    _, _, splits = sample_market()
+    bars = sample_bars("AAPL").rows(900, 1700)
+    for size in (Units(Decimal(7)), PercentOfEquity(Decimal("0.9"))):
+        found = parity("sma-crossover", bars, splits=splits, size=size)
+        assert found.differences == ()
+        assert len(found.compiled.fills) > 10

@@ -144,7 +144,7 @@ class BarMarket(Market):
         super().__init__(tuple(bars), times=[series.close_ts for series in self.bars], columns=columns)
 
     def item(self, line: int, row: int) -> Bar:
-        return self.bars[line].bar(row)
+        return Bar(self.ids[line], *[column.item(row) for column in self._columns[line]])
 
     def items(self, line: int, first: int) -> Iterator[Bar]:
         return chain.from_iterable(
@@ -179,7 +179,7 @@ class QuoteMarket(Market):
         super().__init__(tuple(quotes), times=[series.ts for series in quotes.values()], columns=columns)
 
     def item(self, line: int, row: int) -> Quote:
-        return Quote(self.ids[line], *(column[row].item() for column in self._columns[line]))
+        return Quote(self.ids[line], *[column.item(row) for column in self._columns[line]])
 
     def items(self, line: int, first: int) -> Iterator[Quote]:
         return chain.from_iterable(

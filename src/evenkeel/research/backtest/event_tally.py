@@ -17,6 +17,7 @@ import numpy.typing as npt
 from evenkeel.domain import records as r
 from evenkeel.domain.instruments import Instrument
 from evenkeel.research.backtest.event_market import BarMarket, Market, QuoteMarket
+from evenkeel.research.backtest.marks import marks_of
 from evenkeel.research.backtest.outcome import Fills, Outcome, Why
 from evenkeel.trading.engine.state import AccountState
 
@@ -108,11 +109,5 @@ def _steps(at_moment: Ints, moments: Ints, values: Floats, *, start: float) -> F
 
 def _marks(market: BarMarket | QuoteMarket, line: int, instrument: Instrument) -> Floats:
     """The last price of an instrument at each moment, rounded to its tick; 0 before the first."""
-    prices = market.prices(line)
-    rows = market.rows[line]
-    places = -int(instrument.tick_size.normalize().as_tuple().exponent)
-    scale = 10.0 ** max(0, places)
-    ticks = np.rint(prices / float(instrument.tick_size))
-    # Whole ticks times a whole number, over a power of ten: one rounding, so what was on the grid stays as it was.
-    marks = ticks * np.rint(float(instrument.tick_size) * scale) / scale
+    marks, rows = marks_of(market.prices(line), instrument.tick_size), market.rows[line]
     return np.where(rows >= 0, marks[np.maximum(rows, 0)], 0.0)
