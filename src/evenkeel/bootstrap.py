@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from evenkeel.domain.records import AnyRecord
     from evenkeel.market.feeds.ports import Feed
     from evenkeel.market.ports import BarStore
+    from evenkeel.server.jobs.queue import BacktestQueue
     from evenkeel.server.parts import AppParts
     from evenkeel.settings import Settings
     from evenkeel.storage.database import Database
@@ -176,6 +177,7 @@ class Desk:
         self.started_at = time.time_ns()
         self._stack = AsyncExitStack()
         self._registry: Registry | None = None
+        self._queue: BacktestQueue | None = None
 
     async def open(self) -> None:
         """Recovers, opens the doors, and says where they are."""
@@ -333,6 +335,7 @@ class Desk:
 
         run = self.run
         return AppParts(
+            backtests=self._backtests(),
             runner=run.runner,
             feed=run.control,
             history=History(self._engine, self.user.id, run.projector),
@@ -345,6 +348,17 @@ class Desk:
             doors=DoorSettings(hosts=self.settings.hosts, docs=self.settings.docs),
             limits=self.settings.limits(),
         )
+
+    def _backtests(self) -> BacktestQueue:
+        """The queue, which goes on when the demo starts over."""
+        from evenkeel.server.jobs.job import Backtest
+        from evenkeel.server.jobs.queue import BacktestQueue
+        from evenkeel.storage.repositories import StoredBacktests
+
+        if self._queue is None:
+            stored, folder = StoredBacktests(self._engine, Backtest), self.where.home / "research"
+            self._queue = BacktestQueue(stored, folder, bars=lambda: self.run.bars, templates=lambda: self.registry)
+        return self._queue
 
     def _past(self, count: int) -> list[tuple[int, AnyRecord]]:
         """The last `count` committed records with their sequence numbers."""

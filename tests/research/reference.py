@@ -35,8 +35,9 @@ class Account:
 
 def simulated(bars: Bars, targets: list[float], rules: Rules) -> tuple[list[float], Account]:
     """(equity by bar, the account at the end)."""
-    account, target, orders, limit = Account(rules.cash), 0.0, [], nan
-    equity = []
+    account, target, limit = Account(rules.cash), 0.0, nan
+    orders: list[float] = []
+    equity: list[float] = []
     for i in range(len(bars)):
         bar = bars.bar(i)
         ohl = (bar.open, bar.high, bar.low)

@@ -59,8 +59,8 @@ async def test_a_paper_account_can_be_opened(desk: World, owner: httpx.AsyncClie
 
 async def test_a_strategy_is_deployed_switched_and_reallocated(desk: World, owner: httpx.AsyncClient) -> None:
     templates = (await owner.get("/api/v2/strategies/templates")).json()["items"]
-    assert {one["id"] for one in templates} >= {"sma-crossover"}
-    assert all(one["parameters"] for one in templates)
+    (crossover,) = [one for one in templates if one["id"] == "sma-crossover"]
+    assert {one["name"] for one in crossover["parameters"]} >= {"fast", "slow"}
     body = {
         "name": "Mine", "template": "sma-crossover", "symbols": ["STK"], "parameters": {"fast": 3},
         "accounts": [{"account_id": OWN_ACCOUNT, "allocation": "0.25"}],

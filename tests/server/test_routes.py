@@ -8,6 +8,7 @@ import pytest
 
 from evenkeel.server.app import ENDPOINTS, local_app
 from evenkeel.server.contract import Endpoint
+from tests.server.backtests import BACKTEST
 from tests.server.world import DEPLOYMENT, OWN_ACCOUNT, World, order, world
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -18,16 +19,19 @@ BODIES: dict[str, dict[str, Any]] = {
     "move_cash": {"kind": "deposit", "amount": "100"},
     "place_order": order(),
     "deploy_strategy": {"name": "Second", "template": "sma-crossover", "symbols": ["STK"]},
+    "run_backtest": {"strategy": "sma-crossover", "symbols": ["STK"]},
     "change_strategy": {"allocation": "0.1"},
     "change_feed": {"speed": "3"},
 }
-QUERIES = {"list_bars": "?symbol=STK"}
-OF_THE_OWNER = {"account_id": OWN_ACCOUNT, "deployment_id": DEPLOYMENT}
+QUERIES = {"list_bars": "?symbol=STK", "compare_backtests": f"?ids={BACKTEST}"}
+OF_THE_OWNER = {"account_id": OWN_ACCOUNT, "deployment_id": DEPLOYMENT, "backtest_id": BACKTEST}
 # What another user gets from a route without an object of the owner's in its path.
 OTHERS = {
     "open_account": 201,
     "place_order": 422,
     "deploy_strategy": 422,
+    "run_backtest": 202,
+    "compare_backtests": 404,
     "change_feed": 403,
     "readyz": 200,
     "login": 401,
@@ -37,7 +41,7 @@ OTHERS = {
 }
 # What the order of these tests, which works, is in no state for.
 DECLINED = {"resolve_order"}
-LEAKS = (OWN_ACCOUNT, DEPLOYMENT, "Main", "Crossing")
+LEAKS = (OWN_ACCOUNT, DEPLOYMENT, BACKTEST, "Main", "Crossing")
 
 
 def _url(endpoint: Endpoint, order_id: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -26,12 +27,13 @@ from evenkeel.domain.strategies import Action, Allocation, Deployment, Signal
 from evenkeel.market.bars import Bars
 from evenkeel.market.stores.memory import MemoryStore
 from evenkeel.server.app import create_app
+from evenkeel.server.jobs.queue import BacktestQueue
 from evenkeel.server.parts import AppParts, Doors, Identity
 from evenkeel.telemetry.metrics import Metrics
 from evenkeel.trading.live.feed import FeedControl
 from evenkeel.trading.live.runner import Runner
-from evenkeel.trading.strategies.registry import Registry
 from tests.desk.memory import MemoryTokens, MemoryUsers
+from tests.server import backtests
 from tests.trading.live.desk import BY, DAY, START, STOCK, MemoryJournal, bar, make_runner, market
 
 PASSWORD = "correct horse battery"
@@ -154,6 +156,8 @@ class World:
     auth: Auth
     owner: User
     other: User
+    backtests: backtests.MemoryBacktests
+    research: Path
     day: int = 0
 
     def client(self, **more: Any) -> httpx.AsyncClient:
@@ -190,7 +194,8 @@ def stored_bars() -> Bars:
 
 @asynccontextmanager
 async def world(*, static: Path | None = None, hosts: tuple[str, ...] = (), mode: str = "demo") -> AsyncIterator[World]:
-    """A started desk: one instrument at 10, an account of the owner's and one of another user's, one strategy."""
+    """A started desk: one instrument at 10, an account of the owner's and one of another user's, one strategy, and a
+    backtest of the owner's that is done."""
     journal = MemoryJournal()
     runner = make_runner(journal)
     users, tokens = MemoryUsers(), MemoryTokens()
@@ -202,12 +207,17 @@ async def world(*, static: Path | None = None, hosts: tuple[str, ...] = (), mode
     await _open_desk(runner, owner, other)
     history = JournalHistory(journal)
     split = Split(STOCK.id, date(2005, 8, 20), Decimal(2), Decimal(1))
+    bars = MemoryStore([STOCK], [stored_bars()], splits=[split])
+    stored, folder = backtests.MemoryBacktests(), TemporaryDirectory(prefix="ek-")
+    research = Path(folder.name) / "research"
+    await stored.add(backtests.done(owner.id, bars, research))
     parts = AppParts(
         runner=runner,
         feed=FeedControl(runner, None, None),
         history=history,
-        bars=MemoryStore([STOCK], [stored_bars()], splits=[split]),
-        templates=Registry,
+        bars=bars,
+        templates=backtests.templates,
+        backtests=BacktestQueue(stored, research, bars=lambda: bars, templates=backtests.templates),
         auth=auth,
         metrics=Metrics("0"),
         identity=Identity("home", "Evenkeel", "0", mode, START),
@@ -215,8 +225,9 @@ async def world(*, static: Path | None = None, hosts: tuple[str, ...] = (), mode
         doors=Doors(static=static or Path("/nowhere"), hosts=hosts),
     )
     app = create_app(parts)
-    async with app.router.lifespan_context(app):
-        yield World(app, parts, runner, journal, history, people, auth, owner, other)
+    with folder:
+        async with app.router.lifespan_context(app):
+            yield World(app, parts, runner, journal, history, people, auth, owner, other, stored, research)
     await runner.stop()
 
 

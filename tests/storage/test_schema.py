@@ -84,13 +84,13 @@ def test_a_failed_upgrade_leaves_everything_as_it_was(database: Database) -> Non
     """Something stands in the way of the last revision: none of those before it stays either."""
     engine = sync_engine(database, "migrate")
     with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE projection_cursors (x integer)"))
+        connection.execute(text("CREATE TABLE backtest_results (x integer)"))
     with pytest.raises(EvenkeelError, match="left as it was"):
         upgrade(database)
     with engine.connect() as connection:
-        assert inspect(connection).get_table_names() == ["projection_cursors"]
+        assert inspect(connection).get_table_names() == ["backtest_results"]
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE projection_cursors"))
+        connection.execute(text("DROP TABLE backtest_results"))
     upgrade(database)
     assert is_up_to_date(database)
 
@@ -101,8 +101,7 @@ def test_an_older_sqlite_file_is_backed_up_first(tmp_path: Path) -> None:
     engine = sync_engine(where, "migrate")
     with engine.begin() as connection:
         views.drop(connection)
-        for name in ("alerts", "runs", "feed_cursor", "projection_cursors"):
-            connection.execute(text(f"DROP TABLE {name}"))
+        connection.execute(text("DROP TABLE backtest_results"))
     _stamp(where, migrations.REVISIONS[-2])
     backup = upgrade(where)
     assert backup is not None

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from evenkeel.server import docs, problems, wire
-from evenkeel.server.api import accounts, auth, market, strategies, system, trading
+from evenkeel.server.api import accounts, auth, backtesting, market, strategies, system, trading
 from evenkeel.server.contract import PREFIX, document, mount
 from evenkeel.server.counting import OrderCounter, portfolios
 from evenkeel.server.guard import Guard, local_app
@@ -25,6 +25,7 @@ ENDPOINTS = (
     *accounts.ENDPOINTS,
     *trading.ENDPOINTS,
     *strategies.ENDPOINTS,
+    *backtesting.ENDPOINTS,
     *market.ENDPOINTS,
     *system.ENDPOINTS,
 )
@@ -35,7 +36,8 @@ __all__ = ["ENDPOINTS", "create_app", "local_app", "rebind"]
 def create_app(parts: AppParts) -> FastAPI:
     """The application over `parts`, subscribed to its runner. Call it on a runner that has recovered.
 
-    `app.state.hub.market_moved` is to be given to the feed; the lifespan starts and stops heartbeat and streams.
+    `app.state.hub.market_moved` is to be given to the feed; the lifespan starts and stops heartbeat, streams and the
+    queue of backtests.
     """
     app = FastAPI(
         title="Evenkeel",
@@ -66,6 +68,7 @@ def _bind(app: FastAPI, parts: AppParts) -> None:
     app.state.streams = Streams(parts, hub, listing)
     for subscriber in (listing, hub, OrderCounter(parts.metrics)):
         parts.runner.subscribe(subscriber)
+    parts.backtests.on_change = hub.backtest_changed
     parts.metrics.watch_portfolios(lambda: portfolios(parts.runner.state))
     parts.metrics.watch_journal(lambda: (parts.runner.committed_seq, hub.lag))
 
@@ -86,11 +89,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
     lag = LoopLag(report)
     lag.start()
+    await parts.backtests.start()
     app.state.streams.start()
     try:
         yield
     finally:
         await app.state.streams.stop()
+        await parts.backtests.stop()
         await lag.stop()
 
 

@@ -27,6 +27,12 @@ _MEANING = {
 }  # fmt: skip
 _BODY_FAULTS = (400, 413, 415, 422)
 
+
+class Html:
+    """Stands for a whole page as an answer, where a Struct would stand for JSON."""
+
+
+_TEXTS = {str: "text/plain", Html: "text/html"}
 Handler = Callable[..., Awaitable[Response]]
 
 
@@ -113,7 +119,7 @@ def _types(endpoints: tuple[Endpoint, ...]) -> list[Any]:
     found: dict[str, Any] = {repr(schemas.ProblemBody): schemas.ProblemBody}
     for one in endpoints:
         for kind in (*one.answers.values(), one.body):
-            if kind is not None and kind is not str:
+            if kind is not None and kind not in _TEXTS:
                 found[repr(kind)] = kind
     return list(found.values())
 
@@ -172,8 +178,8 @@ def _response(one: Endpoint, status: int, *, shape_of: Mapping[str, Any]) -> dic
             answer["headers"] = {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}}
         return answer
     kind = one.answers[status]
-    if kind is str:
-        answer["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    if kind in _TEXTS:
+        answer["content"] = {_TEXTS[kind]: {"schema": {"type": "string"}}}
     elif kind is not None:
         answer["content"] = {"application/json": {"schema": shape_of[repr(kind)]}}
         if one.links:

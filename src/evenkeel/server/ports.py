@@ -18,6 +18,8 @@ from evenkeel.trading.live.ports import Subscriber
 
 if TYPE_CHECKING:
     from evenkeel.market.bars import Bars
+    from evenkeel.market.ports import Series
+    from evenkeel.trading.strategies.registry import AnyStrategy
 
 
 class Trading(Protocol):
@@ -173,9 +175,11 @@ class History(Protocol):
 
 
 class BarSource(Protocol):
-    """Stored bars, read on a thread."""
+    """Stored bars, read on a thread, or by another process that gets a pickled copy."""
 
     def instruments(self) -> tuple[Instrument, ...]: ...
+
+    def series(self) -> tuple[Series, ...]: ...
 
     def read(self, instrument_id: str, timeframe: str, *, start: int | None = None, end: int | None = None) -> Bars: ...
 
@@ -231,6 +235,9 @@ class Templates(Protocol):
 
     def resolve(self, name: str, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
         """Every parameter with its given or default value. Raises InvalidInput with the faults by field."""
+
+    def create(self, name: str) -> AnyStrategy:
+        """A new instance. Raises NotFound."""
 
 
 Past = Callable[[int], Sequence[tuple[int, AnyRecord]]]

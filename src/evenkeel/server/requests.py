@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 from evenkeel.domain.accounts import AccountType
 from evenkeel.domain.orders import OrderKind, Product, Side, TimeInForce
 from evenkeel.domain.strategies import Scalar
+from evenkeel.server.jobs.job import Engine, FillAt
 
 _TEXT = r"^[^\x00-\x1f\x7f]*$"
 POSITIVE = r"^(0\.[0-9]{0,17}[1-9]|[1-9][0-9]{0,16}(\.[0-9]{1,18})?|0\.[0-9]{0,9}[1-9]0{1,8})$"
@@ -30,6 +31,7 @@ MaybePositive = Annotated[Raw, _exact(POSITIVE, optional=True, **_POSITIVE)]
 Share = Annotated[Raw, _exact(SHARE, **_SHARE)]
 MaybeShare = Annotated[Raw, _exact(SHARE, optional=True, **_SHARE)]
 MaybeSpeed = Annotated[Raw, _exact(NOT_NEGATIVE, optional=True, minimum=0, maximum=1000)]
+MaybeNotNegative = Annotated[Raw, _exact(NOT_NEGATIVE, optional=True, minimum=0, exclusiveMaximum=10**17)]
 Cash = Annotated[Raw, _exact(NOT_NEGATIVE, minimum=0, exclusiveMaximum=10**17)]
 
 Name = Annotated[
@@ -120,6 +122,49 @@ class DeploymentChange(Struct, forbid_unknown_fields=True):
     allocation: MaybeShare = field(default_factory=Raw)
 
 
+_TIMEFRAME = Meta(min_length=2, max_length=8, pattern="^[0-9]{1,4}(s|m|h|d|w|mo)$")
+_MOMENT = Meta(max_length=40, extra_json_schema={"format": "date-time"})
+_SIZES = ["units", "cash", "percent-of-equity", "volatility-target", "kelly"]
+Size = Annotated[
+    Raw,
+    Meta(
+        extra_json_schema={
+            "anyOf": [
+                {"type": ["string", "number", "null"], "pattern": POSITIVE, **_POSITIVE},
+                {"type": "object", "required": ["type"], "properties": {"type": {"enum": _SIZES}}},
+            ]
+        }
+    ),
+]
+
+
+class NewBacktest(Struct, forbid_unknown_fields=True):
+    """A registered strategy on stored bars; what is left out has its default.
+
+    `start` is inclusive, `end` exclusive; without them, all bars. `fees` names a cost schedule, `fees_bps` are basis
+    points of value; give one of them. `size` is a number of units, or a rule such as
+    `{"type": "percent-of-equity", "share": "0.5"}`. Stops are fractions of price.
+    """
+
+    strategy: Reference
+    symbols: Annotated[list[Symbol], Meta(min_length=1, max_length=50, description="1 to 50 symbols")]
+    timeframe: Annotated[str, _TIMEFRAME] = "1d"
+    start: Annotated[str, _MOMENT] | None = None
+    end: Annotated[str, _MOMENT] | None = None
+    parameters: dict[Reference, Scalar] = {}
+    cash: MaybePositive = field(default_factory=Raw)
+    fees: Reference | None = None
+    fees_bps: MaybeNotNegative = field(default_factory=Raw)
+    size: Size = field(default_factory=Raw)
+    fill: FillAt = "next-open"
+    slippage_bps: MaybeNotNegative = field(default_factory=Raw)
+    stop_loss: MaybePositive = field(default_factory=Raw)
+    take_profit: MaybePositive = field(default_factory=Raw)
+    trailing_stop: MaybePositive = field(default_factory=Raw)
+    engine: Engine = "auto"
+    risk_free: MaybeShare = field(default_factory=Raw)
+
+
 class FeedChange(Struct, forbid_unknown_fields=True):
     action: Literal["pause", "resume", "restart"] | None = None
     speed: MaybeSpeed = field(default_factory=Raw)
@@ -166,15 +211,32 @@ class BarsQuery(Struct, forbid_unknown_fields=True):
     """`start` is inclusive, `end` exclusive; without them, the newest bars."""
 
     symbol: Symbol
-    timeframe: Annotated[str, Meta(min_length=2, max_length=8, pattern="^[0-9]{1,4}(s|m|h|d|w|mo)$")] = "1d"
-    start: Annotated[str, Meta(max_length=40, extra_json_schema={"format": "date-time"})] | None = None
-    end: Annotated[str, Meta(max_length=40, extra_json_schema={"format": "date-time"})] | None = None
+    timeframe: Annotated[str, _TIMEFRAME] = "1d"
+    start: Annotated[str, _MOMENT] | None = None
+    end: Annotated[str, _MOMENT] | None = None
     limit: Annotated[int, Meta(ge=1, le=5000, description="1 to 5000")] = 500
     adjusted: bool = True
 
 
 class QuotesQuery(Struct, forbid_unknown_fields=True):
     symbols: Annotated[str, Meta(max_length=4000, pattern=_TEXT, description="symbols, separated by commas")] = ""
+
+
+class BacktestsQuery(PageQuery, forbid_unknown_fields=True):
+    strategy: Reference | None = None
+    state: Literal["queued", "running", "done", "failed", "cancelled"] | None = None
+
+
+class BacktestEquityQuery(PageQuery, forbid_unknown_fields=True):
+    """With `points`, at most so many bars at even distances instead of a page of all."""
+
+    points: Annotated[int, Meta(ge=2, le=5000, description="2 to 5000")] | None = None
+
+
+class ComparisonQuery(Struct, forbid_unknown_fields=True):
+    ids: Annotated[
+        str, Meta(min_length=1, max_length=1300, pattern=_TEXT, description="1 to 20 ids, separated by commas")
+    ]
 
 
 class NoQuery(Struct, forbid_unknown_fields=True):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from evenkeel.domain.errors import InvalidInput
+from evenkeel.domain.strategies import Scalar
 from evenkeel.quant.indicators import Floats
 from evenkeel.trading.strategies import SignalStrategy
 from evenkeel.trading.strategies.checks import examine
@@ -14,7 +15,7 @@ from evenkeel.trading.strategies.seeded import seeded_bars
 
 BARS = seeded_bars(400)
 MEMBERS = "sma-crossover(fast=5, slow=20, allow_short=true)*2; rsi; momentum(allow_short=true)"
-PARTS = (
+PARTS: tuple[tuple[str, dict[str, Scalar], float], ...] = (
     ("sma-crossover", {"fast": 5, "slow": 20, "allow_short": True}, 2.0),
     ("rsi", {}, 1.0),
     ("momentum", {"allow_short": True}, 1.0),

@@ -484,6 +484,154 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/backtesting": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Backtests
+         * @description The user's backtests, newest first.
+         */
+        get: operations["list_backtests"];
+        put?: never;
+        /**
+         * Run a backtest
+         * @description Queues a backtest; it runs when its turn comes, and tells how it goes on the stream's channel `backtests`. What only the run can show, such as an engine that lacks what was asked, ends as `failed` with the reason.
+         */
+        post: operations["run_backtest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/backtesting/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare backtests
+         * @description Several backtests with their metrics side by side, in the order in which they are named.
+         */
+        get: operations["compare_backtests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/backtesting/{backtest_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A backtest
+         * @description One backtest: what was asked and, once it is done, what came out.
+         */
+        get: operations["get_backtest"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel or delete
+         * @description Cancels a backtest that waits or runs, which stays in the list; removes one that has ended, with all it has.
+         */
+        delete: operations["delete_backtest"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/backtesting/{backtest_id}/equity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Equity of a backtest
+         * @description Equity, cash and positions at the end of each bar, oldest first; with `points`, at so many bars of all.
+         */
+        get: operations["list_backtest_equity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/backtesting/{backtest_id}/fills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fills of a backtest
+         * @description Every execution, oldest first.
+         */
+        get: operations["list_backtest_fills"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/backtesting/{backtest_id}/trades": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Trades of a backtest
+         * @description Every closed trade, in order of exit.
+         */
+        get: operations["list_backtest_trades"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/backtesting/{backtest_id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tear sheet of a backtest
+         * @description The tear sheet as it was made when the backtest was done: one page that needs nothing else.
+         */
+        get: operations["get_backtest_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/market/symbols": {
         parameters: {
             query?: never;
@@ -784,6 +932,276 @@ export interface components {
          * @enum {unknown}
          */
         AssetClass: "CRYPTO" | "EQUITY" | "ETF" | "FUTURE" | "FX" | "INDEX" | "METAL" | "OPTION";
+        /** BacktestComparison */
+        BacktestComparison: {
+            backtests: components["schemas"]["BacktestOut"][];
+            metrics: components["schemas"]["MetricRow"][];
+        };
+        /**
+         * BacktestDetail
+         * @description One backtest with all that was asked and, once it is done, all that came out.
+         */
+        BacktestDetail: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            id: string;
+            /** @enum {unknown} */
+            state: "cancelled" | "deleted" | "done" | "failed" | "queued" | "running";
+            stage: ("figures" | "reading" | "report" | "running" | "starting") | null;
+            progress: number | null;
+            strategy: string;
+            version: string;
+            parameters: {
+                [key: string]: boolean | number | string;
+            };
+            symbols: string[];
+            timeframe: string;
+            start: string | null;
+            end: string | null;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            created_at: string;
+            started_at: string | null;
+            finished_at: string | null;
+            final_equity: string | null;
+            total_return: string | null;
+            sharpe: string | null;
+            max_drawdown: string | null;
+            fingerprint: string | null;
+            error: string | null;
+            asked: components["schemas"]["BacktestTerms"];
+            summary: components["schemas"]["BacktestSummary"] | null;
+        };
+        /**
+         * BacktestEquityOut
+         * @description The end of a bar; `positions` has the quantity held of each symbol that was held.
+         */
+        BacktestEquityOut: {
+            id: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            at: string;
+            equity: string | null;
+            cash: string | null;
+            positions: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * BacktestFillOut
+         * @description One execution; `bar` is the index of the bar it happened in.
+         */
+        BacktestFillOut: {
+            id: string;
+            bar: number;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            at: string;
+            symbol: string;
+            side: components["schemas"]["Side"];
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            quantity: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            price: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            fee: string;
+            /** @enum {unknown} */
+            why: "liquidation" | "order" | "signal" | "stop-loss" | "take-profit" | "trailing-stop";
+        };
+        /**
+         * BacktestOut
+         * @description A backtest in a list. `progress` is from 0 to 1, null where it cannot be known; `deleted` is told on the stream
+         *         only.
+         */
+        BacktestOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            id: string;
+            /** @enum {unknown} */
+            state: "cancelled" | "deleted" | "done" | "failed" | "queued" | "running";
+            stage: ("figures" | "reading" | "report" | "running" | "starting") | null;
+            progress: number | null;
+            strategy: string;
+            version: string;
+            parameters: {
+                [key: string]: boolean | number | string;
+            };
+            symbols: string[];
+            timeframe: string;
+            start: string | null;
+            end: string | null;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            created_at: string;
+            started_at: string | null;
+            finished_at: string | null;
+            final_equity: string | null;
+            total_return: string | null;
+            sharpe: string | null;
+            max_drawdown: string | null;
+            fingerprint: string | null;
+            error: string | null;
+        };
+        /**
+         * BacktestSummary
+         * @description What came out. `metrics` has every metric by name, null where it is not defined; `terms` all that was in force,
+         *         defaults included.
+         */
+        BacktestSummary: {
+            engine: string;
+            bars: number;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            start: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            end: string;
+            currency: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            cash: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            final_equity: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            fees: string;
+            orders: number;
+            refused: number;
+            fills: number;
+            trades: number;
+            periods_per_year: number;
+            periods_basis: string;
+            metrics: {
+                [key: string]: number | null;
+            };
+            terms: Record<string, never>;
+            warnings: string[];
+        };
+        /**
+         * BacktestTerms
+         * @description On what terms, as they can be sent again.
+         */
+        BacktestTerms: {
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            cash: string;
+            fees: string | null;
+            fees_bps: string | null;
+            size: Record<string, never>;
+            /** @enum {unknown} */
+            fill: "close" | "limit" | "next-open";
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            slippage_bps: string;
+            stop_loss: string | null;
+            take_profit: string | null;
+            trailing_stop: string | null;
+            /** @enum {unknown} */
+            engine: "auto" | "compiled" | "event";
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            risk_free: string;
+        };
+        /**
+         * BacktestTradeOut
+         * @description A closed trade. `mae` and `mfe` are the worst and the best excursion, as fractions of the entry price.
+         */
+        BacktestTradeOut: {
+            id: string;
+            symbol: string;
+            /** @enum {unknown} */
+            side: "LONG" | "SHORT";
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            quantity: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            entry_at: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            entry_price: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            exit_at: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            exit_price: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            gross: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            fees: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            net: string;
+            net_return: string | null;
+            mae: string | null;
+            mfe: string | null;
+            bars_held: number | null;
+        };
         /** BarOut */
         BarOut: {
             id: string;
@@ -1124,6 +1542,16 @@ export interface components {
             password: string;
         };
         /**
+         * MetricRow
+         * @description One metric of every backtest that is compared, in their order; null where it is not defined or not there yet.
+         */
+        MetricRow: {
+            name: string;
+            title: string;
+            unit: string;
+            values: (number | null)[];
+        };
+        /**
          * NewAccount
          * @description A paper account. `fees` names a cost schedule.
          */
@@ -1143,6 +1571,53 @@ export interface components {
              * @default zero
              */
             fees: string;
+        };
+        /**
+         * NewBacktest
+         * @description A registered strategy on stored bars; what is left out has its default.
+         *
+         *         `start` is inclusive, `end` exclusive; without them, all bars. `fees` names a cost schedule, `fees_bps` are basis
+         *         points of value; give one of them. `size` is a number of units, or a rule such as
+         *         `{"type": "percent-of-equity", "share": "0.5"}`. Stops are fractions of price.
+         */
+        NewBacktest: {
+            /** @description 1 to 64 printable characters */
+            strategy: string;
+            /** @description 1 to 50 symbols */
+            symbols: string[];
+            /** @default 1d */
+            timeframe: string;
+            /** @default null */
+            start: string | null;
+            /** @default null */
+            end: string | null;
+            /** @default {} */
+            parameters: {
+                [key: string]: boolean | number | string;
+            };
+            cash?: string | number | null;
+            /** @default null */
+            fees: string | null;
+            fees_bps?: string | number | null;
+            size?: (string | number | null) | {
+                /** @enum {unknown} */
+                type: "units" | "cash" | "percent-of-equity" | "volatility-target" | "kelly";
+            };
+            /**
+             * @default next-open
+             * @enum {unknown}
+             */
+            fill: "close" | "limit" | "next-open";
+            slippage_bps?: string | number | null;
+            stop_loss?: string | number | null;
+            take_profit?: string | number | null;
+            trailing_stop?: string | number | null;
+            /**
+             * @default auto
+             * @enum {unknown}
+             */
+            engine: "auto" | "compiled" | "event";
+            risk_free?: string | number | null;
         };
         /** NewDeployment */
         NewDeployment: {
@@ -1274,6 +1749,42 @@ export interface components {
          */
         Page_AccountOut_: {
             items: components["schemas"]["AccountOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
+         * Page[BacktestEquityOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_BacktestEquityOut_: {
+            items: components["schemas"]["BacktestEquityOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
+         * Page[BacktestFillOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_BacktestFillOut_: {
+            items: components["schemas"]["BacktestFillOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
+         * Page[BacktestOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_BacktestOut_: {
+            items: components["schemas"]["BacktestOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
+         * Page[BacktestTradeOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_BacktestTradeOut_: {
+            items: components["schemas"]["BacktestTradeOut"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -3616,6 +4127,676 @@ export interface operations {
             };
             /** @description Invalid, with the fields at fault */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_backtests: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                strategy?: string;
+                state?: "cancelled" | "done" | "failed" | "queued" | "running";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_BacktestOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    run_backtest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBacktest"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    compare_backtests: {
+        parameters: {
+            query: {
+                ids: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestComparison"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_backtest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestDetail"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_backtest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestOut"];
+                };
+            };
+            /** @description Done, nothing to say */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_backtest_equity: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                points?: number;
+            };
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_BacktestEquityOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_backtest_fills: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_BacktestFillOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_backtest_trades: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_BacktestTradeOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_backtest_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -52,7 +52,7 @@ def backtest(
     resolved = checked(found, params or {})
     series = series_of(bars)
     instruments = tuple(instrument_of(one) for one in series)
-    terms = terms_of(instruments[0].currency, options)
+    terms = _of_these(terms_of(instruments[0].currency, options), {one.id for one in instruments})
     chosen = choose(found, terms, engine=engine, instruments=len(series))
     if check and isinstance(found, SignalStrategy):
         refuse_sneaky(found, resolved)
@@ -76,6 +76,12 @@ def backtest(
         outcome=outcome,
         risk_free=risk_free,
     )
+
+
+def _of_these(terms: Terms, ids: set[str]) -> Terms:
+    """Without the splits and dividends of instruments that are not tested."""
+    splits = tuple(one for one in terms.splits if one.instrument_id in ids)
+    return replace(terms, splits=splits, dividends=tuple(one for one in terms.dividends if one.instrument_id in ids))
 
 
 def _with_symbols(outcome: Outcome, listed: Mapping[str, Instrument]) -> Outcome:

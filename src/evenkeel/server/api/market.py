@@ -36,9 +36,9 @@ async def list_bars(request: Request, seen: Tenant = Depends(tenant), parts: App
     query = wire.query(request, requests.BarsQuery)
     fields = wire.Fields()
     found = find_instrument(seen.state, query.symbol, None, fields=fields)
-    start, end = _moment("start", query.start, fields), _moment("end", query.end, fields)
+    start, end = moment_of("start", query.start, fields), moment_of("end", query.end, fields)
     fields.check("the query is not valid")
-    at = _now(parts)
+    at = seen_until(parts)
     bars = await asyncio.to_thread(
         _read, parts.bars, seen.state.instruments[found], timeframe=query.timeframe, at=at, adjusted=query.adjusted
     )
@@ -48,7 +48,8 @@ async def list_bars(request: Request, seen: Tenant = Depends(tenant), parts: App
     return wire.Json(s.Page([_bar(bars, index) for index in range(len(bars))]))
 
 
-def _moment(name: str, text: str | None, fields: wire.Fields) -> int | None:
+def moment_of(name: str, text: str | None, fields: wire.Fields) -> int | None:
+    """The time in ns; None where none was given, and where it is none, which is a fault."""
     if text is None:
         return None
     try:
@@ -59,7 +60,7 @@ def _moment(name: str, text: str | None, fields: wire.Fields) -> int | None:
     return min(moment, _YEAR_2262)
 
 
-def _now(parts: AppParts) -> int:
+def seen_until(parts: AppParts) -> int:
     """The moment up to which the market may be seen: the replay's clock, else the wall clock."""
     feed = parts.feed
     if feed.kind != "replay":

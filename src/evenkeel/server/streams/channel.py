@@ -10,10 +10,12 @@ from typing import Any, Protocol
 
 import msgspec
 
-CHANNELS = ("accounts", "orders", "fills", "positions", "strategies", "quotes", "events", "equity", "system")
+CHANNELS = (
+    "accounts", "orders", "fills", "positions", "strategies", "quotes", "events", "equity", "backtests", "system",
+)  # fmt: skip
 RING = 4_000
 _ENCODE = msgspec.json.Encoder().encode
-_NEWEST = {"orders": 200, "fills": 200, "events": 100, "equity": 500}
+_NEWEST = {"orders": 200, "fills": 200, "events": 100, "equity": 500, "backtests": 200}
 
 
 def newest(name: str) -> int:

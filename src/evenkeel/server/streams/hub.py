@@ -12,7 +12,8 @@ from evenkeel.desk.ports import User
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.records import AnyRecord, Batch
-from evenkeel.server import status, views
+from evenkeel.server import backtests, status, views
+from evenkeel.server.jobs.job import Backtest, Progress
 from evenkeel.server.parts import AppParts
 from evenkeel.server.scope import Tenant
 from evenkeel.server.streams.changes import Changes
@@ -124,6 +125,12 @@ class Hub:
                     desk.publish("quotes", views.quote(state, state.instruments[instrument_id]))
         if gathered.system:
             self.tell_status()
+
+    def backtest_changed(self, backtest: Backtest, progress: Progress | None) -> None:
+        """Tells its user how a backtest is."""
+        desk = self.desks.get(backtest.user_id)
+        if desk is not None:
+            desk.publish("backtests", backtests.line(backtest, progress))
 
     def tell_status(self) -> None:
         """Publishes the system's status where it differs from the last one told."""

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket
 
 from evenkeel.desk.auth import Ticket
 from evenkeel.desk.ports import User
-from evenkeel.server import status, views
+from evenkeel.server import backtests, status, views
 from evenkeel.server.contract import PREFIX
 from evenkeel.server.listing import Listing, page
 from evenkeel.server.parts import AppParts
@@ -86,6 +86,10 @@ class Streams:
     async def _snapshot(self, user: User, channel: Channel) -> Callable[[], bytes]:
         """Prepares a snapshot. Just after starting over, the store may still hold days that lie ahead: not shown."""
         history: Sequence[Any] = ()
+        if channel.name == "backtests":
+            queue = self.parts.backtests
+            found = await queue.newest(user.id, newest("backtests"))
+            return lambda: channel.snapshot([backtests.line(one, queue.progress_of(one)) for one in found])
         if channel.name == "equity":
             seen = Tenant(user, self.parts.runner.state)
             rows, _ = await self.parts.history.equity(tuple(seen.account_ids()), limit=newest("equity"))

@@ -1,9 +1,9 @@
-"""All tables, by area. Those made by the projector have `shard` first in their key; people's have not.
+"""All tables, by area. Those made by the projector have `shard` first in their key; people's and research's do not.
 
 `PROJECTED` may be emptied and made again from the journal at any time; nothing else may.
 """
 
-from evenkeel.storage.tables import accounts, people, reference, strategies, system, trading
+from evenkeel.storage.tables import accounts, people, reference, research, strategies, system, trading
 from evenkeel.storage.tables.metadata import METADATA
 
 PROJECTED = (
@@ -28,4 +28,6 @@ PROJECTED = (
     system.feed_cursor,
 )
 
-__all__ = ["METADATA", "PROJECTED", "accounts", "people", "reference", "strategies", "system", "trading"]
+__all__ = [
+    "METADATA", "PROJECTED", "accounts", "people", "reference", "research", "strategies", "system", "trading",
+]  # fmt: skip

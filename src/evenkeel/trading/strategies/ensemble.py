@@ -75,7 +75,7 @@ class Ensemble(SignalStrategy):
             least = params.number("threshold") - 1e-9
             return np.where(score >= least, 1.0, np.where(score <= -least, -1.0, 0.0))
         step = params.number("step")
-        mean = weights @ (held * self._confidences(bars, members, targets)) / weights.sum()
+        mean: Floats = weights @ (held * self._confidences(bars, members, targets)) / weights.sum()
         return np.clip(np.round(mean / step) * step, -1.0, 1.0)
 
     def details(self, bars: Bars, params: Params) -> Mapping[str, Floats]:
@@ -110,18 +110,19 @@ def _member(text: str) -> Member:
     match = _MEMBER.fullmatch(text)
     if match is None:
         raise ValueError(f"{text.strip()!r}: {_SYNTAX}")
-    known = {name: one for one in BUILT_IN for name in (one.name, *one.aliases)}
-    template = known.get(match[1])
-    if template is None or not issubclass(template, SignalStrategy) or template is Ensemble:
-        raise ValueError(f"there is no strategy of targets named {match[1]!r}")
-    weight = float(match[3] or 1.0)
+    known = {word: one for one in BUILT_IN for word in (one.name, *one.aliases)}
+    name, values, times = match.groups()
+    template = known.get(name)
+    if template is None or template is Ensemble:
+        raise ValueError(f"there is no strategy of targets named {name!r}")
+    weight = 1.0 if times is None else float(times)
     if not (isfinite(weight) and weight > 0.0):
-        raise ValueError(f"the weight of {match[1]} must be above zero")
+        raise ValueError(f"the weight of {name} must be above zero")
     strategy = template()
-    params = resolve(strategy.parameters, dict(_value(part) for part in (match[2] or "").split(",") if part.strip()))
+    params = resolve(strategy.parameters, dict(_value(part) for part in (values or "").split(",") if part.strip()))
     faults = strategy.check(params)
     if faults:
-        raise ValueError(f"{match[1]}: {'; '.join(fault.message for fault in faults)}")
+        raise ValueError(f"{name}: {'; '.join(fault.message for fault in faults)}")
     return Member(strategy, params, weight)
 
 

@@ -222,7 +222,8 @@ class EventRunner:
     def on_bars(self, moments: Iterable[tuple[Bar, ...]]) -> tuple[tuple[Bar, ...], list[Output]]:
         """Hands over bars, moment after moment, until the strategy asks for something: the last, and what it asks for.
 
-        The same as `on_slice` with each moment's bars, all of them newer than the last and of this deployment.
+        The same as `on_slice` with each moment's bars, for histories that know them already: all are newer than the
+        last, and of this deployment.
         """
         context, wishes, on_bar = self._context, self._context.wishes, self._strategy.on_bar
         bars: tuple[Bar, ...] = ()

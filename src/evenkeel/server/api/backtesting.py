@@ -1,0 +1,333 @@
+"""Backtests on the home's stored bars: asked for here, run elsewhere, told on the stream and kept to be compared.
+
+Only registered strategies are run; code does not come in by this door. In a replay, nothing later than its clock is
+shown to a backtest.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import msgspec
+from fastapi import Depends, Request, Response
+from msgspec import Raw
+
+from evenkeel.domain import clock
+from evenkeel.domain.errors import Conflict, FieldError, InvalidInput, NotFound
+from evenkeel.domain.ids import Random
+from evenkeel.domain.sizing import PercentOfEquity, Sizing, Units
+from evenkeel.domain.strategies import Scalar
+from evenkeel.market.ports import Series
+from evenkeel.research.backtest.options import terms_of
+from evenkeel.server import backtests as b
+from evenkeel.server import requests, wire
+from evenkeel.server import schemas as s
+from evenkeel.server.api.market import moment_of, seen_until
+from evenkeel.server.api.trading import find_instrument
+from evenkeel.server.contract import PREFIX, Endpoint, Html, Link
+from evenkeel.server.jobs import kept
+from evenkeel.server.jobs.job import Asked, Backtest, BacktestState
+from evenkeel.server.listing import BAD_CURSOR
+from evenkeel.server.parts import AppParts
+from evenkeel.server.ports import Templates
+from evenkeel.server.scope import Tenant, parts_of, tenant
+
+_PATH = f"{PREFIX}/backtesting"
+_ONE = f"{_PATH}/{{backtest_id}}"
+_EARLIEST = -(2**63) + 1
+_MOST_COMPARED = 20
+# The sheet needs its own style and nothing else: no script, no network, no frame, no forms.
+_SHEET_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; sandbox"
+_FIELD_OF = {"slippage.bps": "slippage_bps", "rate": "fees_bps"}
+
+
+async def run_backtest(
+    request: Request, *, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """Queues a backtest; it runs when its turn comes, and tells how it goes on the stream's channel `backtests`.
+    What only the run can show, such as an engine that lacks what was asked, ends as `failed` with the reason."""
+    given = await wire.body(request, requests.NewBacktest)
+    fields = wire.Fields()
+    templates = await asyncio.to_thread(parts.templates)
+    chosen = await asyncio.to_thread(_chosen, given, templates, fields)
+    asked = _asked(seen, given, fields, until=seen_until(parts))
+    stored = await asyncio.to_thread(parts.bars.series)
+    _check_bars(asked, stored, fields)
+    _check_terms(seen, asked, fields)
+    fields.check("the backtest is not valid")
+    now = time.time_ns()
+    made = Backtest(
+        id=Random().public(now, 0, "backtest"),
+        user_id=seen.user.id,
+        created_at=now,
+        strategy=chosen.name,
+        version=chosen.version,
+        parameters=chosen.parameters,
+        request=asked.stored(),
+    )
+    await parts.backtests.submit(made)
+    return wire.Json(_line(parts, made), 202, {"location": f"{_PATH}/{made.id}"})
+
+
+class _Chosen(NamedTuple):
+    name: str
+    version: str
+    parameters: Mapping[str, Scalar]
+
+
+def _chosen(given: requests.NewBacktest, templates: Templates, fields: wire.Fields) -> _Chosen:
+    for name, value in given.parameters.items():
+        if isinstance(value, str) and not value.isprintable():
+            fields.fault(f"parameters.{name}", "expected printable characters only")
+    try:
+        info = templates.info(given.strategy)
+        return _Chosen(info.name, info.version, dict(templates.resolve(info.name, given.parameters)))
+    except NotFound as error:
+        fields.fault("strategy", f"{error.message}. {error.hint or ''}".strip())
+    except InvalidInput as error:
+        fields.faults.extend(error.errors or (FieldError("parameters", error.message),))
+    return _Chosen("", "", {})
+
+
+def _asked(seen: Tenant, given: requests.NewBacktest, fields: wire.Fields, *, until: int) -> Asked:
+    ids = [
+        find_instrument(seen.state, symbol, None, fields=fields, field=f"symbols.{place}")
+        for place, symbol in enumerate(given.symbols)
+    ]
+    known = [one for one in ids if one]
+    if len(set(known)) < len(known):
+        fields.fault("symbols", "each symbol once")
+    if given.fees is not None and fields.number("fees_bps", given.fees_bps, "not-negative") is not None:
+        fields.fault("fees_bps", "give either fees or fees_bps")
+    start, end = _times(given, fields)
+    return Asked(
+        symbols=tuple(seen.state.instruments[one].symbol if one else "" for one in ids),
+        instrument_ids=tuple(ids),
+        timeframe=given.timeframe,
+        until=until,
+        start=start,
+        end=end,
+        cash=fields.number("cash", given.cash) or Decimal(100_000),
+        fees=given.fees,
+        fees_bps=None if given.fees is not None else fields.number("fees_bps", given.fees_bps, "not-negative"),
+        size=_size(given.size, fields),
+        fill=given.fill,
+        slippage_bps=fields.number("slippage_bps", given.slippage_bps, "not-negative") or Decimal(0),
+        engine=given.engine,
+        risk_free=fields.number("risk_free", given.risk_free, "share") or Decimal(0),
+        stop_loss=fields.number("stop_loss", given.stop_loss),
+        take_profit=fields.number("take_profit", given.take_profit),
+        trailing_stop=fields.number("trailing_stop", given.trailing_stop),
+    )
+
+
+def _times(given: requests.NewBacktest, fields: wire.Fields) -> tuple[int | None, int | None]:
+    start, end = moment_of("start", given.start, fields), moment_of("end", given.end, fields)
+    if start is not None and end is not None and start >= end:
+        fields.fault("end", "must be later than start")
+    return _storable(start), _storable(end)
+
+
+def _storable(at: int | None) -> int | None:
+    return at if at is None else max(at, _EARLIEST)
+
+
+def _size(raw: Raw, fields: wire.Fields) -> Sizing:
+    """A number of units, or a rule with its type."""
+    if not bytes(raw).startswith(b"{"):
+        units = fields.number("size", raw)
+        return PercentOfEquity() if units is None else Units(units)
+    try:
+        rule: Sizing = msgspec.json.decode(raw, type=Sizing)
+    except InvalidInput as error:
+        fields.faults.extend(error.errors)
+    except msgspec.MsgspecError as error:
+        fields.fault("size", f"is not a size: {str(error)[:200]}")
+    else:
+        return rule
+    return PercentOfEquity()
+
+
+def _check_bars(asked: Asked, stored: Sequence[Series], fields: wire.Fields) -> None:
+    """A fault for each symbol without bars of the timeframe, or with none in the time that is asked for."""
+    held = {(one.instrument_id, one.timeframe): one for one in stored}
+    for place, (symbol, name) in enumerate(zip(asked.symbols, asked.instrument_ids, strict=True)):
+        found = held.get((name, asked.timeframe))
+        if not name:
+            continue
+        if found is None:
+            there = ", ".join(frame for (one, frame) in held if one == name) or "none"
+            fields.fault(f"symbols.{place}", f"there are no {asked.timeframe} bars of {symbol}; there are {there}")
+            continue
+        span = f"the bars of {symbol} are from {clock.iso(found.first_ts)} to {clock.iso(found.last_close_ts)}"
+        if found.first_ts >= asked.until:
+            fields.fault(f"symbols.{place}", f"{span}, which the replay has not reached")
+        if asked.start is not None and asked.start >= min(found.last_close_ts, asked.until):
+            fields.fault("start", f"{span}, and it is {clock.iso(asked.until)} now")
+        if asked.end is not None and asked.end <= found.first_ts:
+            fields.fault("end", span)
+
+
+def _check_terms(seen: Tenant, asked: Asked, fields: wire.Fields) -> None:
+    """A fault for each term that makes no sense, named as the request names it."""
+    currencies = {seen.state.instruments[one].currency for one in asked.instrument_ids if one}
+    if len(currencies) > 1:
+        fields.fault("symbols", f"expected symbols of one currency, not of {', '.join(sorted(currencies))}")
+    try:
+        terms_of(next(iter(currencies), "USD"), asked.options())
+    except NotFound as error:
+        fields.fault("fees", f"{error.message}. {error.hint or ''}".strip())
+    except InvalidInput as error:
+        fields.faults.extend(FieldError(_FIELD_OF.get(one.field, one.field), one.message) for one in error.errors)
+        if not error.errors:
+            fields.fault("", error.message)
+
+
+async def list_backtests(
+    request: Request, *, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """The user's backtests, newest first."""
+    query = wire.query(request, requests.BacktestsQuery)
+    found, cursor = await parts.backtests.page(
+        seen.user.id, strategy=query.strategy, state=query.state, limit=query.limit, cursor=query.cursor
+    )
+    return wire.Json(s.Page([_line(parts, one) for one in found], cursor))
+
+
+async def compare_backtests(
+    request: Request, *, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """Several backtests with their metrics side by side, in the order in which they are named."""
+    query = wire.query(request, requests.ComparisonQuery)
+    ids = list(dict.fromkeys(one.strip() for one in query.ids.split(",") if one.strip()))
+    if not 1 <= len(ids) <= _MOST_COMPARED:
+        fault = FieldError("ids", f"expected 1 to {_MOST_COMPARED} ids, separated by commas")
+        raise InvalidInput("the query is not valid", errors=(fault,))
+    found = await parts.backtests.some(seen.user.id, ids)
+    return wire.Json(await asyncio.to_thread(b.comparison, [found[one] for one in ids]))
+
+
+async def get_backtest(
+    backtest_id: str, *, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """One backtest: what was asked and, once it is done, what came out."""
+    found = await parts.backtests.one(seen.user.id, backtest_id)
+    return wire.Json(b.detail(found, parts.backtests.progress_of(found)))
+
+
+async def delete_backtest(
+    backtest_id: str, *, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """Cancels a backtest that waits or runs, which stays in the list; removes one that has ended, with all it has."""
+    left = await parts.backtests.drop(seen.user.id, backtest_id)
+    return Response(status_code=204) if left is None else wire.Json(_line(parts, left))
+
+
+async def list_backtest_equity(
+    backtest_id: str, request: Request, *, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """Equity, cash and positions at the end of each bar, oldest first; with `points`, at so many bars of all."""
+    query = wire.query(request, requests.BacktestEquityQuery)
+    if query.points is not None and query.cursor is not None:
+        fault = FieldError("points", "give either points, or a cursor")
+        raise InvalidInput("the query is not valid", errors=(fault,))
+    done = await _done(backtest_id, seen, parts)
+    path = parts.backtests.file_of(done)
+    if query.points is not None:
+        points = query.points
+        places, rows = await asyncio.to_thread(lambda: kept.spread_equity(path, points))
+        return wire.Json(s.Page(b.equity(rows, places)))
+    start = _start(query.cursor)
+    rows = await asyncio.to_thread(lambda: kept.equity(path, start, query.limit))
+    return _page(rows, b.equity(rows, range(start, start + query.limit)[: len(rows.columns["at"])]))
+
+
+async def list_backtest_fills(
+    backtest_id: str, request: Request, *, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """Every execution, oldest first."""
+    query = wire.query(request, requests.PageQuery)
+    path = parts.backtests.file_of(await _done(backtest_id, seen, parts))
+    start = _start(query.cursor)
+    rows = await asyncio.to_thread(lambda: kept.fills(path, start, query.limit))
+    return _page(rows, b.fills(rows))
+
+
+async def list_backtest_trades(
+    backtest_id: str, request: Request, *, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """Every closed trade, in order of exit."""
+    query = wire.query(request, requests.PageQuery)
+    path = parts.backtests.file_of(await _done(backtest_id, seen, parts))
+    start = _start(query.cursor)
+    rows = await asyncio.to_thread(lambda: kept.trades(path, start, query.limit))
+    return _page(rows, b.trades(rows))
+
+
+async def get_backtest_report(
+    backtest_id: str, *, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """The tear sheet as it was made when the backtest was done: one page that needs nothing else."""
+    path = parts.backtests.file_of(await _done(backtest_id, seen, parts))
+    page = await asyncio.to_thread(kept.report, path)
+    return Response(page, media_type="text/html", headers={"content-security-policy": _SHEET_POLICY})
+
+
+async def _done(backtest_id: str, seen: Tenant, parts: AppParts) -> Backtest:
+    """Raises NotFound, and Conflict for a backtest that has no result."""
+    found = await parts.backtests.one(seen.user.id, backtest_id)
+    if found.state != BacktestState.DONE:
+        why = found.error or "there is no result to look at"
+        raise Conflict(f"the backtest is {found.state}: {why}")
+    return found
+
+
+def _line(parts: AppParts, this: Backtest) -> b.BacktestOut:
+    return b.line(this, parts.backtests.progress_of(this))
+
+
+def _start(cursor: str | None) -> int:
+    """The row that a page begins with. Raises InvalidInput for what is no cursor of these lists."""
+    if cursor is None:
+        return 0
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
+        raise BAD_CURSOR
+    return int(cursor)
+
+
+def _page(rows: kept.Rows, items: list[Any]) -> Response:
+    """Raises InvalidInput where the page would begin behind the end."""
+    if rows.start > rows.total:
+        raise BAD_CURSOR
+    after = rows.start + len(items)
+    return wire.Json(s.Page(items, str(after) if after < rows.total else None))
+
+
+_NAMES = (
+    "get_backtest", "delete_backtest", "list_backtest_equity", "list_backtest_fills", "list_backtest_trades",
+    "get_backtest_report",
+)  # fmt: skip
+_LINKS = tuple(Link(name, "backtest_id") for name in _NAMES)
+ENDPOINTS = (
+    Endpoint(method="GET", path=_PATH, handler=list_backtests, summary="Backtests", tag="backtesting",
+             query=requests.BacktestsQuery, answers={200: s.Page[b.BacktestOut]}),
+    Endpoint(method="POST", path=_PATH, handler=run_backtest, summary="Run a backtest", tag="backtesting",
+             body=requests.NewBacktest, answers={202: b.BacktestOut}, errors=(409,), links=_LINKS),
+    Endpoint(method="GET", path=f"{_PATH}/compare", handler=compare_backtests, summary="Compare backtests",
+             tag="backtesting", query=requests.ComparisonQuery, answers={200: b.BacktestComparison}, errors=(404,)),
+    Endpoint(method="GET", path=_ONE, handler=get_backtest, summary="A backtest", tag="backtesting",
+             answers={200: b.BacktestDetail}),
+    Endpoint(method="DELETE", path=_ONE, handler=delete_backtest, summary="Cancel or delete", tag="backtesting",
+             answers={200: b.BacktestOut, 204: None}, errors=(409,)),
+    Endpoint(method="GET", path=f"{_ONE}/equity", handler=list_backtest_equity, summary="Equity of a backtest",
+             tag="backtesting", query=requests.BacktestEquityQuery, answers={200: s.Page[b.BacktestEquityOut]},
+             errors=(409,)),
+    Endpoint(method="GET", path=f"{_ONE}/fills", handler=list_backtest_fills, summary="Fills of a backtest",
+             tag="backtesting", query=requests.PageQuery, answers={200: s.Page[b.BacktestFillOut]}, errors=(409,)),
+    Endpoint(method="GET", path=f"{_ONE}/trades", handler=list_backtest_trades, summary="Trades of a backtest",
+             tag="backtesting", query=requests.PageQuery, answers={200: s.Page[b.BacktestTradeOut]}, errors=(409,)),
+    Endpoint(method="GET", path=f"{_ONE}/report", handler=get_backtest_report, summary="Tear sheet of a backtest",
+             tag="backtesting", answers={200: Html}, errors=(409,)),
+)  # fmt: skip

@@ -1,0 +1,310 @@
+"""The queue of backtests: one at a time, oldest first, each in a process of its own; whoever asked is told how it goes.
+
+A worker that crashes, hangs or is cancelled costs its own backtest and nothing else. What waits survives a restart;
+what was running when the server stopped has failed. Everything here happens on one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from evenkeel.domain.errors import Conflict, EvenkeelError, NotFound, NotReady
+from evenkeel.server.jobs.job import Backtest, BacktestState, Failed, Finished, Progress, Work
+from evenkeel.server.jobs.ports import BacktestStore
+from evenkeel.server.jobs.process import WorkerProcess
+from evenkeel.server.ports import BarSource, Templates
+
+log = structlog.get_logger(__name__)
+DEADLINE = 900.0
+MOST_WAITING = 20
+STOPPED = "the server stopped"
+_RETRY, _TRIES = 2.0, 100
+_FIGURES = ("total_return", "sharpe", "max_drawdown")
+
+Told = Callable[[Backtest, Progress | None], None]
+
+
+class BacktestQueue:
+    """`bars` and `templates` give those of the moment a backtest begins. Files lie in `folder`, one a result."""
+
+    def __init__(
+        self,
+        stored: BacktestStore,
+        folder: Path,
+        *,
+        bars: Callable[[], BarSource],
+        templates: Callable[[], Templates],
+        deadline: float = DEADLINE,
+    ) -> None:
+        self._stored, self._folder, self._bars, self._templates = stored, folder, bars, templates
+        self._deadline = deadline
+        self._waiting: OrderedDict[str, Backtest] = OrderedDict()
+        self._arriving: Counter[str] = Counter()
+        self._current: _Current | None = None
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._changes = 0
+        self.on_change: Told | None = None
+
+    async def start(self) -> None:
+        """Settles what an earlier process left behind, and begins. Raises NotReady without a database."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for backtest in await self._stored.unfinished():
+            if backtest.state == BacktestState.RUNNING:
+                await self._stored.replace(_ended(backtest, BacktestState.FAILED, STOPPED))
+            else:
+                self._waiting[backtest.id] = backtest
+        await asyncio.to_thread(self._sweep, await self._stored.finished_ids())
+        self._task = asyncio.create_task(self._work(), name="backtests")
+
+    async def stop(self) -> None:
+        """Ends the worker. What ran is found as running by the next start, which says that it has failed."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def submit(self, backtest: Backtest) -> None:
+        """Stores it and puts it at the end. Raises Conflict where as many of the user's wait as may."""
+        user = backtest.user_id
+        mine = sum(one.user_id == user for one in self._waiting.values()) + self._arriving[user]
+        if mine >= MOST_WAITING:
+            raise Conflict(
+                f"{mine} of your backtests wait already, and no more may",
+                hint="Wait until one is done, or cancel one.",
+            )
+        self._arriving[user] += 1
+        try:
+            await self._stored.add(backtest)
+        finally:
+            self._arriving[user] -= 1
+        self._waiting[backtest.id] = backtest
+        self._tell(backtest)
+        self._wake.set()
+
+    async def one(self, user_id: str, backtest_id: str) -> Backtest:
+        """Raises NotFound."""
+        found = await self._stored.some(user_id, (backtest_id,))
+        if backtest_id not in found:
+            raise NotFound(f"there is no backtest {backtest_id!r}")
+        return found[backtest_id]
+
+    async def some(self, user_id: str, ids: Collection[str]) -> Mapping[str, Backtest]:
+        """The user's backtests with these ids. Raises NotFound, naming the first that is not there."""
+        found = await self._stored.some(user_id, ids)
+        for name in ids:
+            if name not in found:
+                raise NotFound(f"there is no backtest {name!r}")
+        return found
+
+    async def page(
+        self, user_id: str, *, strategy: str | None, state: str | None, limit: int, cursor: str | None
+    ) -> tuple[Sequence[Backtest], str | None]:
+        """The user's, newest first, and the cursor of the next page."""
+        return await self._stored.page(user_id, strategy=strategy, state=state, limit=limit, cursor=cursor)
+
+    async def newest(self, user_id: str, limit: int) -> Sequence[Backtest]:
+        """The user's newest, the newest last; on return, every change told before is in them."""
+        while True:
+            before = self._changes
+            rows, _ = await self._stored.page(user_id, limit=limit)
+            if self._changes == before:
+                return rows[::-1]
+
+    def progress_of(self, backtest: Backtest) -> Progress | None:
+        """How far it is, where it runs."""
+        current = self._current
+        return current.progress if current is not None and current.backtest.id == backtest.id else None
+
+    def file_of(self, backtest: Backtest) -> Path:
+        """Where its columns and report lie once it is done."""
+        return self._folder / f"{backtest.id}.npz"
+
+    async def drop(self, user_id: str, backtest_id: str) -> Backtest | None:
+        """Cancels what waits or runs and answers with it; removes what has ended. Raises NotFound, Conflict."""
+        found = await self.one(user_id, backtest_id)
+        if backtest_id in self._waiting:
+            return await self._cancel(self._waiting.pop(backtest_id))
+        current = self._current
+        if current is not None and current.backtest.id == backtest_id:
+            current.cancel()
+            return await asyncio.shield(current.ended)
+        if not found.has_ended:
+            found = await self.one(user_id, backtest_id)
+        if not found.has_ended:
+            raise Conflict(f"backtest {backtest_id!r} is just being taken up", hint="Try again in a moment.")
+        await self._stored.remove(user_id, backtest_id)
+        await asyncio.to_thread(self.file_of(found).unlink, missing_ok=True)
+        self._tell(msgspec.structs.replace(found, state=BacktestState.DELETED))
+        return None
+
+    async def _cancel(self, backtest: Backtest) -> Backtest:
+        ended = _ended(backtest, BacktestState.CANCELLED)
+        try:
+            await self._stored.replace(ended)
+        except EvenkeelError:
+            self._waiting[backtest.id] = backtest
+            raise
+        self._tell(ended)
+        return ended
+
+    async def _work(self) -> None:
+        while True:
+            while not self._waiting:
+                self._wake.clear()
+                await self._wake.wait()
+            _, backtest = self._waiting.popitem(last=False)
+            self._current = _Current(backtest)
+            try:
+                await self._run(self._current)
+            except Exception:
+                log.exception("a backtest could not be seen to its end", backtest=backtest.id)
+                await self._give_up(self._current)
+            finally:
+                self._current.settle()
+                self._current = None
+
+    async def _run(self, current: _Current) -> None:
+        now = time.time_ns()
+        current.backtest = msgspec.structs.replace(current.backtest, state=BacktestState.RUNNING, started_at=now)
+        await self._save(current.backtest)
+        self._tell(current.backtest)
+        outcome = await self._outcome(current)
+        current.backtest = concluded(current.backtest, outcome)
+        if current.backtest.state != BacktestState.DONE:
+            await asyncio.to_thread(self._clear, current.backtest)
+        await self._save(current.backtest)
+        current.progress = None
+        self._tell(current.backtest)
+
+    async def _give_up(self, current: _Current) -> None:
+        """Says that it has failed, where the database takes that; else the next start says it."""
+        current.progress = None
+        current.backtest = _ended(current.backtest, BacktestState.FAILED, "an unexpected fault; the log tells more")
+        with suppress(EvenkeelError):
+            await self._stored.replace(current.backtest)
+        self._tell(current.backtest)
+
+    async def _save(self, backtest: Backtest) -> None:
+        """Writes it, if need be again and again for some minutes. Raises NotReady after that."""
+        for _ in range(_TRIES):
+            try:
+                await self._stored.replace(backtest)
+            except NotReady as error:
+                log.warning("a backtest waits for the database", backtest=backtest.id, reason=error.message)
+                await asyncio.sleep(_RETRY)
+            else:
+                return
+        raise NotReady("the database did not take what came of a backtest")
+
+    async def _outcome(self, current: _Current) -> Finished | Failed | None:
+        """What came of it; None where it was cancelled."""
+        try:
+            work = await asyncio.to_thread(self._work_of, current.backtest)
+        except EvenkeelError as error:
+            return Failed(error.message)
+        except Exception as error:
+            log.exception("a backtest could not be handed over", backtest=current.backtest.id)
+            return Failed(f"it could not be handed to a worker: {error}")
+
+        def heard(progress: Progress) -> None:
+            current.progress = progress
+            self._tell(current.backtest, stored=False)
+
+        try:
+            async with asyncio.timeout(self._deadline), WorkerProcess(work, heard) as process:
+                current.process = process
+                outcome = None if current.is_cancelled else await process.outcome()
+        except TimeoutError:
+            outcome = Failed(f"it took longer than {self._deadline:g} seconds and was stopped")
+        except OSError as error:
+            outcome = Failed(f"its process could not be started: {error.strerror or error}")
+        if current.is_cancelled:
+            return None
+        if isinstance(outcome, Failed):
+            log.warning("a backtest failed", backtest=current.backtest.id, reason=outcome.error, trace=outcome.trace)
+        return outcome
+
+    def _work_of(self, backtest: Backtest) -> bytes:
+        """Raises NotFound and InvalidInput where the strategy is no longer there, or cannot be sent."""
+        from evenkeel.research.shipping import StrategyReference
+        from evenkeel.server.jobs.worker import parcel
+
+        work = Work(
+            strategy=StrategyReference.of(self._templates().create(backtest.strategy)),
+            parameters=backtest.parameters,
+            asked=backtest.asked,
+            store=self._bars(),
+            file=self.file_of(backtest),
+        )
+        return parcel(work)
+
+    def _tell(self, backtest: Backtest, *, stored: bool = True) -> None:
+        self._changes += stored
+        if self.on_change is not None:
+            self.on_change(backtest, self.progress_of(backtest))
+
+    def _clear(self, backtest: Backtest) -> None:
+        for suffix in (".npz", ".part"):
+            self.file_of(backtest).with_suffix(suffix).unlink(missing_ok=True)
+
+    def _sweep(self, finished: Collection[str]) -> None:
+        """Removes files that no result speaks of: left by a worker that was killed, or by a removal cut short."""
+        for entry in os.scandir(self._folder):
+            path = Path(entry.path)
+            if path.suffix == ".part" or (path.suffix == ".npz" and path.stem not in finished):
+                path.unlink(missing_ok=True)
+
+
+class _Current:
+    """The backtest under way."""
+
+    def __init__(self, backtest: Backtest) -> None:
+        self.backtest = backtest
+        self.progress: Progress | None = Progress("starting")
+        self.process: WorkerProcess | None = None
+        self.is_cancelled = False
+        self.ended: asyncio.Future[Backtest] = asyncio.get_running_loop().create_future()
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+        if self.process is not None:
+            self.process.kill()
+
+    def settle(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(self.backtest)
+
+
+def _ended(backtest: Backtest, state: BacktestState, error: str | None = None) -> Backtest:
+    return msgspec.structs.replace(backtest, state=state, finished_at=time.time_ns(), error=error)
+
+
+def concluded(backtest: Backtest, outcome: Finished | Failed | None) -> Backtest:
+    """The backtest with what came of it."""
+    if outcome is None:
+        return _ended(backtest, BacktestState.CANCELLED)
+    if isinstance(outcome, Failed):
+        return _ended(backtest, BacktestState.FAILED, outcome.error)
+    summary = outcome.summary
+    if summary["final_equity"] is None:
+        return _ended(backtest, BacktestState.FAILED, "its equity ends in no number; look at the prices and the terms")
+    return msgspec.structs.replace(
+        _ended(backtest, BacktestState.DONE),
+        version=summary["version"],
+        fingerprint=summary["fingerprint"],
+        summary=summary,
+        final_equity=Decimal(repr(round(summary["final_equity"], 8))),
+        **{name: summary["metrics"][name] for name in _FIGURES},
+    )
