@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from evenkeel.research.search.searching import search as search
     from evenkeel.research.search.space import Range as Range
     from evenkeel.research.search.sweep import sweep as sweep
+    from evenkeel.research.validation import cross_validate as cross_validate
     from evenkeel.research.validation import overfitting as overfitting
     from evenkeel.research.walkforward import walk_forward as walk_forward
     from evenkeel.trading.strategies.base import SignalStrategy as SignalStrategy
@@ -55,7 +56,7 @@ _HOMES = {
     "evenkeel.research.search.searching": ("search",),
     "evenkeel.research.search.space": ("Range",),
     "evenkeel.research.search.sweep": ("sweep",),
-    "evenkeel.research.validation": ("overfitting",),
+    "evenkeel.research.validation": ("cross_validate", "overfitting"),
     "evenkeel.research.walkforward": ("walk_forward",),
     "evenkeel.trading.strategies.base": ("SignalStrategy", "Strategy"),
 }  # fmt: skip

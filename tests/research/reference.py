@@ -1,5 +1,6 @@
 """The rules of the compiled engine in plain words and plain Python, written apart from it: slow, and easy to read."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import ceil, floor, isnan, nan
 
@@ -92,7 +93,7 @@ class _Legs(list[float]):
         super().__init__(orders)
         self.account = account
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[float]:
         yield self[0]
         if not self.account.held:
             yield self[1]

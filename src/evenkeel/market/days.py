@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from evenkeel.domain.clock import from_ns
 from evenkeel.market.bars import Bars
-from evenkeel.market.calendars import calendar
+from evenkeel.market.calendars import Calendar, calendar
 from evenkeel.market.columns import DAY, Ints
 from evenkeel.market.timeframes import timeframe
 
@@ -29,22 +29,41 @@ class Days(Struct, frozen=True):
 
 def days_of(bars: Bars) -> Days:
     """The trading days of at least one bar: sessions of the instrument's calendar, else days in UTC."""
-    ordinals = _ordinals(bars)
-    last = np.append(np.flatnonzero(np.diff(ordinals)), len(bars) - 1).astype(np.int64)
-    per_year, basis = _per_year(bars, ordinals[last])
-    return Days(last, ordinals[last], per_year, basis)
+    last, dates = _intraday(bars) if timeframe(bars.timeframe).intraday else _one_a_bar(bars)
+    per_year, basis = _per_year(bars, dates)
+    return Days(last, dates, per_year, basis)
 
 
-def _ordinals(bars: Bars) -> Ints:
-    utc = bars.ts // DAY + date(1970, 1, 1).toordinal()
-    if bars.instrument is None or bars.instrument.calendar == "24/7":
-        return np.asarray(utc if timeframe(bars.timeframe).intraday else _by_bar(utc), dtype=np.int64)
-    if not timeframe(bars.timeframe).intraday:
-        zone = calendar(bars.instrument.calendar).zone
-        return np.array([from_ns(at - 1).astimezone(zone).date().toordinal() for at in bars.close_ts.tolist()])
-    sessions = calendar(bars.instrument.calendar).around(int(bars.ts[0]), int(bars.close_ts[-1]))
-    at = np.searchsorted(sessions.opens, bars.close_ts - 1, side="right") - 1
-    return np.asarray(sessions.days[np.maximum(at, 0)], dtype=np.int64)
+def _intraday(bars: Bars) -> tuple[Ints, Ints]:
+    """(last bar, date) of each day: looked up from the days, of which there are few, and not from the bars."""
+    exchange = _calendar_of(bars)
+    if exchange is not None:
+        sessions = exchange.around(int(bars.ts[0]), int(bars.close_ts[-1]))
+        moments, starts, dates = bars.close_ts, sessions.opens + 1, sessions.days
+    else:
+        utc = np.arange(bars.ts[0] // DAY, bars.ts[-1] // DAY + 1)
+        moments, starts, dates = bars.ts, utc * DAY, utc + date(1970, 1, 1).toordinal()
+    first = np.searchsorted(moments, starts)
+    last = np.unique(np.append(first[first > 0], len(bars))) - 1
+    day = np.searchsorted(starts, moments[last], side="right") - 1
+    return last.astype(np.int64), np.asarray(dates[np.maximum(day, 0)], dtype=np.int64)
+
+
+def _one_a_bar(bars: Bars) -> tuple[Ints, Ints]:
+    exchange = _calendar_of(bars)
+    if exchange is not None:
+        days = [from_ns(at - 1).astimezone(exchange.zone).date().toordinal() for at in bars.close_ts.tolist()]
+        dates = np.array(days, dtype=np.int64)
+    else:
+        dates = _by_bar(bars.ts // DAY + date(1970, 1, 1).toordinal())
+    last = np.append(np.flatnonzero(np.diff(dates)), len(bars) - 1).astype(np.int64)
+    return last, dates[last]
+
+
+def _calendar_of(bars: Bars) -> Calendar | None:
+    """The calendar that says what a day is; None where it is a day in UTC."""
+    name = bars.instrument.calendar if bars.instrument is not None else "24/7"
+    return None if name == "24/7" else calendar(name)
 
 
 def _by_bar(utc: Ints) -> Ints:

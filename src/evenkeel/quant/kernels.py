@@ -25,7 +25,13 @@ Signature = Callable[[Any], Any]
 KERNELS: list[Callable[..., Any]] = []
 _REGISTERED: list[Callable[..., Any]] = []
 # Kernels make no arrays, so that nothing counts references, and nobody calls them from Python.
-_BARE = {"_nrt": False, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_BARE = {
+    "forceinline": True,
+    "_nrt": False,
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 _ROOT = Path(__file__).resolve().parent.parent
 _SOURCES = ("quant", "research/backtest")
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evenkeel.domain.errors import FieldError, InvalidInput
-from evenkeel.quant.indicators.memo import Floats, memoised
+from evenkeel.quant.indicators.memo import Floats
 from evenkeel.quant.indicators.windows import contiguous
 from evenkeel.quant.kernels import compiled
 
@@ -37,7 +37,6 @@ def below(a: Floats | float, b: Floats | float) -> Flags:
     return above(b, a)
 
 
-@memoised
 def crossing(fast: Floats, slow: Floats, *, up: float = 1.0, down: float = 0.0) -> Floats:
     """`up` where `fast` is above `slow`, `down` where it is below; NaN where they are equal or either is unknown.
 
@@ -63,10 +62,10 @@ def exceeds(a: Floats, b: Floats, out: Flags) -> None:
 def order(a: Floats, b: Floats, up: float, down: float, out: Floats) -> None:
     """Writes `up` where `a` is above `b`, `down` where it is below, else NaN."""
     for i in range(len(out)):
-        p, q = abs(a[i]), abs(b[i])
-        least = _RELATIVE * (p if p > q else q)
         difference = a[i] - b[i]
-        out[i] = up if difference > least else down if -difference > least else nan
+        apart = abs(difference)
+        side = up if difference > 0.0 else down
+        out[i] = side if (apart > _RELATIVE * abs(a[i])) & (apart > _RELATIVE * abs(b[i])) else nan
 
 
 def _pair(a: Floats | float, b: Floats | float) -> tuple[Floats, Floats, int]:

@@ -168,6 +168,9 @@ class HandlerTrader:
 
     def _of_fill(self, record: r.FillBooked) -> None:
         self._news.append(record.fill)
+        order = self._state.orders[record.fill.order_id]
+        if not order.is_working:
+            self._news.append(order)
 
     def _of_order(self, record: r.OrderDecided | r.OrderMoved) -> None:
         self._news.append(self._state.orders[record.order_id])

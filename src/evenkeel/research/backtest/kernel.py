@@ -17,9 +17,9 @@ from evenkeel.research.backtest.outcome import Floats, Ints
 CASH, LOT, TICK, MULTIPLIER, SIZE_BY, SIZE, MOST, FILL_AT, LIMIT_OFFSET = range(9)
 BPS, SPREAD_SHARE, IMPACT, STOP_LOSS, TAKE_PROFIT, TRAILING, MAINTENANCE, WARMUP = range(9, 17)
 HELD_CASH, HELD, ENTRY, BEST, TARGET, CLOSING, OPENING, LIMIT_AT, ENTERED = range(17, 26)
-FINAL_EQUITY, FILLS, ORDERS, FEES, MAX_DRAWDOWN, BARS_HELD, TURNOVER, LOWEST_CASH = range(26, 34)
-TRADES, WINS, GROSS_PROFIT, GROSS_LOSS, BAD_TARGET = range(34, 39)
-PLACES = 39
+FINAL_EQUITY, FILLS, ORDERS, FEES, BARS_HELD, TURNOVER, LOWEST_CASH = range(26, 33)
+TRADES, WINS, GROSS_PROFIT, GROSS_LOSS, BAD_TARGET = range(33, 38)
+PLACES = 38
 
 BY_UNITS, BY_CASH, BY_EQUITY, BY_SCALE, BY_KELLY = range(5)
 AT_OPEN, AT_CLOSE, AT_LIMIT = range(3)
@@ -291,15 +291,16 @@ def simulate(
 
     `events` has (new shares for an old one, dividend a share) for each of the bars `event_bar`.
     """
-    m[HELD_CASH] = m[ENTERED] = m[LOWEST_CASH] = peak = m[CASH]
+    m[HELD_CASH] = m[ENTERED] = m[LOWEST_CASH] = m[CASH]
     m[LIMIT_AT] = nan
     guards = max(m[STOP_LOSS], m[TAKE_PROFIT], m[TRAILING], m[MAINTENANCE]) > 0.0
     steps = 4 if guards else 2
-    bars, warmup, at_close, next_event, day, drawdown = len(close), int(m[WARMUP]), m[FILL_AT] == AT_CLOSE, 0, 0, 0.0
+    bars, warmup, at_close, next_event, day = len(close), int(m[WARMUP]), m[FILL_AT] == AT_CLOSE, 0, 0
     event_at = event_bar[0] if len(event_bar) > 0 else bars
     day_at = day_last[0] if len(day_last) > 0 else bars
     cash, held, target, bars_held, wants_path, waits = m[CASH], 0.0, 0.0, 0, path.shape[1] > 0, False
-    for i in range(bars):
+    i = 0
+    while i < bars:
         if i == event_at:
             corporate_action(m, events[next_event, 0], events[next_event, 1], close[max(i - 1, 0)])
             next_event += 1
@@ -323,19 +324,20 @@ def simulate(
                 break
             opens = highest = lowest = close[i]
             meets = 2
-        equity = cash + held * close[i]
-        if equity > peak:
-            peak = equity
-        elif peak - equity > drawdown * peak:
-            drawdown = (peak - equity) / peak
+        end = i + 1
+        if not waits:
+            while end < event_at and (targets[end] == target or targets[end] != targets[end] or end < warmup):
+                end += 1
         if held != 0.0:
-            bars_held += 1
+            bars_held += end - i
         if wants_path:
-            path[0, i], path[1, i], path[2, i] = equity, cash, m[HELD]
-        if i == day_at:
-            day_equity[day] = equity
+            quantity = m[HELD]
+            for j in range(i, end):
+                path[0, j], path[1, j], path[2, j] = cash + held * close[j], cash, quantity
+        while day_at < end:
+            day_equity[day] = cash + held * close[day_at]
             day += 1
             day_at = day_last[day] if day < len(day_last) else bars
+        i = end
     m[BARS_HELD] = bars_held
     m[FINAL_EQUITY] = cash + held * close[bars - 1]
-    m[MAX_DRAWDOWN] = drawdown

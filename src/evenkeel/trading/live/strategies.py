@@ -48,6 +48,9 @@ class StrategyDesk:
                     self._stale.add(record.deployment.id)
                 case r.FillBooked() if record.fill.book in self.state.deployments:
                     self._news.append(record.fill)
+                    order = self.state.orders[record.fill.order_id]
+                    if not order.is_working:
+                        self._news.append(order)  # filled: nothing more will move it
                 case r.OrderDecided() | r.OrderMoved():
                     order = self.state.orders[record.order_id]
                     if order.spec.book in self.state.deployments:
