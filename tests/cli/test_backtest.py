@@ -123,3 +123,60 @@ def test_what_is_missing_is_said_with_what_to_do(tmp_path: Path) -> None:
     assert "IBM" in said
     _, said = told("backtest", "run", "--strategy", "nonsense", "--symbol", "IBM", code=1)
     assert said.startswith("Error: ")
+
+
+def test_a_sweep_shows_the_best_first_and_resumes(prices: Path, tmp_path: Path) -> None:
+    command = (
+        "backtest", "sweep", "--strategy", "sma-cross", "--data", prices, "--grid", "fast=5,10",
+        "--grid", "slow=20:40:10", "--size", "50%", "--study", tmp_path / "study.jsonl",
+    )  # fmt: skip
+    out, _ = told(*command, "--table", tmp_path / "rows.csv")
+    assert "fast  slow" in out
+    assert "combinations  6" in out
+    assert len((tmp_path / "rows.csv").read_text().splitlines()) == 7
+    found = json.loads(told(*command, "--json")[0])
+    assert (found["combinations"], found["resumed"], found["left_out"]) == (6, 6, 0)
+    sharpes = [row["sharpe"] for row in found["rows"]]
+    assert sharpes == sorted(sharpes, reverse=True)
+
+
+def test_the_winners_sheet_states_the_odds(prices: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "best.html"
+    out, _ = told(
+        "backtest", "sweep", "--strategy", "rsi", "--data", prices, "--grid", "period=5:15:5", "--html", sheet, "--json"
+    )
+    found = json.loads(out)
+    assert 0.0 <= found["probability_of_overfitting"] <= 1.0
+    assert "Deflated Sharpe" in sheet.read_text(encoding="utf-8")
+
+
+def test_a_walk_forward_tells_each_window_and_the_whole(prices: Path) -> None:
+    command = (
+        "backtest", "walk-forward", "--strategy", "sma-cross", "--data", prices, "--grid", "fast=5,10", "--grid",
+        "slow=20,40", "--train", "300", "--test", "100",
+    )  # fmt: skip
+    out, _ = told(*command)
+    for word in ("train_start", "out_sharpe", "efficiency", "consistency", "final equity"):
+        assert word in out
+    found = json.loads(told(*command, "--json")[0])
+    assert found["windows"] == len(found["rows"]) == 5
+    assert found["out_of_sample"]["bars"] == 500
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        (("--grid", "fast"), "expected NAME=VALUE"),
+        (("--grid", "fast=5:x"), "expected 5,10,20 or 5:25"),
+        (("--grid", "fast=1:2:3:4"), "expected 5,10,20 or 5:25"),
+        (("--grid", "quick=1,2"), "quick"),
+        (("--grid", "fast=5,10", "--objective", "luck"), "luck"),
+        (("--grid", "fast=5,10", "--where", "fast <"), "fast <"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_mistakes_of_a_sweep_are_named(prices: Path, wrong: tuple[str, ...], named: str) -> None:
+    done = CliRunner().invoke(app, ["backtest", "sweep", "--strategy", "sma-cross", "--data", str(prices), *wrong])
+    assert done.exit_code == 1, done.output
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
