@@ -320,7 +320,7 @@ class Desk:
         instruments = run.instruments
         if self.plan.mode == "demo" and not state.accounts:
             versions = {info.name: info.version for info in self.registry.infos()}
-            return first_commands(self.user.id, instruments, versions, timeframe=self.plan.timeframe)
+            return first_commands(self.user.id, instruments, versions, timeframe=run.control.timeframe)
         provenance = Provenance(actor=self.user.id, source=Source.SYSTEM)
         return [
             ListInstrument(provenance=provenance, instrument=one)

@@ -155,9 +155,13 @@ async def move_market(world: World) -> None:
 async def test_a_silent_venue_is_left_and_found_again(made: World) -> None:
     """The link stays open and nothing is answered: orders are in doubt or unsent, then known, without a restart."""
     await loaded(made, 20)
-    await made.afflict(Faults(silent=True))
     before = made.gate.placed.total()
-    await until(lambda: made.gate.placed.total() > before, "an order goes into the silence", 60)
+    await made.afflict(Faults(silent=True))
+
+    async def met_the_silence() -> bool:
+        return made.gate.placed.total() > before or bool(await not_ready(made))
+
+    await until(met_the_silence, "an order goes into the silence, or the link is found to be dead", 60)
     await made.trader.stop()
     await made.afflict(Faults())
     await until(lambda: agreed(made), "every order is known again", 60)

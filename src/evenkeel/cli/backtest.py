@@ -212,8 +212,7 @@ def sweep(
 @app.command(
     "walk-forward",
     epilog=examples(
-        "evenkeel backtest walk-forward --strategy sma-crossover --data gold.parquet --grid fast=5:25 \\",
-        "    --grid slow=30:230:20 --train 6000 --test 1500 --html walk.html",
+        "evenkeel backtest walk-forward --strategy rsi --data gold.csv --grid period=7:28:7 --train 6000 --test 1500",
     ),
 )
 def walk_forward(

@@ -8,10 +8,12 @@ from evenkeel.domain.accounts import Account, AccountType, Limits
 from evenkeel.domain.commands import AnyCommand, Deploy, ListInstrument, OpenAccount
 from evenkeel.domain.ids import derived
 from evenkeel.domain.instruments import Instrument
+from evenkeel.domain.money import mul, ratio
 from evenkeel.domain.provenance import Provenance, Source
 from evenkeel.domain.strategies import Allocation, Deployment
 
 START = "2005-09-01"
+SPREAD_OVER = 4
 HISTORY_DAYS = 250
 ACCOUNTS = (
     ("Family", Decimal(250_000), "percent", AccountType.CASH),
@@ -29,7 +31,11 @@ STRATEGIES = (
 def first_commands(
     user_id: str, instruments: Sequence[Instrument], versions: dict[str, str], *, timeframe: str = "1d"
 ) -> list[AnyCommand]:
-    """What sets the demonstration up; `versions` gives the version of each template."""
+    """What sets the demonstration up; `versions` gives the version of each template.
+
+    With fewer than four instruments the shares are smaller, so that one position stays within an account's limit.
+    """
+    part = ratio(Decimal(min(len(instruments), SPREAD_OVER)), Decimal(SPREAD_OVER))
     provenance = Provenance(actor=user_id, source=Source.SYSTEM)
     accounts = [_account(user_id, instruments, place) for place in range(len(ACCOUNTS))]
     commands: list[AnyCommand] = [ListInstrument(provenance=provenance, instrument=one) for one in instruments]
@@ -45,7 +51,7 @@ def first_commands(
             version=versions[template],
             parameters={},
             instrument_ids=tuple(one.id for one in instruments),
-            accounts=tuple(Allocation(account.id, Decimal(share)) for account in accounts),
+            accounts=tuple(Allocation(account.id, mul(Decimal(share), part)) for account in accounts),
             timeframe=timeframe,
         )
         commands.append(Deploy(provenance=provenance, deployment=deployment))

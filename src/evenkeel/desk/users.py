@@ -43,11 +43,12 @@ class People:
     ) -> tuple[User, str | None]:
         """The owner and, when this call made them or set the password, that password: to be shown once.
 
-        With `password`, an existing owner's password becomes that one. A new one gets `user_id`, else a random id.
+        With `password`, an existing owner's password becomes that one; an unusable one, such as an empty one, raises
+        InvalidInput. A new owner gets `user_id`, else a random id.
         """
         known = await self.owner()
         if known is None:
-            secret = password or passwords.generated()
+            secret = passwords.generated() if password is None else password
             return await self.create(username, secret, role=OWNER, user_id=user_id), secret
         if password is not None and not await self.passwords.verify(known.password_hash, password):
             return await self.set_password(known.username, password), password
