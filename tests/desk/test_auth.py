@@ -83,6 +83,16 @@ async def test_a_given_password_replaces_the_owners_and_ends_the_sessions(house:
         await house.auth.login("demo", PASSWORD)
 
 
+async def test_an_empty_password_makes_no_owner_and_replaces_none(house: House) -> None:
+    empty = House()
+    for people in (empty.people, house.people):
+        with pytest.raises(InvalidInput, match="the password cannot be used") as refused:
+            await people.ensure_owner("demo", "")
+        assert [fault.field for fault in refused.value.errors] == ["password"]
+    assert await empty.people.owner() is None
+    assert (await house.auth.login("demo", PASSWORD)).user.username == "demo"
+
+
 @pytest.mark.parametrize("name", ["", "ab", "-abc", "a b c", "a\0b", "x" * 65, "naïve", "<script>"])
 async def test_an_unusable_name_is_refused(house: House, name: str) -> None:
     with pytest.raises(InvalidInput) as refused:

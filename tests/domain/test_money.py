@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 
 from evenkeel.domain.errors import CurrencyMismatch, InexactMoney, InvalidInput
 from evenkeel.domain.money import (
+    COINS,
     COST_STEP,
+    CURRENCIES,
+    ISO_4217,
+    MINOR_UNITS,
     ROUNDINGS,
     ZERO,
     Money,
@@ -243,3 +247,10 @@ def test_few_steps_are_counted_by_floats_as_by_decimals(count: int, part: float,
 def test_what_can_be_booked_has_so_many_places(value: Decimal) -> None:
     is_short = value.is_finite() and value.adjusted() < 17 and int(value.as_tuple().exponent) >= -18
     assert is_bookable(value) is is_short
+
+
+def test_currencies_are_three_letters_and_coins_up_to_four() -> None:
+    assert all(len(code) == 3 and code.isascii() and code.isupper() for code in ISO_4217)
+    assert all(3 <= len(code) <= 4 and code.isupper() for code in COINS)
+    assert MINOR_UNITS.keys() <= CURRENCIES
+    assert CURRENCIES.isdisjoint({"XXX", "XTS", "XAU", "ZZZ", "usd"})

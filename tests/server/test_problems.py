@@ -153,6 +153,7 @@ async def test_a_body_of_another_type_is_refused(owner: httpx.AsyncClient, kind:
         (f"{ORDERS}?cursor=-1", "cursor"),
         (f"{ORDERS}?cursor=999999", "cursor"),
         (f"{ORDERS}?cursor=%00", "cursor"),
+        (f"{ORDERS}?cursor=1%0A", "cursor"),
         (f"{ORDERS}?cursor=%D9%A1", "cursor"),
         (f"{ORDERS}?status=odd", "status"),
         (f"{ORDERS}?colour=red", "colour"),
@@ -161,6 +162,10 @@ async def test_a_body_of_another_type_is_refused(owner: httpx.AsyncClient, kind:
         ("/api/v2/market/bars", "symbol"),
         ("/api/v2/market/bars?symbol=NOPE", "symbol"),
         ("/api/v2/market/bars?symbol=STK&timeframe=7x", "timeframe"),
+        ("/api/v2/market/bars?symbol=STK&timeframe=0d", "timeframe"),
+        ("/api/v2/market/bars?symbol=STK&timeframe=2d", "timeframe"),
+        ("/api/v2/market/bars?symbol=STK&timeframe=25h", "timeframe"),
+        ("/api/v2/market/bars?symbol=STK&timeframe=1d%0A", "timeframe"),
         ("/api/v2/market/bars?symbol=STK&start=yesterday", "start"),
         ("/api/v2/market/bars?symbol=STK&end=0000-00-00", "end"),
         ("/api/v2/market/bars?symbol=STK&adjusted=perhaps", "adjusted"),
@@ -182,7 +187,10 @@ async def test_a_faulty_parameter_is_named(owner: httpx.AsyncClient, path: str, 
         ("/api/v2/accounts", {"name": " x", "cash": "1"}, {"name"}),
         ("/api/v2/accounts", {"name": "", "cash": "1"}, {"name"}),
         ("/api/v2/accounts", {"name": "Main", "cash": "1"}, {"name"}),
+        ("/api/v2/accounts", {"name": "mAIN", "cash": "1"}, {"name"}),
         ("/api/v2/accounts", {"name": "x", "cash": "1", "currency": "usd"}, {"currency"}),
+        ("/api/v2/accounts", {"name": "x", "cash": "1", "currency": "ZZZ"}, {"currency"}),
+        ("/api/v2/accounts", {"name": "x", "cash": "1", "currency": "USD\n"}, {"currency"}),
         ("/api/v2/accounts", {"name": "x", "cash": "1", "fees": "free"}, {"fees"}),
         ("/api/v2/accounts", {"name": "x", "cash": "1", "type": "gift"}, {"type"}),
         ("/api/v2/strategies", {}, {"name", "template", "symbols"}),
@@ -217,6 +225,35 @@ async def test_a_faulty_body_names_its_fields(
 ) -> None:
     found = check_problem(await owner.post(path, json=body), 422)
     assert {fault["field"] for fault in found["errors"]} == fields
+
+
+UNSEEN = (
+    "\n",
+    "a\n",
+    "a\x85",
+    "a\u00adb",
+    "a\u200bb",
+    "a\u2028b",
+    "a\u2029",
+    "a\u202eb",
+    "\ufeffa",
+    "a\U000e0041",
+    "a\U0001d173",
+)
+
+
+@pytest.mark.parametrize("text", UNSEEN)
+async def test_what_cannot_be_seen_is_in_no_name(owner: httpx.AsyncClient, text: str) -> None:
+    placed = check_problem(await owner.post(ORDERS, json=order(client_order_id=text)), 422)
+    assert [fault["field"] for fault in placed["errors"]] == ["client_order_id"]
+    opened = check_problem(await owner.post("/api/v2/accounts", json={"name": text, "cash": "1"}), 422)
+    assert [fault["field"] for fault in opened["errors"]] == ["name"]
+
+
+@pytest.mark.parametrize("text", ["naïve", "日本 🙂", "x" * 64, "a\u00a0b"])
+async def test_what_can_be_seen_may_be_a_name(owner: httpx.AsyncClient, text: str) -> None:
+    assert (await owner.post(ORDERS, json=order(client_order_id=text))).status_code == 201
+    assert (await owner.post("/api/v2/accounts", json={"name": text, "cash": "1"})).status_code == 201
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,13 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from evenkeel.domain.errors import CommitFailed, NotReady
+from evenkeel.market.feeds.replay import ReplayFeed
 from evenkeel.server.app import local_app, rebind
 from evenkeel.server.listen import listening
 from evenkeel.server.streams import client as stream_client
 from evenkeel.server.streams.channel import CHANNELS, RING, Channel
+from evenkeel.trading.live.feed import FeedControl
 from tests.server.world import OTHER_ACCOUNT, OWN_ACCOUNT, PASSWORD, World, order, signal
 
 Message = dict[str, Any]
@@ -333,3 +336,19 @@ async def test_the_owner_needs_no_ticket_on_the_private_socket(desk: World) -> N
             connect(f"ws://127.0.0.1:{port}/api/v2/stream", proxy=None) as stream,
         ):
             assert (await subscribe(stream, "accounts"))["items"][0]["id"] == OWN_ACCOUNT
+
+
+async def test_the_system_channel_tells_that_trading_has_halted(
+    desk: World, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evenkeel.trading.live.runner.COMMIT_ATTEMPTS", 1)
+    desk.parts.feed = FeedControl(desk.runner, ReplayFeed(desk.parts.bars), None, kind="replay")
+    stream = await open_stream(desk, address)
+    (before,) = (await subscribe(stream, "system"))["items"]
+    assert (before["healthy"], before["feed"]["state"]) == (True, "paused")
+    desk.journal.faults = [CommitFailed] * 10
+    with pytest.raises(NotReady):
+        await desk.runner.submit(signal(desk.runner.state.time, 1.0))
+    after = (await hear(stream, "delta"))["item"]
+    assert (after["healthy"], after["feed"]["state"]) == (False, "halted")
+    await stream.close()

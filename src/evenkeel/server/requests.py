@@ -13,7 +13,16 @@ from evenkeel.domain.orders import OrderKind, Product, Side, TimeInForce
 from evenkeel.domain.strategies import Scalar
 from evenkeel.server.jobs.job import Engine, FillAt
 
-_TEXT = r"^[^\x00-\x1f\x7f]*$"
+# Controls, format characters (Unicode's Cf) and separators of lines and paragraphs. Regular expressions of JSON Schema
+# have no escape beyond U+FFFF that Python's know, so those are written as they are.
+_UNSEEN = (
+    r"\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f"
+)
+_END = r"$(?!\n)"  # Python's $ alone lets a newline follow
+_TEXT = rf"^[^{_UNSEEN}]*{_END}"
+_NAME = rf"^[^\s{_UNSEEN}]([^{_UNSEEN}]*[^\s{_UNSEEN}])?{_END}"
 POSITIVE = r"^(0\.[0-9]{0,17}[1-9]|[1-9][0-9]{0,16}(\.[0-9]{1,18})?|0\.[0-9]{0,9}[1-9]0{1,8})$"
 NOT_NEGATIVE = r"^(0|[1-9][0-9]{0,16})(\.[0-9]{1,18})?$"
 SHARE = r"^(0(\.[0-9]{1,18})?|1(\.0{1,18})?)$"
@@ -35,12 +44,20 @@ MaybeNotNegative = Annotated[Raw, _exact(NOT_NEGATIVE, optional=True, minimum=0,
 Cash = Annotated[Raw, _exact(NOT_NEGATIVE, minimum=0, exclusiveMaximum=10**17)]
 
 Name = Annotated[
-    str, Meta(min_length=1, max_length=64, pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$",
-              description="1 to 64 printable characters, no space at either end"),
-]  # fmt: skip
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=_NAME,
+        description="1 to 64 printable characters, no space at either end",
+    ),
+]
 Reference = Annotated[str, Meta(min_length=1, max_length=64, pattern=_TEXT, description="1 to 64 printable characters")]
 Symbol = Annotated[
     str, Meta(min_length=1, max_length=64, pattern=_TEXT, description="a symbol of 1 to 64 printable characters")
+]
+Currency = Annotated[
+    str, Meta(pattern=rf"^[A-Z]{{3}}{_END}", description="three capital letters that name a currency, such as USD")
 ]
 Secret = Annotated[str, Meta(min_length=1, max_length=256, description="1 to 256 characters")]
 
@@ -59,7 +76,7 @@ class NewAccount(Struct, forbid_unknown_fields=True):
 
     name: Name
     cash: Cash
-    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="three capital letters, such as USD")] = "USD"
+    currency: Currency = "USD"
     type: AccountType = AccountType.CASH
     fees: Reference = "zero"
 
@@ -122,7 +139,7 @@ class DeploymentChange(Struct, forbid_unknown_fields=True):
     allocation: MaybeShare = field(default_factory=Raw)
 
 
-_TIMEFRAME = Meta(min_length=2, max_length=8, pattern="^[0-9]{1,4}(s|m|h|d|w|mo)$")
+_TIMEFRAME = Meta(min_length=2, max_length=8, pattern=rf"^[1-9][0-9]{{0,3}}(s|m|h|d|w|mo){_END}")
 _MOMENT = Meta(max_length=40, extra_json_schema={"format": "date-time"})
 _SIZES = ["units", "cash", "percent-of-equity", "volatility-target", "kelly"]
 Size = Annotated[
@@ -172,7 +189,8 @@ class FeedChange(Struct, forbid_unknown_fields=True):
 
 _Limit = Annotated[int, Meta(ge=1, le=5000, description="1 to 5000")]
 Cursor = Annotated[
-    str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$", description="a next_cursor of this list")
+    str,
+    Meta(min_length=1, max_length=128, pattern=rf"^[A-Za-z0-9_.:-]+{_END}", description="a next_cursor of this list"),
 ]
 
 

@@ -292,7 +292,7 @@ class QuoteOut(Struct):
 class FeedOut(Struct):
     id: str
     kind: Literal["replay", "simulated", "none"]
-    state: Literal["running", "paused", "ended", "none"]
+    state: Literal["running", "paused", "ended", "halted", "none"]
     speed: Amount
     cursor: Moment | None
     start: Moment | None

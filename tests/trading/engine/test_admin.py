@@ -55,6 +55,7 @@ def test_an_account_may_start_empty(world: World) -> None:
     [
         (opening(id="A"), Conflict, None),
         (opening(name="A"), InvalidInput, {"name"}),
+        (opening(name="a"), InvalidInput, {"name"}),
         (opening(mode=AccountMode.LIVE), Forbidden, None),
         (opening(costs="free lunch"), NotFound, None),
         (opening("-1"), InvalidInput, {"cash"}),

@@ -10,7 +10,7 @@ from evenkeel.domain import commands as c
 from evenkeel.domain.accounts import Account
 from evenkeel.domain.clock import parse_iso
 from evenkeel.domain.commands import AnyCommand
-from evenkeel.domain.errors import Conflict, InvalidInput
+from evenkeel.domain.errors import CommitFailed, Conflict, InvalidInput, NotReady
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.records import CursorMoved, FillBooked, OrderDecided, SignalRecorded, decode, encode
 from evenkeel.domain.strategies import Allocation, Deployment
@@ -193,5 +193,23 @@ async def test_a_feed_that_failed_goes_on_when_it_is_resumed(monkeypatch: pytest
         while control.state == "running":  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert control.state == "ended"
+    await control.stop()
+    await runner.stop()
+
+
+async def test_a_feed_says_that_trading_has_halted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evenkeel.trading.live.runner.COMMIT_ATTEMPTS", 1)
+    journal = MemoryJournal()
+    runner, control = await started(journal)
+    control.set_speed(Decimal("0.001"))
+    control.launch()
+    assert control.state == "running"
+    journal.faults = [CommitFailed] * 10
+    with pytest.raises(NotReady):
+        await runner.submit(c.PauseDeployment(provenance=BY, deployment_id="sma-crossover", reason="a test"))
+    assert control.state == "halted"
+    for steer in (control.pause, control.resume):
+        with pytest.raises(Conflict, match="trading has halted"):
+            steer()
     await control.stop()
     await runner.stop()

@@ -1,6 +1,8 @@
 """The runner: commits before it lets anything out, and lets nothing out that it could not commit."""
 
 import asyncio
+from datetime import date
+from decimal import Decimal
 
 import pytest
 
@@ -12,11 +14,12 @@ from evenkeel.domain.errors import (
     NotReady,
     StaleEpoch,
 )
+from evenkeel.domain.marketdata import MarketSlice, Split
 from evenkeel.domain.orders import OrderState, Side
 from evenkeel.domain.records import AlertRaised, AnyRecord, Batch, OrderDecided, chain_hash, encode
 from evenkeel.trading.live.recovery import recover
 from evenkeel.trading.live.runner import Runner
-from tests.trading.live.desk import MemoryJournal, buy, in_process, make_runner, market, opened
+from tests.trading.live.desk import STOCK, MemoryJournal, bar, buy, in_process, make_runner, market, opened
 
 
 async def test_an_order_is_committed_sent_accepted_and_filled_at_the_next_open() -> None:
@@ -87,6 +90,61 @@ async def test_a_commit_that_keeps_failing_halts_and_lets_nothing_out(monkeypatc
     assert not runner.state.orders
     with pytest.raises(NotReady):
         await runner.submit(buy("two"))
+    await runner.stop()
+
+
+def split(day: int, price: float) -> MarketSlice:
+    """Two shares for one, and what they cost after that."""
+    return MarketSlice(
+        market(day).at, (bar(day, price),), splits=(Split(STOCK.id, date(2005, 9, 3), Decimal(2), Decimal(1)),)
+    )
+
+
+async def holding(journal: MemoryJournal) -> Runner:
+    """Ten shares bought at 11, and a last price of 14: equity is 30 above the cash."""
+    runner = await opened(make_runner(journal))
+    await runner.submit(buy())
+    await runner.quiet()
+    await runner.post_all([market(1, 11.0)])
+    await runner.brokers["simulated"].observe(market(1, 11.0))  # type: ignore[attr-defined]
+    await runner.quiet()
+    await runner.post_all([market(2, 14.0)])
+    assert figures(runner) == (14, 10, 100_030)
+    return runner
+
+
+def figures(runner: Runner) -> tuple[Decimal | None, Decimal, Decimal]:
+    account = runner.state.accounts["acct"]
+    return runner.state.mark(STOCK.id), account.net[STOCK.id], runner.state.equity(account)
+
+
+async def test_a_halted_desk_keeps_the_last_prices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evenkeel.trading.live.runner.COMMIT_ATTEMPTS", 1)
+    journal = MemoryJournal()
+    runner = await holding(journal)
+    journal.faults = [CommitFailed] * 10
+    with pytest.raises(NotReady):
+        await runner.submit(buy("two"))
+    assert figures(runner) == (14, 10, 100_030)
+    assert runner.committed_seq == runner.state.seq == journal.last_seq()
+    await runner.stop()
+
+
+@pytest.mark.parametrize(("is_kept", "expected"), [(False, (14, 10, 100_030)), (True, (7, 20, 100_030))])
+async def test_prices_follow_a_split_only_where_the_journal_holds_it(
+    monkeypatch: pytest.MonkeyPatch, is_kept: bool, expected: tuple[int, int, int]
+) -> None:
+    """A batch may have been written though nobody could tell: what counts is what is read back in the end."""
+    monkeypatch.setattr("evenkeel.trading.live.runner.COMMIT_ATTEMPTS", 1)
+    journal = MemoryJournal(keeps=is_kept)
+    runner = await holding(journal)
+    monkeypatch.setattr(runner, "_read_back", lambda body, first: None)
+    journal.faults = [CommitUnknown]
+    with pytest.raises(NotReady):
+        await runner.post_all([split(3, 8.0)])
+    assert figures(runner) == expected
+    assert bool(runner.state.splits_applied) is is_kept
+    assert runner.committed_seq == runner.state.seq == journal.last_seq()
     await runner.stop()
 
 

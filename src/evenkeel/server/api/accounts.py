@@ -13,7 +13,7 @@ from evenkeel.domain.accounts import Account, LedgerKind, Limits
 from evenkeel.domain.commands import MoveCash, OpenAccount, SetLimits
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.ids import Random
-from evenkeel.domain.money import neg
+from evenkeel.domain.money import CURRENCIES, neg
 from evenkeel.quant.costs.schedules import SCHEDULES
 from evenkeel.server import requests, views, wire
 from evenkeel.server import schemas as s
@@ -45,6 +45,8 @@ async def open_account(
     given = await wire.body(request, requests.NewAccount)
     fields = wire.Fields()
     cash = fields.required("cash", given.cash, "not-negative")
+    if given.currency not in CURRENCIES:
+        fields.fault("currency", f"no currency is called {given.currency}; USD, EUR, INR and BTC are some")
     if given.fees not in SCHEDULES:
         fields.fault("fees", f"must be one of {', '.join(SCHEDULES)}")
     fields.check("the account cannot be opened")

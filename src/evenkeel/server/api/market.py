@@ -37,6 +37,7 @@ async def list_bars(request: Request, seen: Tenant = Depends(tenant), parts: App
     fields = wire.Fields()
     found = find_instrument(seen.state, query.symbol, None, fields=fields)
     start, end = moment_of("start", query.start, fields), moment_of("end", query.end, fields)
+    _check_timeframe(query.timeframe, fields)
     fields.check("the query is not valid")
     at = seen_until(parts)
     bars = await asyncio.to_thread(
@@ -46,6 +47,15 @@ async def list_bars(request: Request, seen: Tenant = Depends(tenant), parts: App
         bars = bars.between(start, end)
     bars = bars.rows(0, query.limit) if start is not None else bars.tail(query.limit)
     return wire.Json(s.Page([_bar(bars, index) for index in range(len(bars))]))
+
+
+def _check_timeframe(text: str, fields: wire.Fields) -> None:
+    from evenkeel.market.timeframes import timeframe
+
+    try:
+        timeframe(text)
+    except InvalidInput as error:
+        fields.fault("timeframe", error.message)
 
 
 def moment_of(name: str, text: str | None, fields: wire.Fields) -> int | None:

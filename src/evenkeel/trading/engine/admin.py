@@ -36,10 +36,10 @@ def open_account(turn: Turn, command: c.OpenAccount) -> Outcome:
     account = command.account
     if account.id in turn.state.accounts:
         raise Conflict(f"account {account.id} exists already")
-    if any(known.account.name == account.name for known in turn.state.accounts.values()):
+    if any(known.account.name.casefold() == account.name.casefold() for known in turn.state.accounts.values()):
         raise InvalidInput(
             "the account's name is taken",
-            errors=(FieldError("name", f"another account is already called {account.name!r}"),),
+            errors=(FieldError("name", f"another account is called {account.name!r}, in whatever case"),),
         )
     if account.mode is not AccountMode.PAPER:
         raise Forbidden("live trading is off: only paper accounts can be opened")

@@ -62,7 +62,7 @@ MarketWatcher = Callable[[MarketSlice], None]
 class FeedControl:
     """Runs a feed into a runner. `speed` is slices per second; 0 means as fast as they are answered.
 
-    `state` is running, paused, ended or none. A change takes effect at the next slice.
+    `state` is running, paused, ended, halted with all trading, or none. A change takes effect at the next slice.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class FeedControl:
         self.strategies = strategies
         self.venues = [venue for venue in map(venue_of, runner.brokers.values()) if venue is not None]
         self.kind = kind if source is not None else "none"
-        self.state = "none" if source is None else "paused"
+        self._state = "none" if source is None else "paused"
         self.speed = speed
         self.watchers: list[MarketWatcher] = []
         self.on_restart: Callable[[], None] | None = None
@@ -88,6 +88,10 @@ class FeedControl:
         self._steered = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._cursor_at = 0.0
+
+    @property
+    def state(self) -> str:
+        return self._state if self.source is None or self.runner.failure is None else "halted"
 
     @property
     def timeframe(self) -> str:
@@ -117,7 +121,7 @@ class FeedControl:
     def launch(self) -> None:
         """Starts handing over from the journalled cursor, once every account is ready."""
         if self.source is not None:
-            self.state = "running"
+            self._state = "running"
             self._go.set()
             self._task = asyncio.create_task(self._run(self.source), name="feed")
 
@@ -130,18 +134,16 @@ class FeedControl:
     def pause(self) -> None:
         """Raises Conflict when there is nothing running."""
         self._require("running", "paused")
-        self.state = "paused"
+        self._state = "paused"
         self._go.clear()
         self._steered.set()
 
     def resume(self) -> None:
         """Goes on, from the journalled cursor where the feed has failed. Raises Conflict where nothing can go on."""
         self._require("paused", "running")
-        if self.runner.failure is not None:
-            raise Conflict("trading has halted", hint="See the log; restart to recover from the journal.")
         if self._task is None or self._task.done():
             self.launch()
-        self.state = "running"
+        self._state = "running"
         self._go.set()
 
     def set_speed(self, speed: Decimal) -> None:
@@ -158,6 +160,8 @@ class FeedControl:
         self.on_restart()
 
     def _require(self, *states: str) -> None:
+        if self.state == "halted":
+            raise Conflict("trading has halted", hint="See the log; restart to recover from the journal.")
         if self.state not in states:
             raise Conflict(f"the feed is {self.state}")
 
@@ -166,7 +170,7 @@ class FeedControl:
             await self._hand_over_all(source)
         except Exception:
             log.exception("the feed has failed and is held; the log says why")
-            self.state = "paused"
+            self._state = "paused"
 
     async def _hand_over_all(self, source: SliceSource) -> None:
         await self._until_ready()
@@ -175,12 +179,12 @@ class FeedControl:
             due = await self._pace(due)
             await self.hand_over(market)
             if self.runner.failure is not None:
-                self.state = "paused"
+                self._state = "paused"
                 return
         await self.runner.answered()
         if source.end is not None and self.cursor is not None and self.cursor < source.end:
             await self.runner.post_all([self._cursor(source.end)])
-        self.state = "ended"
+        self._state = "ended"
         log.info("the feed has ended")
         if self.loop and self.on_restart is not None:
             self.on_restart()

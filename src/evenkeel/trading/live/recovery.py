@@ -1,20 +1,25 @@
-"""Recovery: the state is folded from the journal, and from nothing else."""
+"""Recovery: the state is folded from the journal; market marks, which it does not hold, may be carried over."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from evenkeel.domain.errors import JournalCorrupt
 from evenkeel.domain.records import decode
 from evenkeel.trading.engine.fold import apply
-from evenkeel.trading.engine.state import State
+from evenkeel.trading.engine.holdings import Marks
+from evenkeel.trading.engine.state import Mark, State
 from evenkeel.trading.live.ports import Journal
 
 
-def recover(journal: Journal) -> State:
-    """Folds every committed batch. Raises JournalCorrupt where the sequence does not fit the records."""
+def recover(journal: Journal, *, marks: Mapping[str, Mark] = MappingProxyType({}), as_of: int = 0) -> State:
+    """Folds every committed batch, with `marks` as they stood at record `as_of`: splits committed later move them.
+
+    Raises JournalCorrupt where the sequence does not fit the records.
+    """
     with _keeping_all():
-        return _folded(journal)
+        return _folded(journal, marks, as_of)
 
 
 @contextmanager
@@ -30,7 +35,7 @@ def _keeping_all() -> Iterator[None]:
             gc.enable()
 
 
-def _folded(journal: Journal) -> State:
+def _folded(journal: Journal, marks: Mapping[str, Mark], as_of: int) -> State:
     state = State()
     for batch in journal.read():
         if batch.first_seq != state.seq + 1:
@@ -39,4 +44,6 @@ def _folded(journal: Journal) -> State:
             apply(state, record)
         if batch.last_seq != state.seq:
             raise JournalCorrupt(f"batch {batch.first_seq} says it ends at {batch.last_seq} and ends at {state.seq}")
+        if state.seq == as_of:
+            state.marks = Marks(marks)
     return state

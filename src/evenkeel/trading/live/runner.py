@@ -2,7 +2,7 @@
 
 One asyncio loop owns the engine. Commits run on one writer thread; while one is under way, inputs gather for the
 next (group commit). If a commit fails for good, nothing of its batch gets out: the runner halts, and the state is
-folded anew from what the journal holds.
+folded anew from what the journal holds, valued at the last prices that were seen before that batch.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from evenkeel.domain.records import AnyRecord, Batch, encode
 from evenkeel.trading.brokers.ports import Broker
 from evenkeel.trading.engine.effects import Effect, Outcome
 from evenkeel.trading.engine.engine import Engine, Input
+from evenkeel.trading.engine.holdings import Marks
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.live.dispatch import Dispatcher
 from evenkeel.trading.live.links import Links
@@ -79,6 +80,7 @@ class Runner:
         self.clock.at = self.state.time
         self.engine = Engine(self.state, ids(self.state))
         self.committed_seq = self.state.seq
+        self._sure = (self.state.seq, Marks())
         self.last_market: MarketSlice | None = None
         self.failure: BaseException | None = None
         self.on_stage = on_stage or (lambda stage, seconds: None)
@@ -224,6 +226,7 @@ class Runner:
         started = time.perf_counter()
         items = [self._inbox.popleft() for _ in range(min(len(self._inbox), MAX_BATCH))]
         self._current = items
+        self._sure = (self.state.seq, Marks(self.state.marks))
         records: list[AnyRecord] = []
         effects: list[Effect] = []
         results = [[self._step(event, records, effects) for event in item.events] for item in items]
@@ -300,8 +303,10 @@ class Runner:
             if item.done is not None and not item.done.done():
                 item.done.set_exception(told)
         self._inbox.clear()
+        seq, marks = self._sure
         with suppress(JournalError):
-            self.state = recover(self.journal)
+            self.state = recover(self.journal, marks=marks, as_of=seq)
+            self.committed_seq = self.state.seq
         self.changed()
 
     _current: Sequence[Item] = ()
