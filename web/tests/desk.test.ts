@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Account, EquityPoint, Order, Position } from "@/api/types";
 import { fromPercentText, toPercentText } from "@/desk/allocation";
 import { joinPoints, stepBetween, toLine } from "@/desk/equity";
-import { inGroup, lookOf, matches, mergeOrders } from "@/desk/states";
+import { countOf, inGroup, lookOf, matches, mergeOrders, outrun } from "@/desk/states";
 import { isFlat, toHoldings, totalsByCurrency } from "@/desk/totals";
 import { toText } from "@/format/decimal";
 import { showInstant } from "@/format/time";
@@ -51,6 +51,15 @@ describe("orders", () => {
     const merged = mergeOrders([order("1", "FILLED", "2005-09-02T20:00:00Z"), order("2", "ACCEPTED")], [order("1", "ACCEPTED")]);
     expect(merged.map(({ id, state }) => [id, state])).toEqual([["2", "ACCEPTED"], ["1", "FILLED"]]);
   });
+  it("counts what is held, and says so while there are older ones", () => {
+    expect(countOf(200, "all", true)).toBe("200+");
+    expect(countOf(0, "refused", true)).toBe("0+");
+    expect(countOf(3, "all", false)).toBe("3");
+    expect(countOf(0, "all", false)).toBeUndefined();
+  });
+  it("knows every open order", () => expect([countOf(2, "open", true), countOf(0, "open", true)]).toEqual(["2", undefined]));
+  it("knows when orders may have gone by since a page was read", () =>
+    expect([outrun(500, 201), outrun(500, 200), outrun(199, 5_000)]).toEqual([true, false, false]));
   it("matches every word", () => {
     expect(matches("aapl refu", "AAPL", "Refused", null)).toBe(true);
     expect(matches("aapl filled", "AAPL", "Refused")).toBe(false);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Account, SymbolInfo } from "@/api/types";
-import { toText } from "@/format/decimal";
+import { toShortText, toText } from "@/format/decimal";
 import { estimate } from "@/ticket/estimate";
-import { EMPTY_TICKET, ticketSchema, type TicketValues, toBody } from "@/ticket/schema";
+import { EMPTY_TICKET, ticketSchema, type TicketValues, toBody, typed } from "@/ticket/schema";
 
 const AAPL: SymbolInfo = {
   id: "i1", symbol: "AAPL", venue: "XNAS", asset_class: "EQUITY", currency: "USD", tick_size: "0.0100", lot_size: "1", multiplier: "1",
@@ -32,6 +32,24 @@ describe("the ticket", () => {
   it("does not look at a price the kind has not", () => expect(faults({ kind: "MARKET", limit_price: "nonsense" })).toEqual([]));
 });
 
+describe("a number as typed", () => {
+  it.each([
+    ["1,234.50", "1234.5"], ["12,345", "12345"], ["-1,234,567.", "-1234567"], [" 1 000 ", "1000"], ["1_000", "1000"], ["0.125", "0.125"], [".5", "0.5"],
+  ])("%j is %s", (text, value) => {
+    const found = typed(text);
+    expect(found && toShortText(found)).toBe(value);
+  });
+  it.each(["1,5", "12,34", "1,23,4", "0,125", ",125", "1234,567", "1,234,5", "1.234,50", "1.5,000", "1,000 000", "1 5", "1,000,", "1e3"])(
+    "%j is none", (text) => expect(typed(text)).toBeNull());
+  it("asks for a decimal point, and never orders ten times as much", () => {
+    expect(faults({ quantity: "1,5" })).toEqual([
+      ["quantity", "Write the quantity with a decimal point, such as 12.5; a comma only groups thousands: 12,345."],
+    ]);
+    expect(faults({ kind: "LIMIT", limit_price: "12,34" })[0]?.[1]).toContain("with a decimal point");
+    expect(toBody(ticket({ quantity: "1,5" })).quantity).toBe("1,5");
+  });
+});
+
 describe("toBody", () => {
   it("spells numbers one way and leaves out what the kind has not", () => {
     const body = toBody(ticket({ kind: "LIMIT", quantity: " 1,000.0 ", limit_price: "48.250", stop_price: "9" }));
@@ -53,5 +71,13 @@ describe("estimate", () => {
   });
   it("never warns of cash for a sale", () =>
     expect(estimate(ticket({ side: "SELL" }), { instrument: AAPL, last: "48.25", account })?.beyondCash).toBe(false));
+  it("reads a decimal comma as nothing", () =>
+    expect(estimate(ticket({ quantity: "1,5" }), { instrument: AAPL, last: "48.25", account })).toBeNull());
+  it("values the order to confirm as it valued the form", () => {
+    const body = toBody(ticket({ kind: "STOP_LIMIT", quantity: "1,000", limit_price: "48.25", stop_price: "48" }));
+    const found = estimate(body, { instrument: AAPL, last: "50", account });
+    expect(found && [toText(found.notional), found.basis, found.share && toText(found.share)]).toEqual(["48250.00", "limit", "48.250000"]);
+    expect(estimate(toBody(ticket({})), { instrument: AAPL, last: "50", account })?.basis).toBe("last");
+  });
   it("says nothing without a price", () => expect(estimate(ticket({}), { instrument: AAPL, last: null, account })).toBeNull());
 });

@@ -1355,7 +1355,7 @@ export interface components {
             /** @enum {unknown} */
             kind: "none" | "replay" | "simulated";
             /** @enum {unknown} */
-            state: "ended" | "none" | "paused" | "running";
+            state: "ended" | "halted" | "none" | "paused" | "running";
             /**
              * @description An exact decimal.
              * @example 1234.56
@@ -1560,7 +1560,7 @@ export interface components {
             name: string;
             cash: string | number;
             /**
-             * @description three capital letters, such as USD
+             * @description three capital letters that name a currency, such as USD
              * @default USD
              */
             currency: string;

@@ -34,6 +34,20 @@ function ReplayEnded() {
   );
 }
 
+/** Nothing can be written any more: what is shown stands still, and orders are declined. */
+function TradingHalted() {
+  const { status } = useSystem();
+  if (!status || (status.healthy && status.feed.state !== "halted")) return null;
+  return (
+    <Note className={classes.banner} tone="bad" urgent testId="trading-halted">
+      <span>
+        Trading has halted: nothing can be recorded, so no order is taken and figures stand still. The server’s log says why; a
+        restart goes on from the journal, and nothing is lost.
+      </span>
+    </Note>
+  );
+}
+
 function UnansweredOrder() {
   const waiting = useTicket(({ stage }) => stage.at === "unanswered");
   const open = useDesk((desk) => desk.ticket.open);
@@ -51,6 +65,7 @@ function UnansweredOrder() {
 export function Banners() {
   return (
     <div className={classes.stack}>
+      <TradingHalted />
       <ReplayEnded />
       <UnansweredOrder />
     </div>

@@ -49,7 +49,8 @@ function makeChart(host: HTMLElement): IChartApi {
     autoSize: true,
     layout: { fontSize: 11, fontFamily: getComputedStyle(document.body).fontFamily, attributionLogo: true },
     rightPriceScale: { scaleMargins: { top: 0.12, bottom: 0.08 } },
-    timeScale: { timeVisible: false, rightOffset: 3, minBarSpacing: 0.05 },
+    // Only where the left edge is fixed does the library keep the first label of the axis whole.
+    timeScale: { timeVisible: false, rightOffset: 3, minBarSpacing: 0.05, fixLeftEdge: true },
     crosshair: { mode: CrosshairMode.Magnet },
     handleScroll: { vertTouchDrag: false },
   });

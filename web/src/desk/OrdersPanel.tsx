@@ -10,7 +10,7 @@ import { useAccounts, useChannelState } from "./data";
 import { OrderRow } from "./OrderRow";
 import { useOrders } from "./orders";
 import classes from "./OrdersPanel.module.css";
-import { inGroup, lookOf, matches, type StateGroup } from "./states";
+import { countOf, inGroup, lookOf, matches, type StateGroup } from "./states";
 import { setGroup, useDesk } from "./store";
 
 const GROUPS: { value: StateGroup; label: string }[] = [
@@ -21,8 +21,7 @@ const GROUPS: { value: StateGroup; label: string }[] = [
 ];
 
 function Older({ older }: { older: ReturnType<typeof useOrders>["older"] }) {
-  const started = older.data !== undefined;
-  if (started && !older.hasNextPage) return <p className={classes.older}>That is every order.</p>;
+  if (older.data && !older.hasNextPage && !older.isOutrun) return <p className={classes.older}>That is every order.</p>;
   return (
     <p className={classes.older}>
       {older.error && <span className="negative">{explain(older.error)} </span>}
@@ -30,7 +29,7 @@ function Older({ older }: { older: ReturnType<typeof useOrders>["older"] }) {
         size="compact-xs"
         variant="subtle"
         loading={older.isFetching}
-        onClick={() => void (started ? older.fetchNextPage() : older.refetch())}
+        onClick={() => void (older.hasNextPage ? older.fetchNextPage() : older.refetch())}
       >
         Load older orders
       </Button>
@@ -58,7 +57,7 @@ export function OrdersPanel() {
       id="orders"
       area="orders"
       title="Orders"
-      aside={shown.length || undefined}
+      aside={older.isPending ? undefined : countOf(shown.length, group, older.hasNextPage || older.isOutrun || older.isError)}
       actions={
         <SegmentedControl size="xs" data={GROUPS} value={group} onChange={(value) => setGroup(value as StateGroup)} aria-label="Orders shown" />
       }

@@ -2,10 +2,8 @@ import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-quer
 import { useEffect, useMemo } from "react";
 import { collect, listOrders } from "@/api/endpoints";
 import type { Order } from "@/api/types";
-import { useChannel } from "@/stream/store";
-import { lookOf, mergeOrders } from "./states";
-
-const OLDER = 100;
+import { useChannel, useStream } from "@/stream/store";
+import { lookOf, mergeOrders, ORDERS_AT_ONCE, outrun } from "./states";
 
 const isOpen = (order: Order): boolean => lookOf(order.state).group === "open";
 
@@ -25,24 +23,30 @@ function useOldOpenOrders(items: ReadonlyMap<string, Order>, epoch: string | nul
 }
 
 /**
- * The blotter's orders: what the stream holds, every open order however old, and the older pages the user
- * asked for. The stream's epoch is part of each key, so that a replay started over begins empty.
+ * The blotter's orders: what the stream holds, every open order however old, the account's newest page, which
+ * tells whether there are older ones, and the older pages the user asked for. The stream's epoch is part of each
+ * key, so that a replay started over begins empty.
  */
 export function useOrders(accountId: string | null) {
-  const { items, epoch } = useChannel("orders");
+  const { items, epoch, seq } = useChannel("orders");
   const open = useOldOpenOrders(items, epoch);
   const older = useInfiniteQuery({
     queryKey: ["orders", "older", epoch, accountId],
-    queryFn: ({ pageParam }) => listOrders({ account_id: accountId, limit: OLDER, cursor: pageParam }),
+    queryFn: async ({ pageParam }) => {
+      const { seq: at } = useStream.getState().channels.orders;
+      return { ...(await listOrders({ account_id: accountId, limit: ORDERS_AT_ONCE, cursor: pageParam })), at };
+    },
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
-    enabled: false,
+    enabled: epoch !== null,
+    staleTime: Infinity,
   });
   const orders = useMemo(() => {
     const ended = older.data?.pages.flatMap((page) => page.items.filter((order) => !isOpen(order))) ?? [];
     return mergeOrders(open, ended, items.values());
   }, [open, older.data, items]);
-  return { orders, older };
+  const first = older.data?.pages[0];
+  return { orders, older: { ...older, isOutrun: first !== undefined && outrun(items.size, seq - first.at) } };
 }
 
 /** One order as the stream holds it. */

@@ -35,6 +35,24 @@ export const canCancel = (order: Order): boolean => CANCELLABLE.has(order.state)
 
 export const inGroup = (order: Order, group: StateGroup): boolean => group === "all" || lookOf(order.state).group === group;
 
+/**
+ * The count beside the orders' title: none of nothing, and "200+" while the server has older ones. Every open order is
+ * always held, so that their count is whole.
+ */
+export function countOf(shown: number, group: StateGroup, hasOlder: boolean): string | undefined {
+  if (hasOlder && group !== "open") return `${shown}+`;
+  return shown > 0 ? String(shown) : undefined;
+}
+
+/** How many orders the stream's snapshot holds, and a page here. */
+export const ORDERS_AT_ONCE = 200;
+
+/**
+ * Whether orders may have come and gone since a page was read: the stream drops old ones, but none before it holds a
+ * snapshot's worth, and none after fewer changes than that.
+ */
+export const outrun = (held: number, changes: number): boolean => held >= ORDERS_AT_ONCE && changes > ORDERS_AT_ONCE;
+
 /** The same order from two sources: the one the server changed last. */
 export function mergeOrders(...sources: Iterable<Order>[]): Order[] {
   const newest = new Map<string, Order>();

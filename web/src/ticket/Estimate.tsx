@@ -2,8 +2,7 @@ import type { Account, SymbolInfo } from "@/api/types";
 import { showMoney, showPercent, showPrice } from "@/format/number";
 import { useChannel } from "@/stream/store";
 import { Num } from "@/ui/Num";
-import { estimate } from "./estimate";
-import type { TicketValues } from "./schema";
+import { estimate, type Sized } from "./estimate";
 import classes from "./Ticket.module.css";
 
 const BASIS = { limit: "your limit", stop: "your stop", last: "the last price" } as const;
@@ -16,7 +15,7 @@ export function useLastPrice(instrument: SymbolInfo | undefined): string | null 
 }
 
 interface EstimateProps {
-  values: TicketValues;
+  values: Sized;
   instrument: SymbolInfo | undefined;
   account: Account | undefined;
 }

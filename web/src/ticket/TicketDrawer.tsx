@@ -10,7 +10,7 @@ import { closeTicket, openTicket, useDesk } from "@/desk/store";
 import { useStream } from "@/stream/store";
 import { PanelState } from "@/ui/PanelState";
 import type { TicketValues } from "./schema";
-import { followStorage, keepDraft, recognise, recover, tidy, useTicket } from "./store";
+import { followStorage, forgetFault, keepDraft, recognise, recover, tidy, useTicket } from "./store";
 import { TicketForm } from "./TicketForm";
 import { TicketResult } from "./TicketResult";
 import { TicketReview, TicketUnanswered } from "./TicketReview";
@@ -27,9 +27,13 @@ function useVigil(): void {
     const stop = useStream.subscribe((now, before) => {
       if (now.channels.orders !== before.channels.orders) recognise(now.channels.orders.items.values());
     });
+    const unwatch = useDesk.subscribe((now, before) => {
+      if (before.ticket.open && !now.ticket.open) forgetFault();
+    });
     return () => {
       window.removeEventListener("storage", followStorage);
       stop();
+      unwatch();
     };
   }, []);
 }
@@ -51,6 +55,7 @@ export function TicketDrawer() {
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [open, prefill, stage.at]);
   const account = "intent" in stage ? byId.get(stage.intent.body.account_id) : undefined;
+  const instrument = "intent" in stage ? entries.find((entry) => entry.symbol === stage.intent.body.symbol) : undefined;
   return (
     <Drawer opened={open} onClose={closeTicket} onExitTransitionEnd={tidy} title={TITLES[stage.at]} position="right" size={400} closeButtonProps={{ "aria-label": "Close the ticket" }}>
       {stage.at === "form" && (
@@ -65,7 +70,7 @@ export function TicketDrawer() {
         </PanelState>
       )}
       {(stage.at === "review" || stage.at === "sending") && (
-        <TicketReview intent={stage.intent} account={account} sending={stage.at === "sending"} />
+        <TicketReview intent={stage.intent} account={account} instrument={instrument} sending={stage.at === "sending"} />
       )}
       {stage.at === "unanswered" && <TicketUnanswered intent={stage.intent} account={account} why={stage.why} />}
       {stage.at === "answered" && <TicketResult intent={stage.intent} order={stage.order} note={stage.note} account={account} />}

@@ -7,7 +7,7 @@ import { parse, toShortText } from "@/format/decimal";
 import { Note } from "@/ui/Note";
 import { Estimate } from "./Estimate";
 import { KINDS, needsLimit, needsStop, ticketSchema, type TicketValues, TIMES_IN_FORCE, toBody } from "./schema";
-import { review } from "./store";
+import { forgetFault, review } from "./store";
 import classes from "./Ticket.module.css";
 
 interface FormProps {
@@ -26,7 +26,7 @@ const step = (text: string | undefined, name: string): string => {
 
 export function TicketForm({ accounts, symbols, start, fault, faults, onChange }: FormProps) {
   const resolver = useMemo(() => zodResolver(ticketSchema(symbols)), [symbols]);
-  const { register, control, handleSubmit, setError, setFocus, getValues, formState: { errors } } = useForm<TicketValues>({
+  const { register, control, handleSubmit, setError, clearErrors, setFocus, getValues, formState: { errors } } = useForm<TicketValues>({
     resolver,
     defaultValues: start,
   });
@@ -36,11 +36,26 @@ export function TicketForm({ accounts, symbols, start, fault, faults, onChange }
   useEffect(() => {
     for (const { field, message } of faults) if (field in start) setError(field as keyof TicketValues, { message });
   }, [faults, setError, start]);
+  const overtaken = () => {
+    if (fault === null && faults.length === 0) return;
+    clearErrors(faults.flatMap(({ field }) => (field in start ? [field as keyof TicketValues] : [])));
+    forgetFault();
+  };
+  const submit = handleSubmit((ticket) => review(toBody(ticket)));
   const first = (["account_id", "symbol"] as const).find((field) => start[field] === "") ?? "quantity";
   useEffect(() => setFocus(first), [first, setFocus]);
   const numeric = { inputMode: "decimal", autoComplete: "off", className: classes.numeric } as const;
   return (
-    <form className={classes.form} onSubmit={handleSubmit((ticket) => review(toBody(ticket)))} noValidate aria-label="Order ticket">
+    <form
+      className={classes.form}
+      onChange={overtaken}
+      onSubmit={(event) => {
+        overtaken();
+        void submit(event);
+      }}
+      noValidate
+      aria-label="Order ticket"
+    >
       {fault && <Note tone="bad" urgent testId="ticket-fault">{fault}</Note>}
       <NativeSelect
         label="Account"

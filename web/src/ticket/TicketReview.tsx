@@ -1,10 +1,11 @@
 import { Button, Group } from "@mantine/core";
-import type { Account } from "@/api/types";
+import type { Account, SymbolInfo } from "@/api/types";
 import { show, showPrice } from "@/format/number";
 import { ignoreHeld, takeFocus } from "@/ui/focus";
 import { Note } from "@/ui/Note";
 import { Num } from "@/ui/Num";
 import { ModeTag } from "@/ui/Tag";
+import { Estimate } from "./Estimate";
 import type { Intent } from "./intent";
 import { KINDS, TIMES_IN_FORCE } from "./schema";
 import { drop, editAgain, place } from "./store";
@@ -49,11 +50,12 @@ export function Summary({ intent, account }: { intent: Intent; account: Account 
 interface ReviewProps {
   intent: Intent;
   account: Account | undefined;
+  instrument: SymbolInfo | undefined;
   sending: boolean;
 }
 
-/** The step before anything is sent: names the account and its mode. */
-export function TicketReview({ intent, account, sending }: ReviewProps) {
+/** The step before anything is sent: names the account and its mode, and says what the order is worth. */
+export function TicketReview({ intent, account, instrument, sending }: ReviewProps) {
   const live = account?.mode === "live";
   const mode = live ? "LIVE" : "PAPER";
   return (
@@ -64,6 +66,7 @@ export function TicketReview({ intent, account, sending }: ReviewProps) {
         </Note>
       )}
       <Summary intent={intent} account={account} />
+      <Estimate values={intent.body} instrument={instrument} account={account} />
       <Group grow>
         <Button variant="default" onClick={editAgain} disabled={sending}>
           Change

@@ -1,6 +1,6 @@
-import type { Account, SymbolInfo } from "@/api/types";
+import type { Account, OrderKind, Side, SymbolInfo } from "@/api/types";
 import { compare, divide, type Exact, multiply, parse, ZERO } from "@/format/decimal";
-import { needsLimit, needsStop, type TicketValues } from "./schema";
+import { needsLimit, needsStop, typed } from "./schema";
 
 export interface NotionalEstimate {
   price: Exact;
@@ -12,16 +12,23 @@ export interface NotionalEstimate {
   beyondCash: boolean;
 }
 
-const number = (text: string): Exact | null => parse(text.replace(/[,\s_]/g, ""));
+/** What an estimate needs of a ticket being filled in, or of the order it became. */
+export interface Sized {
+  side: Side;
+  kind: OrderKind;
+  quantity: string;
+  limit_price?: string;
+  stop_price?: string;
+}
 
 /** Quantity × price × multiplier, before fees and slippage; null while something is missing. */
 export function estimate(
-  values: TicketValues,
+  values: Sized,
   market: { instrument?: SymbolInfo; last?: string | null; account?: Account },
 ): NotionalEstimate | null {
-  const quantity = number(values.quantity);
-  const limit = needsLimit(values.kind) ? number(values.limit_price) : null;
-  const stop = needsStop(values.kind) ? number(values.stop_price) : null;
+  const quantity = typed(values.quantity);
+  const limit = needsLimit(values.kind) ? typed(values.limit_price ?? "") : null;
+  const stop = needsStop(values.kind) ? typed(values.stop_price ?? "") : null;
   const price = limit ?? stop ?? parse(market.last);
   if (!quantity || !price) return null;
   const notional = multiply(multiply(quantity, price), parse(market.instrument?.multiplier) ?? { units: 1n, scale: 0 });

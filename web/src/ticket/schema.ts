@@ -1,5 +1,5 @@
 import type { OrderBody, OrderKind, SymbolInfo } from "@/api/types";
-import { isMultiple, parse, sign, toShortText } from "@/format/decimal";
+import { type Exact, isMultiple, parse, sign, toShortText } from "@/format/decimal";
 import { z } from "@/format/rules";
 
 export const KINDS: readonly { value: OrderKind; label: string }[] = [
@@ -44,14 +44,24 @@ export const EMPTY_TICKET: TicketValues = {
 };
 
 const MOST_DIGITS = 24;
-const clean = (text: string): string => text.replace(/[,\s_]/g, "");
+const SEPARATORS = /[,_\s]/g;
+/** Digits in threes with one kind of separator. No group begins with nought: "0,125" is a decimal comma. */
+const GROUPED = /^[+-]?[1-9]\d{0,2}([,_\s])\d{3}(?:\1\d{3})*(?:\.\d*)?$/;
+
+/** A number as typed: "1,234.50" is 1234.50, and "1,5" is none, since it could mean 1.5. Null when it is none. */
+export function typed(text: string): Exact | null {
+  const trimmed = text.trim();
+  if (/[eE]/.test(trimmed)) return null;
+  return parse(GROUPED.test(trimmed) ? trimmed.replace(SEPARATORS, "") : trimmed);
+}
 
 /** What is wrong with a positive decimal that must be a whole number of steps; null when nothing is. */
 export function faultOf(text: string, what: string, step: string | undefined, stepName: string): string | null {
-  if (clean(text) === "") return `Enter the ${what}.`;
-  const value = /[eE]/.test(text) ? null : parse(clean(text));
+  if (text.trim() === "") return `Enter the ${what}.`;
+  const value = typed(text);
+  if (!value && text.includes(",")) return `Write the ${what} with a decimal point, such as 12.5; a comma only groups thousands: 12,345.`;
   if (!value) return `The ${what} must be a number, such as 10 or 12.5.`;
-  if (clean(text).length > MOST_DIGITS) return `The ${what} has more than ${MOST_DIGITS} digits.`;
+  if (text.trim().replace(SEPARATORS, "").length > MOST_DIGITS) return `The ${what} has more than ${MOST_DIGITS} digits.`;
   if (sign(value) <= 0) return `The ${what} must be above zero.`;
   const unit = parse(step);
   if (unit && !isMultiple(value, unit)) return `The ${what} must be a multiple of ${toShortText(unit)} (${stepName}).`;
@@ -76,7 +86,7 @@ export function ticketSchema(symbols: readonly SymbolInfo[]) {
 }
 
 const canonical = (text: string): string => {
-  const value = parse(clean(text));
+  const value = typed(text);
   return value ? toShortText(value) : text;
 };
 

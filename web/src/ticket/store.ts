@@ -32,6 +32,12 @@ export const keepDraft = (draft: TicketValues): void => useTicket.setState({ dra
 
 export const editAgain = (): void => go(FORM);
 
+/** What the server said of an attempt holds until the next attempt, or until a field is changed. */
+export function forgetFault(): void {
+  const { stage } = useTicket.getState();
+  if (stage.at === "form" && stage !== FORM) go(FORM);
+}
+
 export function review(body: OrderBody): void {
   const opened = openIntent(localStorage, slot(), body, new Date().toISOString());
   if ("intent" in opened && opened.intent.stage === "review") return go({ at: "review", intent: opened.intent });
