@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from evenkeel.research.walkforward import WalkForwardResult
 
 app = typer.Typer(name="backtest", help="Strategies on history.", no_args_is_help=True)
+# The terms of a backtest (cash, size, fees, stops …) are options of every command here, and read from `asked`.
 
 _HEADLINE = (
     "total_return", "cagr", "volatility", "sharpe", "sortino", "max_drawdown", "calmar", "time_in_market", "win_rate",
@@ -43,6 +44,7 @@ _HEADLINE = (
     ),
 )
 def run(
+    asked: typer.Context,
     strategy: h.StrategyOption,
     data: h.DataOption = None,
     symbols: h.SymbolOption = None,
@@ -74,13 +76,7 @@ def run(
 
     with reporting(as_json=as_json):
         history = h.history_of(home, data, symbols, timeframe=timeframe, start=start, end=end)
-        options = h.options_of(
-            {
-                "cash": cash, "size": size, "fees": fees, "fees_bps": fees_bps, "fill": fill,
-                "slippage_bps": slippage_bps, "spread_share": spread_share, "stop_loss": stop_loss,
-                "take_profit": take_profit, "trailing_stop": trailing_stop,
-            }
-        )  # fmt: skip
+        options = h.options_of(asked.params)
         chosen: Any = engine
         values = {name: h.value_of(text) for name, text in h.pairs(params or [], "--param").items()}
         result = backtest(strategy, history, params=values, engine=chosen, risk_free=risk_free, **options)
@@ -148,6 +144,7 @@ _SHEET = Annotated[
     ),
 )
 def sweep(
+    asked: typer.Context,
     strategy: h.StrategyOption,
     grid: h.GridOption,
     data: h.DataOption = None,
@@ -184,13 +181,9 @@ def sweep(
 
     with reporting(as_json=as_json):
         bars = h.history_of(home, data, symbols, timeframe=timeframe, start=start, end=end)
-        given = {
-            "cash": cash, "size": size, "fees": fees, "fees_bps": fees_bps, "fill": fill,
-            "slippage_bps": slippage_bps, "spread_share": spread_share, "stop_loss": stop_loss,
-            "take_profit": take_profit, "trailing_stop": trailing_stop,
-        }  # fmt: skip
         how: dict[str, Any] = {
-            **h.options_of(given), **h.searched(params, where, engine), "risk_free": risk_free, "workers": workers,
+            **h.options_of(asked.params), **h.searched(params, where, engine),
+            "risk_free": risk_free, "workers": workers,
         }  # fmt: skip
         axes = h.axes_of(grid)
         with _told(objective, quiet=as_json) as tell:
@@ -216,6 +209,7 @@ def sweep(
     ),
 )
 def walk_forward(
+    asked: typer.Context,
     strategy: h.StrategyOption,
     grid: h.GridOption,
     train: Annotated[int, typer.Option("--train", min=2, help="Bars to choose on.")],
@@ -254,13 +248,9 @@ def walk_forward(
 
     with reporting(as_json=as_json):
         bars = h.history_of(home, data, symbols, timeframe=timeframe, start=start, end=end)
-        given = {
-            "cash": cash, "size": size, "fees": fees, "fees_bps": fees_bps, "fill": fill,
-            "slippage_bps": slippage_bps, "spread_share": spread_share, "stop_loss": stop_loss,
-            "take_profit": take_profit, "trailing_stop": trailing_stop,
-        }  # fmt: skip
         how: dict[str, Any] = {
-            **h.options_of(given), **h.searched(params, where, engine), "risk_free": risk_free, "workers": workers,
+            **h.options_of(asked.params), **h.searched(params, where, engine),
+            "risk_free": risk_free, "workers": workers,
             "study": study, "anchored": anchored, "embargo": embargo, "objective": objective,
         }  # fmt: skip
         with _told(objective, quiet=as_json) as tell:
