@@ -2,8 +2,8 @@
 
 `kernel` lets compiled code call a function that itself stays plain; `compiled` makes one whose calls run compiled.
 Importing numba takes most of a second, so it is imported, and the code compiled or read from its cache, at the first
-call. No fast-math: the same operations happen in the same order; only a division
-by zero differs: compiled it is infinite or NaN, plain it raises.
+call. No fast-math: the same operations happen in the same order. Only a division by zero differs: compiled, it is
+infinite or NaN; plain, it raises.
 """
 
 from __future__ import annotations

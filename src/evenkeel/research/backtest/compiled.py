@@ -151,8 +151,8 @@ class CompiledRun:
         return (f"cash fell to −{-lowest:,.2f}: nothing here forbids borrowing, and no interest was charged",)
 
     def _adjusted(self) -> Bars:
-        """What the strategy sees: prices adjusted by every split and dividend of the run."""
-        if not (self.terms.splits or self.terms.dividends):
+        """What the strategy sees: prices adjusted by every split of the run, as they are in the end."""
+        if not self.terms.splits:
             return self.raw
         starts = calendar(self.instrument.calendar).day_start
         return self.raw.adjusted(self.terms.splits, as_of=int(self.raw.close_ts[-1]), day_start=starts)

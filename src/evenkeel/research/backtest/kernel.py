@@ -16,10 +16,9 @@ from evenkeel.research.backtest.outcome import Floats, Ints
 # One vector of numbers, `m`, holds what a run is told, what it remembers from bar to bar, and what it reports.
 CASH, LOT, TICK, MULTIPLIER, SIZE_BY, SIZE, MOST, FILL_AT, LIMIT_OFFSET = range(9)
 BPS, SPREAD_SHARE, IMPACT, STOP_LOSS, TAKE_PROFIT, TRAILING, MAINTENANCE, WARMUP = range(9, 17)
-HELD_CASH, HELD, ENTRY, BEST, TARGET, CLOSING, OPENING, LIMIT_AT, ENTERED = range(17, 26)
-FINAL_EQUITY, FILLS, ORDERS, FEES, BARS_HELD, TURNOVER, LOWEST_CASH = range(26, 33)
-TRADES, WINS, GROSS_PROFIT, GROSS_LOSS, BAD_TARGET = range(33, 38)
-PLACES = 38
+HELD_CASH, HELD, ENTRY, BEST, CLOSING, OPENING, LIMIT_AT = range(17, 24)
+FINAL_EQUITY, FILLS, ORDERS, FEES, TRADES, LOWEST_CASH, BAD_TARGET = range(24, 31)
+PLACES = 31
 
 BY_UNITS, BY_CASH, BY_EQUITY, BY_SCALE, BY_KELLY = range(5)
 AT_OPEN, AT_CLOSE, AT_LIMIT = range(3)
@@ -164,7 +163,6 @@ def book(m: Floats, charges: Floats, fills: Floats, i: int, order: float, price:
     held, value = m[HELD], size * price * m[MULTIPLIER]
     fee = charge_at_once(charges, side, size, value, maker)
     if held == 0.0:
-        m[ENTERED] = m[HELD_CASH]
         m[ENTRY] = m[BEST] = price
     elif held * order > 0.0:
         m[ENTRY] = (m[ENTRY] * abs(held) + price * size) / (abs(held) + size)
@@ -172,11 +170,7 @@ def book(m: Floats, charges: Floats, fills: Floats, i: int, order: float, price:
     m[HELD] = held + order
     if abs(m[HELD]) < 0.5 * m[LOT]:
         m[HELD] = 0.0
-        gain = m[HELD_CASH] - m[ENTERED]
         m[TRADES] += 1.0
-        m[WINS] += 1.0 if gain > 0.0 else 0.0
-        m[GROSS_PROFIT] += max(0.0, gain)
-        m[GROSS_LOSS] += max(0.0, -gain)
     count = int(m[FILLS])
     if count < len(fills):
         fills[count, BAR] = i
@@ -188,7 +182,6 @@ def book(m: Floats, charges: Floats, fills: Floats, i: int, order: float, price:
         fills[count, OPENED] = 1.0 if why == SIGNAL and m[FILL_AT] == AT_OPEN else 0.0
     m[FILLS] += 1.0
     m[FEES] += fee
-    m[TURNOVER] += value
     m[LOWEST_CASH] = min(m[LOWEST_CASH], m[HELD_CASH])
 
 
@@ -246,7 +239,6 @@ def trade_bar(
 @kernel
 def decide(m: Floats, target: float, price: float, scale: float) -> bool:
     """Takes a new target at a bar's close; whether it wants an order. Through zero it takes two."""
-    m[TARGET] = target
     held = m[HELD]
     wanted = wanted_quantity(m, target, m[HELD_CASH] + held * m[MULTIPLIER] * price, price, scale)
     if abs(wanted - held) < 0.5 * m[LOT]:
@@ -291,14 +283,14 @@ def simulate(
 
     `events` has (new shares for an old one, dividend a share) for each of the bars `event_bar`.
     """
-    m[HELD_CASH] = m[ENTERED] = m[LOWEST_CASH] = m[CASH]
+    m[HELD_CASH] = m[LOWEST_CASH] = m[CASH]
     m[LIMIT_AT] = nan
     guards = max(m[STOP_LOSS], m[TAKE_PROFIT], m[TRAILING], m[MAINTENANCE]) > 0.0
     steps = 4 if guards else 2
     bars, warmup, at_close, next_event, day = len(close), int(m[WARMUP]), m[FILL_AT] == AT_CLOSE, 0, 0
     event_at = event_bar[0] if len(event_bar) > 0 else bars
     day_at = day_last[0] if len(day_last) > 0 else bars
-    cash, held, target, bars_held, wants_path, waits = m[CASH], 0.0, 0.0, 0, path.shape[1] > 0, False
+    cash, held, target, wants_path, waits = m[CASH], 0.0, 0.0, path.shape[1] > 0, False
     i = 0
     while i < bars:
         if i == event_at:
@@ -328,8 +320,6 @@ def simulate(
         if not waits:
             while end < event_at and (targets[end] == target or targets[end] != targets[end] or end < warmup):
                 end += 1
-        if held != 0.0:
-            bars_held += end - i
         if wants_path:
             quantity = m[HELD]
             for j in range(i, end):
@@ -339,5 +329,4 @@ def simulate(
             day += 1
             day_at = day_last[day] if day < len(day_last) else bars
         i = end
-    m[BARS_HELD] = bars_held
     m[FINAL_EQUITY] = cash + held * close[bars - 1]

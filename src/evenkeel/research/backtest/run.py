@@ -13,6 +13,7 @@ from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.instruments import AssetClass, Instrument
 from evenkeel.domain.strategies import Scalar
 from evenkeel.market.bars import Bars
+from evenkeel.market.columns import COLUMNS, PRICES
 from evenkeel.research.backtest.compiled import CompiledRun, lacks
 from evenkeel.research.backtest.finding import StrategyLike, find
 from evenkeel.research.backtest.options import Options, terms_of
@@ -143,10 +144,7 @@ def series_of(bars: History) -> tuple[Bars, ...]:
 def _named(name: str, bars: Bars) -> Bars:
     if bars.instrument is not None:
         return bars
-    return Bars.raw(name, bars.timeframe, [getattr(bars, c) for c in _COLUMNS])
-
-
-_COLUMNS = ("ts", "close_ts", "open", "high", "low", "close", "volume", "spread")
+    return Bars.raw(name, bars.timeframe, [getattr(bars, column) for column in COLUMNS])
 
 
 def instrument_of(bars: Bars) -> Instrument:
@@ -158,7 +156,7 @@ def instrument_of(bars: Bars) -> Instrument:
 
 
 def _tick(bars: Bars) -> Decimal:
-    sample = np.concatenate([getattr(bars, name)[:: max(1, len(bars) // 2000)] for name in _COLUMNS[2:6]])
+    sample = np.concatenate([getattr(bars, name)[:: max(1, len(bars) // 2000)] for name in PRICES])
     for tick in _TICKS:
         steps = sample / float(tick)
         if np.abs(steps - np.rint(steps)).max() <= 1e-6:
