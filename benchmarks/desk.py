@@ -122,6 +122,10 @@ class Desk:
             raise RuntimeError(f"{method} {path}: {status} {data.decode()[:500]}")
         return json.loads(data) if data else None
 
+    def metrics(self) -> str:
+        """What `/metrics` says."""
+        return self._answer("GET", "/metrics")[1].decode()
+
     def open_account(self, name: str = "Benchmark") -> str:
         """A paper account with more cash than any run spends; returns its id once it is ready."""
         account = self.call("POST", "/accounts", name=name, cash="1000000000000", type="cash", fees="zero")

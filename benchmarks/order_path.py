@@ -31,13 +31,13 @@ SETTLE_SECONDS = 60.0
 IDLE_SECONDS = 2.0
 
 
-def desk_of(home: Path, database_url: str | None = None) -> Desk:
+def desk_of(home: Path, database_url: str | None = None, **settings: str) -> Desk:
     """A desk on a simulated market of one-minute bars, its daily limit of orders out of the way."""
     for symbol in SYMBOLS if not (home / "data").exists() else ():
         write_csv(home.parent / f"{symbol}.csv", symbol, rows=10)
         evenkeel("data", "import", str(home.parent / f"{symbol}.csv"), "--home", str(home))
     feed = ("--feed", "simulated", "--timeframe", "1m", "--speed", str(BARS_A_SECOND))
-    return Desk(home, *feed, database_url=database_url, max_daily_trades="1000000000", log_level="info")
+    return Desk(home, *feed, database_url=database_url, max_daily_trades="1000000000", log_level="info", **settings)
 
 
 def symbols_of(desk: Desk) -> list[str]:

@@ -1,13 +1,16 @@
 """Before a desk opens: a home keeps to its mode, and a start that fails leaves nobody with an unknown password."""
 
 import json
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import httpx
 import pytest
 
 from evenkeel.bootstrap import serve
@@ -25,8 +28,8 @@ def home() -> Iterator[Path]:
 
 
 @contextmanager
-def running(home: Path) -> Iterator[None]:
-    """An `evenkeel up` on this home, ended as by Ctrl-C."""
+def running(home: Path) -> Iterator[Path]:
+    """An `evenkeel up` on this home, ended as by Ctrl-C; the file has what it said."""
     port, log = pick_port(), home.with_name("log")
     with log.open("w", encoding="utf-8") as written:
         process = subprocess.Popen(
@@ -35,7 +38,7 @@ def running(home: Path) -> Iterator[None]:
         )  # fmt: skip
         try:
             wait_until_ready(process, port, log)
-            yield
+            yield log
         finally:
             process.terminate()
             process.wait(30)
@@ -60,6 +63,44 @@ def test_a_start_without_a_market_makes_no_user(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert "owner" not in listed.stdout.replace("username", "")
+
+
+def shown_password(log: Path) -> str | None:
+    """The password that a start has shown, with which its owner can sign in."""
+    said = re.search(r"at (http://\S+)\n  sign in as  owner  with  (\S+)", wait_for(log, "state is in"))
+    assert said is not None
+    url, word = said.groups()
+    body = {"username": "owner", "password": word}
+    if word == "your":
+        return None
+    assert httpx.post(f"{url}/api/v2/auth/login", json=body, trust_env=False, timeout=30).status_code == 200
+    return word
+
+
+def wait_for(log: Path, text: str) -> str:
+    deadline = time.monotonic() + 30
+    while text not in (said := log.read_text(encoding="utf-8")):
+        assert time.monotonic() < deadline, said
+        time.sleep(0.05)
+    return said
+
+
+def test_a_password_that_a_killed_start_never_showed_is_shown_by_the_next(home: Path) -> None:
+    script = (
+        "import os; from pathlib import Path; from evenkeel import bootstrap; from evenkeel.cli.doors import ServePlan;"
+        "bootstrap._greet = lambda *_: os._exit(9);"
+        f"bootstrap.serve(ServePlan(mode='up', home=Path({str(home)!r}), port=0))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=False, timeout=60).returncode == 9
+    kept = home / "first-password"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    with running(home) as log:
+        assert f"with  {kept.read_text().strip()} " in wait_for(log, "state is in")
+    with running(home) as log:
+        assert shown_password(log) is not None
+        assert not kept.exists(), "it has been used"
+    with running(home) as log:
+        assert shown_password(log) is None
 
 
 def test_an_owner_made_anew_finds_the_journal_of_before(home: Path) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from evenkeel.domain.sizing import Units as Units
     from evenkeel.domain.sizing import VolatilityTarget as VolatilityTarget
     from evenkeel.market.bars import Bars as Bars
+    from evenkeel.market.higher import higher as higher
+    from evenkeel.market.panel import Panel as Panel
     from evenkeel.market.reading import read_all_bars as read_all_bars
     from evenkeel.market.reading import read_bars as read_bars
     from evenkeel.market.reading import sample_bars as sample_bars
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from evenkeel.research.validation import cross_validate as cross_validate
     from evenkeel.research.validation import overfitting as overfitting
     from evenkeel.research.walkforward import walk_forward as walk_forward
+    from evenkeel.trading.strategies.base import PanelStrategy as PanelStrategy
     from evenkeel.trading.strategies.base import SignalStrategy as SignalStrategy
     from evenkeel.trading.strategies.base import Strategy as Strategy
 
@@ -47,6 +50,8 @@ _HOMES = {
     "evenkeel.domain.marketdata": ("Dividend", "Split"),
     "evenkeel.domain.sizing": ("Cash", "Kelly", "PercentOfEquity", "Units", "VolatilityTarget"),
     "evenkeel.market.bars": ("Bars",),
+    "evenkeel.market.higher": ("higher",),
+    "evenkeel.market.panel": ("Panel",),
     "evenkeel.market.reading": ("read_all_bars", "read_bars", "sample_bars"),
     "evenkeel.quant.costs": (
         "FixedFee", "NoFee", "PerContractFee", "PerShareFee", "PercentFee", "Slippage", "TieredFee",
@@ -58,7 +63,7 @@ _HOMES = {
     "evenkeel.research.search.sweep": ("sweep",),
     "evenkeel.research.validation": ("cross_validate", "overfitting"),
     "evenkeel.research.walkforward": ("walk_forward",),
-    "evenkeel.trading.strategies.base": ("SignalStrategy", "Strategy"),
+    "evenkeel.trading.strategies.base": ("PanelStrategy", "SignalStrategy", "Strategy"),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _ROOMS = {"indicators": "evenkeel.quant.indicators", "analytics": "evenkeel.quant.analytics"}

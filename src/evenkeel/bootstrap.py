@@ -22,12 +22,13 @@ import structlog
 
 from evenkeel import __version__
 from evenkeel.cli.client import socket_path
-from evenkeel.cli.doors import Doors, ServePlan
+from evenkeel.cli.doors import Doors, PanicPlan, PanicReport, ServePlan
 from evenkeel.cli.place import MODE
-from evenkeel.domain.errors import Conflict, EvenkeelError, InvalidInput
+from evenkeel.domain.errors import Conflict, EvenkeelError, InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from fastapi import FastAPI
 
@@ -48,7 +49,9 @@ if TYPE_CHECKING:
     from evenkeel.trading.brokers.ports import Broker
     from evenkeel.trading.engine.state import State
     from evenkeel.trading.live.feed import FeedControl
+    from evenkeel.trading.live.hosting.ports import Hosts
     from evenkeel.trading.live.ports import Journal
+    from evenkeel.trading.live.rescue import Rescued
     from evenkeel.trading.live.runner import Runner
     from evenkeel.trading.strategies.registry import Registry
 
@@ -60,7 +63,7 @@ def main() -> None:
     """The console script."""
     from evenkeel.cli.main import run
 
-    run(Doors(serve=serve))
+    run(Doors(serve=serve, panic=panic))
 
 
 def serve(plan: ServePlan) -> int:
@@ -84,6 +87,80 @@ def serve(plan: ServePlan) -> int:
         upgrade(where)
         with asyncio.Runner(loop_factory=_loop_factory()) as loop:
             return loop.run(_serve(plan, settings, owner, listener))
+
+
+def panic(plan: PanicPlan) -> PanicReport:
+    """Halts a scope of a home on which nothing runs, or lets it trade again: takes the home, recovers, reconciles with
+    the brokers, sees it through as far as it goes, and gives the home up. Raises EvenkeelError.
+    """
+    from evenkeel.cli.place import the_database
+    from evenkeel.storage.journal import shards_of
+    from evenkeel.storage.ownership import Owner
+    from evenkeel.telemetry.logs import configure
+
+    configure(level="warning", style="auto")
+    where = the_database(plan.home)
+    with Owner(where, on_lost=_lost) as owner, asyncio.Runner(loop_factory=_loop_factory()) as loop:
+        reports = [loop.run(_rescue(plan, owner, shard)) for shard in shards_of(where)]
+    found = [report for report in reports if report is not None]
+    if not found:
+        raise NotFound(f"there is no {plan.scope} {plan.name!r} in {plan.home}")
+    return PanicReport(
+        found[0].name,
+        done=all(report.done for report in found),
+        rests=all(report.done or report.rests for report in found),
+        left=tuple(line for report in found for line in report.left),
+    )
+
+
+async def _rescue(plan: PanicPlan, owner: Owner, shard: str) -> Rescued | None:
+    """Carries the plan out in one shard; None where its scope is not there.
+
+    Where a feed has driven engine time, that stands still meanwhile: it is not for us to move the market on.
+    """
+    from evenkeel.domain.clock import SECOND
+    from evenkeel.domain.commands import Panic, Resume
+    from evenkeel.domain.ids import Random
+    from evenkeel.domain.provenance import Provenance, Source
+    from evenkeel.trading.live.rescue import carry_out, scope_of
+    from evenkeel.trading.live.runner import Clock, Runner
+
+    journal, clock = owner.journal(shard), Clock()
+    try:
+        runner = Runner(
+            journal, lambda state: _brokers(state, None, plan.broker_socket), ids=lambda _: Random(), clock=clock
+        )
+        clock.is_replay = runner.state.cursor is not None
+        scope = scope_of(runner.state, plan.scope, plan.name, shard)
+        if scope is None:
+            return None
+        provenance = Provenance("command line", Source.USER, received=time.time_ns())
+        command: Panic | Resume = Resume(provenance=provenance, scope=scope, abandon=plan.abandon)
+        if not plan.resume:
+            command = Panic(
+                provenance=provenance,
+                scope=scope,
+                keep_positions=plan.keep_positions,
+                cooldown=plan.cooldown * SECOND,
+                reason=plan.reason,
+            )
+        run = runner.state.run or uuid.uuid4().hex
+        return await carry_out(runner, command, run=run, version=__version__, wait=plan.wait)
+    finally:
+        journal.close()
+
+
+def _brokers(state: State, feed: Feed | None, socket: Path | None) -> Mapping[str, Broker]:
+    """The simulated broker: in this process, made of what the journal says, or the one that listens at `socket`."""
+    from evenkeel.trading.brokers.registry import BrokerSetup, build
+    from evenkeel.trading.live.simulated import recall_marks, standing
+
+    if feed is not None:
+        recall_marks(state, feed)
+    stands = standing(state, SIMULATED)
+    if socket is None:
+        return {SIMULATED: build(SIMULATED, BrokerSetup(standing=stands))}
+    return {SIMULATED: build("simulated-process", BrokerSetup(standing=stands, options={"socket": str(socket)}))}
 
 
 def _claim(plan: ServePlan) -> None:
@@ -232,7 +309,7 @@ class Desk:
         from evenkeel.storage.engines import async_engine
         from evenkeel.storage.remains import check_journal_is_here, owner_of_journal
         from evenkeel.storage.repositories import StoredTemplates, StoredTokens, StoredUsers
-        from evenkeel.storage.secrets import load_secrets
+        from evenkeel.storage.secrets import FirstPassword, load_secrets
 
         engine = async_engine(self.where)
         self._stack.push_async_callback(engine.dispose)
@@ -241,27 +318,28 @@ class Desk:
         # In a named run the owner's id is part of what repeats.
         user_id = derived(f"run:{self.plan.run}") if self.plan.run is not None else owner_of_journal(self.where)
         people = People(users, tokens, passwords)
-        user, password = await people.ensure_owner(name, self.plan.password, user_id=user_id)
+        first = FirstPassword(self.where.home)
+        user, password = await people.ensure_owner(name, self.plan.password, user_id=user_id, first=first)
         if self.plan.mode != "demo":  # which sets its journal aside to start over
             check_journal_is_here(self.where, user.id)
         given = self.settings.jwt_secret_key
         key = given.get_secret_value().encode() if given is not None else load_secrets(self.where.home).token_secret
         self._engine = engine
         await StoredTemplates(engine).remember(self.registry.infos(), self.started_at)
-        return user, password, Auth(users, tokens, passwords, key)
+        auth = Auth(users, tokens, passwords, key, on_login=lambda one: first.forget() if one.id == user.id else None)
+        return user, password, auth
 
     def _open_run(self, market: Market) -> Run:
         from evenkeel.storage.projector import Projector
         from evenkeel.trading.live.feed import FeedControl
         from evenkeel.trading.live.runner import Clock, Runner
         from evenkeel.trading.live.strategies import StrategyDesk
-        from evenkeel.trading.strategies.host import StrategyHost
 
         feed = market.feed
         journal = self.owner.journal(self.user.id)
         runner = Runner(
             journal,
-            lambda state: self._brokers(state, feed),
+            lambda state: _brokers(state, feed, self.plan.broker_socket),
             ids=self._ids,
             clock=Clock(replay=feed is not None),
             deterministic=self.plan.run is not None,
@@ -270,8 +348,7 @@ class Desk:
         strategies = None
         if feed is not None:
             runner.clock.at = max(runner.clock.at, feed.start)
-            host = StrategyHost(self.registry, monotonic=None if self.plan.run is not None else time.monotonic_ns)
-            strategies = StrategyDesk(host, feed, runner)
+            strategies = StrategyDesk(self._hosts(), feed, runner, on_exchange=self.metrics.observe_exchange)
             runner.subscribe(strategies)
         projector = Projector(self.where, self.user.id)
         runner.subscribe(projector)
@@ -283,33 +360,36 @@ class Desk:
             control.loop = self.plan.loop
         return Run(journal, runner, control, projector, market.bars, market.instruments, self.plan.run)
 
+    def _hosts(self) -> Hosts:
+        """Where strategies run. A named run measures no time, and has them in this process."""
+        from evenkeel.trading.live.hosting.inline import InlineHosts
+        from evenkeel.trading.live.hosting.process import Bounds, ProcessHosts
+
+        settings, deadline = self.settings, self.settings.strategy_deadline
+        if self.plan.run is not None:
+            return InlineHosts(self.registry)
+        if settings.strategy_host == "inline":
+            return InlineHosts(self.registry, monotonic=time.monotonic_ns, deadline=round(deadline * 1e9))
+        bounds = Bounds(deadline, settings.strategy_start, settings.strategy_memory, settings.strategy_files)
+        return ProcessHosts(self.registry, bounds)
+
     @property
     def registry(self) -> Registry:
-        """The templates of this process: built-in ones, and those of installed packages."""
+        """The templates of this process: built-in ones, those of installed packages, and the files of the home."""
         if self._registry is None:
-            from evenkeel.trading.strategies.registry import Registry
+            from evenkeel.trading.strategies.registry import FOLDER, Registry
 
             self._registry = Registry()
             for fault in self._registry.load_entry_points():
                 log.warning("a strategy package could not be loaded", reason=fault)
+            for fault in self._registry.load_folder(self.where.home / FOLDER):
+                log.warning("a strategy file could not be loaded", reason=fault)
         return self._registry
 
     def _ids(self, state: State) -> IdSource:
         from evenkeel.domain.ids import Hashed, Random
 
         return Hashed(self.plan.run) if self.plan.run is not None else Random()
-
-    def _brokers(self, state: State, feed: Feed | None) -> Mapping[str, Broker]:
-        from evenkeel.trading.brokers.registry import BrokerSetup, build
-        from evenkeel.trading.live.simulated import recall_marks, standing
-
-        if feed is not None:
-            recall_marks(state, feed)
-        stands = standing(state, SIMULATED)
-        if self.plan.broker_socket is None:
-            return {SIMULATED: build(SIMULATED, BrokerSetup(standing=stands))}
-        options = {"socket": str(self.plan.broker_socket)}
-        return {SIMULATED: build("simulated-process", BrokerSetup(standing=stands, options=options))}
 
     def _first_commands(self, run: Run) -> list[AnyCommand]:
         from evenkeel.desk.demo import first_commands
@@ -331,7 +411,7 @@ class Desk:
     def _parts(self, auth: Any) -> AppParts:
         from evenkeel.server.parts import AppParts, Identity
         from evenkeel.server.parts import Doors as DoorSettings
-        from evenkeel.storage.repositories import History
+        from evenkeel.storage.repositories import History, StoredConfigurations
 
         run = self.run
         return AppParts(
@@ -341,6 +421,7 @@ class Desk:
             history=History(self._engine, self.user.id, run.projector),
             bars=run.bars,
             templates=lambda: self.registry,
+            configurations=StoredConfigurations(self._engine),
             auth=auth,
             metrics=self.metrics,
             identity=Identity(self.user.id, "Evenkeel", __version__, self.plan.mode, self.started_at),
@@ -351,12 +432,13 @@ class Desk:
 
     def _backtests(self) -> BacktestQueue:
         """The queue, which goes on when the demo starts over."""
-        from evenkeel.server.jobs.job import Backtest
+        from evenkeel.desk.backtests import Backtest
         from evenkeel.server.jobs.queue import BacktestQueue
+        from evenkeel.storage.backup import RESEARCH
         from evenkeel.storage.repositories import StoredBacktests
 
         if self._queue is None:
-            stored, folder = StoredBacktests(self._engine, Backtest), self.where.home / "research"
+            stored, folder = StoredBacktests(self._engine, Backtest), self.where.home / RESEARCH
             self._queue = BacktestQueue(stored, folder, bars=lambda: self.run.bars, templates=lambda: self.registry)
         return self._queue
 
@@ -431,7 +513,7 @@ def _greet(desk: Desk, password: str | None, link_token: str | None) -> None:
     url = f"http://{host if ':' not in host else f'[{host}]'}:{port}"
     lines = [f"Evenkeel {__version__}: the desk is at {url}"]
     made_here = password is not None and desk.plan.password is None
-    secret = f"{password}   (shown once)" if made_here else "your password"
+    secret = f"{password}   (shown at each start until you have signed in with it)" if made_here else "your password"
     lines.append(f"  sign in as  {desk.user.username}  with  {secret}")
     if link_token is not None:
         lines.append(f"  or by link  {url}/link/?token={link_token}   (once, for ten minutes)")

@@ -50,6 +50,13 @@ class Settings(BaseModel):
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
     speed: Decimal = Field(Decimal(2), ge=0, le=1000, description="Moments a second of a replay; 0 is flat out.")
     feed: Literal["none", "replay", "simulated"] = Field("none", description="The market that `up` starts with.")
+    strategy_host: Literal["process", "inline"] = Field(
+        "process", description="Where strategies run: in a process for each user, or in the desk's own (inline)."
+    )
+    strategy_deadline: float = Field(1.0, gt=0, le=60, description="Seconds that one call of a strategy may take.")
+    strategy_start: float = Field(60.0, ge=1, le=3600, description="Seconds to start one and go through its history.")
+    strategy_memory: int = Field(2048, ge=512, description="MiB of address space for a user's strategies.")
+    strategy_files: int = Field(256, ge=32, description="Files and sockets a user's strategies may have open.")
     docs: bool = Field(True, description="Serve the API's documentation at /docs.")
     max_position_size: Decimal = Field(Decimal("0.1"), gt=0, le=1, description="Largest share of equity in one name.")
     risk_limit: Decimal = Field(Decimal("0.02"), gt=0, le=1, description="Loss of a day, as a share of equity.")

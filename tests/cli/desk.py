@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 from typer.testing import CliRunner, Result
 
-from evenkeel.cli.doors import Doors, ServePlan
+from evenkeel.cli.doors import Doors, PanicPlan, PanicReport, ServePlan
 from evenkeel.cli.main import app
 from tests.services import pick_port
 
@@ -49,11 +49,21 @@ class Served(list[ServePlan]):
         return 0
 
 
+class Panicked(list[PanicPlan]):
+    """Stands in for the rescue of a home on which nothing runs."""
+
+    def __call__(self, plan: PanicPlan) -> PanicReport:
+        self.append(plan)
+        return PanicReport("account Main", done=False, rests=False, left=("Main: order X 1, it is ACCEPTED",))
+
+
 def invoke(*arguments: object, code: int = 0, **options: Any) -> Result:
     """A command in this process. What it serves goes to `served`, where one is given."""
-    served = options.pop("served", Served())
+    served, panicked = options.pop("served", Served()), options.pop("panicked", Panicked())
     options = {"env": {"EVENKEEL_HOME": None, "COLUMNS": "100"}, **options}
-    result = CliRunner().invoke(app, [str(one) for one in arguments], obj=Doors(serve=served), **options)
+    result = CliRunner().invoke(
+        app, [str(one) for one in arguments], obj=Doors(serve=served, panic=panicked), **options
+    )
     assert result.exit_code == code, f"exit {result.exit_code}\n{result.output}"
     assert "Traceback" not in result.output
     return result

@@ -1,5 +1,6 @@
 """`evenkeel backtest` as a person meets it: a file in, figures out, and every mistake named."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -8,8 +9,15 @@ from typer.testing import CliRunner
 
 from evenkeel import PercentFee, backtest, read_bars
 from evenkeel.cli.main import app
+from evenkeel.desk.passwords import Passwords
+from evenkeel.desk.ports import RefreshToken, User
+from evenkeel.desk.users import People
 from evenkeel.market.exporting import encode
 from evenkeel.market.sample import sample_market
+from evenkeel.storage.database import database
+from evenkeel.storage.engines import async_engine
+from evenkeel.storage.repositories import StoredTokens, StoredUsers
+from evenkeel.storage.schema import upgrade
 
 RUN = ("backtest", "run", "--strategy", "sma-crossover")
 
@@ -172,6 +180,8 @@ def test_a_walk_forward_tells_each_window_and_the_whole(prices: Path) -> None:
         (("--grid", "quick=1,2"), "quick"),
         (("--grid", "fast=5,10", "--objective", "luck"), "luck"),
         (("--grid", "fast=5,10", "--where", "fast <"), "fast <"),
+        (("--grid", "fast=5,10", "--table", "rows.xlsx"), ".xlsx is no table"),
+        (("--grid", "fast=5,10", "--table", "nowhere/rows.csv"), "the folder nowhere does not exist"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -180,3 +190,159 @@ def test_mistakes_of_a_sweep_are_named(prices: Path, wrong: tuple[str, ...], nam
     assert done.exit_code == 1, done.output
     assert named in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home that was started once, as far as results are concerned."""
+    folder: Path = tmp_path_factory.mktemp("home")
+    where = database(folder)
+    upgrade(where)
+
+    async def begin() -> None:
+        engine = async_engine(where)
+        people = People(StoredUsers(engine, User), StoredTokens(engine, RefreshToken), Passwords())
+        await people.ensure_owner("owner", "correct horse")
+        await engine.dispose()
+
+    asyncio.run(begin())
+    return folder
+
+
+GRIDS = ("--grid", "fast=5,10", "--grid", "slow=20:40:10")
+
+
+def kept(home: Path, prices: Path) -> list[str]:
+    """One result of each kind; their ids."""
+    common = ("--strategy", "sma-cross", "--data", prices, "--home", home, "--keep", "--json")
+    walk = ("--train", "300", "--test", "100", "--objective", "total_return")
+    answers = [
+        told("backtest", "run", *common, "--param", "fast=5", "--param", "slow=20"),
+        told("backtest", "sweep", *common, *GRIDS, "--workers", "1"),
+        told("backtest", "walk-forward", *common, *GRIDS, "--workers", "1", *walk),
+    ]
+    return [json.loads(out)["kept"] for out, _ in answers]
+
+
+def test_results_are_kept_listed_shown_and_compared(home: Path, prices: Path, tmp_path: Path) -> None:
+    at = ("--home", home)
+    ids = kept(home, prices)
+    items = json.loads(told("backtest", "list", *at, "--json")[0])["items"]
+    assert [one["id"] for one in items] == ids[::-1]
+    assert [one["kind"] for one in items] == ["walk-forward", "sweep", "backtest"]
+    only = json.loads(told("backtest", "list", *at, "--kind", "sweep", "--json")[0])["items"]
+    assert [one["id"] for one in only] == [ids[1]]
+    listed, _ = told("backtest", "list", *at)
+    for word in ("walk-forward", "sweep", "IBM", "fast="):
+        assert word in listed
+    told("backtest", "run", "--strategy", "ensemble", "--data", prices, *at, "--keep", "--json")
+    (line,) = [one for one in told("backtest", "list", *at)[0].splitlines() if " ensemble " in one]
+    assert "…" in line, "long parameters do not make every line long"
+    assert len(line) < 200
+    sheet, rows = tmp_path / "sheet.html", tmp_path / "rows.csv"
+    out, _ = told("backtest", "show", ids[1][-10:], *at, "--top", "2", "--html", sheet, "--table", rows)
+    for word in ("probability of overfitting", "deflated sharpe", "final equity", "fast  slow"):
+        assert word in out
+    assert "The search" in sheet.read_text(encoding="utf-8")
+    assert len(rows.read_text().splitlines()) == 7
+    found = json.loads(told("backtest", "show", ids[2], *at, "--json")[0])
+    assert found["summary"]["search"]["windows"] == len(found["rows"]) == 5
+    assert found["summary"]["cash"] == 100_000
+    compared = json.loads(told("backtest", "compare", *ids, *at, "--json", "--metric", "sharpe")[0])
+    assert [one["values"] for one in compared["metrics"]] == [[one["sharpe"] for one in reversed(items)]]
+    out, _ = told("backtest", "compare", *ids[:2], *at)
+    for word in ("(1)", "(2)", "Sharpe ratio", "Maximum drawdown"):
+        assert word in out
+
+
+def test_the_table_of_a_walk_is_shown_in_short(home: Path, prices: Path) -> None:
+    out, _ = told("backtest", "show", kept(home, prices)[2], "--home", home)
+    for word in ("test_start", "out_total_return", "windows", "efficiency"):
+        assert word in out
+    assert "in_final_equity" not in out
+
+
+def test_a_killed_search_goes_on_with_the_same_command(home: Path, prices: Path) -> None:
+    command = ("backtest", "sweep", "--strategy", "rsi", "--data", prices, "--home", home, "--keep", "--workers", "1",
+               "--grid", "period=5:12", "--json")  # fmt: skip
+    studies = home / "research" / "studies"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("evenkeel.research.concluding.conclude", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        CliRunner().invoke(app, [str(one) for one in command])
+    (study,) = studies.glob("*.jsonl")
+    lines = study.read_text().splitlines(keepends=True)
+    study.write_text("".join(lines[:4]))
+    found = json.loads(told(*command)[0])
+    assert (found["combinations"], found["resumed"]) == (8, 3)
+    assert list(studies.glob("*.jsonl")) == [], "what is kept needs no study"
+    assert (home / "research" / f"{found['kept']}.npz").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        (("list", "--home", "{empty}"), "Start it once"),
+        (("show", "nothing"), "there is no result 'nothing'"),
+        (("show", "0"), "results begin or end with '0'"),
+        (("compare", "nothing", "more"), "there is no result 'nothing'"),
+        (("sweep", *RUN[2:], "--keep", "--home", "{empty}", *GRIDS, "--data", "{prices}"), "Start it once"),
+        (("sweep", *RUN[2:], "--method", "guess", *GRIDS, "--data", "{prices}"), "expected grid, random, tpe or nsga2"),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else "",
+)
+def test_mistakes_about_kept_results_are_named(
+    home: Path, prices: Path, tmp_path: Path, wrong: tuple[str, ...], named: str
+) -> None:
+    kept(home, prices)
+    places = {"{empty}": str(tmp_path / "empty"), "{prices}": str(prices)}
+    words = [places.get(one, one) for one in wrong]
+    words += [] if "--home" in wrong else ["--home", str(home)]
+    _, said = told("backtest", *words, code=1)
+    assert named in said
+
+
+def test_other_methods_and_several_objectives(prices: Path) -> None:
+    command = (
+        "backtest", "sweep", "--strategy", "sma-cross", "--data", prices, "--grid", "fast=3:20", "--grid", "slow=25:90",
+        "--method", "random", "--trials", "12", "--seed", "4", "--objective", "cagr", "--objective", "max_drawdown",
+        "--where", "trades >= 2", "--workers", "1", "--json",
+    )  # fmt: skip
+    found = json.loads(told(*command)[0])
+    assert (found["combinations"], found["left_out"]) == (12, 0)
+    assert set(found["best"]) == {"fast", "slow"}
+    assert found["rows"][0]["cagr"] == max(row["cagr"] for row in found["rows"] if row["feasible"])
+    assert json.loads(told(*command)[0])["rows"] == found["rows"], "the same seed finds the same"
+
+
+@pytest.mark.parametrize("option", ["--html", "--table"])
+def test_a_place_that_cannot_be_written_is_said_before_the_work(prices: Path, option: str) -> None:
+    """What cannot be found is asked for only after that."""
+    sweep = ("backtest", "sweep", "--strategy", "none", "--data", prices, "--grid", "fast=5,10")
+    _, said = told(*sweep, option, "nowhere/file.csv", code=1)
+    assert "the folder nowhere does not exist" in said
+
+
+def test_why_combinations_were_left_out_is_said(prices: Path) -> None:
+    sweep = ("backtest", "sweep", "--strategy", "sma-cross", "--data", prices, "--workers", "1")
+    out, _ = told(*sweep, "--grid", "fast=60,70", "--param", "slow=20")
+    assert "2 of 2 combinations were left out, the first (fast=60) because expected less than slow (20)" in out
+
+
+@pytest.mark.parametrize(("command", "more"), [("run", ()), ("sweep", ("--grid", "calm=3,4", "--workers", "1"))])
+def test_what_a_strategy_raises_is_said_with_its_own_line(
+    prices: Path, tmp_path: Path, command: str, more: tuple[str, ...]
+) -> None:
+    file = tmp_path / "rash.py"
+    file.write_text(
+        "from evenkeel import SignalStrategy\n"
+        "from evenkeel.trading.strategies import whole\n\n\n"
+        "class Rash(SignalStrategy):\n"
+        "    name = 'rash'\n"
+        "    parameters = (whole('calm', 3, 1, 9),)\n\n"
+        "    def warmup(self, params):\n"
+        "        return 0\n\n"
+        "    def signals(self, bars, params):\n"
+        "        raise ZeroDivisionError('too fast')\n"
+    )
+    _, said = told("backtest", command, "--strategy", file, "--data", prices, *more, code=1)
+    assert said.startswith("Error: rash.py line 13, in signals, raised ZeroDivisionError: too fast")

@@ -181,6 +181,7 @@ def test_templates_and_checks_need_no_server(tmp_path: Path) -> None:
     alone("data", "import", prices, "--home", tmp_path)
     stored = ("--symbol", "AAPL", "--home", tmp_path)
     assert json.loads(alone("strategy", "check", "rsi", *stored, "--json"))["bars"] == 2
+    assert json.loads(alone("strategy", "check", "rebalanced-weights", *stored, "--json"))["form"] == "panel"
 
 
 def alone(*arguments: object) -> str:

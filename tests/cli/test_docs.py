@@ -23,7 +23,7 @@ def test_the_page_tells_every_command() -> None:
 
 def test_the_page_marks_what_needs_a_running_desk() -> None:
     marked = dict(re.findall(r"^\| `evenkeel ([a-z]+(?: [a-z-]+)?)[^`]*`( \*)? \|", text(PAGE), re.MULTILINE))
-    files = {"demo", "up", "doctor", "strategy templates", "strategy check"}
+    files = {"demo", "up", "doctor", "panic", "resume", "strategy templates", "strategy check"}
     alone = {name for name in marked if name in files or name.split()[0] in ("backtest", "data", "db", "user")}
     assert {name for name, star in marked.items() if not star} == alone
 

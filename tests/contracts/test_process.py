@@ -7,13 +7,14 @@ from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from evenkeel.domain.errors import BrokerUnavailable, OutcomeUnknown
-from evenkeel.domain.orders import OrderState, TimeInForce
+from evenkeel.domain.orders import OrderState, Side, TimeInForce
 from evenkeel.trading.brokers.simulated.wire import Faults
 from tests.contracts.broker_contract import listening
-from tests.contracts.samples import ACME, CASH, D, cancellation, closes, flat, opens, shown, spec, ticket
+from tests.contracts.samples import ACME, CASH, D, bar, cancellation, closes, flat, opens, shown, spec, ticket
 from tests.contracts.venues import MODULE, OwnProcess
 
 GTC = TimeInForce.GTC
@@ -73,6 +74,21 @@ async def test_the_book_survives_a_kill_of_the_venue(venue: OwnProcess) -> None:
     assert expired.state is OrderState.EXPIRED
     await broker.move_cash("alpha", D(7), currency="USD", reference="r")
     assert (await broker.balance("alpha")).cash["USD"] == CASH + 7 - 60 * D("5.5") - 40 * 5
+
+
+async def test_exits_meet_their_bar_though_the_venue_dies_before_they_have(venue: OwnProcess) -> None:
+    stop = msgspec.structs.replace(spec(Side.SELL, stop=9, time_in_force=GTC), link="L")
+    await venue.broker.place(ticket("S", stop))
+    market = shown(bar(1, 10, 10, 8, 8))
+    await venue.show(market)
+    assert await venue.broker.executions("alpha", 0) == ()
+    await venue.kill()
+    await venue.start()
+    await venue.connect()
+    await venue.show(market)
+    for _ in range(2):
+        await venue.market.finish(market)
+    assert [f.price for f in await venue.broker.executions("alpha", 0)] == [D(9)]
 
 
 async def _answers(venue: OwnProcess) -> bool:

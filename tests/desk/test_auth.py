@@ -57,6 +57,50 @@ async def house() -> House:
     return made
 
 
+class Kept:
+    """A file of the first password, in memory; `users` says who there was when it was written."""
+
+    def __init__(self, users: MemoryUsers) -> None:
+        self.password: str | None = None
+        self.users, self.before = users, -1
+
+    def keep(self, password: str) -> None:
+        self.password, self.before = password, len(self.users.rows)
+
+    def read(self) -> str | None:
+        return self.password
+
+    def forget(self) -> None:
+        self.password = None
+
+
+async def test_a_made_password_is_kept_before_there_is_an_owner_and_shown_until_its_first_use() -> None:
+    house = House()
+    kept = Kept(house.users)
+    owner, made = await house.people.ensure_owner("demo", first=kept)
+    assert made is not None
+    assert (kept.password, kept.before) == (made, 0)
+    assert (await house.people.ensure_owner("demo", first=kept))[1] == made
+    auth = Auth(house.users, house.tokens, house.passwords, SECRET, on_login=lambda user: kept.forget())
+    with pytest.raises(Unauthenticated):
+        await auth.login("demo", "not the password")
+    assert kept.password == made
+    await auth.login(owner.username, made)
+    assert (await house.people.ensure_owner("demo", first=kept))[1] is None
+
+
+async def test_a_password_set_since_is_never_shown_as_the_first_one() -> None:
+    house = House()
+    kept = Kept(house.users)
+    await house.people.ensure_owner("demo", first=kept)
+    await house.people.set_password("demo", "another password")
+    assert (await house.people.ensure_owner("demo", first=kept))[1] is None
+    assert kept.password is None
+    given = Kept(house.users)
+    assert await House().people.ensure_owner("demo", PASSWORD, first=given)
+    assert given.password is None
+
+
 async def test_the_owner_is_made_once_with_a_password_shown_once() -> None:
     house = House()
     with pytest.raises(NotReady):

@@ -15,8 +15,9 @@ from evenkeel.domain.accounts import (
 )
 from evenkeel.domain.fills import Charge, Fill
 from evenkeel.domain.instruments import AssetClass, Instrument, OptionRight, SymbolAlias
-from evenkeel.domain.marketdata import Split
+from evenkeel.domain.marketdata import Dividend, Split
 from evenkeel.domain.orders import OrderEvent, OrderKind, OrderSpec, OrderState, Product, Side, TimeInForce
+from evenkeel.domain.panics import Scope, ScopeKind
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.provenance import Arrival, Provenance, Source
 from evenkeel.domain.strategies import Action, Allocation, Deployment
@@ -58,7 +59,7 @@ SAMPLES: tuple[r.AnyRecord, ...] = (
     r.AccountOpened(at=1, account=ACCOUNT, provenance=WHO),
     r.LimitsChanged(at=1, account_id="acc", limits=LIMITS, version=3, provenance=WHO),
     r.ReadinessChanged(at=1, account_id="acc", readiness=Readiness.BLOCKED, reason="two orders look alike"),
-    r.CashBooked(at=1, entries=(ENTRY,), provenance=WHO),
+    r.CashBooked(at=1, entries=(ENTRY,), provenance=WHO, equity=D("30.00")),
     r.DeploymentChanged(at=1, deployment=DEPLOYMENT, provenance=WHO),
     r.SignalRecorded(
         at=1,
@@ -70,6 +71,10 @@ SAMPLES: tuple[r.AnyRecord, ...] = (
         action=Action.SELL,
         confidence=0.75,
         details={"rsi": 71.5, "note": "high"},
+        price=101.5,
+        scale=0.8,
+        whole=True,
+        rebalance=True,
     ),
     r.OrderDecided(
         at=1,
@@ -82,6 +87,7 @@ SAMPLES: tuple[r.AnyRecord, ...] = (
         provenance=WHO,
         arrival=Arrival(9.9, 10.1, 10.0, 5, 3),
         send_by=9,
+        since=8,
     ),
     r.IntentRechecked(at=1, order_id="ord", approved=False, checks=(CHECK,), waited=300),
     r.OrderMoved(
@@ -111,6 +117,7 @@ SAMPLES: tuple[r.AnyRecord, ...] = (
         stop_price=D("9.90"),
         checks=(CHECK,),
         provenance=WHO,
+        since=8,
     ),
     r.FillBooked(at=1, fill=FILL, state=OrderState.FILLED, entries=(ENTRY,), bar=4, venue_order_id="V1"),
     r.OrderAdopted(
@@ -130,6 +137,21 @@ SAMPLES: tuple[r.AnyRecord, ...] = (
         orders=(r.SplitOrder("ord", D(10), D(2), D("4.95"), D("5.00")),),
         entries=(ENTRY,),
     ),
+    r.DividendPaid(at=1, dividend=Dividend("ins", DAY, D("0.35")), entries=(ENTRY,)),
+    r.NightsCharged(at=1, account_id="acc", nights=3, entries=(ENTRY,)),
+    r.ProtectionChanged(at=1, key=KEY, link="lnk", side=-1, best=9.9, rule="trailing_stop", since=8),
+    r.PanicStarted(
+        at=1,
+        id="pan",
+        scope=Scope(ScopeKind.ACCOUNT, "acc"),
+        keep_positions=True,
+        cooldown=60,
+        provenance=WHO,
+        reason="the model is wrong",
+        wall=2,
+    ),
+    r.PanicMoved(at=1, id="pan", orders=3, positions=1, round=2, stuck=True, done=True),
+    r.PanicEnded(at=1, id="pan", orders=3, positions=1, provenance=WHO),
     r.DayClosed(
         at=1,
         id="day",
@@ -139,8 +161,11 @@ SAMPLES: tuple[r.AnyRecord, ...] = (
         equity=D("20.00"),
         marks={"ins": D("9.95")},
         fx={"USD": D(1)},
+        contributed=D("19.00"),
+        growth=1.05,
+        drawdown=0.02,
     ),
-    r.CursorMoved(at=1, cursor=5, states={"dep": b"\x00\xff"}),
+    r.CursorMoved(at=1, cursor=5, states={"dep": b"\x00\xff"}, ended=True, places={"dep": 4}),
     r.AccountReconciled(at=1, account_id="acc", differences=2),
     r.AlertRaised(
         at=1,

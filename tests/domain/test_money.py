@@ -209,6 +209,20 @@ def test_plain_notation(value: str, text: str) -> None:
     assert plain(D(value)) == text
 
 
+@pytest.mark.parametrize(
+    ("currencies", "unit"),
+    [
+        ("USD EUR INR MGA IRR", "0.01"),
+        ("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF", "1"),
+        ("BHD IQD JOD KWD LYD OMR TND", "0.001"),
+        ("USDT USDC", "0.000001"),
+        ("BTC ETH", "0.00000001"),
+    ],
+)
+def test_minor_units_are_those_of_iso_4217(currencies: str, unit: str) -> None:
+    assert {minor_unit(code) for code in currencies.split()} == {D(unit)}
+
+
 @pytest.mark.parametrize(("currency", "unit"), [("USD", "0.01"), ("JPY", "1"), ("BTC", "0.00000001"), ("XXX", "0.01")])
 def test_minor_units(currency: str, unit: str) -> None:
     assert minor_unit(currency) == D(unit)
@@ -252,5 +266,5 @@ def test_what_can_be_booked_has_so_many_places(value: Decimal) -> None:
 def test_currencies_are_three_letters_and_coins_up_to_four() -> None:
     assert all(len(code) == 3 and code.isascii() and code.isupper() for code in ISO_4217)
     assert all(3 <= len(code) <= 4 and code.isupper() for code in COINS)
-    assert MINOR_UNITS.keys() <= CURRENCIES
+    assert COINS <= MINOR_UNITS.keys() <= CURRENCIES
     assert CURRENCIES.isdisjoint({"XXX", "XTS", "XAU", "ZZZ", "usd"})

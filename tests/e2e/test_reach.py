@@ -56,6 +56,15 @@ def demo(make_demo: Callable[..., Demo]) -> Demo:
     return made
 
 
+@pytest.mark.parametrize(("path", "shown"), [("/docs", ".swagger-ui .info"), ("/redoc", "h1")])
+def test_the_pages_of_the_api_ask_for_nothing_that_is_not_here(
+    make_screen: Callable[..., Screen], demo: Demo, path: str, shown: str
+) -> None:
+    screen = make_screen(demo)
+    screen.page.goto(f"{demo.url}{path}", wait_until="networkidle")
+    expect(screen.page.locator(shown).first).to_be_visible()
+
+
 def test_it_fits_a_phone_from_signing_in_to_an_order(make_screen: Callable[..., Screen], demo: Demo) -> None:
     screen = make_screen(demo, viewport=PHONE, has_touch=True, is_mobile=True)
     screen.page.goto(demo.url)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from evenkeel.domain.instruments import AssetClass, Instrument
 from evenkeel.market.bars import Bars
 from evenkeel.market.columns import DAY
-from evenkeel.market.days import days_of
+from evenkeel.market.days import bars_a_year, days_of
 from evenkeel.market.reading import sample_bars
 
 HOUR = DAY // 24
@@ -25,6 +25,21 @@ def bars_at(opens: list[int], timeframe: str, calendar: str | None = None) -> Ba
         return bars
     one = Decimal(1)
     return bars.of_instrument(Instrument("X", "X", "V", AssetClass.EQUITY, "USD", one, one, calendar=calendar))
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "calendar", "expected"),
+    [
+        ("1d", "XNYS", 251.6),
+        ("1w", "XNYS", 52.0),
+        ("1d", "24/7", 365.3),
+        ("1h", "24/7", 24 * 365.3),
+        ("1h", "XNYS", 1755.2),  # seven a session, four where it closes early
+        ("30m", "XNYS", 3258.8),
+    ],
+)
+def test_bars_a_year_are_those_of_the_calendar(timeframe: str, calendar: str, expected: float) -> None:
+    assert bars_a_year(timeframe, calendar) == pytest.approx(expected, abs=0.05)
 
 
 @given(st.lists(st.integers(0, 24 * 40), min_size=1, max_size=200, unique=True).map(sorted))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evenkeel.domain.errors import InvalidInput, NotFound
-from evenkeel.domain.marketdata import MarketSlice, Split
+from evenkeel.domain.marketdata import Dividend, MarketSlice, Split
 from evenkeel.market.bars import Bars
 from evenkeel.market.calendars import calendar
 from evenkeel.market.feeds.ports import Feed
@@ -58,6 +58,13 @@ class TestReplay:
         assert [(one.at, one.splits) for one in feed.slices() if one.splits] == [(at, (SPLIT,))]
         assert [one.splits for one in islice(feed.slices(at - 1), 1)] == [(SPLIT,)]
         assert not any(one.splits for one in feed.slices(at))
+
+    def test_dividends_come_with_the_first_bar_of_their_day_beside_splits(self) -> None:
+        paid = [Dividend(ACME.id, day, Decimal("0.5")) for day in (date(2005, 2, 28), date(2005, 4, 2))]
+        feed = ReplayFeed(MemoryStore((ACME, OTHER), BARS[:2], splits=[SPLIT], dividends=paid))
+        found = {one.at: (one.splits, one.dividends) for one in feed.slices() if one.splits or one.dividends}
+        saturday = close_on(date(2005, 4, 4))
+        assert found == {close_on(date(2005, 2, 28)): ((SPLIT,), (paid[0],)), saturday: ((), (paid[1],))}
 
     def test_a_split_before_the_start_is_history(self) -> None:
         feed = ReplayFeed(STORE, start=day(2005, 3, 1))

@@ -16,6 +16,7 @@ from evenkeel.domain.clock import iso
 from evenkeel.domain.errors import Conflict, DataRefused, InvalidInput
 from evenkeel.domain.instruments import AssetClass
 from evenkeel.market.bars import Bars
+from evenkeel.market.cells import _on_grid
 from evenkeel.market.columns import COLUMNS
 from evenkeel.market.exporting import encode, select
 from evenkeel.market.importing import Imported, ImportOptions, import_files
@@ -210,6 +211,24 @@ def test_the_first_fifty_faults_are_listed_and_all_counted(bring: Import, tmp_pa
     assert "nothing of it was kept" in refusal(bring, tmp_path / "aapl.csv", drop_bad_rows=True).message
 
 
+def test_a_middle_lies_on_the_half_tick_without_a_tail(store: ParquetStore, bring: Import, tmp_path: Path) -> None:
+    sides = [f"{side}_{name}" for side in ("bid", "ask") for name in ("open", "high", "low", "close")]
+    prices = "101.00,101.02,100.98,101.00,101.01,101.03,100.99,101.01"
+    row = f"2005-02-24T15:00:00Z,{prices}"
+    (done,) = bring(write(tmp_path / "xauusd.csv", ",".join(["timestamp", *sides]), row), timeframe="1h")
+    (bar,) = store.read(done.instrument.id, "1h")
+    assert (bar.open, bar.high, bar.low, bar.close, bar.spread) == (101.005, 101.025, 100.985, 101.005, 0.01)
+
+
+@given(st.integers(1, 10**9), st.integers(0, 10**4), st.integers(0, 6))
+def test_halves_and_differences_of_decimals_are_the_decimals_meant(bid: int, wide: int, places: int) -> None:
+    unit = Decimal(1).scaleb(-places)
+    low, high = float(bid * unit), float((bid + wide) * unit)
+    middle, spread = _on_grid(np.array([(low + high) / 2]), places + 1), _on_grid(np.array([high - low]), places)
+    assert Decimal(repr(float(middle[0]))) == (2 * bid + wide) * unit / 2
+    assert Decimal(repr(float(spread[0]))) == wide * unit
+
+
 def test_a_bid_above_its_ask_is_refused(bring: Import, tmp_path: Path) -> None:
     header = ",".join(
         ["timestamp", *(f"{side}_{name}" for side in ("bid", "ask") for name in ("open", "high", "low", "close"))]
@@ -252,6 +271,9 @@ def test_a_clock_hour_that_comes_twice_is_refused(bring: Import, tmp_path: Path)
         ("half.parquet", b"PAR1junk", "Parquet"),
         ("half.csv.gz", gzip.compress(b"date,open,high,low,close\n" * 90, mtime=0)[:40], "gzip"),
         ("twice.csv", b"date,open,o,high,low,close\n2005-02-24,1,1,1,1,1\n", "two columns that mean open"),
+        ("same.csv", b"date,open,high,open,low,close\n2005-02-24,1,1,9,1,1\n", "more than one column named open"),
+        ("spaced.csv", b'date,open, high,low,"high",close\n2005-02-24,1,1,1,1,1\n', "two columns that mean high"),
+        ("long.csv", b"date,open,high,low,close," + b"x" * 140_000 + b"\n1,1,1,1,1,1\n", "cannot be read as CSV"),
         ("chain.csv", b"date,strike,expiry,right,open,high,low,close\n", "option chain"),
         ("quotes.csv", b'date,open,high,low,close\n"2005-02-\n24",1,1,1,1\n', "several lines"),
     ],
@@ -398,6 +420,7 @@ class TestAdjustments:
             (("symbol,ex_date,numerator,denominator,amount", "AAPL,2005-02-28,-2,1,"), "row 1, numerator"),
             (("symbol,ex_date,numerator,denominator,amount", "AAPL,2005-02-28,,,"), "row 1, numerator"),
             (("symbol,what", "AAPL,2"), None),
+            (("symbol,ex_date,amount, Amount", "AAPL,2005-02-28,1,2"), "amount"),
         ],
     )
     def test_wrong_rows_are_named(

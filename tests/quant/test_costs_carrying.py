@@ -1,6 +1,6 @@
 """Carrying costs: published arithmetic, signs that always agree, and the compiled kernels bit by bit."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from math import nan
 from typing import Any
 
@@ -51,6 +51,30 @@ def test_a_borrow_fee_by_hand() -> None:
 )
 def test_collateral_is_marked_up_and_rounded_up(price: float, markup: float, step: float, expected: float) -> None:
     assert c.collateral_price(price, markup, step) == pytest.approx(expected)
+
+
+def test_the_day_ends_at_midnight_utc_only_where_all_trade_around_the_clock() -> None:
+    assert c.day_roll(["24/7", "24/7"]) == ("UTC", time(0))
+    assert c.day_roll(["24/7", "NYSE"]) == ("America/New_York", time(17))
+
+
+def test_nights_are_counted_at_the_first_moment_after_them() -> None:
+    """A Friday's close in New York, Monday's, Tuesday's; then the clock is put forward, in the night to a Sunday."""
+    closes = [at("2024-03-01T21:00"), at("2024-03-04T21:00"), at("2024-03-05T21:00"), at("2024-03-11T20:00")]
+    assert c.nights(np.array(closes), *c.day_roll(["NYSE"])).tolist() == [0, 3, 1, 6]
+
+
+def test_a_night_that_falls_on_a_close_counts_at_the_next() -> None:
+    day_bars = [at("2024-03-01"), at("2024-03-02"), at("2024-03-02T00:01"), at("2024-03-05")]
+    assert c.nights(np.array(day_bars), *c.day_roll(["24/7"])).tolist() == [0, 1, 1, 2]
+
+
+@given(st.lists(st.integers(0, 10_000), min_size=2, unique=True).map(sorted), st.integers(0, 10_000))
+def test_nights_add_up_however_they_are_parted(hours: list[int], between: int) -> None:
+    moments = np.array(hours) * HOUR
+    more = np.unique(np.append(moments, np.clip(between * HOUR, moments[0], moments[-1])))
+    where = c.day_roll(["NYSE"])
+    assert c.nights(more, *where).sum() == c.nights(moments, *where).sum()
 
 
 def test_funding_by_hand() -> None:

@@ -32,6 +32,7 @@ class Account:
     entry: float = nan
     best: float = nan
     fills: list[tuple[int, int, float, float, str]] = field(default_factory=list)
+    inside: bool = False
 
 
 def simulated(bars: Bars, targets: list[float], rules: Rules) -> tuple[list[float], Account]:
@@ -42,8 +43,11 @@ def simulated(bars: Bars, targets: list[float], rules: Rules) -> tuple[list[floa
     for i in range(len(bars)):
         bar = bars.bar(i)
         ohl = (bar.open, bar.high, bar.low)
+        account.inside = False
         for order in meeting(account, orders):
-            execute(account, rules, i, order, price_for(rules, order, limit, *ohl), "signal")
+            price = price_for(rules, order, limit, *ohl)
+            execute(account, rules, i, order, price, "signal")
+            account.inside |= not isnan(price) and rules.fill == "limit" and waits(rules, order, limit, bar.open)
         orders = []
         if account.held:
             protect(account, rules, i, *ohl)
@@ -103,8 +107,18 @@ def price_for(rules: Rules, order: float, limit: float, open_: float, high: floa
     side = 1 if order > 0 else -1
     if rules.fill != "limit":
         return on_grid(open_ * (1 + side * rules.bps / 10_000), side, rules.tick)
-    level = limit * (1 - side * rules.offset)
-    return limit_price(rules, side, level, open_, high, low)
+    return limit_price(rules, side, limit_level(rules, side, limit), open_, high, low)
+
+
+def limit_level(rules: Rules, side: int, limit: float) -> float:
+    """A limit is no worse than was asked: below for a buy, above for a sale."""
+    return on_grid(limit * (1 - side * rules.offset), -side, rules.tick)
+
+
+def waits(rules: Rules, order: float, limit: float, open_: float) -> bool:
+    """Whether an order that fills in this bar does so inside it, and not at its open."""
+    side = 1 if order > 0 else -1
+    return side * open_ > side * limit_level(rules, side, limit)
 
 
 def limit_price(rules: Rules, side: int, level: float, open_: float, high: float, low: float) -> float:
@@ -144,11 +158,14 @@ def protect(account: Account, rules: Rules, i: int, open_: float, high: float, l
         stops.append((account.entry * (1 + side * rules.stop_loss), "stop-loss"))
     if rules.trailing:
         stops.append((account.best * (1 + side * rules.trailing), "trailing-stop"))
-    account.best = max(account.best, high) if long else min(account.best, low)
+    if not account.inside:
+        account.best = max(account.best, high) if long else min(account.best, low)
     stop, why = (max(stops) if long else min(stops)) if stops else (nan, "")
     if len(stops) == 2 and stops[0][0] == stops[1][0]:
         why = "stop-loss"
-    goal = account.entry * (1 - side * rules.take_profit) if rules.take_profit else nan
+    stop = stop if isnan(stop) else on_grid(stop, side, rules.tick)
+    has_goal = rules.take_profit and not account.inside
+    goal = on_grid(account.entry * (1 - side * rules.take_profit), -side, rules.tick) if has_goal else nan
     stopped = not isnan(stop) and (low <= stop if long else high >= stop)
     reached = not isnan(goal) and (high >= goal if long else low <= goal)
     if stopped and reached:

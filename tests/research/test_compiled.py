@@ -25,6 +25,7 @@ from evenkeel import (
     backtest,
 )
 from evenkeel.domain.errors import InvalidInput
+from evenkeel.domain.instruments import AssetClass, Instrument
 from evenkeel.quant.indicators import Floats
 from evenkeel.research.backtest import kernel
 from evenkeel.research.backtest.compiled import CompiledRun
@@ -99,7 +100,7 @@ def options(said: Rules) -> dict[str, Any]:
         "fees": PercentFee(str(said.rate)),
         "size": sizes[said.size_by],
         "fill": said.fill,
-        "limit_offset": said.offset,
+        "limit_offset": said.offset if said.fill == "limit" else 0.0,
         "slippage": Slippage(bps=said.bps),
         "stop_loss": said.stop_loss or None,
         "take_profit": said.take_profit or None,
@@ -127,12 +128,12 @@ def test_it_does_what_the_rules_say(bars: Bars, said: Rules, data: st.DataObject
 def test_compiled_and_plain_give_the_same_bits(bars: Bars, said: Rules, data: st.DataObject) -> None:
     told = np.array(data.draw(st.lists(targets, min_size=len(bars), max_size=len(bars))))
     run = CompiledRun(bars, instrument_of(bars), terms_of("USD", options(said)))
-    fast = run.run(told, 0)
-    report, path = run.settings.copy(), np.empty((3, len(bars)))
+    fast, (line,) = run.run(told, 0), run.lines
+    report, path = line.settings.copy(), np.empty((3, len(bars)))
     days, fills = np.empty(len(run.days.last)), np.empty((kernel.FILL_COLUMNS * 40, kernel.FILL_COLUMNS))
     kernel.simulate.plain(
-        bars.open, bars.high, bars.low, bars.close, bars.volume, bars.spread, told, run.scale, run.days.last,
-        run.event_bar, run.events, run.charges, report, path, days, fills,
+        bars.open, bars.high, bars.low, bars.close, bars.volume, bars.spread, told, line.scale, run.days.last,
+        *line.going_ex, run.charges, report, path, days, fills,
     )  # fmt: skip
     count = int(report[kernel.FILLS])
     assert report.tobytes() == fast.report.tobytes()
@@ -222,7 +223,15 @@ def test_what_it_lacks_is_refused_by_name(asked: dict[str, Any], named: str) -> 
     [
         ({"cash": -1}, "cash"), ({"cash": "much"}, "cash"), ({"stop_loss": 1.5}, "stop_loss"), ({"size": 0}, "size"),
         ({"fill": "yesterday"}, "fill"), ({"fees": 5}, "fees"), ({"limit_offset": -1}, "limit_offset"),
+        ({"limit_offset": 0.01}, "limit_offset"),
         ({"leverage": 2}, "leverage"), ({"size": VolatilityTarget(0.1, window=1)}, "window"),
+        ({"stop_loss": "near"}, "stop_loss: expected a number"), ({"financing": None}, "financing: expected a number"),
+        ({"slippage": "5 bps"}, "slippage: expected basis points"), ({"limits": 3}, "limits: expected ek.Limits"),
+        ({"slippage": -1}, "slippage is not valid: bps: expected a finite number"),
+        ({"splits": 2}, "splits: expected a list of ek.Split"), ({"dividends": [1]}, "dividends: expected a list"),
+        ({"splits": [Split("X", date(1970, 1, 1), Decimal(0), Decimal(1))]}, "splits: expected .* above zero"),
+        ({"dividends": [Dividend("X", date(1970, 1, 1), Decimal("NaN"))]}, "dividends: expected amounts from zero"),
+        ({"dividends": [Dividend("X", "1970-01-01", Decimal(1))]}, "dividends: expected an ex_date"),  # type: ignore[arg-type]
     ],
 )  # fmt: skip
 def test_terms_that_make_no_sense_are_named(asked: dict[str, Any], named: str) -> None:
@@ -266,6 +275,18 @@ def test_trades_over_a_split_are_what_they_made() -> None:
     assert len(result.trades) == 1
     assert result.trades.net.sum() == pytest.approx(result.final_equity - 100_000)
     assert not result.trades.open
+
+
+def test_a_split_names_its_instrument_by_symbol_or_id_and_those_of_others_are_left_out() -> None:
+    bars, splits = split_in_the_middle()
+    named = Instrument("17", "ACME", "US", AssetClass.EQUITY, "USD", tick_size=Decimal("0.01"), lot_size=Decimal(1))
+    mine, told = bars.of_instrument(named), [1.0] + [nan] * 19
+    (split,) = splits
+    expected = run(bars, told, size=5, splits=splits).equity.tolist()
+    for name in ("ACME", "17"):
+        asked = [Split(name, split.ex_date, split.numerator, split.denominator)]
+        assert run(mine, told, size=5, splits=asked).equity.tolist() == expected
+    assert run(mine, told, size=5, splits=splits).terms.splits == ()
 
 
 def test_a_dividend_is_paid_to_the_long_and_owed_by_the_short() -> None:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evenkeel.domain.errors import EvenkeelError, InvalidInput
+from evenkeel.domain.errors import EvenkeelError, InvalidInput, NotReady
+from evenkeel.research import compute
 from evenkeel.research.backtest.finding import find
 from evenkeel.research.compute import VARIABLE, Runner, Task, crew
 from evenkeel.research.search.sweep import sweep
@@ -104,9 +105,29 @@ def test_no_bars_are_shared_as_no_bars() -> None:
 
 
 def test_an_unknown_way_to_compute_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, "cloud")
-    with pytest.raises(InvalidInput, match="EVENKEEL_COMPUTE: expected processes or ray, not 'cloud'"):
+    for setting in ("cloud", "processes:127.0.0.1:6379"):
+        monkeypatch.setenv(VARIABLE, setting)
+        with pytest.raises(InvalidInput, match=f"expected processes, ray or ray:HOST:PORT, not '{setting}'"):
+            crew(sums(), 2)
+
+
+class NoCluster:
+    """Ray as it is where nobody answers."""
+
+    def is_initialized(self) -> bool:
+        return False
+
+    def init(self, **where: Any) -> None:
+        raise ConnectionError(f"nothing at {where['address']}")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://nowhere"])
+def test_a_cluster_that_is_not_there_is_said_at_once(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setattr(compute, "import_module", lambda name: NoCluster())
+    monkeypatch.setenv(VARIABLE, f"ray:{address}")
+    with pytest.raises(NotReady, match=f"no Ray cluster to work on at {address}: ") as caught:
         crew(sums(), 2)
+    assert "unset EVENKEEL_COMPUTE" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("workers", [-1, 1.5, True])
@@ -244,7 +265,8 @@ def test_ctrl_c_stops_cleanly_and_keeps_what_is_done(tmp_path: Path) -> None:
         start_new_session=True,
     )
     assert child.stdout is not None
-    child.stdout.readline()
+    while child.stdout.readline() == "0\n":
+        """It has only begun."""
     os.killpg(child.pid, signal.SIGINT)
     out, err = child.communicate(timeout=60)
     assert (child.returncode, err) == (130, "")

@@ -13,14 +13,14 @@ from benchmarks.workload import walk as workload
 from evenkeel.domain.accounts import Limits
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.domain.marketdata import Bar, Dividend, MarketSlice, Split
-from evenkeel.domain.sizing import Cash, Kelly, PercentOfEquity, Sizing, Units, VolatilityTarget
+from evenkeel.domain.sizing import Cash, PercentOfEquity, Sizing, Units
 from evenkeel.domain.strategies import Allocation, Deployment
 from evenkeel.market.bars import Bars
 from evenkeel.quant.costs import PercentFee, find_schedule
 from evenkeel.quant.indicators import Floats
+from evenkeel.research.backtest.asking import targets_of
 from evenkeel.research.backtest.event import Replay, run_event, run_quotes
 from evenkeel.research.backtest.event_market import BarMarket, Quotes
-from evenkeel.research.backtest.event_traders import targets_of
 from evenkeel.research.backtest.outcome import Outcome, Why
 from evenkeel.research.backtest.terms import FillAt, Terms
 from evenkeel.trading.engine.engine import Engine
@@ -163,22 +163,18 @@ def test_cash_finer_than_a_cent_is_kept() -> None:
         run(follow(1, np.nan), priced(10, 10), Terms(cash=D("1000.0000000000000000001")))
 
 
-@pytest.mark.parametrize(
-    ("terms", "named"),
-    [
-        ({"stop_loss": 0.1}, "stop_loss"),
-        ({"take_profit": 0.1, "trailing_stop": 0.1}, "take_profit, trailing_stop"),
-        ({"maintenance": 0.2}, "maintenance"),
-        ({"fill": FillAt.CLOSE}, "fill=close"),
-        ({"fill": FillAt.LIMIT, "limit_offset": 0.01}, "fill=limit, limit_offset"),
-        ({"dividends": (Dividend("X", date(2024, 1, 3), D(1)),)}, "dividends"),
-        ({"sizing": VolatilityTarget(0.1)}, "size=volatility-target"),
-        ({"sizing": Kelly()}, "size=kelly"),
-    ],
-)
-def test_what_it_does_not_have_it_names(terms: dict[str, Any], named: str) -> None:
-    with pytest.raises(InvalidInput, match=f"the event engine does not have {named}$"):
-        run(follow(1), priced(10), Terms(**terms))
+def test_what_no_engine_does_is_refused_with_the_way_round() -> None:
+    limits = Terms(fill=FillAt.LIMIT, limit_offset=0.01)
+    with pytest.raises(InvalidInput, match="gives them limits of its own"):
+        run_event(Restless(), checked(Restless(), {}), {"X": priced(10)}, instruments={"X": instrument()}, terms=limits)
+    quotes = {"X": Quotes.of("X", {"ts": [1, 2], "bid": [1, 1], "ask": [1, 1], "last": [1, 1]})}
+    paid = (Dividend("X", date(2024, 1, 3), D(1)),)
+    for terms, said in (
+        (Terms(fill=FillAt.CLOSE), "meets the next quote"),
+        (Terms(dividends=paid), "make bars of the quotes"),
+    ):
+        with pytest.raises(InvalidInput, match=said):
+            run_quotes(Restless(), checked(Restless(), {}), quotes, instruments={"X": instrument()}, terms=terms)
 
 
 def test_what_cannot_be_run_is_said() -> None:
@@ -264,7 +260,7 @@ def test_targets_on_either_side_of_a_split_are_those_of_the_live_runner() -> Non
     ex_date = np.datetime64(int(bars.ts[60]), "ns").astype("datetime64[D]").item()
     split = Split("X", ex_date, D(2), D(1))
     market = BarMarket({"X": bars})
-    market.add_splits((split,), {"X": instrument()})
+    market.add_actions((split,), (), {"X": instrument()})
     ((due, _),) = market.splits.items()
     strategy = SmaCrossover()
     params = checked(strategy, {"fast": 4, "slow": 15})

@@ -1,8 +1,10 @@
 """Two engines, one truth: on every built-in strategy and on targets, prices and terms drawn at random."""
 
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,20 +12,26 @@ from hypothesis import strategies as st
 from evenkeel import (
     Bars,
     Cash,
+    Dividend,
+    Kelly,
     PercentFee,
     PercentOfEquity,
     PerShareFee,
     SignalStrategy,
     Slippage,
+    Split,
     TieredFee,
     Units,
+    VolatilityTarget,
     sample_bars,
 )
 from evenkeel.market.sample import sample_market
 from evenkeel.quant.costs import CostSchedule
+from evenkeel.quant.indicators import Floats
 from evenkeel.research.backtest.finding import known
 from evenkeel.research.backtest.parity import parity
-from tests.research.test_compiled import Told, histories, targets
+from evenkeel.trading.strategies import Params
+from tests.research.test_compiled import histories, targets
 
 SIGNALS = [name for name in known().names() if isinstance(known().create(name), SignalStrategy)]
 
@@ -50,21 +58,79 @@ def terms(draw: st.DrawFn) -> dict[str, Any]:
             amounts.map(lambda n: Units(Decimal(n))),
             amounts.map(lambda n: Cash(Decimal(n * 100))),
             amounts.map(lambda n: PercentOfEquity(Decimal(n) / 100)),
+            st.sampled_from([VolatilityTarget(0.3, window=3), Kelly(0.5, window=3, most=2.0)]),
         )
     )
+    fill = draw(st.sampled_from(["next-open", "close", "limit"]))
     return {
         "cash": draw(st.sampled_from([1_000, 100_000])),
         "size": size,
         "fees": draw(fees()),
         "slippage": Slippage(bps=draw(st.sampled_from([0.0, 2.5, 40.0])), impact=draw(st.sampled_from([0.0, 0.01]))),
+        "fill": fill,
+        "limit_offset": draw(st.sampled_from([0.0, 0.01, 0.0333])) if fill == "limit" else 0.0,
+        "stop_loss": draw(st.sampled_from([None, None, 0.03, 0.2])),
+        "take_profit": draw(st.sampled_from([None, None, 0.04, 0.3])),
+        "trailing_stop": draw(st.sampled_from([None, None, 0.05, 0.11])),
+        "maintenance": draw(st.sampled_from([None, None, 0.25, 0.5])),
+        "financing": draw(st.sampled_from([0.0, 0.3])),
+        "credit": draw(st.sampled_from([0.0, 0.1])),
+        "borrow": draw(st.sampled_from([0.0, 0.2])),
     }
 
 
-@settings(max_examples=150, deadline=None)
+@st.composite
+def going_ex(draw: st.DrawFn, names: list[str]) -> dict[str, Any]:
+    """Splits and dividends within the month that `histories` begin with."""
+    days = st.integers(1, 29).map(lambda n: date(1970, 1, 1) + timedelta(days=n))
+    of, ratios = st.sampled_from(names), st.sampled_from([2, 3])
+    paid = draw(st.lists(st.tuples(of, days), max_size=2, unique=True))
+    split = draw(st.lists(st.tuples(of, days, ratios), max_size=1))
+    return {
+        "dividends": [Dividend(name, day, Decimal("1.25")) for name, day in paid],
+        "splits": [Split(name, day, Decimal(new), Decimal(1)) for name, day, new in split],
+    }
+
+
+class Each(SignalStrategy):
+    """Gives each instrument the targets it was made with, as far as its history goes."""
+
+    name = "each"
+
+    def __init__(self, told: dict[str, list[float]]) -> None:
+        self.told = told
+
+    def warmup(self, params: Params) -> int:
+        return 0
+
+    def signals(self, bars: Bars, params: Params) -> Floats:
+        return np.array(self.told[bars.instrument_id])[: len(bars)]
+
+
+def told_to(bars: dict[str, Bars], data: st.DataObject) -> Each:
+    """As many targets as there are bars, drawn for each instrument."""
+    drawn = {name: st.lists(targets, min_size=len(one), max_size=len(one)) for name, one in bars.items()}
+    return Each({name: data.draw(one) for name, one in drawn.items()})
+
+
+@settings(max_examples=300, deadline=None)
 @given(histories(), terms(), st.data())
 def test_the_engines_agree_on_random_targets(bars: Bars, asked: dict[str, Any], data: st.DataObject) -> None:
-    told = data.draw(st.lists(targets, min_size=len(bars), max_size=len(bars)))
-    found = parity(Told(told), bars, check=False, **asked)
+    """Every size, fill and exit, nights and what goes ex, all at once."""
+    name = bars.instrument_id
+    found = parity(told_to({name: bars}, data), bars, check=False, **asked, **data.draw(going_ex([name])))
+    assert found.differences == ()
+
+
+@settings(max_examples=120, deadline=None)
+@given(histories(), histories(), terms(), st.data())
+def test_the_engines_agree_where_instruments_share_an_account(
+    one: Bars, other: Bars, asked: dict[str, Any], data: st.DataObject
+) -> None:
+    """Their bars need not be there at the same moments."""
+    kept = np.arange(len(other)) % 3 != 1 if data.draw(st.booleans()) else np.full(len(other), fill_value=True)
+    bars = {"A": one, "B": other.where(kept)}
+    found = parity(told_to(bars, data), bars, check=False, **asked, **data.draw(going_ex(["A", "B"])))
     assert found.differences == ()
 
 

@@ -275,6 +275,17 @@ def test_at_most_six_instruments_are_drawn_and_it_says_so() -> None:
     assert sum("price of" in chart for chart in page.charts) == prices.CHARTS
 
 
+def test_what_was_held_of_each_of_several_instruments_is_listed() -> None:
+    result = several()
+    held = np.array([np.abs(result.held_value(place)).sum() for place in range(len(result.instruments))])
+    page = Page(tear_sheet(result, bootstrap=0))
+    assert "Held of each instrument, % of equity" in page.text
+    total = sum(np.maximum(result.held_value(place), 0.0) for place in range(len(result.instruments)))
+    np.testing.assert_allclose(result.holdings.long, total)
+    assert held.min() > 0.0
+    assert "Held of each instrument" not in Page(tear_sheet(told(scripted(1.0), walk(60)), bootstrap=0)).text
+
+
 def test_prices_and_fills_are_drawn_without_the_step_of_a_split() -> None:
     bars = walk(100)
     half = np.where(np.arange(100) < 50, 1.0, 0.5)

@@ -14,7 +14,7 @@ from evenkeel.domain.errors import InvalidInput
 from evenkeel.research.search import proposers
 from evenkeel.research.search.conditions import Rules, conditions_of
 from evenkeel.research.search.figures import DEFAULT, NAMES, higher_is_better
-from evenkeel.research.search.proposers import Method
+from evenkeel.research.search.proposers import Method, drawn
 from evenkeel.research.search.searching import search
 from evenkeel.research.search.space import Range, space_of
 from evenkeel.research.search.sweep import sweep
@@ -133,6 +133,15 @@ def test_random_draws_all_there_is_and_stops() -> None:
     assert len(found.table) == 12
 
 
+@pytest.mark.parametrize("trials", [11, 12, 10**9])
+def test_what_is_drawn_from_few_combinations_is_drawn_at_once(trials: int) -> None:
+    space = space_of(SmaCrossover(), {"fast": [5, 10, 60], "slow": [50, 100, 150, 200]}, fixed={})
+    found = drawn(space, trials=trials, seed=1)
+    assert len(found) == len({tuple(one.items()) for one in found}) == 11
+    assert found == drawn(space, trials=trials, seed=1)
+    assert found != space.every()
+
+
 def test_ranges_are_drawn_from_whole_and_logarithmically() -> None:
     space = space_of(Steps(), {"period": Range(3, 40, log=True), "scale": Range(0.2, 0.9)}, fixed={})
     draws = [space.drawn(Random(seed)) for seed in range(300)]
@@ -184,9 +193,15 @@ def test_what_cannot_be_searched_is_refused(more: dict[str, Any], said: str | No
 
 
 def test_a_grid_too_large_is_refused() -> None:
-    space = space_of(Steps(), {"scale": Range(0.1, 1.0, 1e-8)}, fixed={})
+    space = space_of(Steps(), {"period": Range(3, 40), "scale": Range(0.1, 1.0, 1e-6)}, fixed={})
     with pytest.raises(InvalidInput, match="too large"):
         space.every()
+
+
+@pytest.mark.parametrize(("high", "step"), [(400, 1e-320), (400, 1e-9), (float("inf"), 1), (float("inf"), None)])
+def test_a_range_of_countless_steps_is_refused(high: float, step: float | None) -> None:
+    with pytest.raises(InvalidInput, match="at most 10,000,000 steps"):
+        Range(1, high, step)
 
 
 def test_a_strategy_that_looks_ahead_is_refused() -> None:

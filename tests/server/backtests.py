@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 
+from evenkeel.desk.backtests import Asked, Backtest, BacktestState
 from evenkeel.domain.errors import FieldError, InvalidInput, NotFound
 from evenkeel.market.ports import BarStore
 from evenkeel.research.shipping import StrategyReference
-from evenkeel.server.jobs.job import Asked, Backtest, BacktestState, Finished, Work
+from evenkeel.server.jobs.job import Finished, Work
 from evenkeel.server.jobs.queue import concluded
 from evenkeel.server.jobs.worker import carry_out
-from evenkeel.trading.strategies.registry import BUILT_IN, Registry
+from evenkeel.trading.strategies.registry import BUILT_IN, PANELS, Registry
 from tests.server.misbehaving import MISBEHAVING
 from tests.trading.live.desk import START, STOCK
 
@@ -57,6 +58,7 @@ class MemoryBacktests:
         self,
         user_id: str,
         *,
+        kind: str | None = None,
         strategy: str | None = None,
         state: str | None = None,
         limit: int,
@@ -66,6 +68,7 @@ class MemoryBacktests:
             raise InvalidInput("no such page", errors=(FieldError("cursor", "is not one this list gave"),))
         rows = sorted(self.rows.values(), key=lambda one: (one.created_at, one.id), reverse=True)
         rows = [one for one in rows if one.user_id == user_id and strategy in (None, one.strategy)]
+        rows = [one for one in rows if kind in (None, one.kind)]
         rows = [msgspec.structs.replace(one, summary=None) for one in rows if state in (None, one.state)]
         start = int(cursor or 0)
         return rows[start : start + limit], str(start + limit) if start + limit < len(rows) else None
@@ -127,4 +130,4 @@ def _run(store: BarStore) -> tuple[dict[str, Any], bytes]:
 @cache
 def templates() -> Registry:
     """The built-in ones, and some that misbehave; they are not examined, which would end in this process."""
-    return Registry((*BUILT_IN, *MISBEHAVING))
+    return Registry((*BUILT_IN, *PANELS, *MISBEHAVING))

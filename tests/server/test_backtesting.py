@@ -53,9 +53,11 @@ async def test_what_comes_out_is_what_the_library_gives(desk: World, owner: http
     assert found["error"] is None
     bars = stored_bars().of_instrument(STOCK)
     splits = desk.parts.bars.splits(STOCK.id)
-    fee = {"fees": fees(), "slippage": 1.5, "size": 10, "cash": 5000, "splits": splits}
+    gone_ex = {"splits": splits, "dividends": desk.parts.bars.dividends(STOCK.id)}
+    fee = {"fees": fees(), "slippage": 1.5, "size": 10, "cash": 5000, **gone_ex}
     expected = run("sma-crossover", bars, params=PARAMETERS, risk_free=0.01, **fee)
     assert float(found["final_equity"]) == pytest.approx(expected.final_equity, abs=1e-8)
+    assert found["summary"]["terms"] == expected.summary()["terms"]
     assert found["fingerprint"] == expected.fingerprint
     summary = found["summary"]
     assert summary["metrics"] == expected.metrics
@@ -175,7 +177,8 @@ async def test_the_terms_come_back_as_they_can_be_sent_again(owner: httpx.AsyncC
     terms = {
         "cash": "5000", "fees": None, "fees_bps": "5", "size": {"type": "percent-of-equity", "share": "0.5"},
         "fill": "close", "slippage_bps": "2", "stop_loss": "0.05", "take_profit": "0.5", "trailing_stop": "0.1",
-        "engine": "compiled", "risk_free": "0.02",
+        "maintenance": "0.25", "spread_share": "0.5", "limit_offset": "0", "financing": "0.06", "credit": "0.01",
+        "borrow": "0.03", "engine": "compiled", "risk_free": "0.02",
     }  # fmt: skip
     first = await get(owner, f"/{await ask(owner, **terms, start='2005-08-05', end='2005-08-25T00:00:00Z')}")
     assert first["asked"] == terms
@@ -188,11 +191,11 @@ async def test_the_terms_come_back_as_they_can_be_sent_again(owner: httpx.AsyncC
 
 
 async def test_what_only_the_run_can_show_ends_as_failed(owner: httpx.AsyncClient) -> None:
-    found = await until(owner, await ask(owner, engine="event", stop_loss="0.1"), "failed")
-    assert "the event engine does not have stop_loss" in found["error"]
+    found = await until(owner, await ask(owner, strategy="raising", parameters={}), "failed")
+    assert "ZeroDivisionError: of its own making" in found["error"]
     for kind in ("equity", "fills", "trades", "report"):
         problem = await get(owner, f"/{found['id']}/{kind}", 409)
-        assert "stop_loss" in problem["detail"]
+        assert "of its own making" in problem["detail"]
 
 
 async def test_one_at_a_time_in_the_order_they_came(desk: World, owner: httpx.AsyncClient) -> None:

@@ -81,6 +81,8 @@ async def test_the_document_is_served_and_the_pages_load_nothing_from_elsewhere(
             found = await nobody.get(asset)
             assert found.status_code == 200
             assert "javascript" in found.headers["content-type"]
+            assert "cdn." not in found.text
+        assert '<link rel="icon" href="/icon.svg"' in answer.text
     assert (await nobody.get("/docs/assets/swagger-ui.css")).status_code == 200
     for name in ("nothing.js", "..%2f..%2fapp.py", "__init__.py"):
         assert (await nobody.get(f"/docs/assets/{name}")).status_code == 404

@@ -3,7 +3,9 @@
 import httpx
 import pytest
 
+from evenkeel.domain.clock import iso
 from evenkeel.domain.records import AlertRaised
+from evenkeel.server import views
 from tests.server.world import DAY, DEPLOYMENT, OWN_ACCOUNT, START, STOCK, World, order, signal
 
 
@@ -32,6 +34,30 @@ async def test_profit_and_loss_add_up(desk: World, owner: httpx.AsyncClient) -> 
     assert equity["items"][0]["at"] > equity["items"][1]["at"]
 
 
+@pytest.mark.parametrize("amount", ["50000", "-50000"])
+async def test_what_is_paid_in_or_out_moves_no_return_and_no_drawdown(
+    desk: World, owner: httpx.AsyncClient, amount: str
+) -> None:
+    await owner.post("/api/v2/trading/orders", json=order(side="BUY", quantity="1000", time_in_force="GTC"))
+    for price in (10.0, 12.0, 11.0):
+        await desk.next_bar(price)
+    path = f"/api/v2/accounts/{OWN_ACCOUNT}"
+    before = (await owner.get(path)).json()
+    kind = "withdrawal" if amount.startswith("-") else "deposit"
+    paid = await owner.post(f"{path}/cash", json={"kind": kind, "amount": amount.removeprefix("-")})
+    assert paid.is_success, paid.text
+    after = (await owner.get(path)).json()
+    assert float(after["initial_balance"]) == 100_000 + float(amount)
+    assert float(after["total_return"]) == pytest.approx(0.01, rel=0.01)
+    assert float(after["drawdown"]) == pytest.approx(1 - 101 / 102, rel=0.01)
+    assert (after["total_return"], after["drawdown"]) == (before["total_return"], before["drawdown"])
+    await desk.next_bar(11.0)
+    newest, day_before, *_ = (await owner.get(f"{path}/equity")).json()["items"]
+    assert (newest["contributed"], day_before["contributed"]) == (after["initial_balance"], "100000")
+    assert newest["total_return"] == after["total_return"]
+    assert float(day_before["total_return"]) == pytest.approx(float(day_before["equity"]) / 100_000 - 1, abs=1e-8)
+
+
 async def test_a_day_is_dated_at_its_end_not_when_the_next_one_ends_it(desk: World, owner: httpx.AsyncClient) -> None:
     await owner.post("/api/v2/trading/orders", json=order(side="BUY", quantity="100", time_in_force="GTC"))
     for price in (10.0, 12.0, 13.0):
@@ -42,6 +68,20 @@ async def test_a_day_is_dated_at_its_end_not_when_the_next_one_ends_it(desk: Wor
     bought = next(day for day in days if day["at"] == first)
     assert first[:10] == fill["session_date"]
     assert float(bought["cash"]) < 100_000
+
+
+async def test_the_clock_is_that_of_the_feed(desk: World, owner: httpx.AsyncClient) -> None:
+    desk.parts.feed.kind = "simulated"  # type: ignore[misc]
+    await desk.next_bar()
+    await desk.next_bar()
+    assert (await owner.get("/api/v2/system/status")).json()["clock"] == iso(START + 2 * DAY)
+
+
+def test_a_middle_price_has_no_tail() -> None:
+    assert views.price((101.0 + 101.01) / 2, STOCK) == "101.005"
+    assert views.price(101.00500000000001, STOCK) == "101.005"
+    assert views.price(100.0, STOCK) == "100"
+    assert views.price(33.3333, STOCK) == "33.3333", "what is off the grid is shown as it is"
 
 
 async def test_a_paper_account_can_be_opened(desk: World, owner: httpx.AsyncClient) -> None:
@@ -55,6 +95,18 @@ async def test_a_paper_account_can_be_opened(desk: World, owner: httpx.AsyncClie
     assert (await owner.get(answer.headers["location"])).json()["name"] == "Second"
     await desk.runner.quiet()
     assert (await owner.get(answer.headers["location"])).json()["readiness"] == "READY"
+
+
+@pytest.mark.parametrize(("currency", "cash"), [("USDT", "1000.000001"), ("KWD", "1000.001"), ("CLP", "1000")])
+async def test_an_account_may_be_in_any_currency_and_in_coins(
+    owner: httpx.AsyncClient, currency: str, cash: str
+) -> None:
+    body = {"name": currency, "cash": cash, "currency": currency}
+    opened = await owner.post("/api/v2/accounts", json=body)
+    assert opened.status_code == 201, opened.text
+    assert (opened.json()["currency"], opened.json()["cash"]) == (currency, cash)
+    finer = await owner.post("/api/v2/accounts", json=body | {"cash": f"{cash}{'' if '.' in cash else '.'}1"})
+    assert finer.status_code == 422
 
 
 async def test_a_strategy_is_deployed_switched_and_reallocated(desk: World, owner: httpx.AsyncClient) -> None:

@@ -1,6 +1,7 @@
 """The queue and its worker process: crashes, deadlines, restarts, what a worker may see, what it hands back."""
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,14 +12,19 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from evenkeel.desk.backtests import Backtest, Search
 from evenkeel.domain.errors import NotFound, NotReady
 from evenkeel.domain.marketdata import Dividend, Split
 from evenkeel.market.bars import Bars
 from evenkeel.market.stores.memory import MemoryStore
+from evenkeel.research import keeping as kept
 from evenkeel.research.shipping import StrategyReference
-from evenkeel.server.jobs import kept, queue, worker
-from evenkeel.server.jobs.job import Backtest, Failed, Finished, Message, Progress, Work
+from evenkeel.server.jobs import queue, telling, worker
+from evenkeel.server.jobs.job import Failed, Finished, Message, Progress, Work
+from evenkeel.server.jobs.pace import Pace
 from evenkeel.server.jobs.queue import STOPPED, BacktestQueue
 from evenkeel.trading.strategies.base import Strategy
 from evenkeel.trading.strategies.registry import AnyStrategy, Registry
@@ -133,6 +139,42 @@ async def test_a_start_settles_what_the_last_one_left(tmp_path: Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.fixture
+def stuck_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of files that cannot be removed, as on a disk that became read-only."""
+
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+
+
+@pytest.mark.usefixtures("stuck_files")
+async def test_files_that_cannot_be_removed_hold_nothing_up(tmp_path: Path) -> None:
+    stored = MemoryBacktests()
+    orphan = tmp_path / "research" / "orphan.npz"
+    orphan.parent.mkdir()
+    orphan.touch()
+    told: list[tuple[str, str]] = []
+    async with queued(stored, tmp_path, told) as made:
+        await made.submit(backtest(USER, "bad", strategy="raising", parameters={}))
+        await when(lambda: stored.rows["bad"].has_ended)
+        assert "of its own making" in (stored.rows["bad"].error or ""), "the strategy's fault is what is told"
+        assert await made.drop(USER, "bad") is None
+        assert told[-1] == ("bad", "deleted")
+    assert orphan.exists()
+
+
+async def test_without_a_folder_trading_starts_and_each_backtest_says_why(tmp_path: Path) -> None:
+    stored = MemoryBacktests()
+    (tmp_path / "research").touch()
+    async with queued(stored, tmp_path) as made:
+        await made.submit(backtest(USER))
+        await when(lambda: stored.rows[BACKTEST].has_ended)
+    assert stored.rows[BACKTEST].state == "failed"
+    assert "research" in (stored.rows[BACKTEST].error or "")
+
+
 async def test_a_result_waits_for_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "_RETRY", 0.01)
     stored = MemoryBacktests()
@@ -186,9 +228,11 @@ async def test_a_strategy_sees_none_of_our_settings(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("EVENKEEL_JWT_SECRET_KEY", "x")
     monkeypatch.setenv("DATABASE_URL", "x")
     monkeypatch.setenv("JWT_SECRET_KEY", "x")
+    monkeypatch.setenv("EVENKEEL_COMPUTE", "processes")
     found = _environment()
     assert "PATH" in found
-    assert not [name for name in found if "SECRET" in name or "DATABASE" in name or name.startswith("EVENKEEL")]
+    hidden = [name for name in found if "SECRET" in name or "DATABASE" in name or name.startswith("EVENKEEL")]
+    assert hidden == ["EVENKEEL_COMPUTE"], "where to compute is no secret"
 
 
 class Watching(Strategy):
@@ -225,21 +269,13 @@ def test_splits_and_dividends_of_the_store_are_applied(tmp_path: Path) -> None:
     assert plain.summary["final_equity"] != found.summary["final_equity"]
 
 
-def test_dividends_that_are_not_paid_are_told(tmp_path: Path) -> None:
-    dividend = Dividend(STOCK.id, date(2005, 8, 25), Decimal("0.10"))
-    store = MemoryStore([STOCK], [stored_bars()], dividends=[dividend])
-    found, _ = done(tmp_path, store, engine="event")
-    assert isinstance(found, Finished)
-    assert "dividends were not paid: the event engine does not have them" in found.summary["warnings"]
-
-
 def test_several_symbols_share_one_account(tmp_path: Path) -> None:
     other = msgspec.structs.replace(STOCK, id="other", symbol="OTH")
     bars = stored_bars()
     store = MemoryStore([STOCK, other], [bars, bars.of_instrument(other)])
     found, _ = done(tmp_path, store, symbols=("STK", "OTH"), instrument_ids=(STOCK.id, other.id))
     assert isinstance(found, Finished), found
-    assert (found.summary["engine"], found.summary["symbols"]) == ("event", ["STK", "OTH"])
+    assert (found.summary["engine"], found.summary["symbols"]) == ("compiled", ["STK", "OTH"])
     rows = kept.equity(tmp_path / "result.npz", 20, 5)
     assert (rows.start, rows.total, rows.symbols) == (20, 31, ["STK", "OTH"])
     one, same = rows.columns["positions"]
@@ -248,14 +284,146 @@ def test_several_symbols_share_one_account(tmp_path: Path) -> None:
     assert {kept.fills(tmp_path / "result.npz", 0, 100).columns["instrument"][place] for place in (0, 1)} == {0, 1}
 
 
-def test_the_engine_tells_how_far_such_a_strategy_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "_PAUSE", 0.0)
+@pytest.mark.parametrize("strategy", [Watching(), None], ids=["orders", "targets"])
+def test_the_event_engine_tells_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: AnyStrategy | None
+) -> None:
+    monkeypatch.setattr(telling, "PAUSE", 0.0)
     store = MemoryStore([STOCK], [Bars.from_bars("1d", [bar(day, 10.0) for day in range(-1023, 1)])])
-    found, told = done(tmp_path, store, strategy=Watching())
+    found, told = done(tmp_path, store, strategy=strategy, engine="event")
     assert isinstance(found, Finished), found
-    assert found.summary["fills"] == 0
-    shares = [one.share for one in told if isinstance(one, Progress) and one.share is not None]
-    assert shares == [0.25, 0.5, 0.75, 1.0]
+    moments = [one for one in told if isinstance(one, Progress) and one.done is not None]
+    assert len(moments) > 1000
+    assert {one.total for one in moments} == {1024}
+    assert [one.share for one in moments] == sorted(one.share or 0.0 for one in moments)
+    assert (moments[-1].share or 0.0) > 0.99
+    assert moments[-1].left is not None
+
+
+def test_one_pass_of_compiled_code_tells_nothing_that_it_does_not_know(tmp_path: Path) -> None:
+    found, told = done(tmp_path)
+    assert isinstance(found, Finished)
+    assert [one.stage for one in told if isinstance(one, Progress)] == ["reading", "running", "figures", "report"]
+    assert {one.share for one in told if isinstance(one, Progress)} == {None}
+
+
+LONG = MemoryStore([STOCK], [Bars.from_bars("1d", [bar(day, 10.0 + day * day % 17) for day in range(-199, 1)])])
+LOOK = Search(space={"fast": (2, 3, 5), "slow": (7, 9)})
+
+
+def test_a_search_is_judged_and_kept_with_its_table(tmp_path: Path) -> None:
+    found, told = done(tmp_path, LONG, search=LOOK)
+    assert isinstance(found, Finished), found
+    summary = found.summary["search"]
+    assert (summary["combinations"], summary["axes"], summary["resumed"]) == (6, ["fast", "slow"], 0)
+    assert summary["verdict"]["trials"] == 6
+    assert 0.0 <= summary["verdict"]["deflated_sharpe"] <= 1.0
+    assert found.summary["metrics"]["deflated_sharpe"] == summary["verdict"]["deflated_sharpe"]
+    assert len(kept.table(tmp_path / "result.npz")) == 6
+    page = kept.report(tmp_path / "result.npz").decode()
+    assert "Probability of overfitting" in page
+    assert 'class="ek-heat"' in page
+    judging = [one for one in told if isinstance(one, Progress) and one.stage == "judging" and one.done]
+    assert (judging[-1].done, judging[-1].total) == (6, 6)
+
+
+def test_a_search_goes_on_with_its_study(tmp_path: Path) -> None:
+    done(tmp_path, LONG, search=LOOK)
+    study = tmp_path / "result.jsonl"
+    study.write_text("".join(study.read_text().splitlines(keepends=True)[:4]))
+    found, _ = done(tmp_path, LONG, search=LOOK)
+    assert isinstance(found, Finished), found
+    assert found.summary["search"]["resumed"] == 3
+    assert len(study.read_text().splitlines()) == 7
+
+
+def test_a_study_of_other_bars_is_begun_anew(tmp_path: Path) -> None:
+    done(tmp_path, LONG, search=LOOK)
+    other = MemoryStore([STOCK], [Bars.from_bars("1d", [bar(day, 10.0 + day * day % 13) for day in range(-199, 1)])])
+    found, _ = done(tmp_path, other, search=LOOK)
+    assert isinstance(found, Finished), found
+    assert found.summary["search"]["resumed"] == 0
+
+
+def test_a_walk_forward_of_too_many_runs_is_refused(tmp_path: Path) -> None:
+    wide = Search(space={"fast": tuple(range(2, 9_000)), "slow": (9_500,)}, train=20, test=1)
+    found, _ = done(tmp_path, LONG, search=wide)
+    assert isinstance(found, Failed)
+    assert "201 windows of 8,998 combinations" in found.error
+
+
+async def test_a_search_that_ran_goes_on_after_a_restart(tmp_path: Path) -> None:
+    stored = MemoryBacktests()
+    folder = tmp_path / "research"
+    done(tmp_path, search=LOOK)
+    folder.mkdir(mode=0o700)
+    lines = (tmp_path / "result.jsonl").read_text().splitlines(keepends=True)
+    (folder / "ran.jsonl").write_text("".join(lines[:3]))
+    (folder / "orphan.jsonl").touch()
+    request = asked(search=LOOK).stored()
+    fixed = {"allow_short": True}
+    await stored.add(
+        backtest(USER, "ran", kind="sweep", state="running", started_at=5, request=request, parameters=fixed)
+    )
+    told: list[tuple[str, str]] = []
+    async with queued(stored, tmp_path, told):
+        assert not (folder / "orphan.jsonl").exists()
+        await when(lambda: stored.rows["ran"].has_ended)
+        row = stored.rows["ran"]
+        assert row.state == "done", row.error
+        assert row.summary is not None
+        assert row.summary["search"]["resumed"] == 2
+        await when(lambda: {path.name for path in folder.iterdir()} == {"ran.npz"})
+    assert row.parameters == row.summary["search"]["best"] | fixed
+    assert [state for _, state in told][-1] == "done"
+
+
+class Watch:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+def test_time_left_is_by_the_pace_since_the_start() -> None:
+    watch = Watch()
+    pace = Pace(watch)
+    assert pace.left(4000, 5000) is None, "what a study held says nothing of the pace"
+    watch.at = 10.0
+    assert pace.left(4100, 5000) == pytest.approx(90.0)
+    watch.at = 20.0
+    assert pace.left(4100, 5000) == pytest.approx(180.0)
+    watch.at = 100.0
+    assert pace.left(4300, 5000) == pytest.approx(280.0), "the last half minute counts, or the last two tellings"
+    assert pace.left(10, 100) is None, "another stretch of work"
+
+
+@given(steps=st.lists(st.tuples(st.floats(0.01, 100.0), st.integers(0, 50)), min_size=1, max_size=40))
+def test_time_left_is_never_negative(steps: list[tuple[float, int]]) -> None:
+    watch, done_, total = Watch(), 0, sum(count for _, count in steps)
+    pace = Pace(watch)
+    pace.left(0, total)
+    for seconds, count in steps:
+        watch.at += seconds
+        done_ += count
+        left = pace.left(done_, total)
+        assert left is None or left >= 0.0
+        assert left is not None or done_ == 0 or count == 0
+
+
+def test_a_teller_says_the_first_the_last_and_some_between() -> None:
+    told: list[Message] = []
+    watch = Watch()
+    teller = telling.Teller(told.append, "running", now=watch)
+    for count in range(101):
+        watch.at = count * 0.01
+        teller.moved(count, 100, {"sharpe": float("nan")})
+    said = [one.done for one in told if isinstance(one, Progress)]
+    assert said == [0, 25, 50, 75, 100]
+    assert {str(one.best) for one in told if isinstance(one, Progress)} == {"{'sharpe': None}"}
 
 
 def test_too_many_bars_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,30 +439,6 @@ def test_no_bars_in_that_time_is_said(tmp_path: Path) -> None:
     found, _ = done(tmp_path, start=int(stored_bars().ts[3]) + 1, end=int(stored_bars().ts[4]))
     assert isinstance(found, Failed)
     assert "there are no 1d bars of STK in that time" in found.error
-
-
-def test_a_strategy_called_bar_by_bar_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[str] = []
-
-    class Counting(Strategy):
-        name = "counting"
-
-        def on_bar(self, ctx: Any, bar: Any) -> None:
-            seen.append("bar")
-
-        def on_warmup(self, ctx: Any, bar: Any) -> None:
-            seen.append("warmup")
-
-    monkeypatch.setattr(worker, "_PAUSE", 0.0)
-    told: list[Message] = []
-    strategy = Counting()
-    worker.counted(strategy, 1024, told.append)
-    for _ in range(24):
-        strategy.on_warmup(None, None)
-    for _ in range(1000):
-        strategy.on_bar(None, None)
-    assert told == [Progress("running", share) for share in (0.25, 0.5, 0.75, 1.0)]
-    assert (seen.count("bar"), seen.count("warmup")) == (1000, 24)
 
 
 def test_a_disk_that_says_no_leaves_no_half_file(tmp_path: Path) -> None:

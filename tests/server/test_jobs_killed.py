@@ -1,4 +1,5 @@
-"""kill -9 of a real server while a backtest runs: its worker goes with it, and the next start says what came of all."""
+"""kill -9 of a real server while research runs: its workers go with it, and the next start says what came of all, or
+goes on with it."""
 
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,15 @@ class Sleeper(ek.SignalStrategy):
     def signals(self, bars, params):
         time.sleep(params.whole("seconds"))
         return np.zeros(len(bars))
+
+
+class Napper(Sleeper):
+    name = "napper"
+    parameters = (whole("first", 1, 1),)
+
+    def signals(self, bars, params):
+        time.sleep(0.05)
+        return (np.arange(len(bars)) >= params.whole("first")).astype(float)
 """
 
 
@@ -38,7 +48,9 @@ def install(folder: Path) -> None:
     about.mkdir(parents=True)
     (folder / "sleeper.py").write_text(SLEEPER, encoding="utf-8")
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: sleeper\nVersion: 1.0\n", encoding="utf-8")
-    (about / "entry_points.txt").write_text("[evenkeel.strategies]\nsleeper = sleeper:Sleeper\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text(
+        "[evenkeel.strategies]\nsleeper = sleeper:Sleeper\nnapper = sleeper:Napper\n", encoding="utf-8"
+    )
 
 
 def ask(api: Api, strategy: str, **parameters: Any) -> str:
@@ -81,6 +93,38 @@ def test_a_killed_server_takes_its_worker_along_and_says_so(monkeypatch: pytest.
         finally:
             demo.stop()
         assert not said_by(worker, "cmdline"), "a server that stops in good order leaves none either"
+
+
+def test_a_sweep_survives_a_killed_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    with short_folder() as folder:
+        install(folder / "site")
+        monkeypatch.setenv("PYTHONPATH", str(folder / "site"))
+        demo = Demo(folder)
+        try:
+            demo.start()
+            api = demo.api()
+            body = {"strategy": "napper", "symbols": ["AAPL"], "space": {"first": {"low": 1, "high": 200}}}
+            answer = api.client.post("/backtesting/sweeps", json=body)
+            assert answer.status_code == 202, answer.text
+            name = answer.json()["id"]
+            until(lambda: (api.get(f"/backtesting/{name}")["done"] or 0) >= 20, "twenty combinations are done", 120)
+            (worker,) = workers_of(demo.child.pid)
+            demo.kill()
+            until(lambda: not said_by(worker, "cmdline"), "the worker is gone", 20)
+            study = demo.home / "research" / f"{name}.jsonl"
+            kept = len(study.read_bytes().split(b"\n")) - 2
+            assert 20 <= kept < 200
+            demo.start()
+            api = demo.api()
+            first = until(lambda: api.get(f"/backtesting/{name}")["done"], "it goes on", 120)
+            assert first >= kept
+            done = until(lambda: ended(api, name), "it is done", 240)
+            assert done["state"] == "done", done["error"]
+            assert done["summary"]["search"]["combinations"] == 200
+            assert done["summary"]["search"]["verdict"] is not None
+            assert not study.exists()
+        finally:
+            demo.stop()
 
 
 def ended(api: Api, backtest_id: str) -> Any:

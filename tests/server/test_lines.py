@@ -10,6 +10,7 @@ import pytest
 
 from evenkeel.domain import records as r
 from evenkeel.domain.accounts import Readiness
+from evenkeel.domain.clock import iso
 from evenkeel.domain.marketdata import Split
 from evenkeel.domain.orders import OrderEvent, OrderKind, OrderState
 from evenkeel.domain.positions import PositionKey
@@ -108,6 +109,11 @@ def test_readiness_is_a_warning_until_ready(state: State) -> None:
         assert event is not None
         assert event.level == level
         assert "why" in event.message
+
+
+def test_the_end_of_a_feed_is_told(state: State) -> None:
+    told = said(state, r.CursorMoved(at=START, cursor=START, ended=True))
+    assert told == f"The feed has ended: it has no prices after {iso(START)}"
 
 
 def test_bookkeeping_is_silent(state: State) -> None:

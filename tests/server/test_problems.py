@@ -259,7 +259,7 @@ async def test_what_can_be_seen_may_be_a_name(owner: httpx.AsyncClient, text: st
 @pytest.mark.parametrize(
     ("body", "fields"),
     [
-        ({}, {"accounts"}),
+        ({}, {""}),
         ({"allocation": "1.01"}, {"allocation"}),
         ({"allocation": "0.1", "accounts": []}, {"allocation"}),
         ({"accounts": [{"account_id": "x"}]}, {"accounts.0"}),
@@ -288,7 +288,7 @@ async def test_nothing_there(nobody: httpx.AsyncClient, path: str) -> None:
         ("OPTIONS", ORDERS, "GET, POST"),
         ("TRACE", "/healthz", "GET"),
         ("POST", "/", "GET, HEAD"),
-        ("BREW", "/api/v2/strategies/x", "GET, PATCH"),
+        ("BREW", "/api/v2/strategies/x", "DELETE, GET, PATCH"),
     ],
 )
 async def test_another_method_is_told_which_are_possible(

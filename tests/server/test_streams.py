@@ -258,11 +258,14 @@ async def test_nonsense_is_answered_and_the_stream_goes_on(desk: World, address:
 
 
 async def test_binary_and_oversized_messages_end_the_stream(desk: World, address: str) -> None:
-    for message in (b"\x00\x01", "x" * 10_000, "x" * 200_000):
+    for message, code in ((b"\x00\x01", 1003), ("x" * 10_000, 1009), ("x" * 200_000, 1009)):
         async with await open_stream(desk, address) as stream:
             await stream.send(message)
-            with pytest.raises(ConnectionClosed):
+            with pytest.raises(ConnectionClosed) as closed:
                 await stream.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == code
+            assert closed.value.rcvd.reason
 
 
 async def test_a_ping_is_answered_at_once(desk: World, address: str) -> None:

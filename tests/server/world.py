@@ -33,7 +33,7 @@ from evenkeel.telemetry.metrics import Metrics
 from evenkeel.trading.live.feed import FeedControl
 from evenkeel.trading.live.runner import Runner
 from tests.desk.memory import MemoryTokens, MemoryUsers
-from tests.server import backtests
+from tests.server import backtests, configurations
 from tests.trading.live.desk import BY, DAY, START, STOCK, MemoryJournal, bar, make_runner, market
 
 PASSWORD = "correct horse battery"
@@ -53,6 +53,8 @@ class Row(Struct):
     equity: Decimal = Decimal(0)
     cash: Decimal = Decimal(0)
     session_date: date = date.min
+    contributed: Decimal | None = None
+    growth: float | None = None
     value_date: date = date.min
     kind: str = ""
     component: str = ""
@@ -79,7 +81,7 @@ class JournalHistory:
         self, account_ids: Collection[str], *, limit: int, cursor: str | None = None
     ) -> tuple[Sequence[Row], str | None]:
         rows = [
-            Row(one.id, one.at, one.account_id, one.equity, one.cash, one.session_date)
+            Row(one.id, one.at, one.account_id, one.equity, one.cash, one.session_date, one.contributed, one.growth)
             for one in self.journal.records()
             if isinstance(one, r.DayClosed) and one.account_id in account_ids
         ]
@@ -108,7 +110,15 @@ class JournalHistory:
         return _page(rows, limit, cursor)
 
     async def signals(
-        self, deployment_id: str, *, limit: int, cursor: str | None = None
+        self,
+        deployment_id: str,
+        *,
+        action: str | None = None,
+        instrument_id: str | None = None,
+        start: int | None = None,
+        end: int | None = None,
+        limit: int,
+        cursor: str | None = None,
     ) -> tuple[Sequence[Row], str | None]:
         rows = [
             Row(
@@ -122,7 +132,12 @@ class JournalHistory:
                 details=one.details,
             )
             for one in self.journal.records()
-            if isinstance(one, r.SignalRecorded) and one.deployment_id == deployment_id
+            if isinstance(one, r.SignalRecorded)
+            and one.deployment_id == deployment_id
+            and action in (None, one.action)
+            and instrument_id in (None, one.instrument_id)
+            and (start is None or one.at >= start)
+            and (end is None or one.at < end)
         ]
         return _page(rows, limit, cursor)
 
@@ -217,6 +232,7 @@ async def world(*, static: Path | None = None, hosts: tuple[str, ...] = (), mode
         history=history,
         bars=bars,
         templates=backtests.templates,
+        configurations=await configurations.made(owner),
         backtests=BacktestQueue(stored, research, bars=lambda: bars, templates=backtests.templates),
         auth=auth,
         metrics=Metrics("0"),

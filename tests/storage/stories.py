@@ -8,7 +8,7 @@ from evenkeel.domain import records as r
 from evenkeel.domain.accounts import UNASSIGNED, Account, LedgerEntry, LedgerKind, Limits, Readiness
 from evenkeel.domain.fills import Charge, Fill
 from evenkeel.domain.instruments import AssetClass, Instrument, SymbolAlias, instrument_id
-from evenkeel.domain.marketdata import Split
+from evenkeel.domain.marketdata import Dividend, Split
 from evenkeel.domain.money import ZERO, mul, neg, rounded
 from evenkeel.domain.orders import (
     TRANSITIONS,
@@ -73,6 +73,7 @@ class Story:
             + [self._signal] * 3
             + [self._alert, self._cash, self._limits, self._readiness, self._deployment, self._correct, self._cursor]
             + [self._split, self._bust, self._adopt, self._recheck, self._amend, self._close_day, self._restart]
+            + [self._hold, self._guard]
         )
         for _ in range(count):
             self.random.choice(steps)()
@@ -121,6 +122,26 @@ class Story:
 
     def _cash(self) -> None:
         self._deposit(self._account(), Decimal(self.random.randrange(-5_000, 9_000)) / 100)
+
+    def _hold(self) -> None:
+        """A dividend, or a night: cash in some books."""
+        name = self._account()
+        entries = tuple(
+            LedgerEntry(name, key.book, "USD", self.random.choice([LedgerKind.DIVIDEND, LedgerKind.BORROW]),
+                        Decimal(self.random.randrange(-900, 900)) / 1000, date(2005, 9, 1), "a part")
+            for key in self.state.accounts[name].positions
+        )  # fmt: skip
+        if self.random.random() < 0.5:
+            self.emit(r.NightsCharged(at=self.at, account_id=name, nights=1, entries=entries))
+            return
+        day = date(2005, 1, 1 + len(self.state.dividends_paid) % 28)
+        paid = Dividend(INSTRUMENTS[0].id, day, Decimal("0.35"))
+        self.emit(r.DividendPaid(at=self.at, dividend=paid, entries=entries))
+
+    def _guard(self) -> None:
+        for key in tuple(self.state.accounts[self._account()].positions)[:1]:
+            link = self.random.choice(["", "link-1"])
+            self.emit(r.ProtectionChanged(at=self.at, key=key, link=link, side=1, best=10.5, rule="stop_loss"))
 
     def _account(self) -> str:
         return self.random.choice(sorted(self.state.accounts))
@@ -215,6 +236,7 @@ class Story:
             stop_price=price if "STOP" in kind else None,
             time_in_force=self.random.choice(list(TimeInForce)),
             product=self.random.choice([Product.NONE, Product.CNC]),
+            link=self.random.choice(["", "link-1"]),
         )
         why = None if approved else "the order is too large"
         self.emit(
@@ -229,6 +251,7 @@ class Story:
                 provenance=BY_USER,
                 arrival=Arrival(bid=float("nan"), ask=10.5, last=10.25, quote_age=5, limits_version=1),
                 send_by=self.at + 2 * 10**9,
+                since=self.random.choice([0, self.at - 1]),
             )
         )
 

@@ -9,10 +9,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from evenkeel.desk.backtests import Asked, Backtest, BacktestStore
 from evenkeel.desk.ports import User
 from evenkeel.domain.errors import InvalidInput, NotFound, NotReady
-from evenkeel.server.jobs.job import Asked, Backtest
-from evenkeel.server.jobs.ports import BacktestStore
 from evenkeel.storage.database import Database
 from evenkeel.storage.engines import async_engine
 from evenkeel.storage.repositories import StoredBacktests, StoredUsers
@@ -109,8 +108,9 @@ async def test_nobody_reaches_the_rows_of_another(stored: StoredBacktests[Backte
 
 async def test_pages_are_newest_first_and_filtered(stored: StoredBacktests[Backtest]) -> None:
     for number in range(7):
-        state, strategy = ("done", "rsi") if number % 2 else ("queued", "sma-crossover")
-        await stored.add(waiting(f"b{number}", created_at=1000 + number // 2, state=state, strategy=strategy))
+        state, strategy, kind = ("done", "rsi", "sweep") if number % 2 else ("queued", "sma-crossover", "backtest")
+        made = waiting(f"b{number}", created_at=1000 + number // 2, state=state, strategy=strategy, kind=kind)
+        await stored.add(made)
     await stored.add(waiting("other", BOB))
     seen: list[str] = []
     cursor: str | None = None
@@ -122,7 +122,8 @@ async def test_pages_are_newest_first_and_filtered(stored: StoredBacktests[Backt
         if cursor is None:
             break
     assert seen == [f"b{number}" for number in (6, 5, 4, 3, 2, 1, 0)]
-    for filters in ({"state": "done"}, {"strategy": "rsi"}, {"state": "done", "strategy": "rsi"}):
+    every = ({"state": "done"}, {"strategy": "rsi"}, {"kind": "sweep"}, {"state": "done", "strategy": "rsi"})
+    for filters in every:
         rows, _ = await stored.page(ANN, limit=10, **filters)
         assert [row.id for row in rows] == ["b5", "b3", "b1"]
     assert await stored.page(ANN, strategy="rsi", state="queued", limit=10) == ([], None)

@@ -15,9 +15,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from evenkeel.domain.errors import CommitFailed, CommitUnknown, JournalError
+from evenkeel.domain.errors import CommitFailed, CommitUnknown, EvenkeelError, JournalError
 from evenkeel.domain.records import AlertRaised, decode, encode
-from evenkeel.storage.backup import back_up
+from evenkeel.storage.backup import back_up, copy_results
 from evenkeel.storage.database import Database
 from evenkeel.storage.doctor import examine
 from evenkeel.storage.journal import latest, open_reader
@@ -293,6 +293,47 @@ def test_a_backup_of_a_running_home_is_whole(tmp_path: Path) -> None:
     report = examine(Database(folder))
     assert report.ok
     assert report.records >= 1
+
+
+def test_a_backup_holds_the_results_of_backtests(tmp_path: Path) -> None:
+    where = Database(tmp_path / "home")
+    with Owner(where):
+        upgrade(where)
+    results = where.home / "research"
+    results.mkdir()
+    (results / "one.npz").write_bytes(b"curves")
+    (results / "two.part").write_bytes(b"half of")
+    (results / "elsewhere.npz").symlink_to(tmp_path / "nothing")
+    copies = back_up(where, tmp_path / "copies")
+    folder = copies[0].parent
+    assert [str(path.relative_to(folder)) for path in copies] == ["evenkeel.db", "research/one.npz"]
+    assert copies[-1].read_bytes() == b"curves"
+    assert copies[-1].stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in (folder / "research").iterdir()) == ["one.npz"]
+
+
+def test_a_result_removed_meanwhile_is_no_fault_and_a_full_disk_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "research"
+    source.mkdir()
+    for name in ("one.npz", "two.npz"):
+        (source / name).write_bytes(b"curves")
+
+    def removed(path: Path, target: Path) -> None:
+        path.unlink()
+        raise FileNotFoundError(path)
+
+    def full(path: Path, target: Path) -> None:
+        target.write_bytes(b"cur")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(EvenkeelError, match=r"one\.npz could not be copied .*No space"):
+        copy_results(source, tmp_path / "copies")
+    assert list((tmp_path / "copies").iterdir()) == []
+    monkeypatch.setattr("shutil.copyfile", removed)
+    assert copy_results(source, tmp_path / "copies") == ()
 
 
 def test_the_latest_records_are_read_from_the_end(database: Database) -> None:

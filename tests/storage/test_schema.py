@@ -81,18 +81,27 @@ def test_a_newer_schema_is_refused(database: Database) -> None:
 
 
 def test_a_failed_upgrade_leaves_everything_as_it_was(database: Database) -> None:
-    """Something stands in the way of the last revision: none of those before it stays either."""
+    """Something stands in the way of a late revision: none of those before it stays either."""
     engine = sync_engine(database, "migrate")
     with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE backtest_results (x integer)"))
+        connection.execute(text("CREATE TABLE strategy_configurations (x integer)"))
     with pytest.raises(EvenkeelError, match="left as it was"):
         upgrade(database)
     with engine.connect() as connection:
-        assert inspect(connection).get_table_names() == ["backtest_results"]
+        assert inspect(connection).get_table_names() == ["strategy_configurations"]
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE backtest_results"))
+        connection.execute(text("DROP TABLE strategy_configurations"))
     upgrade(database)
     assert is_up_to_date(database)
+
+
+NEWEST = (
+    ("orders", "link"),
+    ("orders", "since"),
+    ("strategies", "entry"),
+    ("strategies", "protection"),
+    ("accounts", "financing"),
+)
 
 
 def test_an_older_sqlite_file_is_backed_up_first(tmp_path: Path) -> None:
@@ -101,7 +110,8 @@ def test_an_older_sqlite_file_is_backed_up_first(tmp_path: Path) -> None:
     engine = sync_engine(where, "migrate")
     with engine.begin() as connection:
         views.drop(connection)
-        connection.execute(text("DROP TABLE backtest_results"))
+        for table, column in NEWEST:
+            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
     _stamp(where, migrations.REVISIONS[-2])
     backup = upgrade(where)
     assert backup is not None

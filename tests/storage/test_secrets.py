@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evenkeel.domain.errors import Forbidden, InvalidInput
-from evenkeel.storage.secrets import Secrets, load_secrets
+from evenkeel.storage.secrets import FirstPassword, Secrets, load_secrets
 
 
 def test_secrets_are_made_once_and_kept_private(tmp_path: Path) -> None:
@@ -52,3 +52,20 @@ def test_a_home_that_cannot_hold_them_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(InvalidInput, match="cannot be written"):
         load_secrets(tmp_path / "file" / "home")
+
+
+def test_the_first_password_is_private_and_gone_when_it_is_forgotten(tmp_path: Path) -> None:
+    first = FirstPassword(tmp_path)
+    assert first.read() is None
+    for password in ("made-by-a-start-that-failed", "made-by-the-next"):
+        first.keep(password)
+    assert first.read() == "made-by-the-next"
+    assert first.path.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["first-password"]
+    for _ in range(2):
+        first.forget()
+    assert first.read() is None
+    first.path.write_bytes(b"\xff\xfe")
+    assert first.read() is None
+    with pytest.raises(InvalidInput, match="cannot be written"):
+        FirstPassword(Path("/proc/nowhere")).keep("x")

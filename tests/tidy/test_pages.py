@@ -11,7 +11,7 @@ from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.orders import TERMINAL, TRANSITIONS, OrderState
 from evenkeel.quant.costs.schedules import SCHEDULES
 from evenkeel.server import problems
-from evenkeel.telemetry.metrics import Metrics, Portfolio
+from evenkeel.telemetry.metrics import Metrics, Portfolio, Sender
 from evenkeel.trading.risk import checks
 from tests.services import ROOT
 from tests.tidy.sources import text, tree
@@ -83,8 +83,10 @@ def test_every_metric_is_told() -> None:
     metrics = Metrics("1")
     metrics.orders_placed = 1
     metrics.watch_portfolios(lambda: [Portfolio("1", "Main", 1.0, 0.0, 0.0, 1)])
+    metrics.watch_sending(lambda: [Sender("1", "Main", 5.0, {"open": 1}, 0.1)], lambda: {"done": 1})
     metrics.watch_journal(lambda: (1, 0))
     metrics.observe_stage("decided", 0.001)
+    metrics.observe_exchange(0.001)
     told = rows("operations.md", "metric")
     exported: dict[str, str] = {}
     labels: dict[str, set[str]] = {}

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { DeskEvent } from "@/api/types";
 import { type Socket, StreamClient } from "@/stream/client";
 import type { LinkPhase } from "@/stream/freshness";
+import { CHANNELS } from "@/stream/protocol";
 import type { ChannelState } from "@/stream/reducer";
 
 class FakeSocket implements Socket {
@@ -77,7 +78,7 @@ describe("StreamClient", () => {
     client.start();
     const socket = await opened();
     expect(socket.ticket).toBe("t1");
-    expect(socket.sent).toHaveLength(9);
+    expect(socket.sent).toHaveLength(CHANNELS.length);
     expect(socket.about("events")).toEqual([{ op: "subscribe", channel: "events" }]);
     expect(phases).toEqual(["connecting", "open"]);
     client.stop();

@@ -73,7 +73,9 @@ describe("what is shown", () => {
     expect(showMoney("0.00", "USD", true)).toEqual({ text: "0.00", sign: 0 });
     expect(showMoney("-0.001", "USD", true)).toEqual({ text: "0.00", sign: 0 });
   });
-  it("knows currencies without cents", () => expect(showMoney("1234.5", "JPY").text).toBe("1,234"));
+  it.each([["JPY", "1,234"], ["CLP", "1,234"], ["KWD", "1,234.500"], ["USDT", "1,234.500000"]])(
+    "knows the places of %s", (currency, shown) => expect(showMoney("1234.5", currency).text).toBe(shown),
+  );
   it("shows fractions as per cent", () => {
     expect(showPercent("0.0123").text).toBe("1.23\u00a0%");
     expect(showPercent("-1").text).toBe(`${MINUS}100.00\u00a0%`);

@@ -12,7 +12,8 @@ const position = (changes: Partial<Position>): Position => ({
   id: "p", account_id: "a1", book: "manual", strategy: null, instrument_id: "i", symbol: "AAPL", product: "NONE", quantity: "10", average_price: "40",
   total_cost: "400", last_price: "50", market_value: "500", unrealised_pnl: "100", realised_pnl: "0", currency: "USD", ...changes,
 });
-const point = (id: string, at: string, equity = "100"): EquityPoint => ({ id, account_id: "a1", at, equity, cash: "0" });
+const point = (id: string, at: string, equity = "100", total_return = "0"): EquityPoint =>
+  ({ id, account_id: "a1", at, equity, cash: "0", contributed: "100", total_return });
 const order = (id: string, state: Order["state"], updated_at = "2005-09-01T20:00:00Z") =>
   ({ id, state, updated_at, created_at: `2005-09-01T20:00:0${id}Z` }) as Order;
 
@@ -67,10 +68,13 @@ describe("orders", () => {
 });
 
 describe("the equity line", () => {
-  it("is a return on the first balance", () =>
-    expect(toLine([point("1", "2005-09-01T20:00:00Z", "110")], "return", 100)[0]?.value).toBeCloseTo(10));
+  it("is the return of each day, whatever was paid in since", () => {
+    const paidIn = [point("1", "2005-09-01T20:00:00Z", "110", "0.1"), point("2", "2005-09-02T20:00:00Z", "1110", "0.1")];
+    expect(toLine(paidIn, "return").map((entry) => entry.value)).toEqual([10, 10]);
+    expect(toLine(paidIn, "amount").map((entry) => entry.value)).toEqual([110, 1110]);
+  });
   it("starts over where the clock went back", () => {
-    const line = toLine([point("1", "2005-09-01T20:00:00Z"), point("2", "2005-09-02T20:00:00Z"), point("3", "2005-09-01T20:00:00Z", "7")], "amount", 1);
+    const line = toLine([point("1", "2005-09-01T20:00:00Z"), point("2", "2005-09-02T20:00:00Z"), point("3", "2005-09-01T20:00:00Z", "7")], "amount");
     expect(line.map((entry) => entry.value)).toEqual([7]);
   });
   it("puts history, in any order, before the live points", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { DeskEvent, Order } from "@/api/types";
+import type { Backtest, DeskEvent, Order } from "@/api/types";
 import { type Delta, POLICIES, type Policy, type Snapshot } from "@/stream/protocol";
 import { type ChannelState, emptyChannel, reduce } from "@/stream/reducer";
 
@@ -67,6 +67,13 @@ describe("reduce", () => {
     const quote = (id: string) => ({ id, symbol: id, bid: null, ask: null, last: "1", at: "2005-09-01T20:00:00Z" });
     const { state, verdict } = apply([snapshot(1, [quote("A")]), delta(9, quote("A"))], undefined, POLICIES.quotes);
     expect([verdict, state.seq]).toEqual(["ok", 9]);
+  });
+
+  it("lets go of what is told to be gone", () => {
+    const run = (id: string, state: Backtest["state"]) => ({ id, state, created_at: `2005-09-0${id}T20:00:00Z` }) as Backtest;
+    const before = apply([snapshot(1, [run("1", "done"), run("2", "running")])], undefined, POLICIES.backtests).state;
+    const { state } = apply([delta(2, run("1", "deleted")), delta(3, run("2", "done"))], before, POLICIES.backtests);
+    expect([...state.items.values()].map((one) => (one as Backtest).state)).toEqual(["done"]);
   });
 
   it("turns a newest-first snapshot round", () => {

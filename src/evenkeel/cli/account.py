@@ -205,6 +205,9 @@ _LIMITS = {
     "max_trades_per_day": "--max-trades-per-day",
     "allow_short": "--allow-short",
     "cash_check": "--cash-check",
+    "rate": "--rate",
+    "rate.per_second": "--rate",
+    "rate.burst": "--burst",
 }
 
 
@@ -218,6 +221,7 @@ def _limit(text: str) -> str:
         "evenkeel account limits Main",
         "evenkeel account limits Main --max-position-share 0.25 --daily-loss 0.05",
         "evenkeel account limits Main --max-trades-per-day off",
+        "evenkeel account limits Main --rate 8 --burst 4",
         note="Shares are of the account's equity: 0.1 is 10 %. `off` turns a check off, which is recorded.",
     ),
 )
@@ -239,10 +243,18 @@ def limits(
         bool | None,
         typer.Option("--cash-check/--no-cash-check", help="Refuse what cash does not cover.", show_default="unchanged"),
     ] = None,
+    rate: Annotated[
+        str | None, typer.Option("--rate", parser=_limit, metavar="NUMBER", help="Requests a second to its broker.")
+    ] = None,
+    burst: Annotated[
+        int | None, typer.Option("--burst", metavar="NUMBER", help="Of them at once; goes with --rate.")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show an account's limits, or change those that are given; the others stay."""
+    if burst is not None and rate in (None, "off"):
+        raise typer.BadParameter("goes with --rate", param_hint="--burst")
     texts = {
         "max_position_share": max_position_share,
         "daily_loss": daily_loss,
@@ -253,6 +265,9 @@ def limits(
         change["max_trades_per_day"] = int(change["max_trades_per_day"])
     flags = {"allow_short": allow_short, "cash_check": cash_check}
     change |= {name: flag for name, flag in flags.items() if flag is not None}
+    if rate is not None:
+        fast = 0.0 if rate == "off" else float(rate)
+        change["rate"] = {"per_second": fast, "burst": burst or max(1, int(fast))} if fast else None
     with reporting(as_json=as_json):
         client = Client(resolve_home(home), options=_LIMITS)
         found = the_account(client, account)

@@ -42,6 +42,10 @@ def socket_path(home: Path) -> Path:
     return folder / f"{sha256(os.fsencode(path)).hexdigest()[:16]}.sock"
 
 
+class NothingRuns(NotReady):
+    """Nobody listens on this home: no process owns it."""
+
+
 class Client:
     """Calls of the API v2. Raises the error that the answer stands for, or NotReady when nothing is running.
 
@@ -80,7 +84,7 @@ class Client:
             text = response.read()
             answer = json.loads(text) if text else None
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
-            raise NotReady(f"nothing is running on {self.home}", hint=_who_runs(self.home)) from error
+            raise NothingRuns(f"nothing is running on {self.home}", hint=_who_runs(self.home)) from error
         except PermissionError as error:
             hint = f"Its owner's files are private: run this as the user who started it, or name another with {HOME}."
             raise Forbidden(f"{self.home} belongs to another user", hint=hint) from error

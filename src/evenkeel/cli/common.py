@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from traceback import extract_tb
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -94,6 +95,18 @@ def reporting(*, as_json: bool = False) -> Iterator[None]:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         fail(EvenkeelError(f"{place}{error.strerror or error}"), as_json=as_json)
+    except Exception as error:
+        if (where := _own_line(error)) is None:
+            raise
+        said = "; ".join((f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())))
+        fail(EvenkeelError(f"{where} raised {said}"), as_json=as_json)
+
+
+def _own_line(error: Exception) -> str | None:
+    """The line of a person's own file, such as a strategy's, where this was raised; None where it was not in one."""
+    ours = (str(Path(__file__).parents[1]), sys.prefix, sys.base_prefix, "<")
+    frames = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith(ours)]
+    return f"{Path(frames[-1].filename).name} line {frames[-1].lineno}, in {frames[-1].name}," if frames else None
 
 
 def print_json(value: Any) -> None:
@@ -167,13 +180,16 @@ def progress(*, quiet: bool = False) -> Iterator[Tell]:
         yield lambda what, done, of: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    shown = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    columns = (SpinnerColumn(), *shown, MofNCompleteColumn(), TimeRemainingColumn(elapsed_when_finished=True))
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
 
         def tell(what: str, done: int, of: int) -> None:
+            if done < bar.tasks[0].completed:
+                bar.reset(task)  # another stretch of work, with a pace of its own
             bar.update(task, description=what, completed=done, total=of)
 
         yield tell

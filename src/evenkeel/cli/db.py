@@ -54,7 +54,7 @@ def backup(
     database_url: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Copy the SQLite files of a home, which may be running, into a new folder."""
+    """Copy the SQLite files and the results of backtests of a home, which may be running, into a new folder."""
     from evenkeel.storage.backup import back_up
 
     with reporting(as_json=as_json):
@@ -62,5 +62,9 @@ def backup(
         if as_json:
             print_json({"files": [str(path) for path in copies]})
         else:
+            sizes: dict[Path, list[int]] = {}
             for path in copies:
-                print(f"{path}  {path.stat().st_size:,} bytes")
+                place = path if path.parent == copies[0].parent else path.parent
+                sizes.setdefault(place, []).append(path.stat().st_size)
+            for place, found in sizes.items():
+                print(f"{place}  {sum(found):,} bytes" + (f" in {len(found)} files" if place.is_dir() else ""))

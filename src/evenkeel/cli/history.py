@@ -13,13 +13,16 @@ from evenkeel.cli.common import number, resolve_home
 from evenkeel.domain.errors import FieldError, InvalidInput
 
 if TYPE_CHECKING:
-    import polars as pl
-
+    from evenkeel.cli.library import Named
+    from evenkeel.desk.backtests import Search
     from evenkeel.market.bars import Bars
     from evenkeel.research.backtest.options import Options
 
 StrategyOption = Annotated[
-    str, typer.Option("--strategy", metavar="NAME|FILE", help="A template's name, FILE.py, or FILE.py:Class.")
+    str,
+    typer.Option(
+        "--strategy", metavar="NAME|FILE", help="Name of a template or configuration, FILE.py, FILE.py:Class."
+    ),
 ]
 DataOption = Annotated[list[Path] | None, typer.Option("--data", metavar="FILE", help="CSV or Parquet; repeat.")]
 SymbolOption = Annotated[
@@ -35,14 +38,12 @@ ParamOption = Annotated[
     list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Repeat; the others keep their defaults.")
 ]
 CashOption = Annotated[str, typer.Option("--cash", help="Initial cash, in the instrument's currency.")]
-SizeOption = Annotated[
-    str,
-    typer.Option(
-        "--size",
-        metavar="RULE",
-        help="What a target of 1 stands for: 10 (units), 50% of equity, cash:5000, vol:10% a year, kelly:0.5.",
-    ),
-]
+SizeRule = typer.Option(
+    "--size",
+    metavar="RULE",
+    help="What a target of 1 stands for: 10 (units), 50% of equity, cash:5000, vol:10% a year, kelly:0.5.",
+)
+SizeOption = Annotated[str, SizeRule]
 FeesOption = Annotated[str | None, typer.Option("--fees", help="A cost schedule by name; see docs/costs.md.")]
 FeesBpsOption = Annotated[
     str | None, typer.Option("--fees-bps", metavar="BPS", help="Fees in basis points of value: 5 is 0.05 %.")
@@ -53,14 +54,27 @@ SpreadOption = Annotated[float, typer.Option("--spread-share", help="Share of th
 StopOption = Annotated[float | None, typer.Option("--stop-loss", help="Fraction below the entry: 0.05 is 5 %.")]
 TargetOption = Annotated[float | None, typer.Option("--take-profit", help="Fraction above the entry.")]
 TrailOption = Annotated[float | None, typer.Option("--trailing-stop", help="Fraction below the best price since.")]
+OffsetOption = Annotated[
+    float, typer.Option("--limit-offset", help="How far from the close a limit rests: 0.001 is 0.1 % better.")
+]
+MaintenanceOption = Annotated[
+    float | None, typer.Option("--maintenance", help="Share of positions that equity must cover: 0.25 is 25 %.")
+]
+FinancingOption = Annotated[float, typer.Option("--financing", help="Annual rate on cash below zero: 0.06 is 6 %.")]
+CreditOption = Annotated[float, typer.Option("--credit", help="Annual rate earned on cash above zero.")]
+BorrowOption = Annotated[float, typer.Option("--borrow", help="Annual rate on the value of what is held short.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="auto, compiled or event.")]
 RiskFreeOption = Annotated[float, typer.Option("--risk-free", help="Annual rate for the metrics: 0.03 is 3 %.")]
 
 GridOption = Annotated[
-    list[str],
-    typer.Option("--grid", metavar="NAME=VALUES", help="fast=5,10,20 or fast=5:25 or slow=30:230:4 (ends included)."),
+    list[str] | None,
+    typer.Option(
+        "--grid",
+        metavar="NAME=VALUES",
+        help="fast=5,10,20 or fast=5:25 or slow=30:230:4 (ends included); else the ranges of a configuration.",
+    ),
 ]
-WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 is one a core.")]
+WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 is one a core, or Ray's cores.")]
 StudyOption = Annotated[
     str | None,
     typer.Option("--study", metavar="NAME|PATH", help="Keep what is done there; the same command resumes it."),
@@ -70,6 +84,15 @@ WhereOption = Annotated[
     typer.Option("--where", metavar="RULE", help='"fast < slow" leaves combinations out; "trades >= 30" chooses.'),
 ]
 ObjectiveOption = Annotated[str, typer.Option("--objective", help="The figure that is best when best.")]
+ObjectivesOption = Annotated[
+    list[str] | None,
+    typer.Option("--objective", help="The figure to look for: sharpe unless given; repeat for several."),
+]
+MethodOption = Annotated[
+    str, typer.Option("--method", help="grid (all), random, tpe (Bayesian) or nsga2 (genetic, several objectives).")
+]
+TrialsOption = Annotated[int, typer.Option("--trials", min=1, help="Combinations to try, where it is no grid.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of the draws: the same seed, the same combinations.")]
 
 
 def history_of(
@@ -112,7 +135,7 @@ def _stored(home: Path | None, symbol: str, *, timeframe: str) -> "Bars":
 
 
 def _between(name: str, bars: "Bars", start: str | None, end: str | None) -> "Bars":
-    kept = bars.between(_moment(start, "--start"), _moment(end, "--end"))
+    kept = bars.between(moment(start, "--start"), moment(end, "--end"))
     if not len(kept):
         from evenkeel.domain.clock import iso
 
@@ -121,7 +144,7 @@ def _between(name: str, bars: "Bars", start: str | None, end: str | None) -> "Ba
     return kept
 
 
-def _moment(text: str | None, option: str) -> int | None:
+def moment(text: str | None, option: str) -> int | None:
     if text is None:
         return None
     from evenkeel.domain.clock import to_ns
@@ -187,6 +210,11 @@ def options_of(given: Mapping[str, Any]) -> "Options":
         "stop_loss": given["stop_loss"],
         "take_profit": given["take_profit"],
         "trailing_stop": given["trailing_stop"],
+        "limit_offset": given["limit_offset"],
+        "maintenance": given["maintenance"],
+        "financing": given["financing"],
+        "credit": given["credit"],
+        "borrow": given["borrow"],
     }
     if given["fees"] is not None:
         options["fees"] = given["fees"]
@@ -195,27 +223,48 @@ def options_of(given: Mapping[str, Any]) -> "Options":
     return options
 
 
-def searched(params: list[str] | None, where: list[str] | None, engine: str) -> dict[str, Any]:
+def given(params: list[str] | None) -> dict[str, bool | int | float | str]:
+    """The values of parameters that --param names. Raises InvalidInput."""
+    return {name: value_of(text) for name, text in pairs(params or [], "--param").items()}
+
+
+def axes_or_ranges(texts: list[str] | None, named: "Named") -> dict[str, Any]:
+    """What to go through: the axes that --grid gives, else the ranges of a configuration. Raises InvalidInput."""
+    from evenkeel.research.search.space import Range
+
+    if texts:
+        return axes_of(texts)
+    if not named.ranges:
+        message = "expected a parameter and its values, such as fast=5:25"
+        raise InvalidInput("there is nothing to go through", errors=(FieldError("--grid", message),))
+    return {name: Range(one.minimum, one.maximum, one.step) for name, one in named.ranges.items()}
+
+
+def searched(named: "Named", axes: Mapping[str, Any], where: list[str] | None, *, engine: str) -> dict[str, Any]:
     """What a sweep is told beside its axes and terms."""
-    fixed = {name: value_of(text) for name, text in pairs(params or [], "--param").items()}
+    fixed = {name: value for name, value in named.parameters.items() if name not in axes}
     return {"params": fixed, "constraints": where or [], "engine": engine}
 
 
-def rows_of(frame: "pl.DataFrame") -> list[dict[str, Any]]:
-    """The rows in plain values: times as text, what is undefined as None."""
-    return [
-        {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
-        for row in frame.iter_rows(named=True)
-    ]
+def sized(asked: typer.Context, named: "Named") -> "Options":
+    """The options of a backtest, with the size of the configuration where none was asked for. Raises InvalidInput."""
+    options = options_of(asked.params)
+    source = asked.get_parameter_source("size")
+    if named.size is not None and (source is None or source.name == "DEFAULT"):
+        options["size"] = named.size
+    return options
 
 
-def cell(value: Any) -> str:
-    """A figure as a table shows it."""
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.2f}"
-    return str(value)
+def search_of(axes: Mapping[str, Any], where: list[str] | None, **ways: Any) -> "Search":
+    """The search as it is stored; `ways` are method, trials, seed, objectives and the lengths of a walk-forward."""
+    from evenkeel.desk.backtests import Search, Stretch
+    from evenkeel.research.search.space import Range
+
+    space = {
+        name: Stretch(one.low, one.high, one.step, one.log) if isinstance(one, Range) else tuple(one)
+        for name, one in axes.items()
+    }
+    return Search(space=space, constraints=tuple(where or ()), **ways)
 
 
 def size_of(text: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from evenkeel import __version__
-from evenkeel.cli import account, backtest, data, db, doctor, feed, market, order, serve, strategy, system, user
+from evenkeel.cli import account, backtest, data, db, doctor, feed, market, order, panic, serve, strategy, system, user
 from evenkeel.cli.common import examples
 from evenkeel.cli.doors import Doors
 
@@ -36,6 +36,8 @@ app.command(epilog=serve.UP_EXAMPLES)(serve.up)
 app.command(epilog=system.STATUS_EXAMPLES)(system.status)
 app.command(epilog=system.EVENTS_EXAMPLES)(system.events)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command(epilog=panic.PANIC_EXAMPLES)(panic.panic)
+app.command(epilog=panic.RESUME_EXAMPLES)(panic.resume)
 app.add_typer(account.app)
 app.add_typer(order.app)
 app.add_typer(strategy.app)

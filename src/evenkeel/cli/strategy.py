@@ -1,12 +1,12 @@
 """`evenkeel strategy`: templates, their checks, and the deployments at work."""
 
-import json
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evenkeel.cli import templates
 from evenkeel.cli.account import the_account
 from evenkeel.cli.client import Client, find, path_of
 from evenkeel.cli.common import (
@@ -23,47 +23,55 @@ from evenkeel.cli.common import (
     resolve_home,
     wrapped,
 )
+from evenkeel.cli.history import SizeRule
+from evenkeel.cli.library import the_configurations, the_registry, the_strategy
+from evenkeel.cli.templates import ParametersOption, object_of, sizing
+from evenkeel.domain.configurations import parsed
 from evenkeel.domain.errors import EvenkeelError, FieldError, InvalidInput
 
 if TYPE_CHECKING:
     from evenkeel.market.bars import Bars
-    from evenkeel.trading.strategies.registry import Registry
 
 app = typer.Typer(name="strategy", help="Templates, checks and deployments.", no_args_is_help=True)
 
 StrategyArgument = Annotated[str, typer.Argument(metavar="STRATEGY", help="Name or id of a deployment.")]
-ParametersOption = Annotated[
-    str, typer.Option("--parameters", metavar="JSON", help='Such as {"fast": 10}; the others keep their defaults.')
+RulesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--rules",
+        metavar="JSON",
+        help='When it is switched off and on again: {"max_drawdown": 0.1, "recovery": 0.03}; none for no rules.',
+    ),
 ]
-_OPTIONS = {"name": "NAME", "template": "--template", "parameters": "--parameters", "allocation": "SHARE"}
+_OPTIONS = {
+    "name": "NAME", "template": "--template", "parameters": "--parameters", "allocation": "SHARE", "size": "--size",
+    "rules": "--rules",
+}  # fmt: skip
 
 
-def _registry() -> "Registry":
-    from evenkeel.trading.strategies.registry import Registry
-
-    registry = Registry()
-    registry.load_entry_points()
-    return registry
+app.command("save", epilog=templates.SAVE_EXAMPLES)(templates.save)
+app.command("versions", epilog=templates.VERSIONS_EXAMPLES)(templates.versions)
+app.command("diff", epilog=templates.DIFF_EXAMPLES)(templates.diff)
+app.command("archive", epilog=templates.ARCHIVE_EXAMPLES)(templates.archive)
+app.command("restore", epilog=templates.RESTORE_EXAMPLES)(templates.restore)
 
 
 @app.command("templates", epilog=examples("evenkeel strategy templates"))
-def templates(as_json: JsonOption = False) -> None:
-    """What can be deployed, with parameters and their ranges. Needs no running server."""
+def list_templates(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """What can be deployed, with parameters and ranges: code, and what you have saved. Needs no running server."""
     import msgspec
 
+    from evenkeel.trading.strategies.configured import info_of
+
     with reporting(as_json=as_json):
-        infos = _registry().infos()
+        registry = the_registry(home)
+        saved = [info_of(one, registry) for one in the_configurations(home) if registry.has(one.configuration.template)]
+        infos = msgspec.to_builtins((*registry.infos(), *saved))
         if as_json:
-            print_items(msgspec.to_builtins(infos))
+            print_items(infos)
             return
         for info in infos:
-            print(f"{info.name}  version {info.version}  {info.title}")
-            print(wrapped(info.description, "  "))
-            for p in info.parameters:
-                between = "" if p.minimum is None else f" ({p.minimum} to {p.maximum})"
-                default = str(p.default).lower() if isinstance(p.default, bool) else p.default
-                print(wrapped(f"{p.name} = {default}{between}  {p.description}", "    "))
-            print()
+            templates.print_template(info)
 
 
 @app.command(
@@ -72,13 +80,16 @@ def templates(as_json: JsonOption = False) -> None:
         "evenkeel strategy check rsi",
         "evenkeel strategy check my_strategy.py",
         "evenkeel strategy check my_strategy.py --symbol AAPL --home ~/desk",
+        "evenkeel strategy check pairs --symbol AAPL --symbol MSFT",
         note="Without --symbol it runs on made-up bars. What is checked: docs/strategies.md.",
     ),
 )
 def check(
-    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="Name of a template, or a Python file.")],
+    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="Name of a template, FILE.py, FILE.py:Class.")],
     parameters: ParametersOption = "{}",
-    symbol: Annotated[str | None, typer.Option("--symbol", help="Check on stored bars of this symbol.")] = None,
+    symbols: Annotated[
+        list[str] | None, typer.Option("--symbol", help="Check on stored bars of this symbol; repeat for several.")
+    ] = None,
     timeframe: Annotated[str, typer.Option("--timeframe", help="Of these bars: 1m, 1h, 1d …")] = "1d",
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -86,14 +97,15 @@ def check(
     """Look for look-ahead, changing results and unbounded memory. Exit code 1 when the strategy may not run."""
     import msgspec
 
+    from evenkeel.research.backtest.finding import find
     from evenkeel.trading.strategies.report import check_strategy
 
     with reporting(as_json=as_json):
-        registry = _registry()
-        path = Path(template)
-        name = registry.load(path).name if path.suffix == ".py" else template
-        bars = None if symbol is None else _stored(home, symbol, timeframe=timeframe)
-        report = check_strategy(type(registry.create(name)), bars, parameters=_parameters(parameters))
+        values = object_of(parameters, "--parameters")
+        named = the_strategy(home, template, values)
+        kind = type(find(named.strategy))
+        bars = {symbol: _stored(home, symbol, timeframe=timeframe) for symbol in symbols} if symbols else None
+        report = check_strategy(kind, bars, parameters=named.parameters)
         found = msgspec.to_builtins(report)
         if as_json:
             print_json(found)
@@ -102,7 +114,7 @@ def check(
             for line in (*report.faults, *report.notes):
                 print(wrapped(line, "  "))
         if not report.ok:
-            raise EvenkeelError(f"{name} may not run: {'; '.join(report.faults) or 'it looks ahead'}")
+            raise EvenkeelError(f"{kind.name} may not run: {'; '.join(report.faults) or 'it looks ahead'}")
 
 
 def _stored(home: Path | None, symbol: str, *, timeframe: str) -> "Bars":
@@ -133,12 +145,27 @@ def _signal(signal: dict[str, Any] | None) -> str:
     return f"{signal['action']} {signal['symbol']} {signal['target']}" if signal else ""
 
 
-@app.command("show", epilog=examples("evenkeel strategy show Trend"))
-def show(strategy: StrategyArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """One deployment in full."""
+@app.command("show", epilog=examples("evenkeel strategy show Trend", "evenkeel strategy show slow@1 --template"))
+def show(
+    strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="A deployment; or a template, with --template.")],
+    template: Annotated[bool, typer.Option("--template", help="A template or configuration of that name.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One deployment in full, or one template."""
     with reporting(as_json=as_json):
         client = Client(resolve_home(home))
-        _print(client, _find(client, strategy), as_json=as_json)
+        if not template:
+            _print(client, _find(client, strategy), as_json=as_json)
+            return
+        name, version = parsed(strategy)
+        found = client.get(path_of("strategies", "templates", name), version=version)
+        if as_json:
+            print_json(found)
+        elif found["configuration"] is None:
+            templates.print_template(found)
+        else:
+            templates.print_configuration(found["configuration"])
 
 
 @app.command(
@@ -156,6 +183,8 @@ def deploy(
         list[str], typer.Option("--account", metavar="ACCOUNT=SHARE", help="Share of its equity, 0 to 1; repeat.")
     ],
     parameters: ParametersOption = "{}",
+    size: Annotated[str | None, SizeRule] = None,
+    rules: RulesOption = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Deploy without switching on.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -168,26 +197,59 @@ def deploy(
         body = {
             "name": name,
             "template": template,
-            "parameters": _parameters(parameters),
+            "parameters": object_of(parameters, "--parameters"),
             "symbols": symbols,
             "accounts": [_allocation(client, text) for text in accounts],
             "enabled": not disabled,
+            **_terms(size, rules),
         }
         _print(client, client.call("POST", "/strategies", body), as_json=as_json)
 
 
-def _parameters(text: str) -> dict[str, Any]:
-    hint = """Write them as '{"name": value}', in single quotes for the shell."""
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        faults = (FieldError("--parameters", str(error)),)
-        raise InvalidInput("the parameters are not JSON", errors=faults, hint=hint) from error
-    if not isinstance(value, dict):
-        raise InvalidInput(
-            "the parameters are not a JSON object", errors=(FieldError("--parameters", text),), hint=hint
-        )
-    return value
+def _terms(size: str | None, rules: str | None) -> dict[str, Any]:
+    """Size and rules as a request has them, those that were given."""
+    told: dict[str, Any] = {} if size is None else {"size": sizing(size)}
+    if rules is not None:
+        told["rules"] = None if rules == "none" else object_of(rules, "--rules")
+    return told
+
+
+@app.command(
+    "change",
+    epilog=examples(
+        "evenkeel strategy change Trend --parameters '{\"fast\": 12}'",
+        "evenkeel strategy change Trend --template slow@2",
+        'evenkeel strategy change Trend --rules \'{"max_drawdown": 0.1, "recovery": 0.03}\'',
+    ),
+)
+def change(
+    strategy: StrategyArgument,
+    template: Annotated[str | None, typer.Option("--template", help="Another one, or another version.")] = None,
+    parameters: ParametersOption = "{}",
+    size: Annotated[str | None, SizeRule] = None,
+    rules: RulesOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change what a deployment runs with. With other parameters it begins anew, and its orders are cancelled."""
+    with reporting(as_json=as_json):
+        client = Client(resolve_home(home), options=_OPTIONS)
+        body = {"template": template, "parameters": object_of(parameters, "--parameters"), **_terms(size, rules)}
+        body = {key: value for key, value in body.items() if value or key == "rules"}
+        path = path_of("strategies", _find(client, strategy)["id"])
+        _print(client, client.call("PATCH", path, body), as_json=as_json)
+
+
+@app.command("remove", epilog=examples("evenkeel strategy remove Trend"))
+def remove(strategy: StrategyArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """End a deployment that holds nothing, for good. Its signals, orders and fills stay on record."""
+    with reporting(as_json=as_json):
+        client = Client(resolve_home(home))
+        removed = client.call("DELETE", path_of("strategies", _find(client, strategy)["id"]))
+        if as_json:
+            print_json(removed)
+        else:
+            print(f"Removed {removed['name']}.")
 
 
 def _allocation(client: Client, text: str) -> dict[str, str]:
@@ -242,19 +304,45 @@ def allocate(
         _print(client, client.call("PATCH", path_of("strategies", found["id"]), body), as_json=as_json)
 
 
-@app.command("signals", epilog=examples("evenkeel strategy signals Trend --limit 20"))
+@app.command(
+    "signals",
+    epilog=examples(
+        "evenkeel strategy signals Trend --limit 20",
+        "evenkeel strategy signals Trend --action BUY --symbol AAPL --start 2005-01-01",
+    ),
+)
 def signals(
-    strategy: StrategyArgument, limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption = False
+    strategy: StrategyArgument,
+    action: Annotated[str | None, typer.Option("--action", help="BUY, SELL or HOLD only.")] = None,
+    symbol: Annotated[str | None, typer.Option("--symbol", help="Of this symbol only.")] = None,
+    start: Annotated[str | None, typer.Option("--start", metavar="TIME", help="From then on (UTC).")] = None,
+    end: Annotated[str | None, typer.Option("--end", metavar="TIME", help="Before then (UTC).")] = None,
+    limit: LimitOption = 50,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Its signals, newest first, HOLD included."""
+    """Its signals, newest first, HOLD and what came while it was switched off included."""
     with reporting(as_json=as_json):
-        client = Client(resolve_home(home))
-        items = client.pages(path_of("strategies", _find(client, strategy)["id"], "signals"), limit=limit)
+        names = {name: f"--{name}" for name in ("action", "symbol", "start", "end")}
+        client = Client(resolve_home(home), options=names)
+        query = {
+            "action": action.upper() if action else None, "symbol": symbol.upper() if symbol else None,
+            "start": start, "end": end,
+        }  # fmt: skip
+        path = path_of("strategies", _find(client, strategy)["id"], "signals")
+        items = client.pages(path, limit=limit, **query)
         if as_json:
             print_items(items)
             return
-        rows = [[s["at"], s["symbol"], s["action"], _number(s["target"]), _number(s["confidence"])] for s in items]
-        print_table(["at", "symbol", "action", "target", "confidence"], rows, empty="No signals yet.")
+        rows = [
+            [s["at"], s["symbol"], s["action"], _number(s["target"]), _number(s["confidence"]), _details(s["details"])]
+            for s in items
+        ]
+        print_table(["at", "symbol", "action", "target", "confidence", "details"], rows, empty="No signals yet.")
+
+
+def _details(details: dict[str, Any]) -> str:
+    return " ".join(f"{name}={_number(one) if isinstance(one, float) else one}" for name, one in details.items())
 
 
 def _number(value: float | None) -> str:

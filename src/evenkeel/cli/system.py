@@ -28,11 +28,12 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Whether the desk runs, and how it stands: clock, feed, journal, accounts."""
     with reporting(as_json=as_json):
         folder = resolve_home(home)
-        found = Client(folder).get("/system/status")
+        client = Client(folder)
+        found, hosts = client.get("/system/status"), client.get("/system/hosts")["items"]
         if as_json:
-            print_json({**found, "home": str(folder)})
+            print_json({**found, "hosts": hosts, "home": str(folder)})
         else:
-            print_fields(_shown(found, str(folder)))
+            print_fields({**_shown(found, str(folder)), "strategies": "; ".join(map(_host, hosts)) or "none at work"})
 
 
 def _shown(found: dict[str, Any], home: str) -> dict[str, Any]:
@@ -54,6 +55,14 @@ def _feed(feed: dict[str, Any]) -> str:
         return "none"
     end = f" of {feed['end']}" if feed["end"] else ""
     return f"{feed['kind']}, {feed['state']}, {feed['speed']} a second, at {feed['cursor'] or feed['start']}{end}"
+
+
+def _host(host: dict[str, Any]) -> str:
+    where = "in the desk's process" if host["pid"] is None else f"in process {host['pid']}"
+    times = f"answered last in {host['last_ms']:g} ms, at most {host['longest_ms']:g} ms"
+    behind = f", {host['behind']} moments behind" if host["behind"] else ""
+    restarts = f", started again {host['restarts']} times" if host["restarts"] else ""
+    return f"{', '.join(host['strategies'])} {where}, {times}{behind}{restarts}"
 
 
 def events(limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption = False) -> None:

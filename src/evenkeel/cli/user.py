@@ -11,6 +11,7 @@ from evenkeel.cli.place import DatabaseOption, the_database
 from evenkeel.domain.errors import NotFound
 
 if TYPE_CHECKING:
+    from evenkeel.desk.ports import User
     from evenkeel.desk.users import People
 
 app = typer.Typer(name="user", help="List people, and set a password anew.", no_args_is_help=True)
@@ -59,10 +60,19 @@ def password(
     """Set a password anew; every session of that user ends within fifteen minutes."""
     with reporting(as_json=as_json):
         changed = _with_people(home, database_url, lambda people: people.set_password(username, new))
+        _forget_first(home, database_url, changed)
         if as_json:
             print_json({"id": changed.id, "username": changed.username})
         else:
             print(f"The password of {username} is set.")
+
+
+def _forget_first(home: Path | None, url: str | None, changed: "User") -> None:
+    from evenkeel.desk.users import OWNER
+    from evenkeel.storage.secrets import FirstPassword
+
+    if changed.role == OWNER:
+        FirstPassword(the_database(home, url).home).forget()
 
 
 def _with_people(home: Path | None, url: str | None, work: Callable[["People"], Awaitable[T]]) -> T:

@@ -1,1 +1,1 @@
-"""People and their accounts: who they are and how they sign in."""
+"""People and their accounts: who they are, how they sign in, and what research they keep."""

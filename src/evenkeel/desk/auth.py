@@ -48,7 +48,10 @@ class Ticket(Struct, frozen=True):
 
 
 class Auth:
-    """All of sign-in for one process. `secret` signs access tokens: at least 32 bytes, kept in a private file."""
+    """All of sign-in for one process. `secret` signs access tokens: at least 32 bytes, kept in a private file.
+
+    `on_login` is told of each sign-in by password.
+    """
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class Auth:
         secret: bytes,
         *,
         throttle: Throttle | None = None,
+        on_login: Callable[[User], None] | None = None,
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
         if len(secret) < 32:
@@ -66,7 +70,7 @@ class Auth:
         self.throttle = throttle or Throttle()
         self.links: OneTime[str] = OneTime(LINK_SECONDS)
         self.tickets: OneTime[Ticket] = OneTime(TICKET_SECONDS)
-        self._secret, self._wall = secret, wall
+        self._secret, self._wall, self._on_login = secret, wall, on_login
         self._live: dict[str, User] = {}
         self._verified: dict[str, dict[str, Any]] = {}
 
@@ -85,6 +89,8 @@ class Auth:
         if self.passwords.outdated(known.password_hash):
             known = msgspec.structs.replace(known, password_hash=await self.passwords.hash(password))
             await self.users.replace(known)
+        if self._on_login is not None:
+            self._on_login(known)
         return await self._open(known, address=address, agent=agent)
 
     def link_for(self, user: User) -> str:

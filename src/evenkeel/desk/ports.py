@@ -32,6 +32,16 @@ class RefreshToken(Struct, frozen=True):
     address: str = ""
 
 
+class KeptPassword(Protocol):
+    """Where the password made for the first owner is kept until its first use."""
+
+    def keep(self, password: str) -> None: ...
+
+    def read(self) -> str | None: ...
+
+    def forget(self) -> None: ...
+
+
 class Users(Protocol):
     async def by_id(self, user_id: str) -> User | None: ...
 

@@ -8,7 +8,7 @@ import msgspec
 
 from evenkeel.desk import passwords
 from evenkeel.desk.passwords import Passwords
-from evenkeel.desk.ports import RefreshTokens, User, Users
+from evenkeel.desk.ports import KeptPassword, RefreshTokens, User, Users
 from evenkeel.domain.errors import Conflict, FieldError, InvalidInput, NotFound
 from evenkeel.domain.ids import Random
 
@@ -39,19 +39,34 @@ class People:
         return (*await self.users.by_role(OWNER), *await self.users.by_role(TRADER))
 
     async def ensure_owner(
-        self, username: str, password: str | None = None, *, user_id: str | None = None
+        self,
+        username: str,
+        password: str | None = None,
+        *,
+        user_id: str | None = None,
+        first: KeptPassword | None = None,
     ) -> tuple[User, str | None]:
-        """The owner and, when this call made them or set the password, that password: to be shown once.
+        """The owner and, when this call made them or set the password, that password: to be shown.
 
         With `password`, an existing owner's password becomes that one; an unusable one, such as an empty one, raises
-        InvalidInput. A new owner gets `user_id`, else a random id.
+        InvalidInput. A new owner gets `user_id`, else a random id, and without `password` one that is made here: kept
+        in `first` before there is an owner, and returned until it is not there any more, or not theirs.
         """
         known = await self.owner()
         if known is None:
-            secret = passwords.generated() if password is None else password
+            secret = password
+            if secret is None:
+                secret = passwords.generated()
+                if first is not None:
+                    first.keep(secret)
             return await self.create(username, secret, role=OWNER, user_id=user_id), secret
         if password is not None and not await self.passwords.verify(known.password_hash, password):
             return await self.set_password(known.username, password), password
+        kept = first.read() if first is not None and password is None else None
+        if kept is not None and await self.passwords.verify(known.password_hash, kept):
+            return known, kept
+        if first is not None:
+            first.forget()
         return known, None
 
     async def create(self, username: str, password: str, *, role: str = TRADER, user_id: str | None = None) -> User:

@@ -7,11 +7,12 @@ from msgspec import Struct
 from evenkeel.domain.accounts import Account, LedgerKind, Limits
 from evenkeel.domain.instruments import Instrument, SymbolAlias
 from evenkeel.domain.orders import OrderSpec
+from evenkeel.domain.panics import COOLDOWN, Scope
 from evenkeel.domain.provenance import Provenance
-from evenkeel.domain.strategies import Allocation, Deployment, Signal
+from evenkeel.domain.strategies import Allocation, Deployment, Revision, Signal
 
 
-class Command(Struct, frozen=True, kw_only=True, tag_field="c"):
+class Command(Struct, frozen=True, kw_only=True, tag_field="c", gc=False):
     provenance: Provenance
 
 
@@ -67,11 +68,21 @@ class Deploy(Command, frozen=True, tag="strategy.deploy"):
 
 
 class ChangeDeployment(Command, frozen=True, tag="strategy.change"):
-    """Switches a deployment on or off, or sets its shares; None keeps what stands. Switching on clears a pause."""
+    """Switches a deployment on or off, sets its shares, or what it runs with; None keeps what stands.
+
+    Switching on clears a pause, and what a rule has switched off.
+    """
 
     deployment_id: str
     enabled: bool | None = None
     accounts: tuple[Allocation, ...] | None = None
+    revision: Revision | None = None
+
+
+class RemoveDeployment(Command, frozen=True, tag="strategy.remove"):
+    """Ends a deployment that holds nothing and has no order working, for good; its name is free again."""
+
+    deployment_id: str
 
 
 class PauseDeployment(Command, frozen=True, tag="strategy.pause"):
@@ -87,6 +98,25 @@ class TakeSignal(Command, frozen=True, tag="strategy.signal"):
     signal: Signal
 
 
+class Panic(Command, frozen=True, tag="risk.panic"):
+    """Halts all trading of a scope: cancels what works and closes what is held, or keeps it.
+
+    Trading begins again by `Resume` only, and not before `cooldown` (ns) has passed.
+    """
+
+    scope: Scope
+    keep_positions: bool = False
+    cooldown: int = COOLDOWN
+    reason: str = ""
+
+
+class Resume(Command, frozen=True, tag="risk.resume"):
+    """Lets the scope of a panic trade again. `abandon`: even though it has not finished."""
+
+    scope: Scope
+    abandon: bool = False
+
+
 AnyCommand = (
     SubmitOrder
     | CancelOrder
@@ -98,6 +128,9 @@ AnyCommand = (
     | ListInstrument
     | Deploy
     | ChangeDeployment
+    | RemoveDeployment
     | PauseDeployment
     | TakeSignal
+    | Panic
+    | Resume
 )

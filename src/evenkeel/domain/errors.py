@@ -10,10 +10,12 @@ EvenkeelError
 │   ├── IdempotencyConflict same client order id, another body
 │   └── HomeInUse           another process owns this home directory
 ├── NotReady                cannot be done yet: not reconciled, not started, no data
+├── QueueFull               more waits to be sent than may: again in a moment
 ├── MoneyError              CurrencyMismatch, InexactMoney
 ├── IllegalTransition       our own command would lead outside the order table
 ├── BrokerError
 │   ├── BrokerUnavailable   definite: the request was never taken
+│   │   └── RateLimited     too many requests: not before a moment it names
 │   ├── BrokerRejected      definite: the venue said no
 │   └── OutcomeUnknown      the request may or may not have been taken
 └── JournalError
@@ -84,6 +86,16 @@ class NotReady(EvenkeelError):
     code = "not-ready"
 
 
+class QueueFull(EvenkeelError):
+    """`retry_after` is the seconds until there may be room."""
+
+    code = "queue-full"
+
+    def __init__(self, message: str, *, retry_after: float, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
 class MoneyError(EvenkeelError):
     code = "money"
 
@@ -106,6 +118,16 @@ class BrokerError(EvenkeelError):
 
 class BrokerUnavailable(BrokerError):
     code = "broker-unavailable"
+
+
+class RateLimited(BrokerUnavailable):
+    """The venue took the request for one too many, and did not look at it; `retry_after` is in seconds."""
+
+    code = "rate-limited"
+
+    def __init__(self, message: str, *, retry_after: float = 1.0, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
 
 
 class BrokerRejected(BrokerError):

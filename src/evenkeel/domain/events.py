@@ -5,10 +5,11 @@ from decimal import Decimal
 from msgspec import Struct
 
 from evenkeel.domain.fills import Charge
+from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.orders import OrderKind, OrderState, Product, Side, TimeInForce
 
 
-class VenueEvent(Struct, frozen=True, kw_only=True, tag_field="e"):
+class VenueEvent(Struct, frozen=True, kw_only=True, tag_field="e", gc=False):
     """What a venue said. Orders are known by `venue_client_id` (ours) or `venue_order_id` (theirs), never by likeness.
 
     `at` is the venue's time; `bar` is the close of the bar that caused a simulated event, else 0.
@@ -177,10 +178,28 @@ class BrokerLink(Struct, frozen=True, tag_field="n", tag="link"):
 
 
 class CursorAdvanced(Struct, frozen=True, tag_field="n", tag="cursor"):
-    """The feed has been handed over up to `cursor`, and the strategies' states are as they were then."""
+    """The feed has been handed over up to `cursor`, and the strategies' states are as they were then.
+
+    `places` (ns) are those of deployments whose states are of another moment, before it or after. `ended`: there is
+    nothing after it. A cursor behind the one that stands leaves it where it is.
+    """
 
     cursor: int
     states: dict[str, bytes] = {}
+    ended: bool = False
+    places: dict[str, int] = {}
+
+
+class SliceMet(Struct, frozen=True, tag_field="n", tag="slice-met"):
+    """The venues have shown what a slice makes of the orders in it, and not yet what it makes of exits."""
+
+    market: MarketSlice
+
+
+class SliceDone(Struct, frozen=True, tag_field="n", tag="slice-done"):
+    """Everything that a slice makes of orders has been told: its bars lie behind."""
+
+    market: MarketSlice
 
 
 class Started(Struct, frozen=True, tag_field="n", tag="started"):
@@ -192,4 +211,19 @@ class Started(Struct, frozen=True, tag_field="n", tag="started"):
     wall: int = 0
 
 
-AnyNotice = IntentOverdue | IntentDelayed | SendUncertain | SendFailed | BrokerLink | CursorAdvanced | Started
+class PanicDue(Struct, frozen=True, tag_field="n", tag="panic-due"):
+    """Nothing of what panics wait for has moved for a while: what was asked is to be asked again."""
+
+
+AnyNotice = (
+    IntentOverdue
+    | IntentDelayed
+    | SendUncertain
+    | SendFailed
+    | BrokerLink
+    | CursorAdvanced
+    | SliceMet
+    | SliceDone
+    | Started
+    | PanicDue
+)

@@ -5,10 +5,11 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from evenkeel.domain.money import neg
 from evenkeel.domain.orders import Side
 
 
-class Charge(Struct, frozen=True):
+class Charge(Struct, frozen=True, gc=False):
     """One component of what an execution cost: positive is paid. `kind` is a LedgerKind value (fee, tax)."""
 
     component: str
@@ -16,7 +17,7 @@ class Charge(Struct, frozen=True):
     kind: str = "fee"
 
 
-class Fill(Struct, frozen=True, omit_defaults=True):
+class Fill(Struct, frozen=True, omit_defaults=True, gc=False):
     """A booked execution. `price` is raw, `quantity` positive; `reverses` names the execution a bust undoes."""
 
     id: str
@@ -34,3 +35,8 @@ class Fill(Struct, frozen=True, omit_defaults=True):
     charges: tuple[Charge, ...] = ()
     reverses: str | None = None
     synthetic: bool = False
+
+    @property
+    def signed(self) -> Decimal:
+        """What it adds to the position: negative where it was a sale."""
+        return self.quantity if self.side is Side.BUY else neg(self.quantity)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 
-class Bar(Struct, frozen=True):
+class Bar(Struct, frozen=True, gc=False):
     """One bar. `ts` is its open; it can be seen only at `close_ts`. `spread` is ask minus bid, 0 where unknown."""
 
     instrument_id: str
@@ -20,7 +20,7 @@ class Bar(Struct, frozen=True):
     spread: float = 0.0
 
 
-class Quote(Struct, frozen=True):
+class Quote(Struct, frozen=True, gc=False):
     """Best bid and ask with the last trade at `ts`; NaN where a side is not quoted."""
 
     instrument_id: str
@@ -47,10 +47,11 @@ class Dividend(Struct, frozen=True):
     amount: Decimal
 
 
-class MarketSlice(Struct, frozen=True):
-    """All that becomes visible at one moment: bars closing at `at`, and splits in force before they opened."""
+class MarketSlice(Struct, frozen=True, gc=False):
+    """All that becomes visible at one moment: bars closing at `at`, and what went ex before they opened."""
 
     at: int
     bars: tuple[Bar, ...] = ()
     quotes: tuple[Quote, ...] = ()
     splits: tuple[Split, ...] = ()
+    dividends: tuple[Dividend, ...] = ()

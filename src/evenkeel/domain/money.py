@@ -53,16 +53,19 @@ COINS = frozenset({
     "ADA", "BCH", "BNB", "BTC", "DOT", "ETC", "ETH", "LTC", "SOL", "TRX", "USDC", "USDT", "XLM", "XMR", "XRP",
 })  # fmt: skip
 CURRENCIES = ISO_4217 | COINS
-MINOR_UNITS = {
-    "JPY": Decimal(1),
-    "KRW": Decimal(1),
-    "BTC": Decimal("0.00000001"),
-    "ETH": Decimal("0.00000001"),
+# Decimal places by ISO 4217 where they are not two, and of coins as their networks count them, at most eight.
+_PLACES = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    6: "ADA TRX USDC USDT XRP",
+    7: "XLM",
+    8: "BCH BNB BTC DOT ETC ETH LTC SOL XMR",
 }
+MINOR_UNITS = {code: Decimal(1).scaleb(-places) for places, codes in _PLACES.items() for code in codes.split()}
 COST_STEP = Decimal("0.00000001")
 _CENT = Decimal("0.01")
 _NEAREST = frozenset({ROUND_HALF_EVEN, ROUND_HALF_UP})
-_MOST_STEPS = 1e8
+_MOST_STEPS = 1e12
 _SHORT = 17
 
 
@@ -134,7 +137,7 @@ def exact(measured: float, step: Decimal, rounding: str = ROUND_HALF_EVEN) -> De
     if not isfinite(measured):
         raise InvalidInput(f"{measured} is not a number that can be booked")
     if rounding in _NEAREST:
-        # So few steps are counted by floats without doubt, unless two multiples are about as near.
+        # So few steps are counted by floats to a thousandth: without doubt, unless two multiples are about as near.
         steps = measured / float(step)
         if -_MOST_STEPS < steps < _MOST_STEPS:
             whole = round(steps)

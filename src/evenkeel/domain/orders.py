@@ -15,12 +15,19 @@ from evenkeel.domain.money import ZERO, ratio, sub
 
 
 class Side(StrEnum):
+    """`sign` is 1 for what adds to a position, -1 for what takes from it."""
+
+    sign: int
+
     BUY = "BUY"
     SELL = "SELL"
 
+    def __init__(self, name: str) -> None:
+        self.sign = 1 if name == "BUY" else -1
+
     @property
-    def sign(self) -> int:
-        return 1 if self is Side.BUY else -1
+    def other(self) -> "Side":
+        return Side.SELL if self is Side.BUY else Side.BUY
 
 
 class OrderKind(StrEnum):
@@ -30,11 +37,23 @@ class OrderKind(StrEnum):
     STOP_LIMIT = "STOP_LIMIT"
 
 
+NEEDS = {
+    OrderKind.MARKET: (False, False),
+    OrderKind.LIMIT: (True, False),
+    OrderKind.STOP: (False, True),
+    OrderKind.STOP_LIMIT: (True, True),
+}
+"""Whether an order of each kind has a limit price, and a stop price."""
+
+
 class TimeInForce(StrEnum):
+    """How long an order works. BAR: through the next bar of its instrument, at whose close the engine cancels it."""
+
     DAY = "DAY"
     GTC = "GTC"
     IOC = "IOC"
     FOK = "FOK"
+    BAR = "BAR"
 
 
 class Product(StrEnum):
@@ -47,6 +66,10 @@ class Product(StrEnum):
 
 
 class OrderState(StrEnum):
+    """`is_working`: the order may still fill, as far as is known."""
+
+    is_working: bool
+
     SUBMITTED = "SUBMITTED"
     ACCEPTED = "ACCEPTED"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
@@ -81,6 +104,8 @@ class OrderEvent(StrEnum):
 
 _S, _E = OrderState, OrderEvent
 WORKING = frozenset({_S.SUBMITTED, _S.ACCEPTED, _S.PARTIALLY_FILLED, _S.CANCEL_PENDING, _S.IN_DOUBT})
+for _state in OrderState:
+    _state.is_working = _state in WORKING
 TERMINAL = frozenset({_S.FILLED, _S.CANCELLED, _S.REJECTED, _S.EXPIRED, _S.REFUSED, _S.EXPIRED_UNSENT, _S.ANOMALY})
 
 # A refused cancel changes nothing but a pending one; it may come twice, or after the order has moved on.
@@ -162,8 +187,11 @@ def venue_transition(state: OrderState, event: OrderEvent) -> OrderState:
     return TRANSITIONS.get((state, event), OrderState.ANOMALY)
 
 
-class OrderSpec(Struct, frozen=True, omit_defaults=True):
-    """What was asked, as it was asked. Prices and quantity are raw: ticks and lots of the instrument."""
+class OrderSpec(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What was asked, as it was asked. Prices and quantity are raw: ticks and lots of the instrument.
+
+    Orders with the same `link` are exits of one position: what one of them fills, the others give up.
+    """
 
     account_id: str
     book: str
@@ -176,9 +204,10 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
     stop_price: Decimal | None = None
     time_in_force: TimeInForce = TimeInForce.DAY
     product: Product = Product.NONE
+    link: str = ""
 
 
-class Order(Struct, kw_only=True):
+class Order(Struct, kw_only=True, gc=False):
     """One order as it stands. Only the fold of the journal changes it."""
 
     id: str
@@ -202,14 +231,15 @@ class Order(Struct, kw_only=True):
     send_by: int = 0
     triggered: bool = False
     has_venue_event: bool = False
+    since: int = 0
 
     @property
     def remaining(self) -> Decimal:
-        return max(ZERO, sub(self.quantity, self.filled))
+        return max(ZERO, sub(self.quantity, self.filled)) if self.filled else self.quantity
 
     @property
     def is_working(self) -> bool:
-        return self.state in WORKING
+        return self.state.is_working
 
     @property
     def average_price(self) -> Decimal | None:

@@ -9,10 +9,10 @@ from decimal import Decimal
 from msgspec import Struct
 
 from evenkeel.domain.money import COST_STEP, ZERO, add, mul, neg, portion, ratio, sub
-from evenkeel.domain.orders import Product, Side
+from evenkeel.domain.orders import OrderSpec, Product, Side
 
 
-class PositionKey(Struct, frozen=True, order=True):
+class PositionKey(Struct, frozen=True, order=True, gc=False):
     """Who holds what. `side` is set only where the venue hedges (a long and a short at once)."""
 
     account_id: str
@@ -22,7 +22,12 @@ class PositionKey(Struct, frozen=True, order=True):
     side: Side | None = None
 
 
-class Position(Struct, kw_only=True):
+def key_of(spec: OrderSpec) -> PositionKey:
+    """The position that an order's fills are booked to."""
+    return PositionKey(spec.account_id, spec.book, spec.instrument_id, spec.product)
+
+
+class Position(Struct, kw_only=True, gc=False):
     """A holding of one key. `total_cost` is signed like `quantity`: paid for a long, received for a short."""
 
     key: PositionKey

@@ -13,9 +13,10 @@ class Source(StrEnum):
     COPY_LINK = "copy-link"
     SCHEDULE = "schedule"
     SYSTEM = "system"
+    PANIC = "panic"
 
 
-class Provenance(Struct, frozen=True, omit_defaults=True):
+class Provenance(Struct, frozen=True, omit_defaults=True, gc=False):
     """Recorded with every command. `received` is the wall clock in ns, outside what two replays compare."""
 
     actor: str
@@ -27,7 +28,7 @@ class Provenance(Struct, frozen=True, omit_defaults=True):
     received: int = 0
 
 
-class Arrival(Struct, frozen=True, omit_defaults=True):
+class Arrival(Struct, frozen=True, omit_defaults=True, gc=False):
     """What the engine knew when it decided: the market, its age, and the version of the limits in force."""
 
     bid: float | None = None

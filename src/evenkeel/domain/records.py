@@ -16,14 +16,15 @@ from evenkeel.domain.accounts import Account, LedgerEntry, Limits, Readiness
 from evenkeel.domain.errors import JournalCorrupt
 from evenkeel.domain.fills import Fill
 from evenkeel.domain.instruments import Instrument, SymbolAlias
-from evenkeel.domain.marketdata import Split
+from evenkeel.domain.marketdata import Dividend, Split
 from evenkeel.domain.orders import OrderEvent, OrderSpec, OrderState
+from evenkeel.domain.panics import Scope
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.provenance import Arrival, Provenance
 from evenkeel.domain.strategies import Action, Deployment
 
 
-class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t"):
+class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", gc=False):
     """One line of the journal; `at` is engine time in ns."""
 
     at: int
@@ -59,8 +60,11 @@ class ReadinessChanged(Record, frozen=True, tag="account.readiness/1"):
 
 
 class CashBooked(Record, frozen=True, tag="cash.booked/1"):
+    """Cash of one account; `equity` is what it was worth just before, None in the journals of 0.1.0."""
+
     entries: tuple[LedgerEntry, ...]
     provenance: Provenance
+    equity: Decimal | None = None
 
 
 class DeploymentChanged(Record, frozen=True, tag="strategy.deployment/1"):
@@ -69,7 +73,11 @@ class DeploymentChanged(Record, frozen=True, tag="strategy.deployment/1"):
 
 
 class SignalRecorded(Record, frozen=True, tag="strategy.signal/1"):
-    """`folded` is the target in force after this signal; `action` says what its change asked for."""
+    """`folded` is the target in force after this signal; `action` says what its change asked for.
+
+    `price` is the last price then, kept for deployments whose rules follow what signals are worth. `whole` and
+    `rebalance` are the signal's.
+    """
 
     id: str
     deployment_id: str
@@ -79,9 +87,13 @@ class SignalRecorded(Record, frozen=True, tag="strategy.signal/1"):
     action: Action
     confidence: float
     details: dict[str, float | str] = {}
+    price: float | None = None
+    scale: float = 1.0
+    whole: bool = False
+    rebalance: bool = False
 
 
-class Check(Struct, frozen=True, omit_defaults=True):
+class Check(Struct, frozen=True, omit_defaults=True, gc=False):
     """One risk check: the rule, what it allowed and what it saw."""
 
     rule: str
@@ -91,7 +103,10 @@ class Check(Struct, frozen=True, omit_defaults=True):
 
 
 class OrderDecided(Record, frozen=True, tag="order.decided/1"):
-    """A command to place an order with its verdict. Approved, it is also the intent to send, written before sending."""
+    """A command to place an order with its verdict. Approved, it is also the intent to send, written before sending.
+
+    The market counts from `since`, where that is not the moment of the decision: an exit works from its entry's fill.
+    """
 
     order_id: str
     spec: OrderSpec
@@ -102,6 +117,7 @@ class OrderDecided(Record, frozen=True, tag="order.decided/1"):
     provenance: Provenance
     arrival: Arrival
     send_by: int = 0
+    since: int = 0
 
 
 class IntentRechecked(Record, frozen=True, tag="order.rechecked/1"):
@@ -141,6 +157,7 @@ class AmendRequested(Record, frozen=True, tag="order.amend/1"):
     stop_price: Decimal | None
     checks: tuple[Check, ...]
     provenance: Provenance
+    since: int = 0
 
 
 class FillBooked(Record, frozen=True, tag="fill.booked/1"):
@@ -200,8 +217,77 @@ class SplitApplied(Record, frozen=True, tag="split.applied/1"):
     entries: tuple[LedgerEntry, ...] = ()
 
 
+class DividendPaid(Record, frozen=True, tag="dividend.paid/1"):
+    """Cash for what was held before the ex-date, owed by shorts; one entry a book."""
+
+    dividend: Dividend
+    entries: tuple[LedgerEntry, ...] = ()
+
+
+class NightsCharged(Record, frozen=True, tag="account.nights/1"):
+    """Interest and borrow fees of `nights` ends of the account's day, on what was held over them."""
+
+    account_id: str
+    nights: int
+    entries: tuple[LedgerEntry, ...] = ()
+
+
+class ProtectionChanged(Record, frozen=True, tag="position.protection/1"):
+    """What guards a position: the `link` of its exits, the best price since entry, and the rule behind the stop.
+
+    `side` is 1 for a long and -1 for a short; `since` (ns) the last fill of ours that changed it, from which its trail
+    counts. Without a `link` it is guarded no more.
+    """
+
+    key: PositionKey
+    link: str = ""
+    side: int = 0
+    best: float = 0.0
+    rule: str = ""
+    since: int = 0
+
+
+class PanicStarted(Record, frozen=True, tag="panic.started/1"):
+    """Trading of a scope is halted, or asked to be once more. `wall` is the wall clock, 0 in a deterministic run."""
+
+    id: str
+    scope: Scope
+    keep_positions: bool
+    cooldown: int
+    provenance: Provenance
+    reason: str = ""
+    wall: int = 0
+
+
+class PanicMoved(Record, frozen=True, tag="panic.moved/1"):
+    """How far a panic is: the orders and positions that are left, and how often what was asked was asked again.
+
+    `stuck`: it has given up asking until something changes; `done`: nothing is left.
+    """
+
+    id: str
+    orders: int
+    positions: int
+    round: int = 0
+    stuck: bool = False
+    done: bool = False
+
+
+class PanicEnded(Record, frozen=True, tag="panic.ended/1"):
+    """A person lets the scope trade again, with what was left then."""
+
+    id: str
+    orders: int
+    positions: int
+    provenance: Provenance
+
+
 class DayClosed(Record, frozen=True, tag="account.day-closed/1"):
-    """The end-of-day mark of every position held and the rates used, with the equity they give."""
+    """The end-of-day mark of every position held and the rates used, with the equity they give.
+
+    `growth` is time-weighted, 1 where the account began, and `drawdown` its fall from the highest, positive. The last
+    three are None in the journals of 0.1.0.
+    """
 
     id: str
     account_id: str
@@ -210,11 +296,21 @@ class DayClosed(Record, frozen=True, tag="account.day-closed/1"):
     equity: Decimal
     marks: dict[str, Decimal]
     fx: dict[str, Decimal] = {}
+    contributed: Decimal | None = None
+    growth: float | None = None
+    drawdown: float | None = None
 
 
 class CursorMoved(Record, frozen=True, tag="feed.cursor/1"):
+    """The feed up to `cursor` has been seen, and what the strategies remember of it; `ended` where that was all.
+
+    `places` (ns) are up to where those deployments have been given it that are not at the cursor.
+    """
+
     cursor: int
     states: dict[str, bytes] = {}
+    ended: bool = False
+    places: dict[str, int] = {}
 
 
 class AccountReconciled(Record, frozen=True, tag="account.reconciled/1"):
@@ -251,6 +347,12 @@ AnyRecord = (
     | OrderAdopted
     | PositionCorrected
     | SplitApplied
+    | DividendPaid
+    | NightsCharged
+    | ProtectionChanged
+    | PanicStarted
+    | PanicMoved
+    | PanicEnded
     | DayClosed
     | CursorMoved
     | AccountReconciled

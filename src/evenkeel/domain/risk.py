@@ -5,13 +5,13 @@ from msgspec import Struct
 from evenkeel.domain.records import Check
 
 
-class Approved(Struct, frozen=True):
+class Approved(Struct, frozen=True, gc=False):
     """Every check passed; `checks` holds what each saw."""
 
     checks: tuple[Check, ...]
 
 
-class Refused(Struct, frozen=True):
+class Refused(Struct, frozen=True, gc=False):
     """The first check that failed, and those that had passed before it."""
 
     check: Check

@@ -4,6 +4,7 @@ A target in [-1, 1] is multiplied by the rule's amount; the quantity is cut to w
 """
 
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
@@ -76,22 +77,29 @@ class Kelly(Struct, frozen=True, tag="kelly"):
 Sizing = Units | Cash | PercentOfEquity | VolatilityTarget | Kelly
 
 
+def share_of(rule: VolatilityTarget | Kelly, target: float, scale: float) -> float:
+    """The signed share of equity that a target stands for, where the rule has found `scale` in the bars."""
+    if isinstance(rule, VolatilityTarget):
+        return target * min(rule.most, scale)
+    return target * min(rule.most, abs(scale)) if target * scale > 0.0 else 0.0
+
+
+_MOST = {"quantity": 10**12, "amount": 10**15, "share": 1_000, "annual": 1_000, "fraction": 1_000, "most": 1_000}
+
+
 def checked(sizing: Sizing) -> Sizing:
     """The rule itself. Raises InvalidInput naming the field that makes no sense."""
-    good: dict[str, bool] = {}
-    match sizing:
-        case Units(amount) | Cash(amount) | PercentOfEquity(amount):
-            good = {sizing.__struct_fields__[0]: amount.is_finite() and amount > 0}
-        case VolatilityTarget(amount, window, most) | Kelly(amount, window, most):
-            name = sizing.__struct_fields__[0]
-            good = {name: 0 < amount < float("inf"), "window": window >= 2, "most": 0 < most < float("inf")}
-    faults = tuple(
-        FieldError(f"size.{name}", f"expected {'2 bars or more' if name == 'window' else 'a number above zero'}")
-        for name, is_good in good.items()
-        if not is_good
-    )
+    faults = []
+    for name in sizing.__struct_fields__:
+        value = getattr(sizing, name)
+        if name == "window":
+            is_good, expected = value >= 2, "2 bars or more"
+        else:
+            is_finite = value.is_finite() if isinstance(value, Decimal) else isfinite(value)
+            is_good, expected = is_finite and 0 < value <= _MOST[name], f"a number above zero, at most {_MOST[name]:,}"
+        if not is_good:
+            faults.append(FieldError(f"size.{name}", f"expected {expected}"))
     if faults:
-        raise InvalidInput(
-            f"the size is not valid: {'; '.join(f'{f.field} {f.message}' for f in faults)}", errors=faults
-        )
+        said = "; ".join(f"{fault.field} {fault.message}" for fault in faults)
+        raise InvalidInput(f"the size is not valid: {said}", errors=tuple(faults))
     return sizing

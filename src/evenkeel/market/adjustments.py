@@ -21,6 +21,7 @@ from evenkeel.domain.errors import DataRefused, FieldError
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Dividend, Split
 from evenkeel.market.calendars import Calendar, calendar
+from evenkeel.market.tables import header_names, refuse_twice
 
 if TYPE_CHECKING:
     import polars as pl
@@ -71,10 +72,13 @@ def _read(path: Path) -> pl.DataFrame:
     import polars as pl
 
     try:
-        parquet = path.read_bytes()[:4] == b"PAR1"
-        frame = pl.read_parquet(path) if parquet else pl.read_csv(path, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
+        raw = path.read_bytes()
+        parquet = raw[:4] == b"PAR1"
+        frame = pl.read_parquet(raw) if parquet else pl.read_csv(raw, infer_schema=False)
+        names = frame.columns if parquet else header_names(raw.partition(b"\n")[0].decode("utf-8-sig").strip())
+    except (OSError, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
         raise DataRefused(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+    refuse_twice((name.lower() for name in names), path.name)
     return frame.rename({name: name.strip().lower() for name in frame.columns})
 
 

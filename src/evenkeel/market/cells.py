@@ -12,6 +12,8 @@ from evenkeel.market.tables import Table
 if TYPE_CHECKING:
     import polars as pl
 
+_MOST_PLACES = 10
+
 
 def measures(table: Table) -> tuple[dict[str, Floats], list[str]]:
     """(open, high, low, close and, where given, volume and spread by row; notes). Faults go into the table's list."""
@@ -56,8 +58,21 @@ def _middle(table: Table) -> dict[str, Floats]:
         _check_side(table, label, side)
     for name in PRICES:
         table.faults.add(bid[name] > ask[name], f"bid_{name}", bid[name], f"the bid is above the ask_{name}")
-    middle = {name: (bid[name] + ask[name]) / 2 for name in PRICES}
-    return middle | {"spread": ask["close"] - bid["close"]}
+    places = _places(*bid.values(), *ask.values())
+    middle = {name: _on_grid((bid[name] + ask[name]) / 2, places + 1) for name in PRICES}
+    return middle | {"spread": _on_grid(ask["close"] - bid["close"], places)}
+
+
+def _places(*columns: Floats) -> int:
+    """How many decimal places the prices are written with, at most _MOST_PLACES."""
+    prices = np.concatenate(columns)
+    prices = prices[np.isfinite(prices)]
+    return next((p for p in range(_MOST_PLACES) if (np.round(prices, p) == prices).all()), _MOST_PLACES)
+
+
+def _on_grid(values: Floats, places: int) -> Floats:
+    """The decimals meant: halves and differences of decimals are not always the nearest floats to theirs."""
+    return np.round(values, places)
 
 
 def _check_side(table: Table, label: str, side: dict[str, Floats]) -> None:

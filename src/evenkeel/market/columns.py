@@ -30,6 +30,12 @@ def checked_columns(columns: Mapping[str, Any]) -> list[npt.NDArray[Any]]:
     ]
     if any(len(values) != rows for values in (*times, *measures)):
         raise InvalidInput("the columns of bars differ in length")
-    if rows and (np.any(np.diff(times[0]) <= 0) or np.any(times[1] <= times[0])):
-        raise InvalidInput("bars must rise strictly in time, and each must close after it opens")
+    late = np.concatenate((np.flatnonzero(np.diff(times[0]) <= 0) + 1, np.flatnonzero(times[1] <= times[0])))
+    if len(late):
+        first = late.min()
+        raise InvalidInput(
+            f"bars must rise strictly in time, and each must close after it opens; bar {first} does not:"
+            f" it opens at {times[0][first].astype('datetime64[ns]')}",
+            hint="Sort them by time, and leave out what is there twice.",
+        )
     return [*times, *measures]

@@ -13,6 +13,7 @@ from evenkeel.market.timeframes import timeframe
 
 _YEAR = 365.25 * DAY
 _NOMINAL = {"1w": 52.0, "1mo": 12.0}
+_DECADE = (2015, 2024)
 
 
 class Days(Struct, frozen=True):
@@ -32,6 +33,30 @@ def days_of(bars: Bars) -> Days:
     last, dates = _intraday(bars) if timeframe(bars.timeframe).intraday else _one_a_bar(bars)
     per_year, basis = _per_year(bars, dates)
     return Days(last, dates, per_year, basis)
+
+
+def dates_at(closes: Ints, exchange: str) -> Ints:
+    """The session dates (ordinals) of bars that close at these moments (ns), by the calendar `exchange`."""
+    if exchange == "24/7" or not len(closes):
+        return (closes - 1) // DAY + date(1970, 1, 1).toordinal()
+    sessions = calendar(exchange).around(int(closes[0]), int(closes[-1]))
+    return np.asarray(sessions.days[np.searchsorted(sessions.closes, closes, side="left")], dtype=np.int64)
+
+
+def bars_a_year(name: str, exchange: str) -> float:
+    """How many bars of timeframe `name` the calendar `exchange` has in a year: the mean of the ten from 2015 on.
+
+    It needs no bars, so it is the same in a backtest of any length and live. A session's last bar may be cut short.
+    """
+    frame = timeframe(name)
+    if frame.name in _NOMINAL:
+        return _NOMINAL[frame.name]
+    first, last = _DECADE
+    sessions = calendar(exchange).sessions(date(first, 1, 1), date(last, 12, 31))
+    if not frame.intraday:
+        return len(sessions) / (last - first + 1)
+    open_for = sessions.closes - sessions.opens - (sessions.breaks[:, 1] - sessions.breaks[:, 0])
+    return float(np.ceil(open_for / frame.ns).sum()) / (last - first + 1)
 
 
 def _intraday(bars: Bars) -> tuple[Ints, Ints]:

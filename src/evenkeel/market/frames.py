@@ -64,7 +64,7 @@ def _plain(times: Any) -> npt.NDArray[Any]:
         times = times.dt.tz_convert("UTC").dt.tz_localize(None)
     elif hasattr(times, "dt") and getattr(getattr(times, "dtype", None), "time_zone", None):
         times = times.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    return times.to_numpy() if hasattr(times, "to_numpy") else np.asarray(times)
+    return _column("ts", times.to_numpy() if hasattr(times, "to_numpy") else np.asarray(times))
 
 
 def _moment(value: Any) -> np.datetime64:
@@ -79,14 +79,28 @@ def _moment(value: Any) -> np.datetime64:
 
 def _numbers(name: str, values: Any) -> npt.NDArray[np.float64]:
     try:
-        return np.ascontiguousarray(values.to_numpy() if hasattr(values, "to_numpy") else values, dtype=np.float64)
+        found = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"{name} are not numbers: {error}", errors=(FieldError(name, "not numbers"),)) from None
+    return np.ascontiguousarray(_column(name, found))
+
+
+def _column(name: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """One value a bar. Raises InvalidInput."""
+    if values.ndim != 1:
+        message = f"expected one value a bar, not an array of {values.ndim} dimensions"
+        raise InvalidInput(f"{name}: {message}", errors=(FieldError(name, message),))
+    return values
 
 
 def _check_prices(columns: Mapping[str, Any]) -> None:
     """Prices must be positive, and each high at least the low; the first bar at fault is named."""
     high, low = columns["high"], columns["low"]
+    for name in ("volume", "spread"):
+        bad = np.flatnonzero(np.less(columns.get(name, 0.0), 0.0))
+        if len(bad):
+            where = f"bar {bad[0]}: {name} is {columns[name][bad[0]]}"
+            raise InvalidInput(f"{len(bad)} bars have a {name} below zero; {where}", errors=(FieldError(name, where),))
     for name in PRICES:
         bad = np.flatnonzero(~(np.isfinite(columns[name]) & (columns[name] > 0)))
         if len(bad):
@@ -106,7 +120,9 @@ def columns_of(frame: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in frame.columns:
         means = meaning(str(name))
-        if means is not None and means not in found:
+        if means in found:
+            raise InvalidInput(f"the frame has two columns that mean {means}: {', '.join(map(str, frame.columns))}")
+        if means is not None:
             found[means] = frame[name]
     times = next((found[name] for name in ("timestamp", "date", "time") if name in found), None)
     if times is None and hasattr(frame, "index"):

@@ -6,8 +6,11 @@ Parquet rows are counted from 1.
 
 from __future__ import annotations
 
+import csv
 import gzip
 import re
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,24 +79,44 @@ def read_table(path: Path) -> Table:
             raise DataRefused(f"{path.name} is not a whole gzip file: {error}") from error
     if not raw.strip():
         raise _empty(path)
-    frame, faults = _parquet(raw, path) if raw[:4] == _PARQUET else _csv(raw, path)
+    names, frame, faults = _parquet(raw, path) if raw[:4] == _PARQUET else _csv(raw, path)
     columns, notes = _recognised(frame, path.name)
+    refuse_twice(names, path.name)
     if not len(frame):
         raise DataRefused(f"{path.name} names columns but has no rows")
     return Table(columns, faults, notes)
 
 
-def _parquet(raw: bytes, path: Path) -> tuple[pl.DataFrame, Faults]:
+def header_names(line: str, separator: str = ",") -> list[str]:
+    """The names in the first line of a CSV file, without the blanks around them. Raises DataRefused."""
+    try:
+        return [name.strip() for name in next(csv.reader([line], delimiter=separator), [])]
+    except csv.Error as error:
+        raise DataRefused(f"the first line cannot be read as CSV: {error}") from error
+
+
+def refuse_twice(names: Iterable[str], source: str) -> None:
+    """Raises DataRefused where two columns have one name: which of them is meant, only their author knows."""
+    twice = [name for name, count in Counter(names).items() if name and count > 1]
+    if twice:
+        raise DataRefused(
+            f"{source} has more than one column named {', '.join(twice)}",
+            errors=tuple(FieldError(name, "named more than once") for name in twice),
+            hint="Remove or rename the others.",
+        )
+
+
+def _parquet(raw: bytes, path: Path) -> tuple[list[str], pl.DataFrame, Faults]:
     import polars as pl
 
     try:
         frame = pl.read_parquet(raw)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataRefused(f"{path.name} cannot be read as Parquet: {error}") from error
-    return frame, Faults(np.arange(1, len(frame) + 1, dtype=np.int64))
+    return frame.columns, frame, Faults(np.arange(1, len(frame) + 1, dtype=np.int64))
 
 
-def _csv(raw: bytes, path: Path) -> tuple[pl.DataFrame, Faults]:
+def _csv(raw: bytes, path: Path) -> tuple[list[str], pl.DataFrame, Faults]:
     import polars as pl
 
     try:
@@ -117,7 +140,7 @@ def _csv(raw: bytes, path: Path) -> tuple[pl.DataFrame, Faults]:
         raise DataRefused(f"{path.name} cannot be read as CSV: {str(error).splitlines()[0]}") from error
     if len(frame) != len(faults.rows):
         raise DataRefused(f"{path.name} has quoted cells that run over several lines", hint="Remove those quotes.")
-    return frame, faults
+    return header_names(header, separator), frame, faults
 
 
 def _empty(path: Path) -> DataRefused:

@@ -52,6 +52,17 @@ def timeframe(text: str) -> Timeframe:
     return frame
 
 
+def ratio_of(higher: str, lower: str) -> int:
+    """How many bars of `lower` one of `higher` has at most. Raises InvalidInput where it is no higher timeframe."""
+    small, large = timeframe(lower), timeframe(higher)
+    longest = 31 * UNITS["d"] if large.unit == "mo" else large.ns
+    if large.ns <= small.ns:
+        raise InvalidInput(
+            f"{large.name} is no higher timeframe than {small.name}", hint=f"Choose one above {small.name}."
+        )
+    return -(-longest // small.ns)
+
+
 def _canonical(count: int, unit: str) -> Timeframe:
     for small, large, size in (("s", "m", 60), ("m", "h", 60)):
         if unit == small and count % size == 0:

@@ -23,6 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 Signature = Callable[[Any], Any]
 
 KERNELS: list[Callable[..., Any]] = []
+COMPILED: list[Compiled] = []
 _REGISTERED: list[Callable[..., Any]] = []
 # Kernels make no arrays, so that nothing counts references, and nobody calls them from Python.
 _BARE = {
@@ -75,7 +76,18 @@ def compiled(signature: Signature, *, allocates: bool = True) -> Callable[[Calla
     `t` has numba's types, and `floats`, `ints`, `flags` (C-ordered vectors that are only read: float64, int64, bool),
     `table` (a float64 matrix only read), and `out`, `out_ints`, `out_table` (those that are written to).
     """
-    return lambda function: Compiled(function, signature, allocates=allocates)
+
+    def made(function: Callable[..., Any]) -> Compiled:
+        COMPILED.append(Compiled(function, signature, allocates=allocates))
+        return COMPILED[-1]
+
+    return made
+
+
+def load() -> None:
+    """Compiles, or reads from the cache, all kernels of the modules imported so far, so that no call has to."""
+    for one in COMPILED:
+        one.dispatcher()
 
 
 @cache

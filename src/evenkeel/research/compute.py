@@ -1,7 +1,8 @@
 """Many runs of one task: in this process, in a pool of processes, or on Ray. Results come in order, one an item.
 
 A task is a strategy and its bars; each process makes it ready once. The bars lie in memory that the processes share.
-`EVENKEEL_COMPUTE=ray` takes the Ray cluster that `RAY_ADDRESS` names, or starts one here; else it is processes.
+`EVENKEEL_COMPUTE=ray:HOST:PORT` takes that Ray cluster, `ray` the one that `RAY_ADDRESS` names, else one that it starts
+here; without the variable it is processes.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, fields
 from importlib import import_module
 from multiprocessing import get_context, parent_process
+from socket import create_connection
 from threading import Thread
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
-from evenkeel.domain.errors import EvenkeelError, FieldError, InvalidInput
+from evenkeel.domain.errors import EvenkeelError, FieldError, InvalidInput, NotReady
 from evenkeel.market.bars import Bars
 from evenkeel.research.shipping import SharedBars, StrategyReference
 from evenkeel.trading.strategies.registry import AnyStrategy
@@ -32,6 +34,7 @@ R = TypeVar("R")
 VARIABLE = "EVENKEEL_COMPUTE"
 KINDS = ("processes", "ray")
 _AHEAD = 4
+_PATIENCE = 5.0
 
 
 Runner = Callable[[Sequence[T]], Iterator[R]]
@@ -72,26 +75,27 @@ class Crew(ABC, Generic[T, R]):
 
 
 def crew(task: Task[T, R], workers: int = 1) -> Crew[T, R]:
-    """Whoever runs `task`: this process for one worker, else as `EVENKEEL_COMPUTE` says; 0 workers are one a core.
+    """Whoever runs `task`: this process for one worker, else as `EVENKEEL_COMPUTE` says; 0 workers are one a core,
+    of the cluster where it is one.
 
-    Raises InvalidInput for a negative number, an unknown setting, and a strategy that cannot be sent to a process.
+    Raises InvalidInput for a negative number, an unknown setting, and a strategy that cannot be sent to a process;
+    NotReady where a cluster does not answer.
     """
-    count = _count(workers)
-    kind = os.environ.get(VARIABLE) or KINDS[0]
-    if kind not in KINDS:
-        message = f"expected {' or '.join(KINDS)}, not {kind!r}"
-        raise InvalidInput(f"{VARIABLE}: {message}", errors=(FieldError(VARIABLE, message),))
-    if kind == "ray":
-        return _Ray(task, count)
-    return _Here(task) if count == 1 else _Processes(task, count)
-
-
-def _count(workers: int) -> int:
     if isinstance(workers, bool) or int(workers) != workers or workers < 0:
         message = f"expected a number of processes, or 0 for one a core, not {workers!r}"
         raise InvalidInput(f"workers: {message}", errors=(FieldError("workers", message),))
-    if workers:
-        return int(workers)
+    kind, _, address = (setting := os.environ.get(VARIABLE) or KINDS[0]).partition(":")
+    if kind not in KINDS or (address and kind != "ray"):
+        message = f"expected processes, ray or ray:HOST:PORT, not {setting!r}"
+        raise InvalidInput(f"{VARIABLE}: {message}", errors=(FieldError(VARIABLE, message),))
+    if kind == "ray":
+        return _Ray(task, int(workers), address or os.environ.get("RAY_ADDRESS", ""))
+    count = int(workers) or cores()
+    return _Here(task) if count == 1 else _Processes(task, count)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -273,25 +277,29 @@ def _work(items: Sequence[Any]) -> _Batch:
 class _Ray(_Elsewhere[T, R]):
     """Actors of a Ray cluster, one a worker; bars lie in its object store."""
 
-    def __init__(self, task: Task[T, R], workers: int) -> None:
-        super().__init__(task, workers)
-        ray = _import_ray()
-        self._ray = ray
+    def __init__(self, task: Task[T, R], workers: int, address: str) -> None:
+        """`workers` of 0 are one for each core of the cluster at `address`; without that, of one started here."""
+        self._ray = ray = _import_ray()
+        parcel = _Parcel.of(task, lambda bars: bars)
         self._started = not ray.is_initialized()
         if self._started:
-            address = os.environ.get("RAY_ADDRESS")
-            where = {"address": address} if address else {"num_cpus": workers, "include_dashboard": False}
-            ray.init(log_to_driver=False, logging_level="ERROR", **where)
-        parcel = ray.put(_Parcel.of(task, lambda bars: bars))
-        actor = ray.remote(_RayWorker)
-        self._actors = deque(actor.remote(parcel) for _ in range(workers))
+            _join(ray, address, workers)
+        super().__init__(task, workers or max(1, int(ray.cluster_resources().get("CPU", 1))))
+        shared, actor = ray.put(parcel), ray.remote(_RayWorker)
+        self._actors = deque(actor.remote(shared) for _ in range(self._workers))
 
     def _send(self, items: Sequence[T]) -> Any:
         self._actors.rotate(-1)
         return self._actors[0].work.remote(list(items))
 
     def _receive(self, sent: Any) -> _Batch:
-        batch: _Batch = self._ray.get(sent)
+        try:
+            batch: _Batch = self._ray.get(sent)
+        except self._ray.exceptions.RayError as error:
+            raise EvenkeelError(
+                f"a worker on the Ray cluster did not end its work: {str(error).strip().splitlines()[0]}",
+                hint="Its log is in Ray's session folder. Has every machine this version of evenkeel, and memory left?",
+            ) from error
         return batch
 
     def close(self) -> None:
@@ -299,6 +307,25 @@ class _Ray(_Elsewhere[T, R]):
             self._ray.kill(actor)
         if self._started:
             self._ray.shutdown()
+
+
+def _join(ray: Any, address: str, workers: int) -> None:
+    where = {"address": address} if address else {"num_cpus": workers or cores(), "include_dashboard": False}
+    try:
+        _call(address)
+        ray.init(log_to_driver=False, logging_level="ERROR", **where)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise NotReady(
+            f"there is no Ray cluster to work on at {address or 'this machine'}: {str(error).strip().splitlines()[0]}",
+            hint=f"`ray status` says whether it runs; unset {VARIABLE} to work with processes here.",
+        ) from error
+
+
+def _call(address: str) -> None:
+    """Raises OSError where nobody listens at HOST:PORT: Ray itself would wait for minutes, and say so every second."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "/" not in host:
+        create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
 
 
 class _RayWorker:

@@ -1,6 +1,6 @@
 """One backtest of several legs, each with parameters of its own.
 
-Targets of a `SignalStrategy` are worked out leg by leg, from what is known until the leg ends, and then run as one:
+Targets are worked out leg by leg, from what is known until the leg ends, and then run as one:
 cash and positions carry over, and a change of parameters costs what trading it costs. A strategy that places its own
 orders runs leg by leg instead; what it holds at the end of one is sold at the last close, with fees.
 """
@@ -20,13 +20,15 @@ from evenkeel.domain.orders import Side
 from evenkeel.market.bars import Bars
 from evenkeel.market.calendars import calendar
 from evenkeel.market.columns import Ints
+from evenkeel.market.panel import Panel
 from evenkeel.quant.costs import total_charge
+from evenkeel.quant.indicators import Flags
 from evenkeel.research.backtest.outcome import Fills, Floats, Outcome, Why
 from evenkeel.research.backtest.result import BacktestResult
 from evenkeel.research.backtest.run import instrument_of
 from evenkeel.research.search.bench import Bench, Place, Span, part
-from evenkeel.trading.strategies.base import SignalStrategy
-from evenkeel.trading.strategies.evaluate import evaluate, fold, read_only
+from evenkeel.trading.strategies.base import D, PanelStrategy, SignalStrategy, TargetStrategy
+from evenkeel.trading.strategies.evaluate import evaluate, fold, read_only, rebalances_of
 from evenkeel.trading.strategies.parameters import Params
 
 
@@ -38,52 +40,110 @@ class Leg(NamedTuple):
 
 
 class Known(NamedTuple):
-    """Targets of one instrument by the time its bars open."""
+    """What was decided, by the moment at which the bars close: targets (n,) or (n, k), and where it rebalances."""
 
-    ts: Ints
+    close_ts: Ints
     targets: Floats
+    rebalances: Flags
 
-
-Targets = Mapping[str, Known]
+    def at(self, close_ts: Ints) -> Known:
+        """The part of these moments, which are all known."""
+        rows = np.searchsorted(self.close_ts, close_ts)
+        return Known(close_ts, self.targets[rows], self.rebalances[rows])
 
 
 class GivenTargets(SignalStrategy):
-    """Targets that are known already."""
+    """Targets that are known already, by instrument."""
 
     name = "given-targets"
 
-    def __init__(self, known: Targets) -> None:
+    def __init__(self, known: Mapping[str, Known]) -> None:
         self.known = known
 
     def warmup(self, params: Params) -> int:
         return 0
 
     def signals(self, bars: Bars, params: Params) -> Floats:
-        ts, targets = self.known[bars.instrument_id]
-        return targets[np.searchsorted(ts, bars.ts)]
+        return self.known[bars.instrument_id].at(bars.close_ts).targets
+
+    def rebalances(self, bars: Bars, params: Params) -> Flags:
+        return self.known[bars.instrument_id].at(bars.close_ts).rebalances
+
+    def is_rebalancing(self) -> bool:
+        return any(known.rebalances.any() for known in self.known.values())
+
+
+class GivenPanel(PanelStrategy):
+    """Targets of several instruments together that are known already."""
+
+    name = "given-panel"
+
+    def __init__(self, known: Known) -> None:
+        self.known = known
+
+    def warmup(self, params: Params) -> int:
+        return 0
+
+    def signals(self, bars: Panel, params: Params) -> Floats:
+        return self.known.at(bars.close_ts).targets
+
+    def rebalances(self, bars: Panel, params: Params) -> Flags:
+        return self.known.at(bars.close_ts).rebalances
+
+    def is_rebalancing(self) -> bool:
+        return bool(self.known.rebalances.any())
+
+
+Targets = GivenTargets | GivenPanel
 
 
 def targets_of(bench: Bench[Any], legs: Sequence[Leg]) -> Targets:
     """The targets of all legs, which follow one another. A leg begins with the target that its parameters hold then."""
-    return {bars.instrument_id: _targets(bench, bars, legs) for bars in bench.series}
-
-
-def _targets(bench: Bench[Any], bars: Bars, legs: Sequence[Leg]) -> Known:
     strategy = bench.strategy
+    if isinstance(strategy, PanelStrategy):
+        panels = [_panel(bench, leg) for leg in legs]
+        parts = [_decided(strategy, *panel, leg.params) for panel, leg in zip(panels, legs, strict=True)]
+        return GivenPanel(_known(parts))
     assert isinstance(strategy, SignalStrategy)
-    pieces = []
-    for leg in legs:
-        start, end = (int(np.searchsorted(bars.ts, at, side="left")) for at in leg.span)
-        targets = np.zeros(end - start)
-        if leg.params is not None and end > start:
-            # What lies after the leg is not even shown.
-            seen = read_only(_adjusted(bench, bars.rows(0, end)))
-            every = evaluate(strategy, seen, leg.params)
-            targets = every[start:].copy()
-            targets[0] = fold(every)[start]
-        pieces.append(targets)
-    first, last = (int(np.searchsorted(bars.ts, at)) for at in (legs[0].span.start, legs[-1].span.end))
-    return Known(bars.ts[first:last], np.concatenate(pieces))
+    return GivenTargets(
+        {
+            bars.instrument_id: _known([_decided(strategy, *_bars(bench, bars, leg), leg.params) for leg in legs])
+            for bars in bench.series
+        }
+    )
+
+
+def _bars(bench: Bench[Any], bars: Bars, leg: Leg) -> tuple[Bars, Ints]:
+    """All bars until the leg ends, for what lies after it is not even shown; and the closes of those in it."""
+    seen = bars.between(end=leg.span.end)
+    return read_only(_adjusted(bench, seen)), seen.between(leg.span.start).close_ts
+
+
+def _panel(bench: Bench[Any], leg: Leg) -> tuple[Panel, Ints]:
+    """The same of all instruments together."""
+    lines = {bars.instrument_id: _bars(bench, bars, leg) for bars in bench.series}
+    closes = np.unique(np.concatenate([inside for _, inside in lines.values()]))
+    return read_only(Panel.of({name: seen for name, (seen, _) in lines.items()})), closes
+
+
+def _decided(strategy: TargetStrategy[D], seen: D, closes: Ints, params: Params | None) -> Known:
+    """What the strategy decides at the moments of a leg, the last of those it has seen; without parameters, nothing."""
+    if params is None or not len(closes):
+        return Known(closes, np.zeros((len(closes), *seen.close.shape[1:])), np.zeros(len(closes), dtype=np.bool_))
+    every, flags = evaluate(strategy, seen, params), rebalances_of(strategy, seen, params)
+    found = Known(seen.close_ts, every, np.zeros(len(seen), dtype=np.bool_) if flags is None else flags).at(closes)
+    until = int(np.searchsorted(seen.close_ts, closes[0])) + 1
+    held = [fold(line)[-1] for line in every[:until].reshape(until, -1).T]
+    found.targets[0] = np.reshape(held, found.targets[0].shape)
+    return found
+
+
+def _known(parts: Sequence[Known]) -> Known:
+    """The parts as one. A moment in two of them, at which bars of both close, is the later part's."""
+    closes = np.concatenate([one.close_ts for one in parts])
+    last = len(closes) - 1 - np.unique(closes[::-1], return_index=True)[1]
+    columns = (np.concatenate([getattr(one, name) for one in parts])[last] for name in Known._fields[1:])
+    return Known(closes[last], *columns)
 
 
 def _adjusted(bench: Bench[Any], bars: Bars) -> Bars:
@@ -96,7 +156,7 @@ def _adjusted(bench: Bench[Any], bars: Bars) -> Bars:
 
 def given(bench: Bench[Any], known: Targets, span: Span) -> BacktestResult:
     """The backtest of known targets on a span."""
-    place = Place(replace(bench, strategy=GivenTargets(known)), part(bench.series, span))
+    place = Place(replace(bench, strategy=known), part(bench.series, span))
     result = place.result(Params())
     return replace(result, strategy=bench.strategy.name, version=bench.strategy.version)
 
@@ -108,8 +168,7 @@ def alone(bench: Bench[Any], leg: Leg) -> BacktestResult:
 
 
 def _idle(bench: Bench[Any], leg: Leg) -> BacktestResult:
-    nothing = {bars.instrument_id: Known(bars.ts, np.zeros(len(bars))) for bars in part(bench.series, leg.span)}
-    return given(bench, nothing, leg.span)
+    return given(bench, targets_of(replace(bench, strategy=GivenTargets({})), [leg]), leg.span)
 
 
 def chained(bench: Bench[Any], legs: Sequence[Leg]) -> BacktestResult:

@@ -8,7 +8,7 @@ but several (ch. 12).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
@@ -26,9 +26,13 @@ from evenkeel.research.backtest.finding import StrategyLike
 from evenkeel.research.backtest.result import BacktestResult
 from evenkeel.research.backtest.run import History
 from evenkeel.research.compute import crew
-from evenkeel.research.search.bench import Place, ReturnsBench, Trial
-from evenkeel.research.search.plan import Axes, SearchOptions, examine_some, plan_of
+from evenkeel.research.search.bench import FiguresBench, Place, ReturnsBench, Span, Trial, part
+from evenkeel.research.search.plan import Axes, Progress, SearchOptions, examine_some, plan_of
+from evenkeel.research.search.searching import SearchResult
+from evenkeel.research.walkforward import WalkForwardResult
 from evenkeel.trading.strategies.parameters import Params
+
+_MOST_CELLS = 100_000_000
 
 
 class Split(NamedTuple):
@@ -123,11 +127,12 @@ class Tried:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What the data say of a grid's winner, the combination with the highest Sharpe ratio.
+    """What the data say of the choice among all that was tried.
 
     `probability`: of overfitting, by combinatorially symmetric cross-validation (details in `overfitting`).
-    `deflated_sharpe`: the probability that the winner's true Sharpe ratio is above what luck gives the best of all
-    `trials`. `sharpe` is the winner's, annual; `result` its backtest, whose metrics know the trials.
+    `deflated_sharpe`: the probability that the true Sharpe ratio of the one that was chosen is above what luck gives
+    the best of all `trials`. `sharpe` is its own, annual; `result` its backtest, whose metrics know the trials.
+    `best` has its parameters, none for a walk-forward, which changes them.
     """
 
     best: dict[str, Scalar]
@@ -142,7 +147,7 @@ class Verdict:
 def overfitting(
     strategy: StrategyLike, bars: History, *, grid: Axes, blocks: int = 16, **how: Unpack[SearchOptions]
 ) -> Verdict:
-    """Runs every combination of `grid` and says how far its winner can be trusted.
+    """Runs every combination of `grid` and says how far its winner, the highest Sharpe ratio, can be trusted.
 
     Takes every combination as a trial of its own, the cautious side; give it all that you have tried, not the best
     few. Raises InvalidInput, also where no combination trades or the days are too few for `blocks`; and as `sweep`.
@@ -152,15 +157,37 @@ def overfitting(
     sharpes = tried.sharpes
     if not np.isfinite(sharpes).any():
         raise InvalidInput("no combination of the grid has a Sharpe ratio: none trades on these bars")
-    best = int(np.nanargmax(sharpes))
-    trials = analytics.trials_of(sharpes)
+    result = Place(bench, bench.series).result(every[int(np.nanargmax(sharpes))])
+    return _verdict(tried, result, blocks=blocks)
+
+
+def judge(
+    found: SearchResult | WalkForwardResult, *, blocks: int = 16, workers: int = 1, progress: Progress | None = None
+) -> Verdict:
+    """How far what a search chose can be trusted, given everything it tried, which is run again for its daily returns.
+
+    Of a walk-forward it is the record out of sample that is judged, against all that was tried on the days it traded.
+    It was not chosen by these days, so its deflated Sharpe ratio is on the strict side. `progress` is called with
+    (done, total, None). Raises InvalidInput where nothing was chosen, fewer than two combinations were tried, or the
+    days are too few for `blocks` or, times the combinations, too many for the memory.
+    """
+    span = found.traded if isinstance(found, WalkForwardResult) else None
+    bench, every, result = _for_returns(found.plan.bench), list(found.tried), found.result
+    _check_choice(every)
+    tried = _tried(bench, every, {"workers": workers, "progress": progress}, span=span)
+    return _verdict(tried, result, blocks=blocks)
+
+
+def _verdict(tried: Tried, result: BacktestResult, *, blocks: int) -> Verdict:
+    trials = analytics.trials_of(tried.sharpes)
     measured = analytics.probability_of_overfitting(tried.returns, blocks=blocks)
-    result = Place(bench, bench.series).result(every[best])
+    returns = excess(_earned(result.daily.returns), periods=tried.periods, risk_free=result.risk_free)
+    found = analytics.evidence(returns)
     return Verdict(
-        best=tried.params[best],
-        sharpe=float(sharpes[best]) * tried.periods**0.5,
+        best=result.params,
+        sharpe=found.sharpe * tried.periods**0.5,
         probability=measured.probability,
-        deflated_sharpe=analytics.deflated_sharpe(analytics.evidence(tried.returns[:, best]), trials),
+        deflated_sharpe=analytics.deflated_sharpe(found, trials),
         trials=trials,
         overfitting=measured,
         result=replace(result, trials=trials),
@@ -227,11 +254,14 @@ def _benched(
     if rules.on_figures:
         raise InvalidInput(f"every combination counts, whatever its figures: leave out {rules.on_figures[0]}")
     every = space.every()
-    if len(every) < 2:
-        raise InvalidInput(f"the grid has {len(every)} combinations that may run, and a choice needs two or more")
+    _check_choice(every)
     if how.get("check", True):
         examine_some(bench, every)
-    returns = ReturnsBench(
+    return _for_returns(bench), every
+
+
+def _for_returns(bench: FiguresBench) -> ReturnsBench:
+    return ReturnsBench(
         strategy=bench.strategy,
         series=bench.series,
         terms=bench.terms,
@@ -239,20 +269,34 @@ def _benched(
         risk_free=bench.risk_free,
         chunk=bench.chunk,
     )
-    return returns, every
 
 
-def _tried(bench: ReturnsBench, every: list[Params], how: Mapping[str, Any]) -> Tried:
-    columns, progress = [], how.get("progress")
+def _check_choice(every: Sequence[Params]) -> None:
+    if len(every) < 2:
+        raise InvalidInput(f"{len(every)} combinations may run, and a choice needs two or more")
+
+
+def _tried(bench: ReturnsBench, every: list[Params], how: Mapping[str, Any], *, span: Span | None = None) -> Tried:
+    result = Place(bench, part(bench.series, span)).result(every[0])
+    periods, dates, progress = result.days.per_year, result.daily.dates, how.get("progress")
+    if len(dates) * len(every) > _MOST_CELLS:
+        raise InvalidInput(
+            f"{len(every):,} combinations of {len(dates):,} days are more than can be judged at once",
+            hint=f"Try fewer combinations: {_MOST_CELLS // len(dates):,} of this many days fit.",
+        )
+    matrix = np.empty((len(dates), len(every)))
     with crew(bench, how.get("workers", 1)) as hands:
-        for returns in hands.map([Trial(params) for params in every]):
-            columns.append(np.nan_to_num(returns, nan=0.0))  # after ruin nothing is earned or lost
+        for column, returns in enumerate(hands.map([Trial(params, span) for params in every])):
+            matrix[:, column] = _earned(returns)
             if progress is not None:
-                progress(len(columns), len(every), None)
-    result = Place(bench, bench.series).result(every[0])
-    periods = result.days.per_year
-    matrix = excess(np.column_stack(columns), periods=periods, risk_free=bench.risk_free)
-    return Tried(tuple(dict(params) for params in every), matrix, result.daily.dates, periods)
+                progress(column + 1, len(every), None)
+    returns = excess(matrix, periods=periods, risk_free=bench.risk_free)
+    return Tried(tuple(dict(params) for params in every), returns, dates, periods)
+
+
+def _earned(returns: Floats) -> Floats:
+    """After ruin nothing is earned or lost."""
+    return np.nan_to_num(returns, nan=0.0)
 
 
 def _sharpes(returns: Floats) -> Floats:

@@ -7,7 +7,7 @@ before it began (Pardo 2008).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
@@ -26,8 +26,10 @@ from evenkeel.research.search.plan import Axes, Plan, SearchOptions, examine_som
 from evenkeel.research.search.proposers import Method, proposer
 from evenkeel.research.search.searching import Found, best_of, explore
 from evenkeel.research.search.session import Session
+from evenkeel.research.search.study import key_of
 from evenkeel.research.stitching import Leg, Targets, alone, chained, given, targets_of
-from evenkeel.trading.strategies.base import SignalStrategy
+from evenkeel.trading.strategies.base import TargetStrategy
+from evenkeel.trading.strategies.parameters import Params
 
 if TYPE_CHECKING:
     import polars as pl
@@ -65,11 +67,22 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class WalkForwardResult:
-    """`result` is the backtest of all test windows as one record, with its equity, fills and metrics."""
+    """`result` is the backtest of all test windows as one record, with its equity, fills and metrics.
+
+    `tried` are the combinations that some window tried, each once; `resumed` counts what a study already held.
+    """
 
     windows: tuple[Window, ...]
     result: BacktestResult
     objective: str
+    plan: Plan = field(repr=False)
+    tried: tuple[Params, ...] = field(repr=False)
+    resumed: int
+
+    @property
+    def traded(self) -> Span:
+        """From the first test window's start to the last one's end."""
+        return Span(self.windows[0].test.start, self.windows[-1].test.end)
 
     @property
     def efficiency(self) -> float | None:
@@ -92,7 +105,8 @@ class WalkForwardResult:
         in sample (`in_…`) and out of sample (`out_…`)."""
         import polars as pl
 
-        frame = pl.DataFrame([_row(one) for one in self.windows], infer_schema_length=None)
+        axes = list(self.plan.space.axes)
+        frame = pl.DataFrame([_row(one, axes) for one in self.windows], infer_schema_length=None)
         return frame.with_columns(pl.col(*_EDGES).cast(pl.Datetime("ns")).dt.replace_time_zone("UTC"))
 
     def __repr__(self) -> str:
@@ -132,13 +146,15 @@ def walk_forward(
     if own.get("check", True):
         examine_some(plan.bench, [one.params for one in chosen if one is not None])
     legs = [Leg(span.test, one and one.params) for span, one in zip(spans, chosen, strict=True)]
-    known = targets_of(plan.bench, legs) if isinstance(plan.bench.strategy, SignalStrategy) else None
+    known = targets_of(plan.bench, legs) if isinstance(plan.bench.strategy, TargetStrategy) else None
     stitched = chained(plan.bench, legs) if known is None else given(plan.bench, known, _whole(legs))
     windows = [
         Window(span.train, span.test, _searched_only(plan, one), len(tried), one and one.figures, outside)
         for span, one, tried, outside in zip(spans, chosen, found, _outside(plan, legs, known), strict=True)
     ]
-    return WalkForwardResult(tuple(windows), stitched, objective)
+    every = {key_of(one.params, None): one.params for tried in found for one in tried}
+    record = replace(stitched, legs=tuple((*leg.span, leg.params and dict(leg.params)) for leg in legs))
+    return WalkForwardResult(tuple(windows), record, objective, plan, tuple(every.values()), session.resumed)
 
 
 class _Spans(NamedTuple):
@@ -269,12 +285,12 @@ def _rate(parts: Sequence[tuple[Span, Figures]]) -> float:
     return sum(_return(figures) for _, figures in parts) / length if length else 0.0
 
 
-def _row(window: Window) -> dict[str, Any]:
+def _row(window: Window, axes: Sequence[str]) -> dict[str, Any]:
     edges = dict(zip(_EDGES, (*window.train, *window.test), strict=True))
     inside = window.in_sample or dict.fromkeys(window.out_of_sample)
     return {
         **edges,
-        **(window.params or {}),
+        **(window.params or dict.fromkeys(axes)),
         "tried": window.tried,
         **{f"in_{name}": value for name, value in inside.items()},
         **{f"out_{name}": value for name, value in window.out_of_sample.items()},

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from evenkeel.server import docs, problems, wire
-from evenkeel.server.api import accounts, auth, backtesting, market, strategies, system, trading
+from evenkeel.server.api import accounts, auth, backtesting, market, risk, searches, strategies, system, trading
 from evenkeel.server.contract import PREFIX, document, mount
-from evenkeel.server.counting import OrderCounter, portfolios
+from evenkeel.server.counting import OrderCounter, hosts, panics, portfolios, senders
 from evenkeel.server.guard import Guard, local_app
 from evenkeel.server.hot import ShortWay
 from evenkeel.server.listing import Listing
@@ -24,7 +24,9 @@ ENDPOINTS = (
     *auth.ENDPOINTS,
     *accounts.ENDPOINTS,
     *trading.ENDPOINTS,
+    *risk.ENDPOINTS,
     *strategies.ENDPOINTS,
+    *searches.ENDPOINTS,  # before the paths with an id in the place of theirs
     *backtesting.ENDPOINTS,
     *market.ENDPOINTS,
     *system.ENDPOINTS,
@@ -70,6 +72,8 @@ def _bind(app: FastAPI, parts: AppParts) -> None:
         parts.runner.subscribe(subscriber)
     parts.backtests.on_change = hub.backtest_changed
     parts.metrics.watch_portfolios(lambda: portfolios(parts.runner.state))
+    parts.metrics.watch_sending(lambda: senders(parts.runner), lambda: panics(parts.runner.state))
+    parts.metrics.watch_hosts(lambda: hosts(parts.feed))
     parts.metrics.watch_journal(lambda: (parts.runner.committed_seq, hub.lag))
 
 

@@ -10,11 +10,13 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from evenkeel.desk.backtests import RATES, STOPS, Asked, Backtest, Engine, FillAt, Kind
 from evenkeel.domain import clock
 from evenkeel.domain.orders import Side
 from evenkeel.domain.strategies import Scalar
-from evenkeel.server.jobs.job import Asked, Backtest, Engine, FillAt, Progress, Stage
-from evenkeel.server.jobs.kept import Rows
+from evenkeel.research.keeping import Rows
+from evenkeel.server import searches
+from evenkeel.server.jobs.job import Progress, Stage
 from evenkeel.server.schemas import Amount, Id, Moment
 from evenkeel.server.views import maybe, measured, text
 
@@ -23,15 +25,22 @@ _WHY: tuple[Why, ...] = ("signal", "stop-loss", "take-profit", "trailing-stop", 
 
 
 class BacktestOut(Struct):
-    """A backtest in a list. `progress` is from 0 to 1, null where it cannot be known; `deleted` is told on the stream
-    only."""
+    """A backtest in a list. `progress` is from 0 to 1: `done` of `total` moments or combinations of this `stage`, null
+    where it cannot be known; `seconds_left` is to the end of the stage. `deleted` is told on the stream only. Figures
+    of a search are those of what it chose, `parameters` what it does not vary and, at the end, what it chose."""
 
     id: Id
+    kind: Kind
     state: Literal["queued", "running", "done", "failed", "cancelled", "deleted"]
     stage: Stage | None
     progress: float | None
+    done: int | None
+    total: int | None
+    seconds_left: float | None
+    best: dict[str, Scalar | None] | None
     strategy: str
     version: str
+    configuration: str | None
     parameters: dict[str, Scalar]
     symbols: list[str]
     timeframe: str
@@ -60,6 +69,12 @@ class BacktestTerms(Struct):
     stop_loss: Amount | None
     take_profit: Amount | None
     trailing_stop: Amount | None
+    maintenance: Amount | None
+    spread_share: Amount
+    limit_offset: Amount
+    financing: Amount
+    credit: Amount
+    borrow: Amount
     engine: Engine
     risk_free: Amount
 
@@ -85,12 +100,14 @@ class BacktestSummary(Struct):
     metrics: dict[str, float | None]
     terms: dict[str, Any]
     warnings: list[str]
+    search: searches.SearchSummary | None = None
 
 
 class BacktestDetail(BacktestOut):
     """One backtest with all that was asked and, once it is done, all that came out."""
 
     asked: BacktestTerms
+    search: searches.SearchTerms | None
     summary: BacktestSummary | None
 
 
@@ -170,16 +187,19 @@ def line(this: Backtest, progress: Progress | None) -> BacktestOut:
 
 
 def detail(this: Backtest, progress: Progress | None) -> BacktestDetail:
-    return BacktestDetail(**_fields(this, progress), asked=_terms(this.asked), summary=_summary(this))
+    asked = this.asked
+    return BacktestDetail(
+        **_fields(this, progress), asked=_terms(asked), search=searches.terms(asked), summary=_summary(this)
+    )
 
 
 def _fields(this: Backtest, progress: Progress | None) -> dict[str, Any]:
     asked = this.asked
-    same = ("id", "state", "strategy", "version", "fingerprint", "error")
+    same = ("id", "kind", "state", "strategy", "version", "fingerprint", "error")
     return {
         **{name: getattr(this, name) for name in same},
-        "stage": progress.stage if progress is not None else None,
-        "progress": progress.share if progress is not None else None,
+        **_progress(progress),
+        "configuration": asked.configuration,
         "parameters": dict(this.parameters),
         "symbols": list(asked.symbols),
         "timeframe": asked.timeframe,
@@ -190,7 +210,16 @@ def _fields(this: Backtest, progress: Progress | None) -> dict[str, Any]:
     }
 
 
+def _progress(progress: Progress | None) -> dict[str, Any]:
+    names = {"stage": "stage", "progress": "share", "done": "done", "total": "total", "best": "best"}
+    said = {name: getattr(progress, source, None) for name, source in names.items()}
+    left = None if progress is None else progress.left
+    return said | {"seconds_left": None if left is None else round(left, 1)}
+
+
 def _terms(asked: Asked) -> BacktestTerms:
+    stops: dict[str, Any] = {name: maybe(getattr(asked, name)) for name in STOPS}
+    rates: dict[str, Any] = {name: text(getattr(asked, name)) for name in (*RATES, "spread_share")}
     return BacktestTerms(
         cash=text(asked.cash),
         fees=asked.fees,
@@ -198,19 +227,19 @@ def _terms(asked: Asked) -> BacktestTerms:
         size=msgspec.to_builtins(asked.size),
         fill=asked.fill,
         slippage_bps=text(asked.slippage_bps),
-        stop_loss=maybe(asked.stop_loss),
-        take_profit=maybe(asked.take_profit),
-        trailing_stop=maybe(asked.trailing_stop),
         engine=asked.engine,
         risk_free=text(asked.risk_free),
+        **stops,
+        **rates,
     )
 
 
 def _summary(this: Backtest) -> BacktestSummary | None:
     if this.summary is None:
         return None
-    said = {name: this.summary[name] for name in BacktestSummary.__struct_fields__}
-    return BacktestSummary(**said | {name: _figure(said[name]) for name in ("cash", "final_equity", "fees")})
+    said = {name: this.summary[name] for name in BacktestSummary.__struct_fields__ if name != "search"}
+    money = {name: _figure(said[name]) for name in ("cash", "final_equity", "fees")}
+    return BacktestSummary(**said | money, search=searches.summary(this.summary))
 
 
 def comparison(these: Sequence[Backtest]) -> BacktestComparison:

@@ -23,7 +23,7 @@ _MEANING = {
     400: "Not JSON", 401: "Not signed in", 403: "Not allowed", 404: "Not found", 405: "Wrong method", 409: "Conflict",
     413: "Body too large", 415: "Body of another type", 421: "Another host's name",
     422: "Invalid, with the fields at fault",
-    429: "Too many attempts", 503: "Not ready",
+    429: "Too many for now; Retry-After says when", 503: "Not ready",
 }  # fmt: skip
 _BODY_FAULTS = (400, 413, 415, 422)
 

@@ -5,11 +5,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
 from evenkeel.domain import records as r
-from evenkeel.domain.money import ratio, sub
 from evenkeel.domain.orders import TERMINAL, OrderEvent, OrderState
 from evenkeel.domain.records import AnyRecord, Batch
-from evenkeel.server import views
-from evenkeel.telemetry.metrics import Metrics, Portfolio
+from evenkeel.server.ports import Feed, Trading
+from evenkeel.telemetry.metrics import Metrics, Portfolio, Sender
 from evenkeel.trading.engine.state import State
 
 _WRONG = frozenset({OrderState.REJECTED, OrderState.EXPIRED_UNSENT, OrderState.IN_DOUBT, OrderState.ANOMALY})
@@ -47,16 +46,36 @@ class OrderCounter:
             self._acknowledged.pop(record.order_id, None)
 
 
+def senders(trading: Trading) -> Iterator[Sender]:
+    """How every account sends now."""
+    for account_id, held in trading.state.accounts.items():
+        sending = trading.sending(account_id)
+        waiting = {lane.name.lower(): count for lane, count in sending.waiting.items()}
+        yield Sender(account_id, held.account.name, sending.tokens, waiting, sending.oldest)
+
+
+def panics(state: State) -> dict[str, int]:
+    """How many panics are at work, stuck and done."""
+    found = ["done" if halt.done_at else "stuck" if halt.stuck else "working" for halt in state.halts.values()]
+    return {name: found.count(name) for name in ("working", "stuck", "done")}
+
+
 def portfolios(state: State) -> Iterator[Portfolio]:
     """Every account's figures at the last prices."""
     for held in state.accounts.values():
         equity = state.equity(held)
-        gained = ratio(sub(equity, held.contributed), held.contributed) if held.contributed else 0
         yield Portfolio(
             account_id=held.account.id,
             account=held.account.name,
             value=float(equity),
-            total_return=float(gained),
-            drawdown=float(views.drawdown(held, equity)),
+            total_return=held.growth.at(equity) - 1.0,
+            drawdown=held.growth.drawdown(equity),
             positions=sum(1 for position in held.positions.values() if position.quantity),
         )
+
+
+def hosts(feed: Feed) -> tuple[int, int, int]:
+    """Processes that run strategies, how often any was started again, and moments that wait for all of them."""
+    found = feed.hosts()
+    at_work = sum(one.pid is not None for one in found)
+    return at_work, sum(one.restarts for one in found), sum(one.behind for one in found)

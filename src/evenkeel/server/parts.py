@@ -7,7 +7,7 @@ from pathlib import Path
 from evenkeel.desk.auth import Auth
 from evenkeel.domain.accounts import Limits
 from evenkeel.server.jobs.queue import BacktestQueue
-from evenkeel.server.ports import BarSource, Feed, History, Past, Templates, Trading
+from evenkeel.server.ports import BarSource, Configurations, Feed, History, Past, Templates, Trading
 from evenkeel.telemetry.metrics import Metrics
 
 STATIC = Path(__file__).parent / "static"
@@ -45,6 +45,7 @@ class AppParts:
     history: History
     bars: BarSource
     templates: Callable[[], Templates]
+    configurations: Configurations
     backtests: BacktestQueue
     auth: Auth
     metrics: Metrics

@@ -8,18 +8,26 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from evenkeel.domain.commands import AnyCommand
+from evenkeel.domain.configurations import Configuration, Saved
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Dividend, Split
 from evenkeel.domain.records import AnyRecord
 from evenkeel.domain.strategies import Scalar
 from evenkeel.trading.engine.effects import Outcome
 from evenkeel.trading.engine.state import State
+from evenkeel.trading.live.hosting.ports import HostStatus
+from evenkeel.trading.live.outbox import Sending
 from evenkeel.trading.live.ports import Subscriber
 
 if TYPE_CHECKING:
     from evenkeel.market.bars import Bars
     from evenkeel.market.ports import Series
-    from evenkeel.trading.strategies.registry import AnyStrategy
+    from evenkeel.trading.strategies.registry import AnyStrategy, TemplateInfo
+
+
+class Clock(Protocol):
+    def now(self) -> int:
+        """Engine time in ns."""
 
 
 class Trading(Protocol):
@@ -27,6 +35,9 @@ class Trading(Protocol):
 
     @property
     def state(self) -> State: ...
+
+    @property
+    def clock(self) -> Clock: ...
 
     @property
     def committed_seq(self) -> int: ...
@@ -41,6 +52,9 @@ class Trading(Protocol):
         """Returns when memory is not ahead of the journal."""
 
     def subscribe(self, subscriber: Subscriber) -> None: ...
+
+    def sending(self, account_id: str) -> Sending:
+        """How the account's requests to its broker stand. Raises NotFound."""
 
 
 class Feed(Protocol):
@@ -76,6 +90,9 @@ class Feed(Protocol):
 
     async def restart(self) -> None: ...
 
+    def hosts(self) -> Sequence[HostStatus]:
+        """Where the strategies it is handed to run, by user."""
+
 
 class EquityRow(Protocol):
     @property
@@ -95,6 +112,12 @@ class EquityRow(Protocol):
 
     @property
     def cash(self) -> Decimal: ...
+
+    @property
+    def contributed(self) -> Decimal | None: ...
+
+    @property
+    def growth(self) -> float | None: ...
 
 
 class LedgerRow(Protocol):
@@ -164,8 +187,17 @@ class History(Protocol):
     ) -> tuple[Sequence[LedgerRow], str | None]: ...
 
     async def signals(
-        self, deployment_id: str, *, limit: int, cursor: str | None = None
-    ) -> tuple[Sequence[SignalRow], str | None]: ...
+        self,
+        deployment_id: str,
+        *,
+        action: str | None = None,
+        instrument_id: str | None = None,
+        start: int | None = None,
+        end: int | None = None,
+        limit: int,
+        cursor: str | None = None,
+    ) -> tuple[Sequence[SignalRow], str | None]:
+        """Those from `start` on and before `end` (ns)."""
 
     async def lag(self) -> int:
         """How many committed records the projections have not seen yet."""
@@ -188,47 +220,13 @@ class BarSource(Protocol):
     def dividends(self, instrument_id: str) -> tuple[Dividend, ...]: ...
 
 
-class ParameterInfo(Protocol):
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def type(self) -> str: ...
-
-    @property
-    def default(self) -> Scalar: ...
-
-    @property
-    def minimum(self) -> float | None: ...
-
-    @property
-    def maximum(self) -> float | None: ...
-
-    @property
-    def description(self) -> str: ...
-
-
-class TemplateInfo(Protocol):
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def version(self) -> str: ...
-
-    @property
-    def title(self) -> str: ...
-
-    @property
-    def description(self) -> str: ...
-
-    @property
-    def parameters(self) -> Sequence[ParameterInfo]: ...
-
-
 class Templates(Protocol):
     """The strategy templates this process knows."""
 
     def infos(self) -> Sequence[TemplateInfo]: ...
+
+    def has(self, name: str) -> bool:
+        """Whether there is one of that name or alias."""
 
     def info(self, name: str) -> TemplateInfo:
         """Raises NotFound, naming those there are."""
@@ -238,6 +236,27 @@ class Templates(Protocol):
 
     def create(self, name: str) -> AnyStrategy:
         """A new instance. Raises NotFound."""
+
+
+class Configurations(Protocol):
+    """Users' configurations of templates, as `storage` keeps them."""
+
+    async def save(
+        self, user_id: str, name: str, *, configuration: Configuration, template_version: str, at: int
+    ) -> Saved:
+        """The next version; the newest one where that is the same. Raises Conflict for a name that was archived."""
+
+    async def find(self, user_id: str, name: str, version: int | None = None) -> Saved | None: ...
+
+    async def newest(self, user_id: str) -> Sequence[Saved]:
+        """The newest version of every name that was not archived."""
+
+    async def versions(
+        self, user_id: str, name: str, *, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[Saved], str | None]: ...
+
+    async def archive(self, user_id: str, name: str, at: int | None) -> bool:
+        """With None, takes it back into use."""
 
 
 Past = Callable[[int], Sequence[tuple[int, AnyRecord]]]

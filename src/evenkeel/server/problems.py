@@ -6,6 +6,7 @@ ends as a 500, and a 500 tells the client nothing but its request id.
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from math import ceil
 
 import msgspec
 import structlog
@@ -40,6 +41,7 @@ STATUS: dict[type[e.EvenkeelError], int] = {
     PayloadTooLarge: 413,
     UnsupportedMediaType: 415,
     TooManyAttempts: 429,
+    e.QueueFull: 429,
     e.InvalidInput: 422,
     e.NotFound: 404,
     e.Unauthenticated: 401,
@@ -66,8 +68,8 @@ def problem_of(error: e.EvenkeelError, request_id: str | None = None) -> Respons
         headers["WWW-Authenticate"] = 'Bearer realm="evenkeel"'
     if status == 503:
         headers["Retry-After"] = "1"
-    if isinstance(error, TooManyAttempts):
-        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, TooManyAttempts | e.QueueFull):
+        headers["Retry-After"] = str(ceil(error.retry_after))
     faults = getattr(error, "errors", ())
     return _render(
         status,

@@ -8,10 +8,12 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
+from evenkeel.desk.backtests import Engine, FillAt, Kind
 from evenkeel.domain.accounts import AccountType
+from evenkeel.domain.clock import SECOND
 from evenkeel.domain.orders import OrderKind, Product, Side, TimeInForce
-from evenkeel.domain.strategies import Scalar
-from evenkeel.server.jobs.job import Engine, FillAt
+from evenkeel.domain.panics import COOLDOWN, LONGEST_COOLDOWN, ScopeKind
+from evenkeel.domain.strategies import Action, Scalar
 
 # Controls, format characters (Unicode's Cf) and separators of lines and paragraphs. Regular expressions of JSON Schema
 # have no escape beyond U+FFFF that Python's know, so those are written as they are.
@@ -20,9 +22,9 @@ _UNSEEN = (
     r"\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
     "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f"
 )
-_END = r"$(?!\n)"  # Python's $ alone lets a newline follow
-_TEXT = rf"^[^{_UNSEEN}]*{_END}"
-_NAME = rf"^[^\s{_UNSEEN}]([^{_UNSEEN}]*[^\s{_UNSEEN}])?{_END}"
+END = r"$(?!\n)"  # Python's $ alone lets a newline follow
+TEXT = rf"^[^{_UNSEEN}]*{END}"
+_NAME = rf"^[^\s{_UNSEEN}]([^{_UNSEEN}]*[^\s{_UNSEEN}])?{END}"
 POSITIVE = r"^(0\.[0-9]{0,17}[1-9]|[1-9][0-9]{0,16}(\.[0-9]{1,18})?|0\.[0-9]{0,9}[1-9]0{1,8})$"
 NOT_NEGATIVE = r"^(0|[1-9][0-9]{0,16})(\.[0-9]{1,18})?$"
 SHARE = r"^(0(\.[0-9]{1,18})?|1(\.0{1,18})?)$"
@@ -52,12 +54,16 @@ Name = Annotated[
         description="1 to 64 printable characters, no space at either end",
     ),
 ]
-Reference = Annotated[str, Meta(min_length=1, max_length=64, pattern=_TEXT, description="1 to 64 printable characters")]
+Reference = Annotated[str, Meta(min_length=1, max_length=64, pattern=TEXT, description="1 to 64 printable characters")]
 Symbol = Annotated[
-    str, Meta(min_length=1, max_length=64, pattern=_TEXT, description="a symbol of 1 to 64 printable characters")
+    str, Meta(min_length=1, max_length=64, pattern=TEXT, description="a symbol of 1 to 64 printable characters")
 ]
 Currency = Annotated[
-    str, Meta(pattern=rf"^[A-Z]{{3}}{_END}", description="three capital letters that name a currency, such as USD")
+    str,
+    Meta(
+        pattern=rf"^[A-Z0-9]{{3,10}}{END}",
+        description="three to ten capital letters or digits that name a currency, such as USD or USDT",
+    ),
 ]
 Secret = Annotated[str, Meta(min_length=1, max_length=256, description="1 to 256 characters")]
 
@@ -71,24 +77,71 @@ class LinkLogin(Struct, forbid_unknown_fields=True):
     token: Secret
 
 
+Rate = Annotated[float, Meta(gt=-1, lt=100, description="a fraction a year, such as 0.05")]
+
+
+class FinancingIn(Struct, forbid_unknown_fields=True):
+    """Annual rates, ACT/365: `debit` on free cash below zero, `credit` above it, `borrow` on the value of shorts."""
+
+    debit: Rate = 0.0
+    credit: Rate = 0.0
+    borrow: Rate = 0.0
+
+
 class NewAccount(Struct, forbid_unknown_fields=True):
-    """A paper account. `fees` names a cost schedule."""
+    """A paper account. `fees` names a cost schedule; without `financing` holding overnight costs and earns nothing."""
 
     name: Name
     cash: Cash
     currency: Currency = "USD"
     type: AccountType = AccountType.CASH
     fees: Reference = "zero"
+    financing: FinancingIn | None = None
+
+
+class RateIn(Struct, forbid_unknown_fields=True):
+    """A token bucket: `burst` requests at once, filled at `per_second`. `queue` is how many orders may wait; null: as
+    many as can be sent in time."""
+
+    per_second: Annotated[float, Meta(gt=0, le=10_000, description="above 0, to 10000")]
+    burst: Annotated[int, Meta(ge=1, le=10_000, description="1 to 10000")]
+    reserved: Annotated[int, Meta(ge=0, le=10_000, description="0 to 10000")] = 2
+    queue: Annotated[int, Meta(ge=0, le=1_000_000, description="0 to 1000000")] | None = None
 
 
 class LimitsChange(Struct, forbid_unknown_fields=True):
-    """What is left out stays as it is; null turns a check off."""
+    """What is left out stays as it is; null turns a check off. With `rate` null the broker's own holds."""
 
     max_position_share: MaybeShare = field(default_factory=Raw)
     daily_loss: MaybeShare = field(default_factory=Raw)
     max_trades_per_day: Annotated[int, Meta(ge=0, le=1_000_000, description="0 to 1000000")] | UnsetType | None = UNSET
     allow_short: bool | UnsetType = UNSET
     cash_check: bool | UnsetType = UNSET
+    maintenance: MaybeShare = field(default_factory=Raw)
+    rate: RateIn | UnsetType | None = UNSET
+
+
+class PanicScope(Struct, forbid_unknown_fields=True):
+    """`id` is the strategy's or the account's; the user is the one who asks, and the platform is everything."""
+
+    scope: ScopeKind
+    id: Reference | None = None
+
+
+class NewPanic(PanicScope, forbid_unknown_fields=True):
+    """`cooldown` is in seconds: only then may trading be resumed."""
+
+    keep_positions: bool = False
+    cooldown: Annotated[int, Meta(ge=0, le=LONGEST_COOLDOWN // SECOND, description="0 to 604800 seconds")] = (
+        COOLDOWN // SECOND
+    )
+    reason: Annotated[str, Meta(max_length=200, pattern=TEXT, description="up to 200 printable characters")] = ""
+
+
+class Resumption(PanicScope, forbid_unknown_fields=True):
+    """With `abandon`, even though the panic has not finished: what is left stays as it is."""
+
+    abandon: bool = False
 
 
 class CashMove(Struct, forbid_unknown_fields=True):
@@ -123,24 +176,6 @@ class AllocationIn(Struct, forbid_unknown_fields=True):
 _ACCOUNTS = Meta(max_length=200)
 
 
-class NewDeployment(Struct, forbid_unknown_fields=True):
-    name: Name
-    template: Reference
-    symbols: Annotated[list[Symbol], Meta(min_length=1, max_length=200)]
-    parameters: dict[Reference, Scalar] = {}
-    accounts: Annotated[list[AllocationIn], _ACCOUNTS] = []
-    enabled: bool = True
-
-
-class DeploymentChange(Struct, forbid_unknown_fields=True):
-    """Either shares by account, or one share for all accounts the strategy already trades."""
-
-    accounts: Annotated[list[AllocationIn], _ACCOUNTS] | None = None
-    allocation: MaybeShare = field(default_factory=Raw)
-
-
-_TIMEFRAME = Meta(min_length=2, max_length=8, pattern=rf"^[1-9][0-9]{{0,3}}(s|m|h|d|w|mo){_END}")
-_MOMENT = Meta(max_length=40, extra_json_schema={"format": "date-time"})
 _SIZES = ["units", "cash", "percent-of-equity", "volatility-target", "kelly"]
 Size = Annotated[
     Raw,
@@ -153,14 +188,81 @@ Size = Annotated[
         }
     ),
 ]
+Fraction = Annotated[float, Meta(gt=0, le=1, description="a fraction above 0, to 1")]
+Inside = Annotated[float, Meta(gt=0, lt=1, description="a fraction of price above 0, below 1")]
+
+
+class RulesIn(Struct, forbid_unknown_fields=True):
+    """When it is switched off for losing, and on again for having recovered; one of the first three at least.
+
+    Off: its own result lies `max_drawdown` of what it was allotted below its best; `max_losses` closed trades in a row
+    have lost; its own result of the last `return_days` days is below `min_return`. On: what its signals would have made
+    has risen by `recovery` since its lowest. Between two switches lie `min_days` days.
+    """
+
+    max_drawdown: Fraction | None = None
+    max_losses: Annotated[int, Meta(ge=1, le=1000, description="1 to 1000")] | None = None
+    min_return: Annotated[float, Meta(ge=-1, lt=1, description="a fraction from -1, below 1")] | None = None
+    return_days: Annotated[int, Meta(ge=1, le=3660, description="1 to 3660")] = 20
+    recovery: Fraction | None = None
+    min_days: Annotated[float, Meta(ge=0, le=3660, description="0 to 3660")] = 1.0
+
+
+class EntryIn(Struct, forbid_unknown_fields=True):
+    """Orders go out as limits `offset` better than the last price, good for the next bar."""
+
+    offset: Annotated[float, Meta(ge=0, lt=1, description="a fraction of price from 0, below 1")] = 0.0
+
+
+class ProtectionIn(Struct, forbid_unknown_fields=True):
+    """Exits that go out with every position: fractions of the price of entry, the trailing one of the best since."""
+
+    stop_loss: Inside | None = None
+    take_profit: Annotated[float, Meta(gt=0, le=1000, description="a fraction of price above 0")] | None = None
+    trailing_stop: Inside | None = None
+
+
+class NewDeployment(Struct, forbid_unknown_fields=True):
+    """`template` names one, or a configuration (`my-trend`, `my-trend@3`), whose size is used where none is given."""
+
+    name: Name
+    template: Reference
+    symbols: Annotated[list[Symbol], Meta(min_length=1, max_length=200)]
+    parameters: dict[Reference, Scalar] = {}
+    accounts: Annotated[list[AllocationIn], _ACCOUNTS] = []
+    enabled: bool = True
+    size: Size = field(default_factory=Raw)
+    rules: RulesIn | None = None
+    entry: EntryIn | None = None
+    protection: ProtectionIn | None = None
+
+
+class DeploymentChange(Struct, forbid_unknown_fields=True):
+    """What is left out stays as it is. Shares by account, or one for all accounts the strategy already trades.
+
+    With another `template`, parameters begin from its own; without one, from those in force. With `size` null it is the
+    allocated share of equity; with `rules` null there are none.
+    """
+
+    accounts: Annotated[list[AllocationIn], _ACCOUNTS] | None = None
+    allocation: MaybeShare = field(default_factory=Raw)
+    template: Reference | None = None
+    parameters: dict[Reference, Scalar] = {}
+    size: Size = field(default_factory=Raw)
+    rules: RulesIn | UnsetType | None = UNSET
+
+
+_TIMEFRAME = Meta(min_length=2, max_length=8, pattern=rf"^[1-9][0-9]{{0,3}}(s|m|h|d|w|mo){END}")
+_MOMENT = Meta(max_length=40, extra_json_schema={"format": "date-time"})
 
 
 class NewBacktest(Struct, forbid_unknown_fields=True):
-    """A registered strategy on stored bars; what is left out has its default.
+    """A registered strategy, or a configuration of one, on stored bars; what is left out has its default.
 
     `start` is inclusive, `end` exclusive; without them, all bars. `fees` names a cost schedule, `fees_bps` are basis
     points of value; give one of them. `size` is a number of units, or a rule such as
-    `{"type": "percent-of-equity", "share": "0.5"}`. Stops are fractions of price.
+    `{"type": "percent-of-equity", "share": "0.5"}`. Stops, `limit_offset` and `maintenance` are fractions; `financing`,
+    `credit` and `borrow` annual rates.
     """
 
     strategy: Reference
@@ -178,6 +280,12 @@ class NewBacktest(Struct, forbid_unknown_fields=True):
     stop_loss: MaybePositive = field(default_factory=Raw)
     take_profit: MaybePositive = field(default_factory=Raw)
     trailing_stop: MaybePositive = field(default_factory=Raw)
+    maintenance: MaybePositive = field(default_factory=Raw)
+    spread_share: MaybeNotNegative = field(default_factory=Raw)
+    limit_offset: MaybeNotNegative = field(default_factory=Raw)
+    financing: MaybeNotNegative = field(default_factory=Raw)
+    credit: MaybeNotNegative = field(default_factory=Raw)
+    borrow: MaybeNotNegative = field(default_factory=Raw)
     engine: Engine = "auto"
     risk_free: MaybeShare = field(default_factory=Raw)
 
@@ -190,7 +298,7 @@ class FeedChange(Struct, forbid_unknown_fields=True):
 _Limit = Annotated[int, Meta(ge=1, le=5000, description="1 to 5000")]
 Cursor = Annotated[
     str,
-    Meta(min_length=1, max_length=128, pattern=rf"^[A-Za-z0-9_.:-]+{_END}", description="a next_cursor of this list"),
+    Meta(min_length=1, max_length=128, pattern=rf"^[A-Za-z0-9_.:-]+{END}", description="a next_cursor of this list"),
 ]
 
 
@@ -237,10 +345,20 @@ class BarsQuery(Struct, forbid_unknown_fields=True):
 
 
 class QuotesQuery(Struct, forbid_unknown_fields=True):
-    symbols: Annotated[str, Meta(max_length=4000, pattern=_TEXT, description="symbols, separated by commas")] = ""
+    symbols: Annotated[str, Meta(max_length=4000, pattern=TEXT, description="symbols, separated by commas")] = ""
+
+
+class SignalsQuery(PageQuery, forbid_unknown_fields=True):
+    """`start` is inclusive, `end` exclusive."""
+
+    action: Action | None = None
+    symbol: Symbol | None = None
+    start: Annotated[str, _MOMENT] | None = None
+    end: Annotated[str, _MOMENT] | None = None
 
 
 class BacktestsQuery(PageQuery, forbid_unknown_fields=True):
+    kind: Kind | None = None
     strategy: Reference | None = None
     state: Literal["queued", "running", "done", "failed", "cancelled"] | None = None
 
@@ -253,7 +371,7 @@ class BacktestEquityQuery(PageQuery, forbid_unknown_fields=True):
 
 class ComparisonQuery(Struct, forbid_unknown_fields=True):
     ids: Annotated[
-        str, Meta(min_length=1, max_length=1300, pattern=_TEXT, description="1 to 20 ids, separated by commas")
+        str, Meta(min_length=1, max_length=1300, pattern=TEXT, description="1 to 20 ids, separated by commas")
     ]
 
 

@@ -67,14 +67,25 @@ class StreamTicket(Struct):
     expires_in: int
 
 
+class RateOut(Struct):
+    """A token bucket of `burst` that fills at `per_second`, `reserved` of it for panics and cancels."""
+
+    per_second: float
+    burst: int
+    reserved: int
+    queue: int
+
+
 class LimitsOut(Struct):
-    """The account's limits; null is a check that has been turned off."""
+    """The account's limits; null is a check that has been turned off. `rate` null: as its broker says."""
 
     max_position_share: Amount | None
     daily_loss: Amount | None
     max_trades_per_day: int | None
     allow_short: bool
     cash_check: bool
+    maintenance: Amount | None
+    rate: RateOut | None
 
 
 class AccountOut(Struct):
@@ -178,6 +189,8 @@ class EquityOut(Struct):
     at: Moment
     equity: Amount
     cash: Amount
+    contributed: Amount
+    total_return: Amount
 
 
 class LedgerOut(Struct):
@@ -205,6 +218,37 @@ class LastSignal(Struct):
     confidence: float
 
 
+class SwitchOut(Struct):
+    """The last time a rule, or a person after one, switched it, with the rule's limit and what it saw."""
+
+    on: bool
+    at: Moment
+    rule: str
+    limit: str
+    value: str
+
+
+class RulesOut(Struct):
+    """When it is switched off for losing, and on again; null is a rule that is not used."""
+
+    max_drawdown: float | None
+    max_losses: int | None
+    min_return: float | None
+    return_days: int
+    recovery: float | None
+    min_days: float
+
+
+class EntryOut(Struct):
+    offset: float
+
+
+class ProtectionOut(Struct):
+    stop_loss: float | None
+    take_profit: float | None
+    trailing_stop: float | None
+
+
 class DeploymentOut(Struct):
     id: Id
     name: str
@@ -214,8 +258,14 @@ class DeploymentOut(Struct):
     symbols: list[str]
     mode: Literal["paper", "live"]
     enabled: bool
-    status: Literal["running", "disabled", "paused"]
+    status: Literal["running", "disabled", "paused", "switched-off", "removed"]
     status_reason: str | None
+    configuration: str | None
+    size: dict[str, Scalar] | None
+    rules: RulesOut | None
+    entry: EntryOut | None
+    protection: ProtectionOut | None
+    switch: SwitchOut | None
     accounts: list[AllocationOut]
     orders: int
     fills: int
@@ -232,15 +282,6 @@ class ParameterOut(Struct):
     minimum: int | float | None
     maximum: int | float | None
     description: str
-
-
-class TemplateOut(Struct):
-    id: str
-    name: str
-    version: str
-    title: str
-    description: str
-    parameters: list[ParameterOut]
 
 
 class SignalOut(Struct):
@@ -302,6 +343,18 @@ class FeedOut(Struct):
 class JournalOut(Struct):
     seq: int
     lag: int
+
+
+class HostOut(Struct):
+    """Where one user's strategies run; `id` is the user's. `behind` counts moments of the market; times in ms."""
+
+    id: str
+    pid: int | None
+    strategies: list[str]
+    restarts: int
+    behind: int
+    last_ms: float
+    longest_ms: float
 
 
 class StatusOut(Struct):

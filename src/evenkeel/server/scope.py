@@ -65,7 +65,8 @@ class Tenant:
         return all(self.owns(allocation.account_id) for allocation in held.deployment.accounts)
 
     def deployments(self) -> Iterator[DeploymentState]:
-        return (held for held in self.state.deployments.values() if self.sees(held))
+        """Those that were removed are left out."""
+        return (held for held in self.state.deployments.values() if not held.deployment.removed and self.sees(held))
 
     def deployment(self, deployment_id: str) -> DeploymentState:
         """Raises NotFound."""

@@ -1,13 +1,12 @@
 """How the installation stands: its status, its feed, and whether it is ready."""
 
-import time
-
 from evenkeel.domain import clock
 from evenkeel.domain.accounts import Readiness
 from evenkeel.server import schemas as s
 from evenkeel.server import views
 from evenkeel.server.parts import AppParts
 from evenkeel.server.ports import Feed
+from evenkeel.server.scope import Tenant
 from evenkeel.trading.engine.state import State
 
 MOST_LAG = 50_000
@@ -29,8 +28,25 @@ def feed(source: Feed) -> s.FeedOut:
 
 
 def now(parts: AppParts) -> int:
-    """Engine time: of the last slice in a replay, else the wall clock."""
-    return parts.runner.state.time if parts.feed.kind == "replay" else time.time_ns()
+    """Engine time: of the last slice where a feed has a time of its own, else the wall clock."""
+    return parts.runner.clock.now()
+
+
+def hosts(source: Feed, seen: Tenant) -> list[s.HostOut]:
+    """Where strategies run: all of them for the owner, for others their own."""
+    return [
+        s.HostOut(
+            id=one.user_id,
+            pid=one.pid,
+            strategies=list(one.deployments),
+            restarts=one.restarts,
+            behind=one.behind,
+            last_ms=round(one.last * 1000, 3),
+            longest_ms=round(one.longest * 1000, 3),
+        )
+        for one in source.hosts()
+        if one.deployments and (seen.is_owner or one.user_id == seen.user.id)
+    ]
 
 
 def status(parts: AppParts, lag: int) -> s.StatusOut:

@@ -7,21 +7,29 @@ realised + unrealised is what the account made on its positions.
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
+from math import isclose
+from typing import Literal
+
+from msgspec import to_builtins
+from msgspec.structs import asdict
 
 from evenkeel.domain import clock
-from evenkeel.domain.accounts import AccountMode, Readiness
+from evenkeel.domain.accounts import AccountMode, Readiness, SendRate
 from evenkeel.domain.fills import Fill
 from evenkeel.domain.ids import derived
 from evenkeel.domain.instruments import Instrument
-from evenkeel.domain.money import ZERO, add, exact, ratio, rounded, sub, total
+from evenkeel.domain.money import ZERO, add, exact, mul, ratio, rounded, sub, total
 from evenkeel.domain.orders import Order
 from evenkeel.domain.positions import Position, PositionKey
 from evenkeel.domain.records import SignalRecorded
+from evenkeel.domain.strategies import Deployment
 from evenkeel.server import schemas as s
 from evenkeel.server.ports import EquityRow
 from evenkeel.trading.engine.state import AccountState, DeploymentState, State
 
 _STEP = Decimal("0.00000001")
+_HALF = Decimal("0.5")
+_SAME = 1e-14
 
 
 def text(value: Decimal) -> str:
@@ -38,9 +46,20 @@ def measured(value: float) -> str:
     return text(Decimal(repr(value)).normalize())
 
 
+def price(value: float, instrument: Instrument) -> str:
+    """A measured price: on the grid of half ticks, which has the middle of bid and ask, where it lies there."""
+    on_grid = exact(value, mul(instrument.tick_size, _HALF))
+    return text(on_grid.normalize()) if isclose(float(on_grid), value, rel_tol=_SAME) else measured(value)
+
+
 def share(part: Decimal, whole: Decimal) -> str:
     """part ÷ whole to 8 decimals, 0 where there is no whole."""
     return text(rounded(ratio(part, whole), _STEP)) if whole else "0"
+
+
+def fraction(value: float) -> str:
+    """A measured share or return to 8 decimals."""
+    return text(exact(value, _STEP).normalize())
 
 
 def _unit_price(cost: Decimal | None, instrument: Instrument) -> str | None:
@@ -82,10 +101,10 @@ def account(state: State, held: AccountState) -> s.AccountOut:
         positions_value=text(state.positions_value(held)),
         day_pnl=text(day_pnl),
         day_return=share(day_pnl, held.day_start_equity),
-        total_return=share(sub(equity, held.contributed), held.contributed),
+        total_return=fraction(held.growth.at(equity) - 1.0),
         realised_pnl=text(gains[0]),
         unrealised_pnl=text(gains[1]),
-        drawdown=drawdown(held, equity),
+        drawdown=fraction(held.growth.drawdown(equity)),
         initial_balance=text(held.contributed),
         session_date=held.day.isoformat(),
         trades_today=held.trades_today,
@@ -93,12 +112,6 @@ def account(state: State, held: AccountState) -> s.AccountOut:
         positions=sum(1 for position in held.positions.values() if position.quantity),
         limits=_limits(held),
     )
-
-
-def drawdown(held: AccountState, equity: Decimal) -> str:
-    """How far equity lies below its peak, as a positive fraction of the peak."""
-    peak = max(held.peak_equity, equity)
-    return share(sub(peak, equity), peak) if peak > 0 else "0"
 
 
 def _limits(held: AccountState) -> s.LimitsOut:
@@ -109,7 +122,13 @@ def _limits(held: AccountState) -> s.LimitsOut:
         max_trades_per_day=limits.max_trades_per_day,
         allow_short=limits.allow_short,
         cash_check=limits.cash_check,
+        maintenance=maybe(limits.maintenance),
+        rate=None if limits.rate is None else rate(limits.rate),
     )
+
+
+def rate(this: SendRate) -> s.RateOut:
+    return s.RateOut(this.per_second, this.burst, this.reserved, this.most_waiting)
 
 
 def order(state: State, this: Order) -> s.OrderOut:
@@ -198,7 +217,15 @@ def equity_point(state: State, row: EquityRow) -> s.EquityOut:
     """One closed day, dated at its end: it is recorded when the market next moves, a day or a weekend later."""
     account = state.accounts[row.account_id].account
     _, end = clock.day_bounds(row.session_date, account.time_zone, account.roll)
-    return s.EquityOut(row.id, row.account_id, clock.iso(end), text(row.equity), text(row.cash))
+    return s.EquityOut(
+        id=row.id,
+        account_id=row.account_id,
+        at=clock.iso(end),
+        equity=text(row.equity),
+        cash=text(row.cash),
+        contributed=text(row.contributed or ZERO),
+        total_return=fraction(0.0 if row.growth is None else row.growth - 1.0),
+    )
 
 
 def book_positions(state: State, book: str) -> list[Position]:
@@ -221,8 +248,14 @@ def deployment(state: State, held: DeploymentState) -> s.DeploymentOut:
         symbols=[state.instruments[i].symbol for i in this.instrument_ids],
         mode="live" if AccountMode.LIVE in modes else "paper",
         enabled=this.enabled,
-        status="disabled" if not this.enabled else "running" if this.paused is None else "paused",
-        status_reason=this.paused,
+        status=_status(this),
+        status_reason=_reason(this),
+        configuration=this.configuration,
+        size=None if this.sizing is None else to_builtins(this.sizing),
+        rules=None if this.rules is None else s.RulesOut(**asdict(this.rules)),
+        entry=None if this.entry is None else s.EntryOut(**asdict(this.entry)),
+        protection=None if this.protection is None else s.ProtectionOut(**asdict(this.protection)),
+        switch=None if this.switch is None else s.SwitchOut(**asdict(this.switch) | {"at": clock.iso(this.switch.at)}),
         accounts=[s.AllocationOut(a.account_id, text(a.share)) for a in this.accounts],
         orders=held.orders,
         fills=held.fills,
@@ -231,6 +264,22 @@ def deployment(state: State, held: DeploymentState) -> s.DeploymentOut:
         unrealised_pnl=text(unrealised),
         last_signal=_last_signal(state, held.last_signal),
     )
+
+
+def _status(this: Deployment) -> Literal["running", "disabled", "paused", "switched-off", "removed"]:
+    if this.removed:
+        return "removed"
+    if not this.enabled:
+        return "disabled"
+    if this.paused is not None:
+        return "paused"
+    return "running" if this.is_on else "switched-off"
+
+
+def _reason(this: Deployment) -> str | None:
+    if this.paused is None and this.switch is not None and not this.switch.on:
+        return f"{this.switch.rule}: {this.switch.value}, with a limit of {this.switch.limit}"
+    return this.paused
 
 
 def _last_signal(state: State, record: SignalRecorded | None) -> s.LastSignal | None:

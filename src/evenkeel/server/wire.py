@@ -15,6 +15,7 @@ from fastapi import Request, Response
 from msgspec import Raw, Struct
 
 from evenkeel.domain.errors import FieldError, InvalidInput
+from evenkeel.domain.sizing import Sizing, Units
 from evenkeel.server import requests
 from evenkeel.server.problems import MalformedBody, PayloadTooLarge, UnsupportedMediaType
 
@@ -64,6 +65,21 @@ class Fields:
         if value is None and not any(fault.field == name for fault in self.faults):
             self.fault(name, "is required")
         return value if value is not None else Decimal(0)
+
+    def size(self, name: str, raw: Raw) -> Sizing | None:
+        """A number of units, or a rule with its type; None where it is absent, null, or at fault."""
+        if not bytes(raw).startswith(b"{"):
+            units = self.number(name, raw)
+            return None if units is None else Units(units)
+        try:
+            rule: Sizing = msgspec.json.decode(raw, type=Sizing)
+        except InvalidInput as error:
+            self.faults.extend(error.errors)
+        except msgspec.MsgspecError as error:
+            self.fault(name, f"is not a size: {str(error)[:200]}")
+        else:
+            return rule
+        return None
 
     def fault(self, name: str, message: str) -> None:
         self.faults.append(FieldError(name, message))

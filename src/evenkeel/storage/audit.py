@@ -37,6 +37,8 @@ class Audit:
             r.PositionCorrected: self._corrected,
             r.SplitApplied: self._split,
             r.CashBooked: lambda record, _: self._cash(record.entries),
+            r.DividendPaid: lambda record, _: self._cash(record.entries),
+            r.NightsCharged: lambda record, _: self._cash(record.entries),
         }
 
     def see(self, record: r.AnyRecord, state: State) -> None:

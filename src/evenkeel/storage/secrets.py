@@ -6,11 +6,14 @@ import stat
 from pathlib import Path
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from evenkeel.domain.errors import Forbidden, InvalidInput
 
+log = structlog.get_logger(__name__)
 _FILE = "secrets.json"
+_FIRST = "first-password"
 
 
 class Secrets(Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,15 +40,49 @@ def load_secrets(home: Path) -> Secrets:
     return _load(path)
 
 
+class FirstPassword:
+    """The password that was made for the owner of a home, kept until its first use.
+
+    A start may be killed, or its words lost, before anybody has read them. The file is as private as the home's
+    secrets, with which one could sign in as well.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / _FIRST
+
+    def keep(self, password: str) -> None:
+        """Keeps it on the disk, in place of one whose start came to nothing. Raises InvalidInput."""
+        self.forget()
+        _write(self.path, password.encode() + b"\n")
+
+    def read(self) -> str | None:
+        """None where there is none, or none that can be read."""
+        try:
+            return self.path.read_text(encoding="utf-8").strip() or None
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def forget(self) -> None:
+        """It is of no further use, or never was."""
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("the file of the first password cannot be removed", path=str(self.path), reason=error.strerror)
+
+
 def _make(path: Path) -> None:
-    """Complete or not at all, and never over a file that came first."""
     fresh = Secrets(secrets.token_hex(32))
+    _write(path, msgspec.json.encode(fresh) + b"\n")
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Complete or not at all, and never over a file that came first."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(fresh) + b"\n")
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         try:
@@ -54,11 +91,21 @@ def _make(path: Path) -> None:
             return
         finally:
             part.unlink()
+        _sync(path.parent)
     except OSError as error:
         raise InvalidInput(
-            f"the secrets of this home cannot be written to {path}: {error.strerror}",
+            f"{path} cannot be written: {error.strerror}",
             hint="name a folder you can write with --home",
         ) from error
+
+
+def _sync(folder: Path) -> None:
+    """Has the names in a folder on the disk, as fsync of a file has its content."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _load(path: Path) -> Secrets:

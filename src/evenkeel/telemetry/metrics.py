@@ -35,6 +35,17 @@ class Portfolio(NamedTuple):
     positions: int
 
 
+class Sender(NamedTuple):
+    """How one account sends at this moment: requests waiting by lane, seconds the oldest has waited, and tokens at
+    hand, None where nothing limits it."""
+
+    account_id: str
+    account: str
+    tokens: float | None
+    waiting: dict[str, int]
+    oldest: float
+
+
 class _Histogram:
     def __init__(self) -> None:
         self.counts = [0] * (len(_BOUNDS) + 1)
@@ -63,7 +74,11 @@ class Metrics(Collector):
         self._version, self._clock, self._started = version, clock, clock()
         self._stages: dict[str, _Histogram] = {}
         self._portfolios: Callable[[], Iterable[Portfolio]] = tuple
+        self._senders: Callable[[], Iterable[Sender]] = tuple
+        self._panics: Callable[[], dict[str, int]] = dict
         self._journal: Callable[[], tuple[int, int]] | None = None
+        self._hosts: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0)
+        self._exchanges = _Histogram()
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -72,12 +87,27 @@ class Metrics(Collector):
         """Asks `portfolios` for the accounts' figures at each scrape."""
         self._portfolios = portfolios
 
+    def watch_sending(self, senders: Callable[[], Iterable[Sender]], panics: Callable[[], dict[str, int]]) -> None:
+        """Asks at each scrape how the accounts send, and how many panics are in which state."""
+        self._senders, self._panics = senders, panics
+
     def watch_journal(self, journal: Callable[[], tuple[int, int]]) -> None:
         """Asks `journal` for (last committed sequence, projection lag) at each scrape."""
         self._journal = journal
 
+    def watch_hosts(self, hosts: Callable[[], tuple[int, int, int]]) -> None:
+        """Asks `hosts` at each scrape for (strategy hosts at work, restarts so far, moments not yet answered)."""
+        self._hosts = hosts
+
+    def observe_exchange(self, seconds: float) -> None:
+        """How long one user's strategies took to answer what they were told."""
+        self._exchanges.observe(seconds)
+
     def observe_stage(self, stage: str, seconds: float) -> None:
-        """How long an order took to reach `stage` (received, decided, committed, sent, acknowledged, filled)."""
+        """How long an order took to reach `stage` (received, decided, committed, sent, acknowledged, filled).
+
+        The stages `queued-` and a lane are how long a request waited for its turn where a limit holds.
+        """
         held = self._stages.get(stage)
         if held is None:
             held = self._stages[stage] = _Histogram()
@@ -96,7 +126,9 @@ class Metrics(Collector):
             rate = 1.0 - min(1.0, self.order_errors / self.orders_placed)
             yield GaugeMetricFamily("order_success_rate", "Share of orders placed that met no error", rate)
         yield from self._portfolio_metrics()
+        yield from self._sending_metrics()
         yield from self._stage_metrics()
+        yield from self._host_metrics()
         yield GaugeMetricFamily("event_loop_lag_seconds", "Longest recent delay of the event loop", self.loop_lag)
         yield GaugeMetricFamily(
             "evenkeel_uptime_seconds", "Time since the process started", self._clock() - self._started
@@ -123,6 +155,41 @@ class Metrics(Collector):
             for one in portfolios:
                 gauge.add_metric((one.account, one.account_id), value(one))
             yield gauge
+
+    def _sending_metrics(self) -> Iterator[Metric]:
+        tokens = GaugeMetricFamily(
+            "evenkeel_send_tokens", "Requests an account may send at once", labels=("account", "account_id")
+        )
+        queue = GaugeMetricFamily(
+            "evenkeel_send_queue", "Requests that wait to be sent", labels=("account", "account_id", "lane")
+        )
+        oldest = GaugeMetricFamily(
+            "evenkeel_send_oldest_seconds", "How long the oldest has waited", labels=("account", "account_id")
+        )
+        for one in self._senders():
+            oldest.add_metric((one.account, one.account_id), one.oldest)
+            if one.tokens is not None:
+                tokens.add_metric((one.account, one.account_id), one.tokens)
+            for lane, waiting in one.waiting.items():
+                queue.add_metric((one.account, one.account_id, lane), waiting)
+        yield from (family for family in (tokens, queue, oldest) if family.samples)
+        halts = GaugeMetricFamily("evenkeel_panics", "Panics in force", labels=("state",))
+        for state, count in self._panics().items():
+            halts.add_metric((state,), count)
+        if halts.samples:
+            yield halts
+
+    def _host_metrics(self) -> Iterator[Metric]:
+        if not sum(self._exchanges.counts):
+            return
+        hosts, restarts, behind = self._hosts()
+        name = "evenkeel_strategy"
+        yield GaugeMetricFamily(f"{name}_hosts", "Processes that run strategies", hosts)
+        yield CounterMetricFamily(f"{name}_host_restarts", "Strategy hosts started again after they had died", restarts)
+        yield GaugeMetricFamily(f"{name}_moments_behind", "Moments of the market not yet answered", behind)
+        family = HistogramMetricFamily(f"{name}_exchange_seconds", "Time one user's strategies take to answer")
+        family.add_metric((), buckets=self._exchanges.buckets(), sum_value=self._exchanges.sum)
+        yield family
 
     def _stage_metrics(self) -> Iterator[Metric]:
         if not self._stages:

@@ -229,3 +229,20 @@ def test_what_round_trips_refuse() -> None:
 def test_any_columns_of_bars_will_do() -> None:
     plain = SimpleNamespace(ts=np.array([0]), close_ts=np.array([5]), high=np.array([3.0]), low=np.array([1.0]))
     assert round_trips(Fills.of([0, 5], [1, -1], price=[2, 2]), plain).mfe.tolist() == [0.5]
+
+
+@given(st.lists(st.integers(1, 10**13), min_size=1, max_size=20), st.sampled_from([1e-8, 1e-4, 0.01, 5.0]))
+def test_whole_lots_are_known_whatever_their_number(counts: list[int], lot: float) -> None:
+    """A hundred bitcoins are ten thousand million lots, which floats meet to a millionth only."""
+    bought = [(count * lot, 10.0) for count in counts]
+    trips = round_trips(fills(*bought, *((-quantity, 11.0) for quantity, _ in bought)), lot=lot)
+    assert trips.open == ()
+    assert np.rint(trips.quantity / lot).astype(np.int64).tolist() == counts
+
+
+def test_a_small_change_of_a_large_holding_is_a_whole_number_of_lots() -> None:
+    """Fills as engines make them, a difference of two holdings, are as exact as the holdings are."""
+    holdings = np.array([16346814005, 16346814009, 16346780001, 0]) * 1e-8
+    trips = round_trips(fills(*((change, 10.0) for change in np.diff(holdings, prepend=0.0))), lot=1e-8)
+    assert trips.open == ()
+    assert np.rint(trips.quantity * 1e8).tolist() == [34008.0, 16346779997.0, 4.0]

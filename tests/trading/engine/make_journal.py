@@ -8,6 +8,7 @@ again: what a release wrote is a fact.
 import argparse
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ import msgspec
 from evenkeel.domain import commands as c
 from evenkeel.domain import events as e
 from evenkeel.domain import records as r
-from evenkeel.domain.accounts import LedgerKind, Limits
+from evenkeel.domain.accounts import Financing, LedgerKind, Limits
 from evenkeel.domain.fills import Charge
-from evenkeel.domain.marketdata import MarketSlice
+from evenkeel.domain.marketdata import Dividend, MarketSlice
 from evenkeel.domain.orders import OrderKind, Side, TimeInForce
+from evenkeel.domain.panics import Scope, ScopeKind
+from evenkeel.domain.strategies import Protection
 from evenkeel.trading.engine.state import State
 from tests.trading.engine.world import ACME, BOLT, OPEN, WHO, D, World, at, bar, split_slice
 
@@ -42,6 +45,8 @@ def life() -> World:
     _orders(world)
     _steering(world)
     _away(world)
+    _holding(world)
+    _halted(world)
     return world
 
 
@@ -101,6 +106,26 @@ def _away(world: World) -> None:
     world.step(e.BrokerSnapshot(account_id="B", complete=False, reason="timed out"))
 
 
+def _holding(world: World) -> None:
+    """An account that pays for what it holds overnight, a position that is guarded, and a dividend."""
+    world.account("C", "5000", financing=Financing(debit=0.07, credit=0.01, borrow=0.03))
+    world.deploy(("C", "0.5"), book="guarded", of=(BOLT,), protection=Protection(stop_loss=0.1, take_profit=0.2))
+    world.signal(1.0, book="guarded", of=BOLT)
+    (entry,) = (order for order in world.state.orders.values() if order.spec.book == "guarded")
+    world.fill(entry, str(entry.quantity), "7.61", bar=at(2))
+    for exit_order in tuple(world.state.accounts["C"].working.values()):
+        world.step(world.said(e.VenueAccepted, exit_order))
+    world.step(MarketSlice(at(3), dividends=(Dividend(BOLT.id, date(2024, 3, 7), D("0.12")),)))
+
+
+def _halted(world: World) -> None:
+    """An account is halted, and closed but for what a broker does not let go; a person lets it trade again."""
+    scope = Scope(ScopeKind.ACCOUNT, "B")
+    world.step(c.Panic(provenance=WHO, scope=scope, reason="the model is wrong", cooldown=0))
+    world.step(e.PanicDue())
+    world.step(c.Resume(provenance=WHO, scope=scope, abandon=True))
+
+
 def batches(records: list[r.AnyRecord]) -> Iterator[r.Batch]:
     """The records in transactions of one, two, three … records, chained by their hashes."""
     prev, first, size = r.GENESIS, 1, 1
@@ -144,7 +169,7 @@ def _account(state: State, name: str) -> dict[str, Any]:
         "contributed": str(account.contributed),
         "day": account.day.isoformat(),
         "day_start_equity": str(account.day_start_equity),
-        "peak_equity": str(account.peak_equity),
+        "growth": [account.growth.index, str(account.growth.base), account.growth.peak],
         "trades_today": account.trades_today,
         "readiness": [account.readiness, account.readiness_reason],
         "limits_version": account.limits_version,

@@ -204,9 +204,11 @@ def test_changing_a_deployment(world: World) -> None:
 @pytest.mark.parametrize(
     ("sizing", "field", "said"),
     [
-        (VolatilityTarget(0.1), "size", "does not have the rule volatility-target"),
-        (Kelly(), "size", "does not have the rule kelly"),
-        (Units(D(0)), "size.quantity", "expected a number above zero"),
+        (VolatilityTarget(-0.1), "size.annual", "expected a number above zero, at most 1,000"),
+        (Kelly(window=1), "size.window", "expected 2 bars or more"),
+        (Units(D(0)), "size.quantity", "expected a number above zero, at most 1,000,000,000,000"),
+        (Units(D("1E+15")), "size.quantity", "expected a number above zero, at most 1,000,000,000,000"),
+        (Units(D("NaN")), "size.quantity", "expected a number above zero, at most 1,000,000,000,000"),
     ],
 )
 def test_a_size_that_cannot_be_had_is_named(world: World, sizing: Sizing, field: str, said: str) -> None:

@@ -18,6 +18,7 @@ from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.fills import Charge
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.orders import TRANSITIONS, Order, OrderEvent, OrderKind, OrderState, Side
+from evenkeel.domain.strategies import Revision, SwitchRules
 from evenkeel.trading.engine.effects import SendOrder
 from evenkeel.trading.engine.engine import Input
 from tests.trading.engine.world import ACME, BOLT, WHO, World, assert_sound, at, bar, split_slice, theirs
@@ -253,6 +254,12 @@ class Everything(RuleBasedStateMachine):
     @rule(enabled=st.booleans())
     def switch(self, enabled: bool) -> None:
         self.take(c.ChangeDeployment(provenance=WHO, deployment_id="trend", enabled=enabled))
+
+    @rule(fall=st.sampled_from([None, 0.0001, 0.05, -1.0]), fast=st.sampled_from([1, 2]))
+    def revise(self, fall: float | None, fast: int) -> None:
+        rules = None if fall is None else SwitchRules(fall, 2, min_return=-0.1, recovery=0.0001, min_days=0.0)
+        revision = Revision("sma", "1", {"fast": fast}, rules=rules)
+        self.take(c.ChangeDeployment(provenance=WHO, deployment_id="trend", revision=revision))
 
     @rule()
     def restart(self) -> None:

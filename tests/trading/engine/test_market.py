@@ -105,12 +105,18 @@ def test_profit_of_the_days_adds_up_to_the_whole(world: World) -> None:
 def test_what_is_paid_in_or_out_is_no_profit(world: World, kind: LedgerKind, amount: str) -> None:
     world.holding("100", "10")
     account = world.state.accounts["A"]
+    world.price(ACME, 8.0, 1)
+    world.price(ACME, 8.0, 2)
+    drawdown = account.growth.drawdown(world.state.equity(account))
+    made = account.growth.at(world.state.equity(account))
     before = world.state.equity(account) - account.day_start_equity
-    peak = account.peak_equity
+    assert drawdown == pytest.approx(0.002)
     world.step(c.MoveCash(provenance=WHO, account_id="A", amount=D(amount), kind=kind))
     assert world.state.equity(account) - account.day_start_equity == before
     assert account.contributed == D(100_000) + D(amount)
-    assert account.peak_equity - peak == D(amount), "nor is it a drawdown"
+    equity = world.state.equity(account)
+    assert account.growth.at(equity) == pytest.approx(made, rel=1e-15)
+    assert account.growth.drawdown(equity) == pytest.approx(drawdown, rel=1e-12), "nor is it a drawdown, or less of one"
     assert_sound(world)
 
 
@@ -127,8 +133,8 @@ def test_the_peak_follows_the_days(world: World) -> None:
     peaks = []
     for day, close in enumerate((12.0, 11.0, 13.0, 9.0, 9.0), start=1):
         world.price(ACME, close, day)
-        peaks.append(world.state.accounts["A"].peak_equity)
-    assert peaks == [D(100_000), D(100_200), D(100_200), D(100_300), D(100_300)]
+        peaks.append(world.state.accounts["A"].growth.peak)
+    assert peaks == [1.0, 1.002, 1.002, 1.003, 1.003]
 
 
 def test_orders_and_fills_carry_the_accounts_day(world: World) -> None:

@@ -178,6 +178,17 @@ def test_the_cursor_and_what_strategies_remember(world: World) -> None:
     assert_sound(world)
 
 
+def test_a_cursor_never_moves_back_and_the_places_are_those_told_last(world: World) -> None:
+    """What late strategies have answered is told with the cursor that stood when they were asked."""
+    world.step(e.CursorAdvanced(7, places={"late": 5}))
+    world.step(e.CursorAdvanced(6, {"late": b"memory"}, places={"late": 6}))
+    assert (world.state.cursor, world.state.places) == (7, {"late": 6})
+    assert_sound(world)
+    world.step(e.CursorAdvanced(8))
+    assert (world.state.cursor, world.state.places) == (8, {})
+    assert_sound(world)
+
+
 def test_reports_about_nothing_are_declined(world: World) -> None:
     for report in (
         e.IntentOverdue("x"),

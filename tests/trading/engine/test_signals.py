@@ -5,9 +5,11 @@ import pytest
 from evenkeel.domain import commands as c
 from evenkeel.domain import events as e
 from evenkeel.domain import records as r
+from evenkeel.domain.accounts import Limits
 from evenkeel.domain.errors import InvalidInput, NotFound
+from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.orders import OrderKind, OrderState, Side
-from evenkeel.domain.sizing import Cash, PercentOfEquity, Sizing, Units
+from evenkeel.domain.sizing import Cash, Kelly, PercentOfEquity, Sizing, Units, VolatilityTarget
 from evenkeel.domain.strategies import Action, Allocation, Signal
 from evenkeel.trading.engine.effects import SendCancel
 from evenkeel.trading.engine.signals import legs
@@ -118,6 +120,32 @@ def test_a_deployment_may_say_what_a_target_stands_for(sizing: Sizing, wish: flo
     assert_sound(world)
 
 
+@pytest.mark.parametrize(
+    ("sizing", "wish", "scale", "expected"),
+    [
+        (VolatilityTarget(0.1, most=2.0), 1.0, 0.5, "2500"),
+        (VolatilityTarget(0.1, most=2.0), -0.5, 3.0, "-5000"),
+        (VolatilityTarget(0.1), 1.0, 0.0, None),  # no size yet
+        (Kelly(most=2.0), 1.0, 0.25, "1250"),
+        (Kelly(most=2.0), -1.0, -0.25, "-1250"),
+        (Kelly(most=2.0), -1.0, 0.25, None),  # against its edge
+        (Kelly(most=0.5), 1.0, 4.0, "2500"),
+        (PercentOfEquity(), 1.0, 0.1, "5000"),  # no size of the market's
+    ],
+)
+def test_a_size_that_follows_the_market_travels_with_the_signal(
+    sizing: Sizing, wish: float, scale: float, expected: str | None
+) -> None:
+    world = World()
+    world.account()
+    world.price(ACME, 10.0)
+    world.deploy(("A", "0.5"), sizing=sizing)
+    world.step(c.TakeSignal(provenance=WHO, signal=Signal("trend", ACME.id, world.now, wish, scale=scale)))
+    assert world.sent() == ([] if expected is None else [("A", D(expected))])
+    assert world.of(r.SignalRecorded)[0].scale == scale
+    assert_sound(world)
+
+
 def test_a_share_of_equity_is_parted_and_units_are_not() -> None:
     world = World()
     world.account()
@@ -127,6 +155,64 @@ def test_a_share_of_equity_is_parted_and_units_are_not() -> None:
     world.signal(1.0)
     world.signal(1.0, book="units")
     assert world.sent() == [("A", D(5000)), ("A", D(7))]
+
+
+def whole(target: float | None, of: Instrument, *, rebalance: bool = False) -> c.TakeSignal:
+    """A signal of a strategy of several instruments."""
+    return c.TakeSignal(provenance=WHO, signal=Signal("trend", of.id, 0, target, whole=True, rebalance=rebalance))
+
+
+@pytest.mark.parametrize(
+    ("sizing", "expected"),
+    [
+        (None, ["3000", "-2000"]),
+        (PercentOfEquity(D("0.5")), ["1500", "-1000"]),
+        (Units(D(10)), ["6", "-4"]),
+        (Cash(D(1000)), ["60", "-40"]),
+    ],
+)
+def test_a_target_of_the_whole_is_not_parted(sizing: Sizing | None, expected: list[str]) -> None:
+    world = World()
+    world.account()
+    world.price(ACME, 10.0)
+    world.price(BOLT, 10.0)
+    world.deploy(("A", "0.5"), of=(ACME, BOLT), sizing=sizing)
+    world.step(whole(0.6, ACME))
+    world.step(whole(-0.4, BOLT))
+    assert world.sent() == [("A", D(quantity)) for quantity in expected]
+    assert [record.whole for record in world.of(r.SignalRecorded)] == [True, True]
+    assert_sound(world)
+
+
+def test_rebalancing_trades_back_to_a_target_that_has_not_changed(world: World) -> None:
+    """5,000 bought at 10; at 12 half of the equity is 4,583; of what is left at 8, it is 5,729."""
+    world.signal(1.0)
+    fill_all(world)
+    world.price(ACME, 12.0)
+    world.signal(1.0)
+    assert len(world.sent()) == 1, "left to drift"
+    for price, expected in ((12.0, -417), (8.0, 1146)):
+        world.price(ACME, price)
+        world.step(c.TakeSignal(provenance=WHO, signal=Signal("trend", ACME.id, 0, None, rebalance=True)))
+        assert world.sent()[-1] == ("A", D(expected))
+        fill_all(world, str(price))
+    last = world.of(r.SignalRecorded)[-1]
+    assert (last.action, last.rebalance, last.folded) == (Action.HOLD, True, 1.0)
+    world.step(c.TakeSignal(provenance=WHO, signal=Signal("trend", ACME.id, 0, 1.0, rebalance=True)))
+    assert len(world.sent()) == 3, "nothing is off"
+    assert_sound(world)
+
+
+def test_rebalancing_tries_again_what_was_refused() -> None:
+    world = World()
+    world.account(limits=Limits(max_position_share=D("0.1")))
+    world.price(ACME, 10.0)
+    world.deploy(("A", "1"))
+    world.signal(0.5)
+    world.signal(0.5)
+    assert len(world.of(r.OrderDecided)) == 1
+    world.step(c.TakeSignal(provenance=WHO, signal=Signal("trend", ACME.id, 0, None, rebalance=True)))
+    assert [decided.approved for decided in world.of(r.OrderDecided)] == [False, False]
 
 
 def test_an_account_taken_away_is_sold_out_whatever_the_sizing() -> None:

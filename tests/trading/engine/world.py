@@ -25,7 +25,6 @@ from evenkeel.domain.marketdata import Bar, MarketSlice, Split
 from evenkeel.domain.orders import TRANSITIONS, Order, OrderEvent, OrderKind, OrderSpec, OrderState, Side
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.provenance import Provenance, Source
-from evenkeel.domain.sizing import Sizing
 from evenkeel.domain.strategies import Allocation, Deployment, Signal
 from evenkeel.trading.engine.effects import Effect, SendOrder
 from evenkeel.trading.engine.engine import Engine, Input
@@ -180,10 +179,11 @@ class World:
         *shares: tuple[str, str],
         book: str = "trend",
         of: Iterable[Instrument] = (ACME,),
-        sizing: Sizing | None = None,
+        **more: Any,
     ) -> None:
+        """More: sizing, entry, protection and the like."""
         accounts = tuple(Allocation(account_id, D(share)) for account_id, share in shares)
-        deployment = Deployment(book, book, "sma", "1", {}, tuple(one.id for one in of), accounts, sizing=sizing)
+        deployment = Deployment(book, book, "sma", "1", {}, tuple(one.id for one in of), accounts, **more)
         self.step(c.Deploy(provenance=WHO, deployment=deployment))
 
     def signal(self, target: float | None, book: str = "trend", of: Instrument = ACME) -> Step:
@@ -236,7 +236,7 @@ def comparable(state: State) -> State:
 
 
 def entries(records: Iterable[r.AnyRecord]) -> list[LedgerEntry]:
-    kinds = (r.CashBooked, r.FillBooked, r.SplitApplied)
+    kinds = (r.CashBooked, r.FillBooked, r.SplitApplied, r.DividendPaid, r.NightsCharged)
     return [entry for record in records if isinstance(record, kinds) for entry in record.entries]
 
 
@@ -300,7 +300,8 @@ def _assert_same_risk(live: State, folded: State, account_id: str, of: Instrumen
     spec = OrderSpec(account_id, "manual", of.id, Side.BUY, of.lot_size, OrderKind.MARKET, "probe")
     seen, anew = (risk_view(state, state.accounts[account_id], spec, spec.quantity) for state in (live, folded))
     assert seen == anew
-    working = [order for order in live.accounts[account_id].working.values() if order.spec.instrument_id == of.id]
+    known = live.accounts[account_id].working.values()
+    working = [order for order in known if order.spec.instrument_id == of.id and not order.spec.link]
     assert seen.working_buys == sum(order.remaining for order in working if order.spec.side is Side.BUY)
     assert seen.working_sells == sum(order.remaining for order in working if order.spec.side is Side.SELL)
     for left_out in working:

@@ -1,7 +1,7 @@
 """The feed's driver: the same market gives the same journal, and a stop at any batch changes nothing in the end."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
 import pytest
@@ -11,6 +11,7 @@ from evenkeel.domain.accounts import Account
 from evenkeel.domain.clock import parse_iso
 from evenkeel.domain.commands import AnyCommand
 from evenkeel.domain.errors import CommitFailed, Conflict, InvalidInput, NotReady
+from evenkeel.domain.events import CursorAdvanced
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.records import CursorMoved, FillBooked, OrderDecided, SignalRecorded, decode, encode
 from evenkeel.domain.strategies import Allocation, Deployment
@@ -19,9 +20,10 @@ from evenkeel.market.sample import sample_market
 from evenkeel.market.stores.memory import MemoryStore
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.live.feed import FeedControl
+from evenkeel.trading.live.hosting.inline import InlineHosts
+from evenkeel.trading.live.hosting.ports import HostStatus
 from evenkeel.trading.live.runner import Runner
 from evenkeel.trading.live.strategies import StrategyDesk
-from evenkeel.trading.strategies.host import StrategyHost
 from evenkeel.trading.strategies.registry import Registry
 from tests.trading.live.desk import BY, MemoryJournal, buy, make_runner, market, opened
 
@@ -38,7 +40,7 @@ async def started(journal: MemoryJournal) -> tuple[Runner, FeedControl]:
     source = feed()
     runner = make_runner(journal, start=source.start)
     is_new = runner.state.seq == 0
-    strategies = StrategyDesk(StrategyHost(Registry()), source, runner)
+    strategies = StrategyDesk(InlineHosts(Registry()), source, runner)
     runner.subscribe(strategies)
     await runner.start(run="test", version="0")
     if is_new:
@@ -84,12 +86,23 @@ async def test_the_same_replay_gives_the_same_journal() -> None:
     assert bodies(one) == bodies(two)
 
 
+async def test_the_end_of_a_feed_is_recorded_once() -> None:
+    journal = MemoryJournal()
+    await replay(journal)
+    (ended,) = [record for record in journal.records() if isinstance(record, CursorMoved) and record.ended]
+    assert ended.cursor == feed().end
+    again = MemoryJournal(journal.batches)
+    await replay(again)
+    assert sum(isinstance(record, CursorMoved) and record.ended for record in again.records()) == 1
+
+
 async def test_a_stop_after_any_batch_ends_where_an_undisturbed_run_ends() -> None:
     whole = MemoryJournal()
     state = (await replay(whole)).state
     wanted = _figures(state)
     assert state.splits_applied, "the split of AAPL lies in this market"
-    for kept in range(25, len(whole.batches), len(whole.batches) // 12):
+    begun = next(n for n, batch in enumerate(whole.batches, 1) if isinstance(decode(batch.body)[-1], CursorMoved))
+    for kept in range(begun, len(whole.batches), len(whole.batches) // 12):
         again = MemoryJournal(whole.batches[:kept])
         runner = await replay(again)
         unsent = [o for o in runner.state.orders.values() if o.state == "EXPIRED_UNSENT"]
@@ -147,29 +160,44 @@ async def test_without_a_source_there_is_nothing_to_steer() -> None:
 class Answering:
     """Strategies that answer one fill by an order, and count what they have done in their memory."""
 
+    deliver: Callable[[Sequence[AnyCommand], CursorAdvanced], Awaitable[None]] | None = None
+    is_late = False
+
     def __init__(self) -> None:
         self.done = 0
 
-    def on_slice(self, market: MarketSlice) -> Sequence[AnyCommand]:
+    def prepare(self, before: int) -> None:
+        pass
+
+    async def on_slice(self, market: MarketSlice) -> Sequence[AnyCommand]:
         return ()
 
-    def react(self) -> Sequence[AnyCommand]:
+    async def react(self) -> Sequence[AnyCommand]:
         if self.done:
             return ()
         self.done += 1
         return (buy("answer"),)
 
-    def states(self) -> dict[str, bytes]:
-        return {"it": bytes([self.done])}
+    def cursor(self, at: int, *, ended: bool = False) -> CursorAdvanced:
+        return CursorAdvanced(at, {"it": bytes([self.done])}, ended)
+
+    async def caught_up(self) -> None:
+        pass
+
+    def hosts(self) -> Sequence[HostStatus]:
+        return ()
+
+    async def close(self) -> None:
+        pass
 
 
 async def test_what_a_strategy_answers_to_a_fill_is_committed_with_its_memory() -> None:
-    """Else a kill right after would have it answer once more."""
+    """Else a kill right after would have it answer once more; the slice itself is still to be handed over."""
     journal = MemoryJournal()
     runner = await opened(make_runner(journal))
     await FeedControl(runner, None, Answering()).hand_over(market(1))
     (batch,) = (b for b in journal.batches if any(isinstance(r, OrderDecided) for r in decode(b.body)))
-    assert CursorMoved(at=market(1).at, cursor=market(1).at, states={"it": b"\x01"}) in decode(batch.body)
+    assert CursorMoved(at=market(1).at, cursor=market(1).at - 1, states={"it": b"\x01"}) in decode(batch.body)
     await runner.stop()
 
 

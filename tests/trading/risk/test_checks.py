@@ -262,8 +262,9 @@ def test_layers_come_in_order() -> None:
     """Instrument first, then account: the first that fails is the one named, with what passed before it."""
     names = [check.__name__ for check in CHECKS]
     assert names == [
-        "lot_size", "tick_size", "currency", "priced",
-        "account_ready", "nothing_in_doubt", "trades_per_day", "daily_loss", "short_selling", "position_share", "cash",
+        "lot_size", "tick_size", "currency", "not_halted",
+        "priced", "queue_full", "account_ready", "nothing_in_doubt", "trades_per_day", "daily_loss",
+        "short_selling", "position_share", "cash",
     ]  # fmt: skip
     assert (*ORDER_CHECKS, *ENTRY_CHECKS) == CHECKS
     everything_wrong = view(
@@ -363,11 +364,31 @@ def test_whatever_counts_as_reducing_cannot_turn_or_grow_the_position(
     assert seen.worst_position == max(D(0), side.sign * after)
 
 
-def test_a_reducing_order_still_needs_lots_ticks_and_a_price() -> None:
+def test_a_reducing_order_still_needs_lots_and_ticks_and_no_price() -> None:
     held: dict[str, Any] = {"held": "100", "readiness": Readiness.NOT_READY}
     assert refusal(view(Side.SELL, "15", **held)).rule == "lot-size"
     assert refusal(view(Side.SELL, "10", kind=OrderKind.LIMIT, limit="9.99", **held)).rule == "tick-size"
-    assert refusal(view(Side.SELL, "10", price="0", **held)).rule == "price-known"
+    assert isinstance(assess(view(Side.SELL, "10", price="0", **held)), Approved)
+
+
+def test_a_halt_lets_nothing_pass_that_adds_risk_and_of_a_strategy_nothing_at_all() -> None:
+    halted: dict[str, Any] = {"halted": "account Main", "held": "100"}
+    check = refusal(view(Side.BUY, "10", **halted))
+    assert (check.rule, check.limit, check.value) == ("halted", "reductions", "account Main")
+    assert isinstance(assess(view(Side.SELL, "100", **halted)), Approved)
+    assert refusal(view(Side.SELL, "110", **halted)).rule == "halted"
+    assert refusal(view(Side.SELL, "10", may_reduce=False, **halted)).limit == "nothing"
+    free = assess(view(Side.BUY, "10"))
+    assert isinstance(free, Approved)
+    assert "halted" not in {check.rule for check in free.checks}
+
+
+def test_a_full_queue_holds_back_what_adds_risk() -> None:
+    full: dict[str, Any] = {"waiting": 30, "most_waiting": 30}
+    check = refusal(view(Side.BUY, "10", **full))
+    assert (check.rule, check.limit, check.value) == ("queue-full", "30", "30")
+    assert isinstance(assess(view(Side.SELL, "10", held="100", **full)), Approved)
+    assert passed(view(Side.BUY, "10", waiting=29, most_waiting=30), "queue-full").value == "29"
 
 
 @pytest.mark.parametrize(

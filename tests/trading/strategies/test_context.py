@@ -16,7 +16,7 @@ from evenkeel.trading.strategies import Context, Params
 def context(name: str = "d", instruments: tuple[str, ...] = ("i",)) -> Context:
     accounts = (Allocation("a", Decimal(1)), Allocation("b", Decimal(1)))
     made = Deployment(name, name, "t", "1", {}, instruments, accounts)
-    return Context(made, Params(), history=lambda instrument_id, count: None)
+    return Context(made, Params(), history=lambda instrument_id, count, timeframe: None)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,11 @@ def test_the_built_in_templates() -> None:
         "vwap-reversion",
         "support-resistance",
         "buy-and-hold",
+        "trend-filter",
         "ensemble",
+        "pairs",
+        "cross-sectional-momentum",
+        "rebalanced-weights",
     )
     info = Registry().info("sma-crossover")
     assert (info.form, info.source) == ("signal", "built-in")
@@ -76,7 +80,8 @@ def test_a_template_is_found_by_its_alias(alias: str, name: str) -> None:
 
 
 def test_names_and_aliases_of_the_built_in_templates_are_each_used_once() -> None:
-    words = [word for template in registry.BUILT_IN for word in (template.name, *template.aliases)]
+    templates: tuple[registry.AnyTemplate, ...] = (*registry.BUILT_IN, *registry.PANELS)
+    words = [word for template in templates for word in (template.name, *template.aliases)]
     assert len(set(words)) == len(words)
 
 
@@ -199,7 +204,7 @@ def test_installed_packages_offer_templates_and_broken_ones_do_not_stop_the_rest
     assert authors.EmaTrend.name in found.names()
 
 
-@pytest.mark.parametrize("name", ["momentum_signal.py", "dip_buyer.py"])
+@pytest.mark.parametrize("name", ["momentum_signal.py", "dual_momentum.py", "dip_buyer.py"])
 def test_the_examples_load_and_pass(name: str) -> None:
     path = Path(__file__).parents[3] / "examples" / name
     report = check_strategy(load_template(path))
@@ -211,7 +216,8 @@ def test_the_examples_load_and_pass(name: str) -> None:
 def test_no_code_branches_on_a_strategys_name() -> None:
     source = Path(registry.__file__).parents[2]
     named = re.compile("|".join(Registry().names()))
-    allowed = {Path(template.__module__.rsplit(".", 1)[1] + ".py").name for template in registry.BUILT_IN}
+    templates: tuple[registry.AnyTemplate, ...] = (*registry.BUILT_IN, *registry.PANELS)
+    allowed = {Path(template.__module__.rsplit(".", 1)[1] + ".py").name for template in templates}
     rooms = (source / "trading", source / "research")
     files = [path for room in rooms for path in room.rglob("*.py") if path.name not in allowed]
     guilty = [str(path) for path in files if re.search(rf"[\"'](?:{named.pattern})[\"']", path.read_text())]

@@ -168,6 +168,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/accounts/{account_id}/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An account's health
+         * @description How the account stands with its broker: readiness, halts, and what waits to be sent.
+         */
+        get: operations["get_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/accounts/{account_id}/limits": {
         parameters: {
             query?: never;
@@ -263,7 +283,7 @@ export interface paths {
         put?: never;
         /**
          * Place an order
-         * @description Places an order. 201 means that it is committed, with its verdict: a refusal has state REFUSED and says why. The same client_order_id with the same body answers 200 with the order it made; with another body, 409. An `Idempotency-Key` header stands in for a missing client_order_id.
+         * @description Places an order. 201 means that it is committed, with its verdict: a refusal has state REFUSED and says why. The same client_order_id with the same body answers 200 with the order it made; with another body, 409. An `Idempotency-Key` header stands in for a missing client_order_id. 429 where more orders wait for the account's broker than can be sent in time: nothing is recorded, and `Retry-After` says when there may be room.
          */
         post: operations["place_order"];
         delete?: never;
@@ -356,6 +376,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/risk/panic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is halted
+         * @description What is halted, how far each panic is, and what is left to do.
+         */
+        get: operations["list_panics"];
+        put?: never;
+        /**
+         * Panic: halt, cancel, close
+         * @description Halts trading of a strategy, an account, the user, or the platform: nothing new is taken but reductions by hand, every working order is cancelled, and every position is closed unless they are kept. 202 while that goes on; what is left is told by `GET` and on the channel `halts`. Pressed again it asks anew for what it has given up, and closes what it kept; else it changes nothing.
+         */
+        post: operations["panic"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/risk/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Trade again after a panic
+         * @description Lets a halted scope trade again, and the strategies that were paused with it. 409 while its cool-down runs, and while the panic has not finished unless the rest is abandoned.
+         */
+        post: operations["resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/strategies": {
         parameters: {
             query?: never;
@@ -371,7 +435,7 @@ export interface paths {
         put?: never;
         /**
          * Deploy a strategy
-         * @description Puts a template to work on some symbols and accounts.
+         * @description Puts a template, or a configuration of one, to work on some symbols and accounts.
          */
         post: operations["deploy_strategy"];
         delete?: never;
@@ -389,11 +453,115 @@ export interface paths {
         };
         /**
          * Templates
-         * @description The templates that can be deployed, with their parameters.
+         * @description What can be deployed and tested, with its parameters: the code there is, then the user's configurations.
          */
         get: operations["list_templates"];
         put?: never;
+        /**
+         * Save a configuration
+         * @description Saves a template as it is to be used, under a new name or as the next version; the same again is no new one.
+         */
+        post: operations["save_template"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/strategies/templates/{template}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A template
+         * @description One template; of a configuration, any of its versions, archived or not.
+         */
+        get: operations["get_template"];
+        put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/strategies/templates/{template}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Versions
+         * @description Every version of a configuration, newest first.
+         */
+        get: operations["list_template_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/strategies/templates/{template}/difference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What differs between versions
+         * @description What differs between two versions of a configuration, value by value.
+         */
+        get: operations["compare_template_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/strategies/templates/{template}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Archive a configuration
+         * @description Takes a configuration, with all its versions, out of use. What runs with it goes on.
+         */
+        post: operations["archive_template"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/strategies/templates/{template}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore a configuration
+         * @description Takes an archived configuration back into use.
+         */
+        post: operations["restore_template"];
         delete?: never;
         options?: never;
         head?: never;
@@ -414,12 +582,16 @@ export interface paths {
         get: operations["get_strategy"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Remove a strategy
+         * @description Ends a strategy that holds nothing and has no order working; its signals, orders and fills stay on record.
+         */
+        delete: operations["remove_strategy"];
         options?: never;
         head?: never;
         /**
-         * Change allocations
-         * @description Sets the strategy's share of each account's equity, by account or one share for all.
+         * Change a strategy
+         * @description Sets the strategy's shares of accounts, its template, parameters, size or rules, while it runs. A share or a size counts from its next change of target. With another template or other parameters it begins anew, and its working orders are cancelled; what it holds stays.
          */
         patch: operations["change_strategy"];
         trace?: never;
@@ -473,9 +645,109 @@ export interface paths {
         };
         /**
          * Signals
-         * @description What the strategy has signalled, HOLD included, newest first.
+         * @description What the strategy has signalled, HOLD and what came while it was switched off included, newest first.
          */
         get: operations["list_signals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/backtesting/sweeps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a sweep
+         * @description Queues a sweep. It shares the machine with whoever trades and gives way to them; killed with the server, it goes on where it was when that starts again.
+         */
+        post: operations["run_sweep"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/backtesting/walk-forwards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a walk-forward
+         * @description Queues a walk-forward: a sweep in each window, and one record of trading what was chosen. It survives the server as a sweep does.
+         */
+        post: operations["run_walk_forward"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/backtesting/{backtest_id}/combinations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Combinations of a sweep
+         * @description Every combination that a sweep ran, the best first unless `sort` says otherwise.
+         */
+        get: operations["list_combinations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/backtesting/{backtest_id}/heat-map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Heat map of a sweep
+         * @description A figure of a sweep by two of its parameters.
+         */
+        get: operations["get_heat_map"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/backtesting/{backtest_id}/windows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Windows of a walk-forward
+         * @description The windows of a walk-forward, oldest first.
+         */
+        get: operations["list_windows"];
         put?: never;
         post?: never;
         delete?: never;
@@ -493,7 +765,7 @@ export interface paths {
         };
         /**
          * Backtests
-         * @description The user's backtests, newest first.
+         * @description The user's backtests, sweeps and walk-forwards, newest first.
          */
         get: operations["list_backtests"];
         put?: never;
@@ -517,7 +789,7 @@ export interface paths {
         };
         /**
          * Compare backtests
-         * @description Several backtests with their metrics side by side, in the order in which they are named.
+         * @description Several results with their metrics side by side, in the order in which they are named. A sweep stands there with the combination it chose, a walk-forward with what it traded out of sample.
          */
         get: operations["compare_backtests"];
         put?: never;
@@ -544,7 +816,7 @@ export interface paths {
         post?: never;
         /**
          * Cancel or delete
-         * @description Cancels a backtest that waits or runs, which stays in the list; removes one that has ended, with all it has.
+         * @description Cancels what waits or runs, which stays in the list; removes what has ended, with all it has.
          */
         delete: operations["delete_backtest"];
         options?: never;
@@ -621,7 +893,7 @@ export interface paths {
         };
         /**
          * Tear sheet of a backtest
-         * @description The tear sheet as it was made when the backtest was done: one page that needs nothing else.
+         * @description The tear sheet as it was made when the backtest was done, of a search with how far its choice can be trusted: one page that needs nothing else.
          */
         get: operations["get_backtest_report"];
         put?: never;
@@ -704,6 +976,26 @@ export interface paths {
          * @description Version, clock, feed, journal and how many accounts are ready.
          */
         get: operations["get_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/system/hosts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Strategy hosts
+         * @description Where strategies run: processes, what is in them, how often they were started again, and how fast they answer.
+         */
+        get: operations["list_hosts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -948,11 +1240,20 @@ export interface components {
              */
             id: string;
             /** @enum {unknown} */
+            kind: "backtest" | "sweep" | "walk-forward";
+            /** @enum {unknown} */
             state: "cancelled" | "deleted" | "done" | "failed" | "queued" | "running";
-            stage: ("figures" | "reading" | "report" | "running" | "starting") | null;
+            stage: ("figures" | "judging" | "reading" | "report" | "running" | "starting") | null;
             progress: number | null;
+            done: number | null;
+            total: number | null;
+            seconds_left: number | null;
+            best: {
+                [key: string]: boolean | number | string | null;
+            } | null;
             strategy: string;
             version: string;
+            configuration: string | null;
             parameters: {
                 [key: string]: boolean | number | string;
             };
@@ -975,6 +1276,7 @@ export interface components {
             fingerprint: string | null;
             error: string | null;
             asked: components["schemas"]["BacktestTerms"];
+            search: components["schemas"]["SearchTerms"] | null;
             summary: components["schemas"]["BacktestSummary"] | null;
         };
         /**
@@ -1030,8 +1332,9 @@ export interface components {
         };
         /**
          * BacktestOut
-         * @description A backtest in a list. `progress` is from 0 to 1, null where it cannot be known; `deleted` is told on the stream
-         *         only.
+         * @description A backtest in a list. `progress` is from 0 to 1: `done` of `total` moments or combinations of this `stage`, null
+         *         where it cannot be known; `seconds_left` is to the end of the stage. `deleted` is told on the stream only. Figures
+         *         of a search are those of what it chose, `parameters` what it does not vary and, at the end, what it chose.
          */
         BacktestOut: {
             /**
@@ -1040,11 +1343,20 @@ export interface components {
              */
             id: string;
             /** @enum {unknown} */
+            kind: "backtest" | "sweep" | "walk-forward";
+            /** @enum {unknown} */
             state: "cancelled" | "deleted" | "done" | "failed" | "queued" | "running";
-            stage: ("figures" | "reading" | "report" | "running" | "starting") | null;
+            stage: ("figures" | "judging" | "reading" | "report" | "running" | "starting") | null;
             progress: number | null;
+            done: number | null;
+            total: number | null;
+            seconds_left: number | null;
+            best: {
+                [key: string]: boolean | number | string | null;
+            } | null;
             strategy: string;
             version: string;
+            configuration: string | null;
             parameters: {
                 [key: string]: boolean | number | string;
             };
@@ -1114,6 +1426,8 @@ export interface components {
             };
             terms: Record<string, never>;
             warnings: string[];
+            /** @default null */
+            search: components["schemas"]["SearchSummary"] | null;
         };
         /**
          * BacktestTerms
@@ -1138,6 +1452,32 @@ export interface components {
             stop_loss: string | null;
             take_profit: string | null;
             trailing_stop: string | null;
+            maintenance: string | null;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            spread_share: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            limit_offset: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            financing: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            credit: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            borrow: string;
             /** @enum {unknown} */
             engine: "auto" | "compiled" | "event";
             /**
@@ -1253,13 +1593,80 @@ export interface components {
             amount: string | number;
         };
         /**
+         * ChangeOut
+         * @description One value that differs; null where there is none.
+         */
+        ChangeOut: {
+            field: string;
+            before: boolean | number | string | null;
+            after: boolean | number | string | null;
+        };
+        /**
+         * CombinationOut
+         * @description A combination that was run; `front` is null where there is one objective.
+         */
+        CombinationOut: {
+            id: string;
+            parameters: {
+                [key: string]: boolean | number | string;
+            };
+            figures: {
+                [key: string]: number | null;
+            };
+            feasible: boolean;
+            front: boolean | null;
+        };
+        /**
+         * ConfigurationOut
+         * @description One version of a configuration; `id` is how it is referred to, `template_version` that of the code it was of.
+         */
+        ConfigurationOut: {
+            id: string;
+            name: string;
+            version: number;
+            template: string;
+            template_version: string;
+            parameters: {
+                [key: string]: boolean | number | string;
+            };
+            ranges: {
+                [key: string]: components["schemas"]["RangeOut"];
+            };
+            members: components["schemas"]["MemberOut"][];
+            size: {
+                [key: string]: boolean | number | string;
+            } | null;
+            description: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            created_at: string;
+            archived_at: string | null;
+        };
+        /**
          * DeploymentChange
-         * @description Either shares by account, or one share for all accounts the strategy already trades.
+         * @description What is left out stays as it is. Shares by account, or one for all accounts the strategy already trades.
+         *
+         *         With another `template`, parameters begin from its own; without one, from those in force. With `size` null it is the
+         *         allocated share of equity; with `rules` null there are none.
          */
         DeploymentChange: {
             /** @default null */
             accounts: components["schemas"]["AllocationIn"][] | null;
             allocation?: string | number | null;
+            /** @default null */
+            template: string | null;
+            /** @default {} */
+            parameters: {
+                [key: string]: boolean | number | string;
+            };
+            size?: (string | number | null) | {
+                /** @enum {unknown} */
+                type: "units" | "cash" | "percent-of-equity" | "volatility-target" | "kelly";
+            };
+            rules?: components["schemas"]["RulesIn"] | null;
         };
         /** DeploymentOut */
         DeploymentOut: {
@@ -1279,8 +1686,16 @@ export interface components {
             mode: "live" | "paper";
             enabled: boolean;
             /** @enum {unknown} */
-            status: "disabled" | "paused" | "running";
+            status: "disabled" | "paused" | "removed" | "running" | "switched-off";
             status_reason: string | null;
+            configuration: string | null;
+            size: {
+                [key: string]: boolean | number | string;
+            } | null;
+            rules: components["schemas"]["RulesOut"] | null;
+            entry: components["schemas"]["EntryOut"] | null;
+            protection: components["schemas"]["ProtectionOut"] | null;
+            switch: components["schemas"]["SwitchOut"] | null;
             accounts: components["schemas"]["AllocationOut"][];
             orders: number;
             fills: number;
@@ -1296,6 +1711,27 @@ export interface components {
              */
             unrealised_pnl: string;
             last_signal: components["schemas"]["LastSignal"] | null;
+        };
+        /** DifferenceOut */
+        DifferenceOut: {
+            before: components["schemas"]["ConfigurationOut"];
+            after: components["schemas"]["ConfigurationOut"];
+            changes: components["schemas"]["ChangeOut"][];
+        };
+        /**
+         * EntryIn
+         * @description Orders go out as limits `offset` better than the last price, good for the next bar.
+         */
+        EntryIn: {
+            /**
+             * @description a fraction of price from 0, below 1
+             * @default 0
+             */
+            offset: number;
+        };
+        /** EntryOut */
+        EntryOut: {
+            offset: number;
         };
         /** EquityOut */
         EquityOut: {
@@ -1325,6 +1761,16 @@ export interface components {
              * @example 1234.56
              */
             cash: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            contributed: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            total_return: string;
         };
         /** EventOut */
         EventOut: {
@@ -1425,9 +1871,81 @@ export interface components {
             session_date: string;
             venue_execution_id: string;
         };
+        /**
+         * FinancingIn
+         * @description Annual rates, ACT/365: `debit` on free cash below zero, `credit` above it, `borrow` on the value of shorts.
+         */
+        FinancingIn: {
+            /**
+             * @description a fraction a year, such as 0.05
+             * @default 0
+             */
+            debit: number;
+            /**
+             * @description a fraction a year, such as 0.05
+             * @default 0
+             */
+            credit: number;
+            /**
+             * @description a fraction a year, such as 0.05
+             * @default 0
+             */
+            borrow: number;
+        };
         /** Health */
         Health: {
             status: string;
+        };
+        /**
+         * HealthOut
+         * @description How an account stands with its broker. `rate` and `tokens` are null where nothing limits it; `oldest` is how many
+         *         seconds the oldest request has waited; `halted` names the panic's scope.
+         */
+        HealthOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            id: string;
+            readiness: components["schemas"]["Readiness"];
+            readiness_reason: string | null;
+            halted: string | null;
+            rate: components["schemas"]["RateOut"] | null;
+            tokens: number | null;
+            waiting: components["schemas"]["QueuesOut"];
+            oldest: number;
+            under_way: number;
+            unconfirmed: number;
+        };
+        /** HeatAxis */
+        HeatAxis: {
+            name: string;
+            values: (boolean | number | string)[];
+        };
+        /**
+         * HeatMapOut
+         * @description `cells` has a row for each value of `y` (one row where there is no `y`), null where nothing was run.
+         */
+        HeatMapOut: {
+            x: components["schemas"]["HeatAxis"];
+            y: components["schemas"]["HeatAxis"] | null;
+            value: string;
+            higher_is_better: boolean | null;
+            others: string;
+            cells: (number | null)[][];
+        };
+        /**
+         * HostOut
+         * @description Where one user's strategies run; `id` is the user's. `behind` counts moments of the market; times in ms.
+         */
+        HostOut: {
+            id: string;
+            pid: number | null;
+            strategies: string[];
+            restarts: number;
+            behind: number;
+            last_ms: number;
+            longest_ms: number;
         };
         /** InstrumentOut */
         InstrumentOut: {
@@ -1508,8 +2026,30 @@ export interface components {
             order_id: string | null;
         };
         /**
+         * LeftOut
+         * @description What a panic has still to do: an `order` to see cancelled, a `position` to see closed, an order that is `closing`
+         *         what is closed already, or an `account` to be compared with its broker.
+         */
+        LeftOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            account_id: string;
+            /** @enum {unknown} */
+            what: "account" | "closing" | "order" | "position";
+            symbol: string | null;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            quantity: string;
+            why: string;
+            order_id: string | null;
+        };
+        /**
          * LimitsChange
-         * @description What is left out stays as it is; null turns a check off.
+         * @description What is left out stays as it is; null turns a check off. With `rate` null the broker's own holds.
          */
         LimitsChange: {
             max_position_share?: string | number | null;
@@ -1517,10 +2057,12 @@ export interface components {
             max_trades_per_day?: number | null;
             allow_short?: boolean;
             cash_check?: boolean;
+            maintenance?: string | number | null;
+            rate?: components["schemas"]["RateIn"] | null;
         };
         /**
          * LimitsOut
-         * @description The account's limits; null is a check that has been turned off.
+         * @description The account's limits; null is a check that has been turned off. `rate` null: as its broker says.
          */
         LimitsOut: {
             max_position_share: string | null;
@@ -1528,6 +2070,8 @@ export interface components {
             max_trades_per_day: number | null;
             allow_short: boolean;
             cash_check: boolean;
+            maintenance: string | null;
+            rate: components["schemas"]["RateOut"] | null;
         };
         /** LinkLogin */
         LinkLogin: {
@@ -1542,6 +2086,48 @@ export interface components {
             password: string;
         };
         /**
+         * Luck
+         * @description How far the choice can be trusted. Sharpe ratios are annual; `sharpe_by_luck` is what the best of as many
+         *         worthless trials would show. Probabilities are from 0 to 1.
+         */
+        Luck: {
+            trials: number;
+            sharpe: number | null;
+            sharpe_by_luck: number | null;
+            deflated_sharpe: number | null;
+            probability_of_overfitting: number | null;
+            probability_of_loss: number | null;
+        };
+        /**
+         * MemberIn
+         * @description `template` names one, or a configuration.
+         */
+        MemberIn: {
+            /** @description 1 to 64 printable characters */
+            template: string;
+            /** @default {} */
+            parameters: {
+                [key: string]: boolean | number | string;
+            };
+            /**
+             * @description a number above 0
+             * @default 1
+             */
+            weight: number;
+        };
+        /**
+         * MemberOut
+         * @description `configuration` is the one it was made from, with its version.
+         */
+        MemberOut: {
+            template: string;
+            parameters: {
+                [key: string]: boolean | number | string;
+            };
+            weight: number;
+            configuration: string | null;
+        };
+        /**
          * MetricRow
          * @description One metric of every backtest that is compared, in their order; null where it is not defined or not there yet.
          */
@@ -1553,14 +2139,14 @@ export interface components {
         };
         /**
          * NewAccount
-         * @description A paper account. `fees` names a cost schedule.
+         * @description A paper account. `fees` names a cost schedule; without `financing` holding overnight costs and earns nothing.
          */
         NewAccount: {
             /** @description 1 to 64 printable characters, no space at either end */
             name: string;
             cash: string | number;
             /**
-             * @description three capital letters that name a currency, such as USD
+             * @description three to ten capital letters or digits that name a currency, such as USD or USDT
              * @default USD
              */
             currency: string;
@@ -1571,14 +2157,17 @@ export interface components {
              * @default zero
              */
             fees: string;
+            /** @default null */
+            financing: components["schemas"]["FinancingIn"] | null;
         };
         /**
          * NewBacktest
-         * @description A registered strategy on stored bars; what is left out has its default.
+         * @description A registered strategy, or a configuration of one, on stored bars; what is left out has its default.
          *
          *         `start` is inclusive, `end` exclusive; without them, all bars. `fees` names a cost schedule, `fees_bps` are basis
          *         points of value; give one of them. `size` is a number of units, or a rule such as
-         *         `{"type": "percent-of-equity", "share": "0.5"}`. Stops are fractions of price.
+         *         `{"type": "percent-of-equity", "share": "0.5"}`. Stops, `limit_offset` and `maintenance` are fractions; `financing`,
+         *         `credit` and `borrow` annual rates.
          */
         NewBacktest: {
             /** @description 1 to 64 printable characters */
@@ -1612,6 +2201,12 @@ export interface components {
             stop_loss?: string | number | null;
             take_profit?: string | number | null;
             trailing_stop?: string | number | null;
+            maintenance?: string | number | null;
+            spread_share?: string | number | null;
+            limit_offset?: string | number | null;
+            financing?: string | number | null;
+            credit?: string | number | null;
+            borrow?: string | number | null;
             /**
              * @default auto
              * @enum {unknown}
@@ -1619,7 +2214,39 @@ export interface components {
             engine: "auto" | "compiled" | "event";
             risk_free?: string | number | null;
         };
-        /** NewDeployment */
+        /**
+         * NewConfiguration
+         * @description A template as it is to be used: parameters, the ranges they may be set in, size; `members` of an ensemble.
+         */
+        NewConfiguration: {
+            /** @description at most 48 small letters and digits, in words joined by - or _ */
+            name: string;
+            /** @description 1 to 64 printable characters */
+            template: string;
+            /** @default {} */
+            parameters: {
+                [key: string]: boolean | number | string;
+            };
+            /** @default {} */
+            ranges: {
+                [key: string]: components["schemas"]["RangeIn"];
+            };
+            /** @default [] */
+            members: components["schemas"]["MemberIn"][];
+            size?: (string | number | null) | {
+                /** @enum {unknown} */
+                type: "units" | "cash" | "percent-of-equity" | "volatility-target" | "kelly";
+            };
+            /**
+             * @description at most 2000 printable characters
+             * @default
+             */
+            description: string;
+        };
+        /**
+         * NewDeployment
+         * @description `template` names one, or a configuration (`my-trend`, `my-trend@3`), whose size is used where none is given.
+         */
         NewDeployment: {
             /** @description 1 to 64 printable characters, no space at either end */
             name: string;
@@ -1634,6 +2261,16 @@ export interface components {
             accounts: components["schemas"]["AllocationIn"][];
             /** @default true */
             enabled: boolean;
+            size?: (string | number | null) | {
+                /** @enum {unknown} */
+                type: "units" | "cash" | "percent-of-equity" | "volatility-target" | "kelly";
+            };
+            /** @default null */
+            rules: components["schemas"]["RulesIn"] | null;
+            /** @default null */
+            entry: components["schemas"]["EntryIn"] | null;
+            /** @default null */
+            protection: components["schemas"]["ProtectionIn"] | null;
         };
         /**
          * NewOrder
@@ -1663,6 +2300,177 @@ export interface components {
             client_order_id: string | null;
             /** @default null */
             venue: string | null;
+        };
+        /**
+         * NewPanic
+         * @description `cooldown` is in seconds: only then may trading be resumed.
+         */
+        NewPanic: {
+            scope: components["schemas"]["ScopeKind"];
+            /** @default null */
+            id: string | null;
+            /** @default false */
+            keep_positions: boolean;
+            /**
+             * @description 0 to 604800 seconds
+             * @default 60
+             */
+            cooldown: number;
+            /**
+             * @description up to 200 printable characters
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * NewSweep
+         * @description Combinations of parameters, each a backtest on these terms; the best by the first of `objectives` is chosen.
+         */
+        NewSweep: {
+            /** @description 1 to 64 printable characters */
+            strategy: string;
+            /** @description 1 to 50 symbols */
+            symbols: string[];
+            /** @default 1d */
+            timeframe: string;
+            /** @default null */
+            start: string | null;
+            /** @default null */
+            end: string | null;
+            /** @default {} */
+            parameters: {
+                [key: string]: boolean | number | string;
+            };
+            cash?: string | number | null;
+            /** @default null */
+            fees: string | null;
+            fees_bps?: string | number | null;
+            size?: (string | number | null) | {
+                /** @enum {unknown} */
+                type: "units" | "cash" | "percent-of-equity" | "volatility-target" | "kelly";
+            };
+            /**
+             * @default next-open
+             * @enum {unknown}
+             */
+            fill: "close" | "limit" | "next-open";
+            slippage_bps?: string | number | null;
+            stop_loss?: string | number | null;
+            take_profit?: string | number | null;
+            trailing_stop?: string | number | null;
+            maintenance?: string | number | null;
+            spread_share?: string | number | null;
+            limit_offset?: string | number | null;
+            financing?: string | number | null;
+            credit?: string | number | null;
+            borrow?: string | number | null;
+            /**
+             * @default auto
+             * @enum {unknown}
+             */
+            engine: "auto" | "compiled" | "event";
+            risk_free?: string | number | null;
+            /** @description 1 to 12 parameters */
+            space: {
+                [key: string]: (boolean | number | string)[] | components["schemas"]["Stretch"];
+            };
+            /**
+             * @default grid
+             * @enum {unknown}
+             */
+            method: "grid" | "nsga2" | "random" | "tpe";
+            /**
+             * @description 1 to 100,000
+             * @default 100
+             */
+            trials: number;
+            /** @default 0 */
+            seed: number;
+            /** @default [] */
+            constraints: string[];
+            /** @description 1 to 4 figures */
+            objectives?: string[];
+        };
+        /**
+         * NewWalkForward
+         * @description In each window the best by `objective` of `train` bars trades the next `test` bars. `anchored`: training begins
+         *         with the history each time. `embargo` bars are left out between the two.
+         */
+        NewWalkForward: {
+            /** @description 1 to 64 printable characters */
+            strategy: string;
+            /** @description 1 to 50 symbols */
+            symbols: string[];
+            /** @default 1d */
+            timeframe: string;
+            /** @default null */
+            start: string | null;
+            /** @default null */
+            end: string | null;
+            /** @default {} */
+            parameters: {
+                [key: string]: boolean | number | string;
+            };
+            cash?: string | number | null;
+            /** @default null */
+            fees: string | null;
+            fees_bps?: string | number | null;
+            size?: (string | number | null) | {
+                /** @enum {unknown} */
+                type: "units" | "cash" | "percent-of-equity" | "volatility-target" | "kelly";
+            };
+            /**
+             * @default next-open
+             * @enum {unknown}
+             */
+            fill: "close" | "limit" | "next-open";
+            slippage_bps?: string | number | null;
+            stop_loss?: string | number | null;
+            take_profit?: string | number | null;
+            trailing_stop?: string | number | null;
+            maintenance?: string | number | null;
+            spread_share?: string | number | null;
+            limit_offset?: string | number | null;
+            financing?: string | number | null;
+            credit?: string | number | null;
+            borrow?: string | number | null;
+            /**
+             * @default auto
+             * @enum {unknown}
+             */
+            engine: "auto" | "compiled" | "event";
+            risk_free?: string | number | null;
+            /** @description 1 to 12 parameters */
+            space: {
+                [key: string]: (boolean | number | string)[] | components["schemas"]["Stretch"];
+            };
+            /**
+             * @default grid
+             * @enum {unknown}
+             */
+            method: "grid" | "nsga2" | "random" | "tpe";
+            /**
+             * @description 1 to 100,000
+             * @default 100
+             */
+            trials: number;
+            /** @default 0 */
+            seed: number;
+            /** @default [] */
+            constraints: string[];
+            /** @description a number of bars */
+            train: number;
+            /** @description a number of bars */
+            test: number;
+            /** @default 0 */
+            embargo: number;
+            /** @default false */
+            anchored: boolean;
+            /**
+             * @description 1 to 64 printable characters
+             * @default sharpe
+             */
+            objective: string;
         };
         /**
          * OptionRight
@@ -1740,6 +2548,7 @@ export interface components {
         };
         /**
          * OrderState
+         * @description `is_working`: the order may still fill, as far as is known.
          * @enum {unknown}
          */
         OrderState: "ACCEPTED" | "ANOMALY" | "CANCELLED" | "CANCEL_PENDING" | "EXPIRED" | "EXPIRED_UNSENT" | "FILLED" | "IN_DOUBT" | "PARTIALLY_FILLED" | "REFUSED" | "REJECTED" | "SUBMITTED";
@@ -1798,6 +2607,24 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * Page[CombinationOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_CombinationOut_: {
+            items: components["schemas"]["CombinationOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
+         * Page[ConfigurationOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_ConfigurationOut_: {
+            items: components["schemas"]["ConfigurationOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
          * Page[DeploymentOut]
          * @description One page of a list; `next_cursor` asks for the next one, null at the end.
          */
@@ -1834,6 +2661,15 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * Page[HostOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_HostOut_: {
+            items: components["schemas"]["HostOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
          * Page[InstrumentOut]
          * @description One page of a list; `next_cursor` asks for the next one, null at the end.
          */
@@ -1857,6 +2693,15 @@ export interface components {
          */
         Page_OrderOut_: {
             items: components["schemas"]["OrderOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
+         * Page[PanicOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_PanicOut_: {
+            items: components["schemas"]["PanicOut"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -1895,6 +2740,45 @@ export interface components {
             items: components["schemas"]["TemplateOut"][];
             /** @default null */
             next_cursor: string | null;
+        };
+        /**
+         * Page[WindowOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_WindowOut_: {
+            items: components["schemas"]["WindowOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
+         * PanicOut
+         * @description A panic in force, with what is left in accounts of the user's. `cooldown_left` is in seconds.
+         */
+        PanicOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            id: string;
+            scope: components["schemas"]["ScopeKind"];
+            scope_id: string | null;
+            name: string;
+            /** @enum {unknown} */
+            state: "done" | "resumed" | "stuck" | "working";
+            keep_positions: boolean;
+            reason: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            since: string;
+            done_at: string | null;
+            cooldown_left: number;
+            round: number;
+            orders_left: number;
+            positions_left: number;
+            left: components["schemas"]["LeftOut"][];
         };
         /** ParameterOut */
         ParameterOut: {
@@ -1977,6 +2861,34 @@ export interface components {
          * @enum {unknown}
          */
         Product: "CNC" | "MIS" | "NONE" | "NRML";
+        /**
+         * ProtectionIn
+         * @description Exits that go out with every position: fractions of the price of entry, the trailing one of the best since.
+         */
+        ProtectionIn: {
+            /** @default null */
+            stop_loss: number | null;
+            /** @default null */
+            take_profit: number | null;
+            /** @default null */
+            trailing_stop: number | null;
+        };
+        /** ProtectionOut */
+        ProtectionOut: {
+            stop_loss: number | null;
+            take_profit: number | null;
+            trailing_stop: number | null;
+        };
+        /**
+         * QueuesOut
+         * @description How many requests wait, by lane: the first goes before the second, and so on.
+         */
+        QueuesOut: {
+            panic: number;
+            cancel: number;
+            reduce: number;
+            open: number;
+        };
         /** QuoteOut */
         QuoteOut: {
             /**
@@ -1989,6 +2901,50 @@ export interface components {
             ask: string | null;
             last: string | null;
             at: string | null;
+        };
+        /**
+         * RangeIn
+         * @description Both ends included; `step` is how a sweep goes through it.
+         */
+        RangeIn: {
+            minimum: number;
+            maximum: number;
+            /** @default null */
+            step: number | null;
+        };
+        /** RangeOut */
+        RangeOut: {
+            minimum: number;
+            maximum: number;
+            step: number | null;
+        };
+        /**
+         * RateIn
+         * @description A token bucket: `burst` requests at once, filled at `per_second`. `queue` is how many orders may wait; null: as
+         *         many as can be sent in time.
+         */
+        RateIn: {
+            /** @description above 0, to 10000 */
+            per_second: number;
+            /** @description 1 to 10000 */
+            burst: number;
+            /**
+             * @description 0 to 10000
+             * @default 2
+             */
+            reserved: number;
+            /** @default null */
+            queue: number | null;
+        };
+        /**
+         * RateOut
+         * @description A token bucket of `burst` that fills at `per_second`, `reserved` of it for panics and cancels.
+         */
+        RateOut: {
+            per_second: number;
+            burst: number;
+            reserved: number;
+            queue: number;
         };
         /**
          * Readiness
@@ -2008,7 +2964,103 @@ export interface components {
             checks: components["schemas"]["ReadinessCheck"][];
         };
         /**
+         * Resumption
+         * @description With `abandon`, even though the panic has not finished: what is left stays as it is.
+         */
+        Resumption: {
+            scope: components["schemas"]["ScopeKind"];
+            /** @default null */
+            id: string | null;
+            /** @default false */
+            abandon: boolean;
+        };
+        /**
+         * RulesIn
+         * @description When it is switched off for losing, and on again for having recovered; one of the first three at least.
+         *
+         *         Off: its own result lies `max_drawdown` of what it was allotted below its best; `max_losses` closed trades in a row
+         *         have lost; its own result of the last `return_days` days is below `min_return`. On: what its signals would have made
+         *         has risen by `recovery` since its lowest. Between two switches lie `min_days` days.
+         */
+        RulesIn: {
+            /** @default null */
+            max_drawdown: number | null;
+            /** @default null */
+            max_losses: number | null;
+            /** @default null */
+            min_return: number | null;
+            /**
+             * @description 1 to 3660
+             * @default 20
+             */
+            return_days: number;
+            /** @default null */
+            recovery: number | null;
+            /**
+             * @description 0 to 3660
+             * @default 1
+             */
+            min_days: number;
+        };
+        /**
+         * RulesOut
+         * @description When it is switched off for losing, and on again; null is a rule that is not used.
+         */
+        RulesOut: {
+            max_drawdown: number | null;
+            max_losses: number | null;
+            min_return: number | null;
+            return_days: number;
+            recovery: number | null;
+            min_days: number;
+        };
+        /**
+         * ScopeKind
+         * @description A strategy is one deployment, in every account it trades; the platform is all that there is.
+         * @enum {unknown}
+         */
+        ScopeKind: "account" | "platform" | "strategy" | "user";
+        /**
+         * SearchSummary
+         * @description What a search found. `refused` combinations may not run; `feasible` ones meet all constraints; `front` counts
+         *         those that no other beats in every objective. `verdict` is null where `unjudged` says why. The last three are of a
+         *         walk-forward, which has no `best`.
+         */
+        SearchSummary: {
+            combinations: number;
+            refused: number;
+            first_refusal: string | null;
+            axes: string[];
+            best: {
+                [key: string]: boolean | number | string;
+            } | null;
+            feasible: number | null;
+            front: number | null;
+            verdict: components["schemas"]["Luck"] | null;
+            unjudged: string | null;
+            windows: number | null;
+            efficiency: number | null;
+            consistency: number | null;
+        };
+        /**
+         * SearchTerms
+         * @description Where and how it was searched, as it can be sent again.
+         */
+        SearchTerms: {
+            space: {
+                [key: string]: (boolean | number | string)[] | components["schemas"]["Stretch"];
+            };
+            /** @enum {unknown} */
+            method: "grid" | "nsga2" | "random" | "tpe";
+            objectives: string[];
+            constraints: string[];
+            trials: number;
+            seed: number;
+            walk: components["schemas"]["WalkTerms"] | null;
+        };
+        /**
          * Side
+         * @description `sign` is 1 for what adds to a position, -1 for what takes from it.
          * @enum {unknown}
          */
         Side: "BUY" | "SELL";
@@ -2077,7 +3129,52 @@ export interface components {
             ticket: string;
             expires_in: number;
         };
-        /** TemplateOut */
+        /**
+         * Stretch
+         * @description Numbers from `low` to `high`, both included, in steps of `step`; without one, any. `log`: by factors.
+         */
+        Stretch: {
+            low: number;
+            high: number;
+            /** @default null */
+            step: number | null;
+            /** @default false */
+            log: boolean;
+        };
+        /**
+         * SwitchOut
+         * @description The last time a rule, or a person after one, switched it, with the rule's limit and what it saw.
+         */
+        SwitchOut: {
+            on: boolean;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            at: string;
+            rule: string;
+            limit: string;
+            value: string;
+        };
+        /** TemplateDetail */
+        TemplateDetail: {
+            id: string;
+            name: string;
+            version: string;
+            title: string;
+            description: string;
+            parameters: components["schemas"]["ParameterOut"][];
+            form: string;
+            /** @enum {unknown} */
+            source: "built-in" | "file" | "package" | "saved";
+            /** @default null */
+            configuration: components["schemas"]["ConfigurationOut"] | null;
+        };
+        /**
+         * TemplateOut
+         * @description A template, or a configuration of one, which is told by its `source`.
+         */
         TemplateOut: {
             id: string;
             name: string;
@@ -2085,12 +3182,16 @@ export interface components {
             title: string;
             description: string;
             parameters: components["schemas"]["ParameterOut"][];
+            form: string;
+            /** @enum {unknown} */
+            source: "built-in" | "file" | "package" | "saved";
         };
         /**
          * TimeInForce
+         * @description How long an order works. BAR: through the next bar of its instrument, at whose close the engine cancels it.
          * @enum {unknown}
          */
-        TimeInForce: "DAY" | "FOK" | "GTC" | "IOC";
+        TimeInForce: "BAR" | "DAY" | "FOK" | "GTC" | "IOC";
         /** UserOut */
         UserOut: {
             /**
@@ -2100,6 +3201,58 @@ export interface components {
             id: string;
             username: string;
             role: string;
+        };
+        /**
+         * WalkTerms
+         * @description Lengths in bars.
+         */
+        WalkTerms: {
+            train: number;
+            test: number;
+            embargo: number;
+            anchored: boolean;
+        };
+        /**
+         * WindowOut
+         * @description A window of a walk-forward: parameters that were best of `tried` in training, null where none qualified; figures
+         *         of them in training, and of trading the test alone.
+         */
+        WindowOut: {
+            id: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            train_start: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            train_end: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            test_start: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            test_end: string;
+            parameters: {
+                [key: string]: boolean | number | string;
+            } | null;
+            tried: number;
+            in_sample: {
+                [key: string]: number | null;
+            };
+            out_of_sample: {
+                [key: string]: number | null;
+            };
         };
     };
     responses: never;
@@ -2187,7 +3340,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Too many attempts */
+            /** @description Too many for now; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2284,7 +3437,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Too many attempts */
+            /** @description Too many for now; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2656,6 +3809,65 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AccountOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HealthOut"];
                 };
             };
             /** @description Not signed in */
@@ -3203,6 +4415,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description Not ready */
             503: {
                 headers: {
@@ -3560,6 +4781,284 @@ export interface operations {
             };
         };
     };
+    list_panics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PanicOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    panic: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPanic"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PanicOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Resumption"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PanicOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     list_strategies: {
         parameters: {
             query?: never;
@@ -3771,6 +5270,442 @@ export interface operations {
             };
         };
     };
+    save_template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewConfiguration"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationOut"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_template: {
+        parameters: {
+            query?: {
+                version?: number;
+            };
+            header?: never;
+            path: {
+                template: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateDetail"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_template_versions: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                template: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ConfigurationOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    compare_template_versions: {
+        parameters: {
+            query?: {
+                before?: number;
+                after?: number;
+            };
+            header?: never;
+            path: {
+                template: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DifferenceOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    archive_template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                template: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    restore_template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                template: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_strategy: {
         parameters: {
             query?: never;
@@ -3803,6 +5738,74 @@ export interface operations {
             };
             /** @description Not found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    remove_strategy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deployment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4079,6 +6082,10 @@ export interface operations {
             query?: {
                 limit?: number;
                 cursor?: string;
+                action?: components["schemas"]["Action"];
+                symbol?: string;
+                start?: string;
+                end?: string;
             };
             header?: never;
             path: {
@@ -4145,11 +6152,449 @@ export interface operations {
             };
         };
     };
+    run_sweep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSweep"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    run_walk_forward: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWalkForward"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_combinations: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                sort?: string;
+            };
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CombinationOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_heat_map: {
+        parameters: {
+            query?: {
+                x?: string;
+                y?: string;
+                value?: string;
+                others?: "max" | "median" | "min";
+            };
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeatMapOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_windows: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WindowOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     list_backtests: {
         parameters: {
             query?: {
                 limit?: number;
                 cursor?: string;
+                kind?: "backtest" | "sweep" | "walk-forward";
                 strategy?: string;
                 state?: "cancelled" | "done" | "failed" | "queued" | "running";
             };
@@ -5020,6 +7465,63 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StatusOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_hosts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_HostOut_"];
                 };
             };
             /** @description Not signed in */

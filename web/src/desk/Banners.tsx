@@ -2,9 +2,11 @@ import { Button } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { steerFeed } from "@/api/endpoints";
+import { useChannel } from "@/stream/store";
 import { Confirm } from "@/ui/Confirm";
 import { Note } from "@/ui/Note";
 import { notify, notifyFailure } from "@/ui/notices";
+import { progressOf } from "./halts";
 import { openTicket, useDesk } from "./store";
 import classes from "./Banners.module.css";
 import { useSystem } from "./system";
@@ -48,6 +50,18 @@ function TradingHalted() {
   );
 }
 
+/** What a panic has halted, and how far it is; trading begins again by a deliberate resume only. */
+function Panics() {
+  const { items } = useChannel("halts");
+  return [...items.values()].map((halt) => (
+    <Note key={halt.id} className={classes.banner} tone="bad" urgent testId="panic">
+      <span>
+        Panic: {halt.name} is halted{halt.reason ? ` (${halt.reason})` : ""}. {progressOf(halt)}
+      </span>
+    </Note>
+  ));
+}
+
 function UnansweredOrder() {
   const waiting = useTicket(({ stage }) => stage.at === "unanswered");
   const open = useDesk((desk) => desk.ticket.open);
@@ -66,6 +80,7 @@ export function Banners() {
   return (
     <div className={classes.stack}>
       <TradingHalted />
+      <Panics />
       <ReplayEnded />
       <UnansweredOrder />
     </div>

@@ -37,11 +37,11 @@ function useLines(shown: readonly Account[], all: readonly Account[], scale: Equ
   const history = useHistory(all, epoch);
   return useMemo(() => {
     const live = Map.groupBy([...items.values()], (point) => point.account_id ?? "");
-    return shown.map(({ id, initial_balance, equity }) => ({
-      id,
-      colour: colourOf(all, id),
-      now: onScale(Number(equity), scale, Number(initial_balance)),
-      points: toLine(joinPoints(history.get(id) ?? NONE, live.get(id) ?? NONE), scale, Number(initial_balance)),
+    return shown.map((account) => ({
+      id: account.id,
+      colour: colourOf(all, account.id),
+      now: onScale(account, scale),
+      points: toLine(joinPoints(history.get(account.id) ?? NONE, live.get(account.id) ?? NONE), scale),
     }));
   }, [items, history, shown, all, scale]);
 }

@@ -14,7 +14,9 @@ export function StrategiesPanel() {
   const { items } = useChannel("strategies");
   const { byId } = useAccounts();
   const { accountId, text, zone } = useDesk();
-  const all = [...items.values()].sort((left, right) => left.name.localeCompare(right.name));
+  const all = [...items.values()]
+    .filter((deployment) => deployment.status !== "removed")
+    .sort((left, right) => left.name.localeCompare(right.name));
   const shown = all.filter(
     (deployment) =>
       (!accountId || deployment.accounts.some((entry) => entry.account_id === accountId)) &&

@@ -17,6 +17,8 @@ const STATUS = {
   running: { label: "Running", tone: "good" },
   disabled: { label: "Off", tone: "neutral" },
   paused: { label: "Paused", tone: "warn" },
+  "switched-off": { label: "Off by rule", tone: "warn" },
+  removed: { label: "Removed", tone: "neutral" },
 } as const;
 
 function Toggle({ deployment, isLive }: { deployment: Deployment; isLive: boolean }) {
@@ -25,7 +27,7 @@ function Toggle({ deployment, isLive }: { deployment: Deployment; isLive: boolea
     mutationFn: (on: boolean) => switchStrategy(deployment.id, on),
     onError: notifyFailure(`“${deployment.name}” was not switched`),
   });
-  const on = turn.isPending ? turn.variables : deployment.enabled;
+  const on = turn.isPending ? turn.variables : deployment.enabled && deployment.status !== "switched-off";
   return (
     <>
       <Switch

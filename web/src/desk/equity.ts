@@ -8,22 +8,22 @@ export interface ChartPoint {
 
 export type EquityScale = "return" | "amount";
 
-/** An equity on the chart's scale: itself, or its distance from the initial balance in per cent. */
-export const onScale = (equity: number, scale: EquityScale, initial: number): number =>
-  scale === "amount" ? equity : initial > 0 ? (equity / initial - 1) * 100 : 0;
+/** What the chart shows of an account at a moment: its equity, or its return in per cent, whatever was paid in and out. */
+export const onScale = (at: Pick<EquityPoint, "equity" | "total_return">, scale: EquityScale): number =>
+  scale === "amount" ? Number(at.equity) : Number(at.total_return) * 100;
 
 /**
  * The points of one account, oldest first and one per second, as a chart takes them. Where the clock went
  * back (a replay started over), what lay behind that moment is dropped.
  */
-export function toLine(points: readonly EquityPoint[], scale: EquityScale, initial: number): ChartPoint[] {
+export function toLine(points: readonly EquityPoint[], scale: EquityScale): ChartPoint[] {
   const line: ChartPoint[] = [];
   for (const point of points) {
     const time = toSeconds(point.at);
-    const equity = Number(point.equity);
-    if (!Number.isFinite(time) || !Number.isFinite(equity)) continue;
+    const value = onScale(point, scale);
+    if (!Number.isFinite(time) || !Number.isFinite(value)) continue;
     while (line.length > 0 && (line[line.length - 1] as ChartPoint).time >= time) line.pop();
-    line.push({ time, value: onScale(equity, scale, initial) });
+    line.push({ time, value });
   }
   return line;
 }

@@ -39,10 +39,19 @@ export function show(value: string | Exact | null | undefined, look?: Look): Sho
   return exact ? showExact(exact, look) : { text: NOTHING, sign: 0 };
 }
 
-const MINOR_DIGITS: Record<string, number> = { JPY: 0, KRW: 0, HUF: 2, BHD: 3, KWD: 3, BTC: 8 };
+/** Decimal places where they are not two: those of the server's `domain/money.py`. */
+const MINOR_DIGITS = new Map(
+  Object.entries({
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    6: "ADA TRX USDC USDT XRP",
+    7: "XLM",
+    8: "BCH BNB BTC DOT ETC ETH LTC SOL XMR",
+  }).flatMap(([places, codes]) => codes.split(" ").map((code) => [code, Number(places)] as const)),
+);
 
 export const showMoney = (value: string | Exact | null | undefined, currency: string, plus = false): Shown => {
-  const digits = MINOR_DIGITS[currency] ?? 2;
+  const digits = MINOR_DIGITS.get(currency) ?? 2;
   return show(value, { least: digits, most: digits, plus });
 };
 

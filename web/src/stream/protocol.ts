@@ -1,5 +1,5 @@
 import type {
-  Account, Deployment, DeskEvent, EquityPoint, Fill, Order, Position, Quote, SystemStatus,
+  Account, Backtest, Deployment, DeskEvent, EquityPoint, Fill, Halt, Order, Position, Quote, SystemStatus,
 } from "@/api/types";
 
 export interface ChannelItems {
@@ -11,6 +11,8 @@ export interface ChannelItems {
   quotes: Quote;
   events: DeskEvent;
   equity: EquityPoint;
+  backtests: Backtest;
+  halts: Halt;
   system: SystemStatus;
 }
 
@@ -18,7 +20,7 @@ export type Channel = keyof ChannelItems;
 export type AnyItem = ChannelItems[Channel];
 
 export const CHANNELS: readonly Channel[] = [
-  "system", "accounts", "positions", "orders", "strategies", "events", "equity", "quotes", "fills",
+  "system", "accounts", "positions", "orders", "strategies", "events", "equity", "quotes", "fills", "backtests", "halts",
 ];
 
 export interface Snapshot {
@@ -70,6 +72,8 @@ export interface Policy {
   keep: number;
   /** Items that stay however old they are. */
   pinned?: (item: AnyItem) => boolean;
+  /** Items that are told once more only to say that they are no longer there. */
+  gone?: (item: AnyItem) => boolean;
 }
 
 const ENDED = new Set(["FILLED", "CANCELLED", "REJECTED", "EXPIRED", "REFUSED", "EXPIRED_UNSENT"]);
@@ -84,4 +88,6 @@ export const POLICIES: Record<Channel, Policy> = {
   fills: { contiguous: true, keep: 400 },
   events: { contiguous: true, keep: 200 },
   equity: { contiguous: true, keep: 6000 },
+  backtests: { contiguous: true, keep: 200, gone: (item) => (item as Backtest).state === "deleted" },
+  halts: { contiguous: true, keep: Infinity, gone: (item) => (item as Halt).state === "resumed" },
 };

@@ -77,7 +77,8 @@ export function reduce(
       continue;
     }
     draft ??= new Map(state.items);
-    draft.set(message.item.id, message.item);
+    if (policy.gone?.(message.item)) draft.delete(message.item.id);
+    else draft.set(message.item.id, message.item);
     state = { ...state, status: "ready", seq: message.seq, items: draft, fault: null };
     verdict = "ok";
   }

@@ -30,7 +30,7 @@ class Feed(Protocol):
     def slices(self, after: int | None = None) -> Iterator[MarketSlice]:
         """Slices with `at` > `after` in time order, one a moment; within one, short timeframes come first.
 
-        A split comes once, with the slice of its instrument's first bar that opens on or after the ex-date.
+        A split or dividend comes once, with the slice of its instrument's first bar that opens on or after the ex-date.
         """
         ...
 

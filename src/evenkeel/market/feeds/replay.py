@@ -12,7 +12,7 @@ import numpy as np
 
 from evenkeel.domain.errors import InvalidInput, NotFound
 from evenkeel.domain.instruments import Instrument
-from evenkeel.domain.marketdata import Bar, MarketSlice, Split
+from evenkeel.domain.marketdata import Bar, Dividend, MarketSlice, Split
 from evenkeel.market.bars import Bars
 from evenkeel.market.calendars import calendar
 from evenkeel.market.columns import DAY
@@ -55,7 +55,7 @@ class ReplayFeed:
         self.end = max(one.last_close_ts for one in self._series) if end is None else end
         if self.end <= self.start:
             raise InvalidInput("the feed would be empty: its end is not after its start")
-        self._due = self._splits_due()
+        self._due = self._going_ex()
 
     def slices(self, after: int | None = None) -> Iterator[MarketSlice]:
         cursor = self.start if after is None else max(after, self.start)
@@ -63,10 +63,14 @@ class ReplayFeed:
         while cursor < self.end:
             until = min(cursor + _WINDOW, self.end)
             for at, bars in self._merged(cursor, until):
-                splits: tuple[Split, ...] = ()
+                splits, dividends = list[Split](), list[Dividend]()
                 while due and due[0][0] == at:
-                    splits += (due.pop(0)[1],)
-                yield MarketSlice(at, bars, (), splits)
+                    action = due.pop(0)[1]
+                    if isinstance(action, Split):
+                        splits.append(action)
+                    else:
+                        dividends.append(action)
+                yield MarketSlice(at, bars, (), tuple(splits), tuple(dividends))
             cursor = until
 
     def history(self, instrument_id: str, timeframe: str, *, before: int, count: int) -> Bars:
@@ -106,17 +110,18 @@ class ReplayFeed:
         read = self._store.read(series.instrument_id, series.timeframe, start=after - reach, end=until)
         return read.after(after).as_of(until)
 
-    def _splits_due(self) -> list[tuple[int, Split]]:
-        """(close of the first bar that opens on or after the ex-date, split), within the feed's range."""
-        due = []
+    def _going_ex(self) -> list[tuple[int, Split | Dividend]]:
+        """(close of the first bar that opens on or after the ex-date, what goes ex), within the feed's range."""
+        due: list[tuple[int, date, Split | Dividend]] = []
         for one in self.instruments:
             sessions = calendar(one.calendar, cache=self._cache)
-            for split in self._store.splits(one.id):
-                at = self._first_close(one.id, sessions.day_start(split.ex_date))
+            actions: list[Split | Dividend] = [*self._store.splits(one.id), *self._store.dividends(one.id)]
+            for action in actions:
+                at = self._first_close(one.id, sessions.day_start(action.ex_date))
                 if at is not None and self.start < at <= self.end:
-                    due.append((at, split.ex_date, split))
+                    due.append((at, action.ex_date, action))
         due.sort(key=_by_moment)
-        return [(at, split) for at, _, split in due]
+        return [(at, action) for at, _, action in due]
 
     def _first_close(self, instrument_id: str, opening: int) -> int | None:
         closes = []
@@ -127,5 +132,5 @@ class ReplayFeed:
         return min(closes, default=None)
 
 
-def _by_moment(item: tuple[int, date, Split]) -> tuple[int, date]:
+def _by_moment(item: tuple[int, date, Split | Dividend]) -> tuple[int, date]:
     return item[0], item[1]

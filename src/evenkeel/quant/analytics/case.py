@@ -48,9 +48,7 @@ class Case:
 
     def __post_init__(self) -> None:
         check_periods(self.periods)
-        for name, rate in (("risk_free", self.risk_free), ("target", self.target)):
-            if not rate > -1.0:
-                raise refuse(name, f"expected an annual rate such as 0.03, not {rate!r}")
+        check_rates(risk_free=self.risk_free, target=self.target)
         if self.benchmark is not None:
             same_length(returns=self.returns, benchmark=self.benchmark)
         if self.holdings is not None:
@@ -157,6 +155,13 @@ class Case:
     def search(self) -> Trials:
         assert self.trials is not None
         return self.trials
+
+
+def check_rates(**annual: float) -> None:
+    """Raises InvalidInput for a rate a year that loses all there is, or more."""
+    for name, rate in annual.items():
+        if not rate > -1.0:
+            raise refuse(name, f"expected an annual rate such as 0.03, not {rate!r}")
 
 
 def _months_before(day: np.datetime64, months: int) -> np.datetime64:

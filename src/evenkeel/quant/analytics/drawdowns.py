@@ -45,8 +45,8 @@ class Falls(NamedTuple):
 
 
 def underwater(equity: Floats) -> Floats:
-    """Equity / its highest value so far - 1, n + 1 values from 0 down."""
-    fall = equity / np.maximum.accumulate(equity) - 1.0
+    """Equity / its highest value so far - 1, n + 1 values from 0 down; of each row where there are several."""
+    fall = equity / np.maximum.accumulate(equity, axis=-1) - 1.0
     return np.where(fall > -_NOISE, 0.0, fall)
 
 
@@ -77,7 +77,7 @@ def drawdown_table(equity: Floats, *, largest: int | None = None) -> tuple[Drawd
 
 def max_drawdown(equity: Floats) -> float:
     """The deepest fall from a top; 0 where there is none."""
-    return float(np.min(underwater(equity))) if known(equity, 2) else nan
+    return float(underwater(equity).min()) if known(equity, 2) else nan
 
 
 def current_drawdown(equity: Floats) -> float:

@@ -17,8 +17,9 @@ def wealth(returns: Floats, capital: float = 1.0) -> Floats:
 
 
 def period_returns(equity: Floats) -> Floats:
-    """The n returns between n + 1 values of equity; NaN where a period began with nothing or less."""
-    before, after = equity[:-1], equity[1:]
+    """The n returns between n + 1 values of equity, of each row where there are several; NaN where a period began with
+    nothing or less."""
+    before, after = equity[..., :-1], equity[..., 1:]
     solvent = before > 0.0
     return np.where(solvent, after / np.where(solvent, before, 1.0) - 1.0, np.nan)
 

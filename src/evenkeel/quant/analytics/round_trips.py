@@ -21,6 +21,7 @@ from evenkeel.quant.analytics.series import Floats, Ints, refuse, same_length
 Method = Literal["fifo", "average"]
 # Without a lot, the grid is this part of the largest position or fill.
 _GRID = 2.0**-36
+_NEARLY, _ULPS = 1e-6, 1e-15  # of a lot, and of the most held in lots: what floats make of whole ones
 
 
 class PriceBars(Protocol):
@@ -198,14 +199,15 @@ def round_trips(
 
 def _in_steps(quantity: Floats, lot: float | None) -> _Steps:
     position = np.cumsum(quantity)
+    largest = max(np.max(np.abs(values), initial=0.0) for values in (quantity, position))
     if lot is None:
         whole = bool(np.all(quantity == np.rint(quantity)))
-        largest = max(np.max(np.abs(values), initial=0.0) for values in (quantity, position))
         unit = 1.0 if whole else float(largest) * _GRID
     elif lot > 0.0:
-        unit = lot
-        if np.max(np.abs(quantity / lot - np.rint(quantity / lot)), initial=0.0) > 1e-6:
+        unit, lots = lot, np.rint(quantity / lot)
+        if np.max(np.abs(quantity / lot - lots), initial=0.0) > _NEARLY + _ULPS * largest / lot:
             raise refuse("lot", f"expected quantities that are whole lots of {lot!r}")
+        position = np.cumsum(lots) * lot
     else:
         raise refuse("lot", f"expected a positive quantity, not {lot!r}")
     after = np.rint(position / unit).astype(np.int64)

@@ -31,7 +31,7 @@ def quotient(above: float, below: float) -> float:
 
 def mean(values: Floats) -> float:
     """The arithmetic mean; NaN of nothing."""
-    return float(np.mean(values)) if known(values) else nan
+    return float(values.sum()) / len(values) if known(values) else nan
 
 
 def deviation(values: Floats, *, ddof: int = 1) -> float:
@@ -41,8 +41,16 @@ def deviation(values: Floats, *, ddof: int = 1) -> float:
     """
     if not known(values, ddof + 1):
         return nan
-    result = float(np.std(values, ddof=ddof))
-    return result if result > ROUNDING * (1.0 + float(np.max(np.abs(values)))) else 0.0
+    result = float(spread(values, ddof=ddof))
+    return result if result > ROUNDING * (1.0 + float(np.abs(values).max())) else 0.0
+
+
+def spread(values: Floats, *, ddof: int) -> Floats:
+    """The standard deviation as it is computed, rounding included; of each row where there are several."""
+    count = values.shape[-1]
+    centred = values - values.sum(axis=-1, keepdims=True) / count
+    deviations: Floats = np.sqrt((centred * centred).sum(axis=-1) / (count - ddof))
+    return deviations
 
 
 def covariance(first: Floats, second: Floats) -> float:

@@ -7,7 +7,7 @@ the schedule's rounding rule, and `tables` does the same in float64 for compiled
 schedules in one line; `carrying` is what positions cost and earn while they are held.
 """
 
-from evenkeel.quant.costs.booking import NOTHING, Traded, book_charges, book_price, book_quantity
+from evenkeel.quant.costs.booking import NOTHING, Biller, Traded, book_charges, book_price, book_quantity
 from evenkeel.quant.costs.carrying import Carry
 from evenkeel.quant.costs.charges import charge_by_component, total_charge
 from evenkeel.quant.costs.components import Component, CostSchedule, Liquidity, Tier, TierBasis, Tiers
@@ -27,6 +27,7 @@ __all__ = [
     "NOTHING",
     "SCHEDULES",
     "Attempt",
+    "Biller",
     "Carry",
     "Component",
     "CostSchedule",

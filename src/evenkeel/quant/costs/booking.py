@@ -11,7 +11,7 @@ from msgspec import Struct
 from evenkeel.domain.fills import Charge
 from evenkeel.domain.money import exact, mul, rounded, sub
 from evenkeel.domain.orders import Side
-from evenkeel.quant.costs.charges import charge_by_component
+from evenkeel.quant.costs.charges import Tariff
 from evenkeel.quant.costs.components import CostSchedule
 from evenkeel.quant.costs.tables import booking_step
 
@@ -20,7 +20,7 @@ _PART_OF_TICK = Decimal("0.000001")
 _ON_THE_GRID, _MOST_TICKS = 1e-7, 1e8
 
 
-class Traded(Struct, frozen=True):
+class Traded(Struct, frozen=True, gc=False):
     """What one order has executed so far: quantity, and notional = sum of price x quantity x multiplier."""
 
     quantity: float
@@ -28,6 +28,35 @@ class Traded(Struct, frozen=True):
 
 
 NOTHING = Traded(0.0, 0.0)
+
+
+class Biller:
+    """A schedule at work in one currency: the exact charges of fills, rounded to its step or the minor unit."""
+
+    def __init__(self, schedule: CostSchedule, currency: str) -> None:
+        self._tariff = Tariff(schedule)
+        self._step, self._rounding = booking_step(schedule, currency), schedule.rounding
+        self._kinds = {component.name: component.kind for component in schedule.components}
+
+    def bill(self, side: Side, *, after: Traded, before: Traded = NOTHING, maker: bool = False) -> tuple[Charge, ...]:
+        """What one fill is charged: `before` and `after` are what its order had executed without and with it.
+
+        `maker` says that this fill waited in the book: it pays what the order would pay for it if all of it had done
+        so. Components whose booked amount is zero are left out. Raises InvalidInput where a figure is not finite.
+        """
+        tariff, step, rounding = self._tariff, self._step, self._rounding
+        paid: dict[str, float] = {}
+        if before.quantity > 0.0:
+            paid = tariff.by_component(side, quantity=before.quantity, notional=before.notional, maker=maker)
+        owed = tariff.by_component(side, quantity=after.quantity, notional=after.notional, maker=maker)
+        charges = []
+        for name, amount in owed.items():
+            due = exact(amount, step, rounding)
+            if name in paid:
+                due = sub(due, exact(paid[name], step, rounding))
+            if due:
+                charges.append(Charge(name, due, self._kinds[name]))
+        return tuple(charges)
 
 
 def book_charges(
@@ -39,26 +68,8 @@ def book_charges(
     before: Traded = NOTHING,
     maker: bool = False,
 ) -> tuple[Charge, ...]:
-    """The exact charges of one fill, rounded by the schedule's rule to its step or the minor unit of `currency`.
-
-    `before` and `after` are what its order had executed without and with this fill, `maker` says that this
-    fill waited in the book: it pays what the order would pay for it if all of it had done so. Components whose
-    booked amount is zero are left out. Raises InvalidInput where a figure is not finite.
-    """
-    unit = booking_step(schedule, currency)
-    paid: dict[str, float] = {}
-    if before.quantity > 0.0:
-        paid = charge_by_component(schedule, side, quantity=before.quantity, notional=before.notional, maker=maker)
-    owed = charge_by_component(schedule, side, quantity=after.quantity, notional=after.notional, maker=maker)
-    kinds = {component.name: component.kind for component in schedule.components}
-    charges = []
-    for name, amount in owed.items():
-        due = exact(amount, unit, schedule.rounding)
-        if name in paid:
-            due = sub(due, exact(paid[name], unit, schedule.rounding))
-        if due:
-            charges.append(Charge(name, due, kinds[name]))
-    return tuple(charges)
+    """`Biller.bill` for once. Raises InvalidInput where a figure is not finite."""
+    return Biller(schedule, currency).bill(side, after=after, before=before, maker=maker)
 
 
 def book_price(price: float, side: Side, tick: Decimal) -> Decimal:

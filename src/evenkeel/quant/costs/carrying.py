@@ -4,16 +4,47 @@ Kernels of floats and ints. Every amount is a cash flow in the currency of its v
 paid. Interest is simple: value x rate x days / year, the year having 360 or 365 days by the day-count convention
 (ACT/360: most money markets; ACT/365 fixed: sterling, Canadian, Australian and Indian ones; ISDA Definitions 2006,
 section 4.16 (d) and (e)). Nights over a weekend count three.
+
+How a backtest carries, in either engine (`Terms.financing`, `Terms.credit`, `Terms.borrow`; ACT/365):
+
+- A *night* is one end of the account's day, `day_roll`: midnight UTC where every instrument trades around the clock
+  (calendar 24/7), else 17:00 in New York, which lies outside the sessions of every exchange. Weekends and holidays have
+  nights like other days.
+- A moment is a bar's close. `nights` gives each moment the nights since the moment before it: a night that falls on a
+  moment itself is counted at the next one, as what was held at that close was held over that night. The nights before
+  the first moment and after the last are not charged.
+- They are booked at that moment before anything else of it: before its splits, then its dividends, then its fills (be
+  they at the bar's open or inside it). So they are on cash and holdings as the moment before left them, valued at the
+  marks of then: last closes on the tick grid. Several nights of one gap are one booking on the same balance, which
+  does not compound within the gap.
+- Interest is on *free* cash, `cash + the market value of all shorts` (a negative amount), since what a short sale
+  brought in lies with the lender: `financing(free, debit_rate, credit_rate, nights, year)`, one amount for the account.
+- The borrow fee is `borrow_fee(quantity x mark x multiplier, rate, nights, year)`, one amount an instrument that is
+  short, each on the mark itself, without a lender's mark-up.
+- Where money is exact each amount is rounded half to even to `CARRY_STEP` of the currency when it is booked (kinds
+  INTEREST and BORROW); where it is counted in float64 it is not rounded. Half a step a booking is the difference.
+- A dividend goes to what is held before the bar that first opens on its ex-date or later, after that moment's interest
+  and in the shares before a split of the same bar: quantity x amount x multiplier exactly, paid by a short holder.
 """
 
+from collections.abc import Iterable
+from datetime import time, timedelta
+from decimal import Decimal
 from math import ceil
 
+import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
+from evenkeel.domain.clock import day_bounds, session_date
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.quant.kernels import kernel
 
+Ints = npt.NDArray[np.int64]
+
 DAY = 86_400_000_000_000
+CARRY_STEP = Decimal("0.00000001")
+AROUND_THE_CLOCK = "24/7"
 DAY_COUNTS = {"ACT/360": 360.0, "ACT/365": 365.0}
 
 
@@ -52,6 +83,28 @@ class Carry(Struct, frozen=True, omit_defaults=True):
     def year(self) -> float:
         """The days of a year by the convention."""
         return DAY_COUNTS[self.day_count]
+
+
+def day_roll(calendars: Iterable[str]) -> tuple[str, time]:
+    """(time zone, local time) at which the day of an account ends that trades instruments of these calendars."""
+    if all(name == AROUND_THE_CLOCK for name in calendars):
+        return "UTC", time(0)
+    return "America/New_York", time(17)
+
+
+def nights(moments: Ints, zone: str, roll: time) -> Ints:
+    """For each of the rising `moments` (ns) how many days of the account ended at the one before it or later, and
+    before it; 0 for the first.
+    """
+    if not len(moments):
+        return np.zeros(0, dtype=np.int64)
+    day, last = session_date(int(moments[0]), zone, roll), int(moments[-1])
+    ends = [day_bounds(day, zone, roll)[0]]
+    while ends[-1] < last:
+        ends.append(day_bounds(day, zone, roll)[1])
+        day += timedelta(days=1)
+    past = np.searchsorted(np.array(ends, dtype=np.int64), moments)
+    return np.diff(past, prepend=past[0]).astype(np.int64)
 
 
 @kernel

@@ -67,6 +67,30 @@ def brackets(tiers: Tiers | None) -> list[tuple[float, float, float]]:
     return list(zip([0.0, *ends], ends, [tier.price for tier in tiers.brackets], strict=False))
 
 
+class Tariff:
+    """A schedule made ready to charge many orders."""
+
+    def __init__(self, schedule: CostSchedule) -> None:
+        self._parts = [(component, coefficients(component)) for component in schedule.components]
+
+    def by_component(self, side: Side, *, quantity: float, notional: float, maker: bool) -> dict[str, float]:
+        """See `charge_by_component`."""
+        charges: dict[str, float] = {}
+        for component, figures in self._parts:
+            if component.applies(side, maker=maker):
+                base = notional
+                if component.on:
+                    base = 0.0
+                    for name, charge in charges.items():
+                        if name in component.on:
+                            base += charge
+                tiers = 0.0
+                if component.tiers is not None:
+                    tiers = _tiered(component.tiers, quantity=quantity, notional=notional)
+                charges[component.name] = component_charge(*figures, quantity, notional, base, tiers)
+        return charges
+
+
 def charge_by_component(
     schedule: CostSchedule, side: Side, *, quantity: float, notional: float, maker: bool = False
 ) -> dict[str, float]:
@@ -74,26 +98,14 @@ def charge_by_component(
 
     `notional` is price x quantity x multiplier, positive for both sides. `maker`: it waited in the book.
     """
-    charges: dict[str, float] = {}
-    for component in schedule.components:
-        if component.applies(side, maker=maker):
-            base = notional
-            if component.on:
-                base = 0.0
-                for name, charge in charges.items():
-                    if name in component.on:
-                        base += charge
-            tiers = _tiered(component.tiers, quantity=quantity, notional=notional)
-            charges[component.name] = component_charge(*coefficients(component), quantity, notional, base, tiers)
-    return charges
+    return Tariff(schedule).by_component(side, quantity=quantity, notional=notional, maker=maker)
 
 
-def _tiered(tiers: Tiers | None, *, quantity: float, notional: float) -> float:
+def _tiered(tiers: Tiers, *, quantity: float, notional: float) -> float:
     charge = 0.0
-    if tiers is not None:
-        size = quantity if tiers.basis is TierBasis.QUANTITY else notional
-        for below, up_to, price in brackets(tiers):
-            charge += tier_charge(size, below, up_to, price, tiers.whole)
+    size = quantity if tiers.basis is TierBasis.QUANTITY else notional
+    for below, up_to, price in brackets(tiers):
+        charge += tier_charge(size, below, up_to, price, tiers.whole)
     return charge
 
 

@@ -10,7 +10,7 @@ liquidity, and never past the order's limit.
 """
 
 from math import floor, inf, isnan, nan, sqrt
-from typing import NamedTuple, Required, TypedDict, Unpack
+from typing import Any, NamedTuple, Required, TypedDict, Unpack
 
 from msgspec import Struct
 
@@ -43,14 +43,15 @@ class Slippage(Struct, frozen=True, omit_defaults=True):
     impact: float = 0.0
 
     def __post_init__(self) -> None:
-        figures = {"bps": self.bps, "spread_share": self.spread_share, "impact": self.impact}
+        figures: dict[str, Any] = {"bps": self.bps, "spread_share": self.spread_share, "impact": self.impact}
         faults = [
             FieldError(name, f"expected a finite number from zero, not {figure}")
             for name, figure in figures.items()
-            if not 0.0 <= figure < inf
+            if not (isinstance(figure, int | float) and 0.0 <= figure < inf)
         ]
         if faults:
-            raise InvalidInput("the slippage is not valid", errors=tuple(faults))
+            said = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+            raise InvalidInput(f"the slippage is not valid: {said}", errors=tuple(faults))
 
 
 class FillModel(Struct, frozen=True, omit_defaults=True):
@@ -200,7 +201,7 @@ def fill(
     `price` is unrounded and NaN, with quantity 0, where nothing fills. `volume` is what the bar has left for
     this order: a caller matching several orders on one bar subtracts what the others took.
     """
-    shift = side * spread_share * spread
+    shift = side * spread_share * spread if spread_share > 0.0 else 0.0
     price, triggered, taker = touch(
         kind, side, limit, stop, triggered, open_ + shift, high + shift, low + shift, close + shift
     )

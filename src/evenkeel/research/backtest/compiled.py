@@ -1,42 +1,40 @@
-"""The compiled engine: a `SignalStrategy` on one instrument, evaluated once and simulated in one pass.
+"""The compiled engine: targets evaluated once and simulated in one pass, for one instrument or several of one account.
 
 It knows a stated part of what the live engine can do; asked for anything else, it refuses and names it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.domain.instruments import Instrument
-from evenkeel.domain.marketdata import Dividend, Split
-from evenkeel.domain.sizing import Cash, Kelly, PercentOfEquity, Sizing, Units, VolatilityTarget
 from evenkeel.market.bars import Bars
-from evenkeel.market.calendars import calendar
-from evenkeel.market.days import Days, days_of
+from evenkeel.market.days import Days
+from evenkeel.market.panel import Panel
 from evenkeel.quant.costs.tables import charge_table
 from evenkeel.research.backtest import kernel as k
-from evenkeel.research.backtest.marks import marks_of
-from evenkeel.research.backtest.outcome import Fills, Floats, Ints, Outcome
-from evenkeel.research.backtest.sizes import scale_of
+from evenkeel.research.backtest.joint import Joint, Together
+from evenkeel.research.backtest.outcome import Carried, Fills, Floats, Ints, Outcome, Why
+from evenkeel.research.backtest.prepared import Prepared
 from evenkeel.research.backtest.terms import FillAt, Terms
-from evenkeel.trading.strategies.base import SignalStrategy
-from evenkeel.trading.strategies.evaluate import read_only, warmup_of
+from evenkeel.trading.strategies.base import PanelStrategy, SignalStrategy
+from evenkeel.trading.strategies.evaluate import Told, evaluate, read_only, rebalances_of, told_each, undecided
 from evenkeel.trading.strategies.parameters import Params
 
-_FILL_AT = {FillAt.NEXT_OPEN: k.AT_OPEN, FillAt.CLOSE: k.AT_CLOSE, FillAt.LIMIT: k.AT_LIMIT}
 _NO_PATH = np.empty((3, 0))
 _NO_FILLS = np.empty((0, k.FILL_COLUMNS))
 ROOM = 1024  # fills to make room for, besides one for four bars; memory that no fill reaches is never touched
 
 
-def lacks(terms: Terms, *, instruments: int = 1) -> tuple[str, ...]:
+def lacks(terms: Terms) -> tuple[str, ...]:
     """What these terms ask for that the compiled engine does not have, in words."""
     said = (
-        (instruments > 1, "several instruments"),
         (terms.participation is not None, "participation (orders capped by volume)"),
         (terms.limits is not None, "limits"),
     )
@@ -45,50 +43,83 @@ def lacks(terms: Terms, *, instruments: int = 1) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """What one pass reports; `report` is the kernel's vector, the rest is empty where it was not asked for."""
+    """What one pass reports, in the kernel's places: `report` of the account, `lines` of each instrument; the rest is
+    empty where it was not asked for.
+    """
 
     report: Floats
+    lines: Floats
     path: Floats
     day_equity: Floats
     fills: Floats
 
 
 class CompiledRun:
-    """One series and one set of terms, made ready once; `run` then takes any targets. Raises InvalidInput."""
+    """Series and terms made ready once; `run` then takes any targets. Raises InvalidInput."""
 
-    def __init__(self, bars: Bars, instrument: Instrument, terms: Terms) -> None:
+    def __init__(
+        self, bars: Bars | Sequence[Bars], instruments: Instrument | Sequence[Instrument], terms: Terms
+    ) -> None:
+        """`bars` and `instruments` are one of each, or as many, in one order and of one currency."""
         missing = lacks(terms)
         if missing:
             raise InvalidInput(
                 f"the compiled engine does not have {', '.join(missing)}", hint='Use engine="event", which has it.'
             )
-        if not len(bars):
-            raise InvalidInput("there are no bars to test on")
-        self.raw, self.instrument, self.terms = bars, instrument, terms
-        self.bars = read_only(self._adjusted())
-        self.settings = _settings(terms, instrument)
-        self.marks = marks_of(bars.close, instrument.tick_size)
-        self.charges = charge_table(terms.costs, instrument.currency)
-        self.event_bar, self.events = self._corporate_actions()
-        self.scale = scale_of(terms.sizing, self.bars, self.days)
+        listed = [bars] if isinstance(bars, Bars) else bars
+        named = [instruments] if isinstance(instruments, Instrument) else instruments
+        currencies = sorted({one.currency for one in named})
+        if len(currencies) > 1:
+            raise InvalidInput(f"one account holds one currency, and the instruments are in {', '.join(currencies)}")
+        self.terms = terms
+        self.lines = tuple(Prepared(raw, one, terms) for raw, one in zip(listed, named, strict=True))
+        self.charges = charge_table(terms.costs, currencies[0])
+        carry = terms.carry
+        self._carries = bool(carry.debit_rate or carry.credit_rate or carry.borrow_rate)
 
     @cached_property
-    def days(self) -> Days:
-        return days_of(self.raw)
+    def joint(self) -> Joint:
+        return Joint(self.lines)
 
-    def signals(self, strategy: SignalStrategy, params: Params) -> tuple[Floats, int]:
-        """(targets, warm-up) as the strategy answers; the kernel checks their range. Raises InvalidInput."""
-        answer = np.asarray(strategy.signals(self.bars, params))
-        if answer.shape != (len(self.bars),) or answer.dtype.kind not in "fiub":
+    @cached_property
+    def _panel(self) -> Panel:
+        return read_only(Panel.of({line.raw.instrument_id: line.bars for line in self.lines}))
+
+    @property
+    def days(self) -> Days:
+        """The trading days of the series with the most bars."""
+        return max(self.lines, key=lambda line: len(line.raw)).days
+
+    @property
+    def moments(self) -> Ints:
+        """The close of every bar, of those that close together once (ns)."""
+        return self.lines[0].raw.close_ts if len(self.lines) == 1 else self.joint.moments
+
+    def signals(self, strategy: SignalStrategy | PanelStrategy, params: Params) -> tuple[Floats | Together, int]:
+        """(targets, warm-up) as the strategy answers, for `run`. Raises InvalidInput."""
+        if isinstance(strategy, PanelStrategy):
+            return Together(told_each(strategy, self._panel, params), whole=True), 0
+        if len(self.lines) > 1 or strategy.is_rebalancing():
+            seen = [line.bars for line in self.lines]
+            each = [Told(evaluate(strategy, one, params), rebalances_of(strategy, one, params)) for one in seen]
+            return Together(each), 0
+        bars = self.lines[0].bars
+        answer = np.asarray(strategy.signals(bars, params))
+        if answer.shape != (len(bars),) or answer.dtype.kind not in "fiub":
             raise InvalidInput(
-                f"{strategy.name}.signals answered {answer.dtype} of shape {answer.shape} for {len(self.bars)} bars; "
+                f"{strategy.name}.signals answered {answer.dtype} of shape {answer.shape} for {len(bars)} bars; "
                 "expected one number or NaN a bar"
             )
-        return np.ascontiguousarray(answer, dtype=np.float64), warmup_of(strategy, params)
+        return np.ascontiguousarray(answer, dtype=np.float64), undecided(strategy, bars, params)
 
-    def run(self, targets: Floats, warmup: int, *, path: bool = True, fills: bool = True) -> Numbers:
-        """Simulates the targets. Raises InvalidInput for one outside −1 to 1."""
-        count = ROOM + len(self.raw) // 4 if fills else 0
+    def run(self, targets: Floats | Together, warmup: int = 0, *, path: bool = True, fills: bool = True) -> Numbers:
+        """Simulates targets: of several instruments as `Together`, of one also its array, whose first `warmup` do not
+        count. Raises InvalidInput for one outside −1 to 1.
+        """
+        if isinstance(targets, np.ndarray) and (len(self.lines) > 1 or self._carries):
+            known = np.where(np.arange(len(targets)) < warmup, np.nan, targets)
+            targets = Together([Told(known, None)])
+        count = ROOM + sum(len(line.raw) for line in self.lines) // 4 if fills else 0
         while True:
             numbers = self._pass(targets, warmup, path=path, room=count)
             needed = int(numbers.report[k.FILLS])
@@ -96,47 +127,69 @@ class CompiledRun:
                 return numbers
             count = needed
 
-    def _pass(self, targets: Floats, warmup: int, *, path: bool, room: int) -> Numbers:
-        raw, report = self.raw, self.settings.copy()
-        report[k.WARMUP] = warmup
-        numbers = Numbers(
-            report,
-            np.empty((3, len(raw))) if path else _NO_PATH,
-            np.empty(len(self.days.last)),
-            np.empty((room, k.FILL_COLUMNS)) if room else _NO_FILLS,
-        )
-        k.simulate(
-            raw.open, raw.high, raw.low, self.marks, raw.volume, raw.spread, targets, self.scale, self.days.last,
-            self.event_bar, self.events, self.charges, report, numbers.path, numbers.day_equity, numbers.fills,
-        )  # fmt: skip
+    def _pass(self, targets: Floats | Together, warmup: int, *, path: bool, room: int) -> Numbers:
+        fills = np.empty((room, k.FILL_COLUMNS)) if room else _NO_FILLS
+        way = np.empty((2 + len(self.lines), len(self.moments))) if path else _NO_PATH
+        days = np.empty(len(self.days.last))
+        if isinstance(targets, Together):
+            report, lines = self.joint.run(targets, path=way, day_equity=days, fills=fills)
+        else:
+            (line,) = self.lines
+            report, raw = line.settings.copy(), line.raw
+            report[k.WARMUP] = warmup
+            lines = report.reshape(1, -1)
+            k.simulate(
+                raw.open, raw.high, raw.low, line.marks, raw.volume, raw.spread, targets, line.scale, line.days.last,
+                *line.going_ex, self.charges, report, way, days, fills,
+            )  # fmt: skip
         if report[k.BAD_TARGET]:
-            bar = int(report[k.BAD_TARGET]) - 1
-            raise InvalidInput(f"the target of bar {bar} is {targets[bar]}; targets lie in −1 to 1, or are NaN")
-        return numbers
+            self._refuse(targets, int(report[k.BAD_TARGET]) - 1, line=int(report[k.LINE]))
+        return Numbers(report, lines, way, days, fills)
+
+    def _refuse(self, targets: Floats | Together, moment: int, *, line: int) -> None:
+        bar, values = self._bar(line, moment), targets
+        if isinstance(targets, Together):
+            values = targets.told[line].targets
+        of = f" of {self.lines[line].instrument.symbol}" if len(self.lines) > 1 else ""
+        raise InvalidInput(f"the target of bar {bar}{of} is {values[bar]}; targets lie in −1 to 1, or are NaN")
+
+    def _bar(self, line: int, moment: Any) -> Any:
+        """The bar of an instrument that closes at a moment; also of many moments."""
+        alike = len(self.lines) == 1 or self.joint.is_aligned
+        return moment if alike else np.searchsorted(self.joint.rows[line], moment)
 
     def outcome(self, numbers: Numbers) -> Outcome:
         """The same in the form that both engines share."""
-        equity, cash, positions = numbers.path
+        report, lines = numbers.report, numbers.lines
         return Outcome(
             engine="compiled",
-            at=self.raw.close_ts,
-            equity=equity,
-            cash=cash,
-            positions=positions.reshape(1, -1),
+            at=self.moments,
+            equity=numbers.path[0],
+            cash=numbers.path[1],
+            positions=numbers.path[2:],
             fills=self._fills(numbers),
-            orders=int(numbers.report[k.ORDERS]),
+            orders=int(report[k.ORDERS]),
             refused=0,
-            notes=self._notes(numbers.report),
+            notes=self._notes(report),
+            carried=Carried(float(report[k.INTEREST]), _any(lines[:, k.BORROWED]), _any(lines[:, k.DIVIDENDS])),
         )
 
     def _fills(self, numbers: Numbers) -> Fills:
+        """Those of one moment by their time, and at one time in the sequence of their orders, as the live engine has
+        them: exits after what was decided before, and before what is decided at the close.
+        """
         rows = numbers.fills[: int(numbers.report[k.FILLS])]
-        bar, opened = rows[:, k.BAR].astype(np.int64), rows[:, k.OPENED] > 0
+        at = self._times(rows)
+        if len(self.lines) > 1:
+            is_exit = rows[:, k.WHY] != Why.SIGNAL
+            phase = ~is_exit if self.terms.fill is FillAt.CLOSE else is_exit
+            order = np.lexsort((np.where(is_exit, np.inf, rows[:, k.OF_ORDER]), at, phase, rows[:, k.BAR]))
+            rows, at = rows[order], at[order]
         return Fills(
-            symbols=(self.instrument.symbol,),
-            bar=bar,
-            at=np.where(opened, self.raw.ts[bar], self.raw.close_ts[bar]),
-            instrument=np.zeros(len(rows), dtype=np.int64),
+            symbols=tuple(line.instrument.symbol for line in self.lines),
+            bar=rows[:, k.BAR].astype(np.int64),
+            at=at,
+            instrument=rows[:, k.OF_LINE].astype(np.int64),
             side=rows[:, k.SIDE].astype(np.int64),
             quantity=rows[:, k.QUANTITY].copy(),
             price=rows[:, k.PRICE].copy(),
@@ -144,61 +197,23 @@ class CompiledRun:
             why=rows[:, k.WHY].astype(np.int64),
         )
 
+    def _times(self, rows: Floats) -> Ints:
+        """When each fill happened (ns): at its bar's open, or as far as is known at its close."""
+        moment = rows[:, k.BAR].astype(np.int64)
+        at = self.moments[moment]
+        opened = rows[:, k.OPENED] > 0
+        for n, line in enumerate(self.lines):
+            mine = opened & (rows[:, k.OF_LINE] == n)
+            at[mine] = line.raw.ts[self._bar(n, moment[mine])]
+        return at
+
     def _notes(self, report: Floats) -> tuple[str, ...]:
         lowest = report[k.LOWEST_CASH]
         if lowest >= 0:
             return ()
-        return (f"cash fell to −{-lowest:,.2f}: nothing here forbids borrowing, and no interest was charged",)
-
-    def _adjusted(self) -> Bars:
-        """What the strategy sees: prices adjusted by every split of the run, as they are in the end."""
-        if not self.terms.splits:
-            return self.raw
-        starts = calendar(self.instrument.calendar).day_start
-        return self.raw.adjusted(self.terms.splits, as_of=int(self.raw.close_ts[-1]), day_start=starts)
-
-    def _corporate_actions(self) -> tuple[Ints, Floats]:
-        """(bar, (new shares for an old one, dividend a share)) of what goes ex within the series."""
-        found: dict[int, list[float]] = {}
-        actions: list[Split | Dividend] = [*self.terms.splits, *self.terms.dividends]
-        for action in actions:
-            if action.instrument_id != self.raw.instrument_id:
-                continue
-            start = calendar(self.instrument.calendar).day_start(action.ex_date)
-            bar = int(np.searchsorted(self.raw.ts, start, side="left"))
-            if 0 < bar < len(self.raw):
-                held = found.setdefault(bar, [1.0, 0.0])
-                if isinstance(action, Split):
-                    held[0] *= float(action.numerator) / float(action.denominator)
-                else:
-                    held[1] += float(action.amount)
-        bars = np.array(sorted(found), dtype=np.int64)
-        return bars, np.array([found[bar] for bar in sorted(found)]).reshape(-1, 2)
+        charged = "interest was charged" if self.terms.financing else "no interest was charged"
+        return (f"cash fell to −{-lowest:,.2f}: nothing here forbids borrowing, and {charged}",)
 
 
-def _settings(terms: Terms, instrument: Instrument) -> Floats:
-    settings = np.zeros(k.PLACES)
-    settings[k.CASH] = float(terms.cash)
-    settings[k.LOT], settings[k.MULTIPLIER] = float(instrument.lot_size), float(instrument.multiplier)
-    settings[k.TICK] = float(instrument.tick_size)
-    settings[k.SIZE_BY], settings[k.SIZE], settings[k.MOST] = _size(terms.sizing)
-    settings[k.FILL_AT], settings[k.LIMIT_OFFSET] = _FILL_AT[terms.fill], terms.limit_offset
-    slip = terms.slippage
-    settings[k.BPS], settings[k.SPREAD_SHARE], settings[k.IMPACT] = slip.bps, slip.spread_share, slip.impact
-    settings[k.STOP_LOSS], settings[k.TAKE_PROFIT] = terms.stop_loss or 0.0, terms.take_profit or 0.0
-    settings[k.TRAILING], settings[k.MAINTENANCE] = terms.trailing_stop or 0.0, terms.maintenance or 0.0
-    return settings
-
-
-def _size(sizing: Sizing) -> tuple[int, float, float]:
-    match sizing:
-        case Units(quantity):
-            return k.BY_UNITS, float(quantity), 0.0
-        case Cash(amount):
-            return k.BY_CASH, float(amount), 0.0
-        case PercentOfEquity(share):
-            return k.BY_EQUITY, float(share), 0.0
-        case VolatilityTarget(most=most):
-            return k.BY_SCALE, 1.0, most
-        case Kelly(most=most):
-            return k.BY_KELLY, 1.0, most
+def _any(amounts: Floats) -> tuple[float, ...]:
+    return tuple(amounts.tolist()) if amounts.any() else ()

@@ -7,16 +7,17 @@ same as if every moment had been stepped; `Replay.step` is that slower way, one 
 
 from __future__ import annotations
 
+import gc
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.records import AnyRecord
-from evenkeel.domain.sizing import Kelly, VolatilityTarget
-from evenkeel.domain.strategies import Allocation, Deployment
+from evenkeel.domain.strategies import Allocation, Deployment, Entry, Protection
 from evenkeel.market.bars import Bars
 from evenkeel.research.backtest.event_desk import ACCOUNT, Desk
 from evenkeel.research.backtest.event_market import BarMarket, QuoteMarket, Quotes
@@ -24,12 +25,13 @@ from evenkeel.research.backtest.event_tally import Tally
 from evenkeel.research.backtest.event_traders import Commands, HandlerTrader, TargetTrader, Trader
 from evenkeel.research.backtest.outcome import Outcome, Why
 from evenkeel.research.backtest.terms import FillAt, Terms
-from evenkeel.trading.strategies.base import SignalStrategy, Strategy
+from evenkeel.trading.strategies.base import Strategy
 from evenkeel.trading.strategies.parameters import Params
 from evenkeel.trading.strategies.registry import AnyStrategy
 
 MAX_REACTIONS = 20
-_STOPS = ("stop_loss", "take_profit", "trailing_stop", "maintenance")
+_YOUNG = 50_000
+Told = Callable[[int, int], None]
 
 
 def run_event(
@@ -39,13 +41,15 @@ def run_event(
     *,
     instruments: Mapping[str, Instrument],
     terms: Terms,
+    told: Told | None = None,
 ) -> Outcome:
     """Runs a strategy over raw bars by instrument id, all of one timeframe.
 
     One account of margin type trades by itself; its orders are good for the day and what is left at the end stays
-    open. Raises InvalidInput for terms that this engine does not have, naming them, and whatever the strategy raises.
+    open. `told` hears (moments done, moments in all) as it goes on, at least once a day. Raises InvalidInput for terms
+    that this engine does not have, naming them, and whatever the strategy raises.
     """
-    return Replay(strategy, params, BarMarket(bars), instruments=instruments, terms=terms).run()
+    return Replay(strategy, params, BarMarket(bars), instruments=instruments, terms=terms).run(told)
 
 
 def run_quotes(
@@ -72,15 +76,16 @@ class Replay:
         instruments: Mapping[str, Instrument],
         terms: Terms,
     ) -> None:
-        _refuse(terms, isinstance(market, BarMarket))
+        _refuse(terms, is_bars=isinstance(market, BarMarket), is_handlers=isinstance(strategy, Strategy))
         self.market, self.terms = market, terms
         self.instruments = [_listed(instruments, name) for name in market.ids]
         if isinstance(market, BarMarket):
-            market.add_splits(terms.splits, instruments)
+            market.add_actions(terms.splits, terms.dividends, instruments)
+        self._actions = sorted({*market.splits, *market.dividends})
         deployment = _deployment(strategy, params, market=market, terms=terms)
-        self.why = Why.SIGNAL if isinstance(strategy, SignalStrategy) else Why.ORDER
+        self.why = Why.ORDER if isinstance(strategy, Strategy) else Why.SIGNAL
         self.desk = Desk(self.instruments, deployment, terms=terms, at=market.at[0] - 1, told=self._told)
-        self.tally = Tally(self.desk.account)
+        self.tally = Tally(self.desk.engine.state, self.desk.account)
         self.trader = self._trader(strategy, deployment, params)
         self.silenced = 0
         both = (self.tally.ears, self.trader.ears)
@@ -99,11 +104,17 @@ class Replay:
             for ear in self._ears.get(type(record), ()):
                 ear(record)
 
-    def run(self) -> Outcome:
+    def run(self, told: Told | None = None) -> Outcome:
         """All moments, stretches of quiet ones at a time."""
+        with _looking_for_garbage_rarely():
+            return self._run(told)
+
+    def _run(self, told: Told | None) -> Outcome:
         moment, end = self.begin(), len(self.market)
         shown = moment - 1
         while moment < end:
+            if told is not None:
+                told(moment, end)
             stop = self._quiet_until(moment) if self.desk.is_quiet else moment
             if stop == moment:
                 self.step(moment)
@@ -130,13 +141,18 @@ class Replay:
         self.tally.moment = moment
         market = self.trader.slice(moment)
         self.desk.show(market)
+        self._react(moment)
         self._decide(self.trader.on_slice(moment, market), moment)
 
     def _decide(self, commands: Commands, moment: int) -> None:
-        """Takes what the strategy wants, and its answers to what its orders have met, until it has no more."""
-        at = self.market.at[moment]
+        """Takes what the strategy wants, and then its answers to what has become of that."""
         if commands:
-            self.desk.take(commands, at)
+            self.desk.take(commands, self.market.at[moment])
+        self._react(moment)
+
+    def _react(self, moment: int) -> None:
+        """Takes the strategy's answers to what its orders have met, until it has no more."""
+        at = self.market.at[moment]
         for _ in range(MAX_REACTIONS):
             commands = self.trader.react()
             if not commands:
@@ -145,10 +161,10 @@ class Replay:
         self.silenced += 1
 
     def _quiet_until(self, moment: int) -> int:
-        """The first moment from this one on at which the account's day has ended or a split is due."""
-        at = self.market.at
-        stop = bisect_left(at, self.desk.account.day_end, moment)
-        return min((due for due in self.market.splits if moment <= due < stop), default=stop)
+        """The first moment from this one on at which the account's day or night has ended or something goes ex."""
+        stop = bisect_left(self.market.at, self.desk.account.due, moment)
+        place = bisect_left(self._actions, moment)
+        return min(self._actions[place], stop) if place < len(self._actions) else stop
 
     def outcome(self) -> Outcome:
         outcome = self.tally.outcome(self.market, self.instruments, cash=self.terms.cash, why=self.why)
@@ -164,22 +180,31 @@ class Replay:
         return notes
 
 
-def _refuse(terms: Terms, is_bars: bool) -> None:
-    """Raises InvalidInput naming what this engine does not have."""
-    lacking = [name for name in _STOPS if getattr(terms, name) is not None]
-    if terms.fill is not FillAt.NEXT_OPEN:
-        lacking.append(f"fill={terms.fill}")
-    if terms.limit_offset:
-        lacking.append("limit_offset")
-    if terms.dividends:
-        lacking.append("dividends")
-    if terms.splits and not is_bars:
-        lacking.append("splits of quotes")
-    if isinstance(terms.sizing, VolatilityTarget | Kelly):
-        lacking.append(f"size={terms.sizing.__struct_config__.tag}")
+@contextmanager
+def _looking_for_garbage_rarely() -> Iterator[None]:
+    """Orders, fills and records stay to the end of a run: looking through them again and again finds nothing."""
+    young, *older = gc.get_threshold()
+    gc.set_threshold(max(young, _YOUNG) if young else 0, *older)
+    try:
+        yield
+    finally:
+        gc.set_threshold(young, *older)
+
+
+def _refuse(terms: Terms, *, is_bars: bool, is_handlers: bool) -> None:
+    """Raises InvalidInput naming what no engine does, and the way round it."""
+    lacking = {}
+    if terms.fill is FillAt.LIMIT and is_handlers:
+        lacking["fill"] = "fill=limit is for targets: a strategy that places orders gives them limits of its own"
+    if terms.fill is FillAt.CLOSE and not is_bars:
+        lacking["fill"] = "fill=close needs bars: a market order meets the next quote"
+    if (terms.splits or terms.dividends) and not is_bars:
+        lacking["splits"] = (
+            "splits and dividends need bars: make bars of the quotes, or end the test before the ex-date"
+        )
     if lacking:
-        faults = tuple(FieldError(name, "the event engine does not have it") for name in lacking)
-        raise InvalidInput(f"the event engine does not have {', '.join(lacking)}", errors=faults)
+        faults = tuple(FieldError(name, said) for name, said in lacking.items())
+        raise InvalidInput("; ".join(lacking.values()), errors=faults)
 
 
 def _listed(instruments: Mapping[str, Instrument], name: str) -> Instrument:
@@ -189,6 +214,7 @@ def _listed(instruments: Mapping[str, Instrument], name: str) -> Instrument:
 
 
 def _deployment(strategy: AnyStrategy, params: Params, *, market: BarMarket | QuoteMarket, terms: Terms) -> Deployment:
+    protection = Protection(terms.stop_loss, terms.take_profit, terms.trailing_stop)
     return Deployment(
         id=ACCOUNT,
         name=strategy.name or type(strategy).__name__,
@@ -199,4 +225,6 @@ def _deployment(strategy: AnyStrategy, params: Params, *, market: BarMarket | Qu
         accounts=(Allocation(ACCOUNT, Decimal(1)),),
         timeframe=market.bars[0].timeframe if isinstance(market, BarMarket) else "tick",
         sizing=terms.sizing,
+        entry=Entry(terms.limit_offset) if terms.fill is FillAt.LIMIT else None,
+        protection=protection if protection != Protection() else None,
     )

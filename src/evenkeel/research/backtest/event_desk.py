@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from decimal import ROUND_DOWN, Decimal
 
+import msgspec
+
 from evenkeel.domain import commands as c
-from evenkeel.domain.accounts import MANUAL, Account, AccountType, LedgerEntry, LedgerKind, Limits
+from evenkeel.domain.accounts import MANUAL, Account, AccountType, Financing, LedgerEntry, LedgerKind, Limits
 from evenkeel.domain.errors import EvenkeelError, InvalidInput
-from evenkeel.domain.events import AnyVenueEvent, BrokerSnapshot
+from evenkeel.domain.events import AnyVenueEvent, BrokerSnapshot, SliceDone, SliceMet
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.money import is_bookable, minor_unit, rounded, sub
@@ -20,7 +22,8 @@ from evenkeel.domain.provenance import Provenance, Source
 from evenkeel.domain.records import AnyRecord, CashBooked
 from evenkeel.domain.strategies import Deployment
 from evenkeel.quant.costs import CostSchedule, FillModel
-from evenkeel.research.backtest.terms import Terms
+from evenkeel.quant.costs.carrying import day_roll
+from evenkeel.research.backtest.terms import FillAt, Terms
 from evenkeel.trading.brokers.simulated.book import Book
 from evenkeel.trading.engine.effects import Effect, SendAmendment, SendCancel, SendOrder
 from evenkeel.trading.engine.engine import Engine
@@ -35,6 +38,18 @@ NO_LIMITS = Limits(
 )
 
 Told = Callable[[tuple[AnyRecord, ...]], None]
+
+
+def _limits(terms: Terms) -> Limits:
+    limits = terms.limits or NO_LIMITS
+    if terms.maintenance is None:
+        return limits
+    return msgspec.structs.replace(limits, maintenance=Decimal(repr(terms.maintenance)))
+
+
+def _financing(terms: Terms) -> Financing | None:
+    rates = Financing(debit=terms.financing, credit=terms.credit, borrow=terms.borrow)
+    return rates if rates != Financing() else None
 
 
 class Counted:
@@ -55,9 +70,12 @@ class Desk:
     ) -> None:
         schedules: Callable[[str], CostSchedule] = {terms.costs.name: terms.costs}.__getitem__
         self.engine = Engine(State(find_schedule=schedules), Counted())
-        self.book = Book(model=FillModel(terms.slippage, terms.participation), schedules=schedules)
+        model, at_close = FillModel(terms.slippage, terms.participation), terms.fill is FillAt.CLOSE
+        self.book = Book(model=model, schedules=schedules, at_close=at_close)
         self.declined: list[str] = []
         self._told = told
+        listed = tuple(instruments)
+        zone, roll = day_roll(one.calendar for one in listed)
         account = Account(
             id=ACCOUNT,
             user_id=ACCOUNT,
@@ -66,10 +84,13 @@ class Desk:
             currency=terms.currency,
             type=AccountType.MARGIN,
             costs=terms.costs.name,
-            limits=terms.limits or NO_LIMITS,
+            time_zone=zone,
+            roll=roll,
+            limits=_limits(terms),
+            financing=_financing(terms),
         )
         self._open(account, terms.cash, at)
-        for instrument in instruments:
+        for instrument in listed:
             self.engine.step(c.ListInstrument(provenance=WHO, instrument=instrument), at)
             self.book.list_instrument(instrument)
         self.engine.step(c.Deploy(provenance=WHO, deployment=deployment), at)
@@ -104,6 +125,27 @@ class Desk:
         events = self.book.observe(market)
         if events:
             self._answer(events, market.at)
+        if self.account.guards or self.account.passing:
+            self._conclude(market)
+
+    def _conclude(self, market: MarketSlice) -> None:
+        """Lets exits meet the slice, and has the engine hear of its bars before and after that."""
+        if market.splits or market.dividends or self.account.limits.maintenance is not None:
+            self._step(SliceMet(market), market.at)
+        events = self.book.finish(market)
+        if events:
+            self._answer(events, market.at)
+        self._step(SliceDone(market), market.at)
+
+    def _step(self, event: SliceMet | SliceDone, at: int) -> None:
+        step = self.engine.step(event, at)
+        if step.records:
+            self._told(step.records)
+        events: list[AnyVenueEvent] = []
+        for effect in step.effects:
+            events += self._carry_out(effect)
+        if events:
+            self._answer(events, at)
 
     def take(self, commands: Iterable[c.AnyCommand], at: int) -> None:
         """Steps commands, then lets out what follows from them. One that is declined leaves all as it was."""

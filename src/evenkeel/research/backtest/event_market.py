@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.domain.instruments import Instrument
-from evenkeel.domain.marketdata import Bar, MarketSlice, Quote, Split
+from evenkeel.domain.marketdata import Bar, Dividend, MarketSlice, Quote, Split
 from evenkeel.market.bars import Bars
 from evenkeel.market.calendars import calendar
 from evenkeel.market.columns import COLUMNS, PRICES
@@ -66,6 +66,7 @@ class Market(ABC):
         self.moments: Ints = times[0] if len(times) == 1 else np.unique(np.concatenate(times))
         self.at: list[int] = self.moments.tolist()
         self.splits: dict[int, tuple[Split, ...]] = {}
+        self.dividends: dict[int, tuple[Dividend, ...]] = {}
         self._columns = tuple(columns)
         self.is_aligned = all(len(line) == len(self.at) for line in times)
         # The row of each line that shows last at a moment, -1 before the first.
@@ -152,20 +153,30 @@ class BarMarket(Market):
         )
 
     def slice_of(self, moment: int, fresh: tuple[Bar, ...]) -> MarketSlice:
-        return MarketSlice(self.at[moment], fresh, (), self.splits.get(moment, ()))
+        splits, dividends = self.splits.get(moment, ()), self.dividends.get(moment, ())
+        return MarketSlice(self.at[moment], fresh, (), splits, dividends)
 
     def prices(self, line: int) -> Floats:
         return self.bars[line].close
 
-    def add_splits(self, splits: Sequence[Split], instruments: Mapping[str, Instrument]) -> None:
-        """Has each split come with the first bar of its instrument that opens on its ex-date or later."""
+    def add_actions(
+        self, splits: Sequence[Split], dividends: Sequence[Dividend], instruments: Mapping[str, Instrument]
+    ) -> None:
+        """Has each split and dividend come with the first bar of its instrument that opens on its ex-date or later."""
         for split in splits:
-            series = self.bars[self.ids.index(split.instrument_id)]
-            opening = calendar(instruments[split.instrument_id].calendar).day_start(split.ex_date)
-            row = int(np.searchsorted(series.ts, opening))
-            if 0 < row < len(series):
-                moment = self.moment_of(int(series.close_ts[row]))
+            moment = self._ex_moment(split, instruments)
+            if moment is not None:
                 self.splits[moment] = (*self.splits.get(moment, ()), split)
+        for dividend in dividends:
+            moment = self._ex_moment(dividend, instruments)
+            if moment is not None:
+                self.dividends[moment] = (*self.dividends.get(moment, ()), dividend)
+
+    def _ex_moment(self, action: Split | Dividend, instruments: Mapping[str, Instrument]) -> int | None:
+        series = self.bars[self.ids.index(action.instrument_id)]
+        opening = calendar(instruments[action.instrument_id].calendar).day_start(action.ex_date)
+        row = int(np.searchsorted(series.ts, opening))
+        return self.moment_of(int(series.close_ts[row])) if 0 < row < len(series) else None
 
 
 class QuoteMarket(Market):

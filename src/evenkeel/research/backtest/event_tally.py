@@ -6,8 +6,8 @@ the prices at each moment, as the engine would value them: last prices on the ti
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -15,11 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from evenkeel.domain import records as r
+from evenkeel.domain.accounts import LedgerKind
 from evenkeel.domain.instruments import Instrument
+from evenkeel.domain.orders import OrderKind, OrderSpec
+from evenkeel.domain.positions import PositionKey, key_of
 from evenkeel.research.backtest.event_market import BarMarket, Market, QuoteMarket
 from evenkeel.research.backtest.marks import marks_of
-from evenkeel.research.backtest.outcome import Fills, Outcome, Why
-from evenkeel.trading.engine.state import AccountState
+from evenkeel.research.backtest.outcome import Carried, Fills, Outcome, Why
+from evenkeel.trading.engine.state import AccountState, State
+
+_STOPS = {"stop_loss": Why.STOP_LOSS, "trailing_stop": Why.TRAILING_STOP, "maintenance": Why.LIQUIDATION}
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -28,8 +33,11 @@ Ints = npt.NDArray[np.int64]
 class Tally:
     """Follows one account's records. `moment` is set by whoever hands over the market."""
 
-    def __init__(self, account: AccountState) -> None:
+    def __init__(self, state: State, account: AccountState) -> None:
         self.moment = 0
+        self._state = state
+        self._rules: dict[PositionKey, str] = {}
+        self._whys: list[Why | None] = []
         self.fills: list[r.FillBooked] = []
         self.orders = 0
         self.refusals: Counter[str] = Counter()
@@ -37,14 +45,30 @@ class Tally:
             r.FillBooked: self._filled,
             r.OrderDecided: self._decided,
             r.SplitApplied: self._split,
+            r.ProtectionChanged: self._guarded,
+            r.DividendPaid: self._paid,
+            r.NightsCharged: self._charged,
         }
+        self._interest = 0.0
+        self._borrow: dict[str, float] = defaultdict(float)
+        self._dividends: dict[str, float] = defaultdict(float)
         self._account = account
         self._currency = account.account.currency
         self._changes: list[tuple[int, str, float, float]] = []
 
+    def _guarded(self, record: r.ProtectionChanged) -> None:
+        if record.link:
+            self._rules[record.key] = record.rule
+
     def _filled(self, record: r.FillBooked) -> None:
         self.fills.append(record)
+        spec = self._state.orders[record.fill.order_id].spec
+        self._whys.append(None if not spec.link else self._why(spec))
         self._changed(record.fill.instrument_id)
+
+    def _why(self, spec: OrderSpec) -> Why:
+        """Which rule an exit has carried out: a limit is a target, and a stop that of the rule behind it."""
+        return Why.TAKE_PROFIT if spec.kind is OrderKind.LIMIT else _STOPS[self._rules[key_of(spec)]]
 
     def _decided(self, record: r.OrderDecided) -> None:
         self.orders += 1
@@ -54,7 +78,23 @@ class Tally:
     def _split(self, record: r.SplitApplied) -> None:
         self._changed(record.split.instrument_id)
 
+    def _paid(self, record: r.DividendPaid) -> None:
+        name = record.dividend.instrument_id
+        for entry in record.entries:
+            self._dividends[name] += float(entry.amount)
+        self._changed(name)
+
+    def _charged(self, record: r.NightsCharged) -> None:
+        for entry in record.entries:
+            if entry.kind is LedgerKind.INTEREST:
+                self._interest += float(entry.amount)
+            else:
+                self._borrow[entry.component] += float(entry.amount)
+        if record.entries:
+            self._changed("")
+
     def _changed(self, instrument_id: str) -> None:
+        """Notes cash and, where an instrument is named, what is held of it."""
         held, cash = self._account.net.get(instrument_id, 0), self._account.cash[self._currency]
         self._changes.append((self.moment, instrument_id, float(held), float(cash)))
 
@@ -63,7 +103,8 @@ class Tally:
     ) -> Outcome:
         """The outcome without notes; `cash` is what the account began with."""
         moments = np.array([change[0] for change in self._changes], dtype=np.int64)
-        names = np.array([market.ids.index(change[1]) for change in self._changes], dtype=np.int64)
+        lines = {name: line for line, name in enumerate(market.ids)}
+        names = np.array([lines.get(change[1], -1) for change in self._changes], dtype=np.int64)
         at_moment = np.arange(len(market))
         money = _steps(at_moment, moments, np.array([change[3] for change in self._changes]), start=float(cash))
         held = np.array([change[2] for change in self._changes])
@@ -82,6 +123,7 @@ class Tally:
             fills=self._columns(market, why),
             orders=self.orders,
             refused=self.refusals.total(),
+            carried=Carried(self._interest, _by_line(self._borrow, market), _by_line(self._dividends, market)),
         )
 
     def _columns(self, market: Market, why: Why) -> Fills:
@@ -97,8 +139,12 @@ class Tally:
             quantity=np.array([float(fill.quantity) for fill in booked]),
             price=np.array([float(fill.price) for fill in booked]),
             fee=np.array([float(sum(charge.amount for charge in fill.charges)) for fill in booked]),
-            why=np.full(len(booked), int(why)),
+            why=np.array([int(why if one is None else one) for one in self._whys], dtype=np.int64),
         )
+
+
+def _by_line(amounts: Mapping[str, float], market: Market) -> tuple[float, ...]:
+    return tuple(amounts.get(name, 0.0) for name in market.ids) if amounts else ()
 
 
 def _steps(at_moment: Ints, moments: Ints, values: Floats, *, start: float) -> Floats:

@@ -1,8 +1,8 @@
 """Who trades in a backtest: the strategy, in either form, asked moment by moment or left alone with a quiet stretch.
 
-Targets are evaluated once over the whole series; only those that change the folded one are handed on, for a signal
-that keeps or repeats it changes nothing. Handlers are called as live: after the bar, first `on_bar`, then what became
-of the orders.
+Targets are evaluated once over the whole series; only those that change or restore the folded one are handed on, for a
+signal that keeps or repeats it changes nothing. Handlers are called as live: when a bar has closed, first what became
+of the orders in it, then `on_bar`, then what became of what that asked for.
 """
 
 from __future__ import annotations
@@ -21,16 +21,20 @@ from evenkeel.domain.fills import Fill
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.orders import Order
 from evenkeel.domain.provenance import Provenance, Source
+from evenkeel.domain.sizing import Sizing
 from evenkeel.domain.strategies import Deployment, Signal
 from evenkeel.market.bars import Bars
+from evenkeel.market.days import days_of
 from evenkeel.quant.indicators import Floats
+from evenkeel.research.backtest.asking import as_known, told_by
 from evenkeel.research.backtest.event_market import BarMarket, Item, Market
 from evenkeel.trading.engine.state import State
-from evenkeel.trading.strategies.base import SignalStrategy, Strategy
-from evenkeel.trading.strategies.evaluate import evaluate, fold
+from evenkeel.trading.strategies.base import PanelStrategy, SignalStrategy, Strategy
+from evenkeel.trading.strategies.evaluate import fold, undecided
 from evenkeel.trading.strategies.messages import Holding, Output
 from evenkeel.trading.strategies.parameters import Params
 from evenkeel.trading.strategies.runners import EventRunner, kept_bars
+from evenkeel.trading.strategies.sizes import a_year_of, scale_of, window_of
 from evenkeel.trading.strategies.windows import Uncovered
 
 Commands = Sequence[AnyCommand]
@@ -66,20 +70,35 @@ class Trader(Protocol):
 
 
 class TargetTrader:
-    """A `SignalStrategy`: its changes of target, by moment."""
+    """A strategy of targets: where they change or are restored, by moment."""
 
     first = 0
     ears: Ears = {}  # noqa: RUF012 - targets do not depend on what became of the orders
 
-    def __init__(self, strategy: SignalStrategy, deployment: Deployment, *, params: Params, market: BarMarket) -> None:
+    def __init__(
+        self, strategy: SignalStrategy | PanelStrategy, deployment: Deployment, *, params: Params, market: BarMarket
+    ) -> None:
         self._market = market
         self._commands: dict[int, list[AnyCommand]] = {}
         provenance = Provenance(actor=deployment.id, source=Source.DEPLOYMENT)
-        for line, series in enumerate(market.bars):
-            folded = fold(targets_of(strategy, params, market=market, line=line))
-            for row in np.flatnonzero(np.diff(folded, prepend=0.0)).tolist():
+        is_whole = isinstance(strategy, PanelStrategy)
+        for line, (series, told) in enumerate(zip(market.bars, told_by(strategy, params, market), strict=True)):
+            folded = fold(told.targets)
+            changed = np.diff(folded, prepend=0.0) != 0.0
+            restored = np.zeros(len(series), dtype=np.bool_) if told.rebalances is None else told.rebalances
+            scale = scales_of(deployment.sizing, market=market, line=line)
+            for row in np.flatnonzero(changed | restored).tolist():
                 at = int(series.close_ts[row])
-                signal = Signal(deployment.id, series.instrument_id, at, float(folded[row]))
+                size = float(scale[row]) if len(scale) else 1.0
+                signal = Signal(
+                    deployment.id,
+                    series.instrument_id,
+                    at,
+                    float(folded[row]),
+                    scale=size,
+                    whole=is_whole,
+                    rebalance=bool(restored[row]),
+                )
                 command = TakeSignal(provenance=provenance, signal=signal)
                 self._commands.setdefault(market.moment_of(at), []).append(command)
         self._moments = sorted(self._commands)
@@ -118,7 +137,10 @@ class HandlerTrader:
             r.OrderMoved: self._of_order,
             r.SplitApplied: self._of_split,
         }
-        keep, bars = kept_bars(strategy, params), market.bars if isinstance(market, BarMarket) else ()
+        keep, bars = (
+            kept_bars(strategy, params, deployment.timeframe),
+            market.bars if isinstance(market, BarMarket) else (),
+        )
         self._runner = EventRunner(
             strategy,
             deployment,
@@ -131,12 +153,15 @@ class HandlerTrader:
             self._runner.on_bars if bars else self._runner.on_quotes
         )
         self._last: tuple[Item, ...] = ()
-        self.first = self._begin(strategy.warmup(params) if bars else 0, bars)
+        self.first = self._begin([undecided(strategy, series, params) for series in bars], bars)
         self._stream = market.stream(self.first)
 
-    def _begin(self, warmup: int, bars: Sequence[Bars]) -> int:
+    def _begin(self, warmups: Sequence[int], bars: Sequence[Bars]) -> int:
         """Starts the strategy and walks it over its history; the first moment after that."""
-        ends = [int(times[warmup]) for times in self._market.times if len(times) > warmup]
+        counts = warmups or [0] * len(self._market.times)
+        ends = [
+            int(times[count]) for times, count in zip(self._market.times, counts, strict=True) if len(times) > count
+        ]
         first = self._market.moment_of(min(ends)) if ends else len(self._market)
         before = self._market.at[first] - 1 if ends else self._market.at[-1]
         self._asked = self._runner.start(before)
@@ -194,21 +219,9 @@ def commands_of(outputs: list[Output]) -> Commands:
     return cast("list[AnyCommand]", outputs)
 
 
-def targets_of(strategy: SignalStrategy, params: Params, *, market: BarMarket, line: int) -> Floats:
-    """One target or NaN for each bar of an instrument, its prices adjusted for the splits known at that bar.
-
-    The target of a bar does not depend on later ones, so those between two splits come from one evaluation.
-    """
-    series = market.bars[line]
-    name = series.instrument_id
-    splits = [(moment, split) for moment, due in market.splits.items() for split in due if split.instrument_id == name]
-    history, targets, begun = Uncovered(series, len(series)), np.empty(len(series)), 0
-    for moment, split in [*sorted(splits, key=lambda item: item[0]), (len(market), None)]:
-        end = int(np.searchsorted(series.close_ts, market.at[moment])) if split is not None else len(series)
-        seen = history.seen(end, int(series.close_ts[end - 1]))
-        if seen is not None:
-            targets[begun:end] = evaluate(strategy, seen, params)[begun:]
-        if split is not None:
-            history.split(split, market.at[moment])
-        begun = end
-    return targets
+def scales_of(sizing: Sizing | None, *, market: BarMarket, line: int) -> Floats:
+    """What a size that follows the market finds at each bar, 0 where it finds nothing; empty for other sizes."""
+    if not window_of(sizing):
+        return np.empty(0)
+    a_year = a_year_of(market.bars[line], days_of(market.bars[line]))
+    return np.nan_to_num(as_known(lambda seen: scale_of(sizing, seen, a_year), market=market, line=line), nan=0.0)

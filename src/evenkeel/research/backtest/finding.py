@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from evenkeel.domain.errors import InvalidInput
-from evenkeel.trading.strategies.base import SignalStrategy, Strategy
+from evenkeel.trading.strategies.base import PanelStrategy, SignalStrategy, Strategy
 from evenkeel.trading.strategies.registry import AnyStrategy, AnyTemplate, Registry, check_declaration, load_template
 
 StrategyLike = str | AnyStrategy | AnyTemplate
@@ -15,15 +15,15 @@ def find(strategy: StrategyLike) -> AnyStrategy:
 
     Raises NotFound, and InvalidInput where the file or the class is no strategy.
     """
-    if isinstance(strategy, SignalStrategy | Strategy):
+    if isinstance(strategy, SignalStrategy | PanelStrategy | Strategy):
         return strategy
-    if isinstance(strategy, type) and issubclass(strategy, SignalStrategy | Strategy):
+    if isinstance(strategy, type) and issubclass(strategy, SignalStrategy | PanelStrategy | Strategy):
         check_declaration(strategy)
         return strategy()
     if not isinstance(strategy, str):
         raise InvalidInput(
             f"{strategy!r} is not a strategy",
-            hint="Give its name, the path of its file, or a class derived from SignalStrategy or Strategy.",
+            hint="Give its name, the path of its file, or a class of SignalStrategy, PanelStrategy or Strategy.",
         )
     path, _, name = strategy.partition(".py:")
     if name or strategy.endswith(".py"):

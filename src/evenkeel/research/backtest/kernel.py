@@ -1,59 +1,85 @@
 """The compiled simulator of one instrument: every bar in one pass, on numbers alone.
 
-Within a bar: splits and dividends first, then the order decided at the close before meets the bar, then stops, then
-the close values the position and the next target is read. A stop and a profit target reached in one bar are decided
-by the path open, nearer extreme, farther extreme, close; where both are equally near, the stop comes first.
+Within a bar: splits and dividends first, then the order decided at the close before meets the bar, then the exits of
+what is held by the rules of `quant.costs.exits`, then the close values the position and the next target is read.
 """
 
-from math import floor, inf, isnan, nan
+from math import floor, isnan, nan
 from typing import Any
 
+from evenkeel.quant.costs.exits import (
+    TOOK_PROFIT,
+    exit_levels,
+    liquidation_price,
+    on_tick,
+    stop_comes_first,
+    value_of,
+)
 from evenkeel.quant.costs.fills import LIMIT, MARKET, STOP, plain_touch, taken_at
 from evenkeel.quant.costs.tables import charge_at_once
 from evenkeel.quant.kernels import compiled, kernel
 from evenkeel.research.backtest.outcome import Floats, Ints
 
-# One vector of numbers, `m`, holds what a run is told, what it remembers from bar to bar, and what it reports.
+# One vector of numbers, `m`, holds what a run is told, what it remembers from bar to bar, and what it reports. Where
+# instruments share an account (`joint`) each has one, and the account another, `a`; here both are the same.
 CASH, LOT, TICK, MULTIPLIER, SIZE_BY, SIZE, MOST, FILL_AT, LIMIT_OFFSET = range(9)
 BPS, SPREAD_SHARE, IMPACT, STOP_LOSS, TAKE_PROFIT, TRAILING, MAINTENANCE, WARMUP = range(9, 17)
 HELD_CASH, HELD, ENTRY, BEST, CLOSING, OPENING, LIMIT_AT = range(17, 24)
 FINAL_EQUITY, FILLS, ORDERS, FEES, TRADES, LOWEST_CASH, BAD_TARGET = range(24, 31)
-PLACES = 31
+SIZE_STEPS, SIZE_PARTS, SHARED_BY, LINE, NUMBER, BESIDE, DIVIDENDS = range(31, 38)
+TARGET, RESTORE, NEXT, FINANCING, CREDIT, BORROW, INTEREST, BORROWED, INSIDE, RATIO = range(38, 48)
+PLACES = 48
 
 BY_UNITS, BY_CASH, BY_EQUITY, BY_SCALE, BY_KELLY = range(5)
 AT_OPEN, AT_CLOSE, AT_LIMIT = range(3)
-BAR, SIDE, QUANTITY, PRICE, FEE, WHY, OPENED = range(7)
-FILL_COLUMNS = 7
+BAR, SIDE, QUANTITY, PRICE, FEE, WHY, OPENED, OF_LINE, OF_ORDER = range(9)
+FILL_COLUMNS = 9
 
-SIGNAL, STOPPED, TOOK_PROFIT, TRAILED, LIQUIDATED = 0, 1, 2, 3, 4
+SIGNAL = 0
 
-_NEARLY = 1e-9
+_STEPS = 1e9
+_NEARLY, _ULPS = 1e-10, 8e-15  # of a lot, and of their count: far below the billionth of a share's rounding
 
 
 @kernel
 def whole_lots(quantity: float, lot: float) -> float:
     """`quantity` cut to whole lots, towards zero; what is a hair below a lot counts as one."""
-    lots = floor(abs(quantity) / lot + _NEARLY)
+    lots = abs(quantity) / lot
+    lots = floor(lots + lots * _ULPS + _NEARLY)
     return lots * lot if quantity > 0.0 else -lots * lot
 
 
 @kernel
+def nearest(part: float, whole: float) -> float:
+    """`part` / `whole` as a whole number, a half to the even one; exact where both are whole and below 2^53."""
+    count = floor(part / whole)
+    over = 2.0 * (part - count * whole)
+    return count + 1.0 if over > whole or (over == whole and count % 2.0 == 1.0) else float(count)
+
+
+@kernel
 def wanted_quantity(m: Floats, target: float, equity: float, price: float, scale: float) -> float:
-    """The signed quantity that a target stands for at the price and equity of the decision."""
+    """The signed quantity that a target stands for at the price and equity of the decision.
+
+    Targets and shares of equity are rounded to a billionth, as the live engine has them.
+    """
     if target == 0.0:
         return 0.0
-    by, value = m[SIZE_BY], price * m[MULTIPLIER]
+    by, value, steps = m[SIZE_BY], price * m[MULTIPLIER], nearest(target * _STEPS, 1.0)
+    share = target if steps == target * _STEPS else steps / _STEPS
     if by == BY_UNITS:
-        return whole_lots(target * m[SIZE], m[LOT])
+        return whole_lots(share * m[SIZE], m[LOT])
     if by == BY_CASH:
-        return whole_lots(target * m[SIZE] / value, m[LOT])
+        return whole_lots(share * m[SIZE] / value, m[LOT])
     if equity <= 0.0:
         return 0.0
-    share = target * m[SIZE]
-    if by in (BY_SCALE, BY_KELLY):
-        if isnan(scale):
-            return 0.0
+    if by == BY_EQUITY:
+        share = nearest(steps * m[SIZE_STEPS], m[SIZE_PARTS] * m[SHARED_BY]) / _STEPS
+    elif isnan(scale):
+        return 0.0
+    else:
         share = target * min(m[MOST], scale) if by == BY_SCALE else kelly_share(target, scale, m[MOST])
+        share /= m[SHARED_BY]
     return whole_lots(share * equity / value, m[LOT])
 
 
@@ -67,39 +93,17 @@ def kelly_share(target: float, scale: float, most: float) -> float:
 
 
 @kernel
-def on_tick(price: float, side: int, tick: float) -> float:
-    """A fill's price on the grid, never to the trader's gain; without a grid (0), and on it already, as it is."""
-    if tick == 0.0:
-        return price
-    ticks = price / tick
-    near = floor(ticks + 0.5)
-    if abs(ticks - near) <= 1e-6:
-        return price if near * tick == price else near * tick
-    return (floor(ticks) + 1.0) * tick if side > 0 else floor(ticks) * tick
+def protection(a: Floats, m: Floats) -> tuple[float, int, float]:
+    """(stop price, why, profit target) of what is held, on the grid; NaN where there is none.
 
-
-@kernel
-def protection(m: Floats) -> tuple[float, int, float]:
-    """(stop price, why, profit target) of a position; NaN where there is none."""
-    quantity, entry = m[HELD], m[ENTRY]
-    side = 1.0 if quantity > 0.0 else -1.0
-    stop, why, goal = -side * inf, STOPPED, nan
-    if m[STOP_LOSS] > 0.0:
-        stop = entry * (1.0 - side * m[STOP_LOSS])
-    if m[TRAILING] > 0.0:
-        level = m[BEST] * (1.0 - side * m[TRAILING])
-        if level * side > stop * side:
-            stop, why = level, TRAILED
+    `m[BESIDE]` is what the account has beside this position, NaN where that is its cash.
+    """
+    liquidation = nan
     if m[MAINTENANCE] > 0.0:
-        units = quantity * m[MULTIPLIER]
-        level = -m[HELD_CASH] / (units - m[MAINTENANCE] * abs(units))
-        if level > 0.0 and level * side > stop * side:
-            stop, why = level, LIQUIDATED
-    if m[TAKE_PROFIT] > 0.0:
-        goal = entry * (1.0 + side * m[TAKE_PROFIT])
-    if abs(stop) == inf:
-        stop = nan
-    return stop, why, goal
+        free = a[HELD_CASH] if isnan(m[BESIDE]) else m[BESIDE]
+        liquidation = liquidation_price(free, m[HELD] * m[MULTIPLIER], m[MAINTENANCE])
+    side = 1 if m[HELD] > 0.0 else -1
+    return exit_levels(side, m[ENTRY], m[BEST], m[STOP_LOSS], m[TAKE_PROFIT], m[TRAILING], liquidation, m[TICK])
 
 
 @kernel
@@ -109,69 +113,79 @@ def met(
     side: int,
     level: float,
     quantity: float,
-    open_: float,
-    high: float,
-    low: float,
-    volume: float,
-    spread: float,
+    i: int,
+    open_: Floats,
+    high: Floats,
+    low: Floats,
+    volume: Floats,
+    spread: Floats,
 ) -> tuple[float, bool]:
-    """(price on the grid, whether it made liquidity) of an order on a bar; the price is NaN where it does not fill."""
+    """(price on the grid, whether it made liquidity) of an order on bar `i`; the price is NaN where it does not fill.
+
+    Only the columns that matter are read: each is a trip to memory.
+    """
     if isnan(level) and kind != MARKET:
         return nan, False
-    shift = side * m[SPREAD_SHARE] * spread
-    price, taker = plain_touch(kind, side, level, open_ + shift, high + shift, low + shift)
+    shift = side * m[SPREAD_SHARE] * spread[i] if m[SPREAD_SHARE] > 0.0 else 0.0
+    price, taker = open_[i] + shift, True
+    if kind != MARKET:
+        price, taker = plain_touch(kind, side, level, price, high[i] + shift, low[i] + shift)
     if isnan(price):
         return nan, False
     if taker:
-        price = taken_at(price, side, level if kind == LIMIT else nan, quantity, volume, m[BPS], m[IMPACT])
+        traded = volume[i] if m[IMPACT] > 0.0 else nan
+        price = taken_at(price, side, level if kind == LIMIT else nan, quantity, traded, m[BPS], m[IMPACT])
     return on_tick(price, side, m[TICK]), not taker
 
 
 @kernel
-def stop_comes_first(side: int, stop: float, goal: float, open_: float, high: float, low: float) -> bool:
-    """Whether a bar that reaches both closes the position at its stop; `side` is that of the closing order."""
-    up, down = high - open_, open_ - low
-    if open_ >= goal if side < 0 else open_ <= goal:
-        return False
-    if open_ <= stop if side < 0 else open_ >= stop:
-        return True
-    return down <= up if side < 0 else up <= down
-
-
-@kernel
-def corporate_action(m: Floats, ratio: float, dividend: float, before: float) -> None:
+def corporate_action(a: Floats, m: Floats, ratio: float, dividend: float, before: float) -> None:
     """A split (`ratio` new shares for an old one) and a dividend a share, in force before the bar opens.
 
     `before` is the close before it; what is no whole lot after the split is paid out at that price.
     """
     held = m[HELD]
-    m[HELD_CASH] += held * m[MULTIPLIER] * dividend
-    whole = whole_lots(held * ratio, m[LOT])
-    m[HELD_CASH] += (held - whole / ratio) * m[MULTIPLIER] * before
+    paid, whole = held * m[MULTIPLIER] * dividend, whole_lots(held * ratio, m[LOT])
+    a[HELD_CASH] += paid + (held - whole / ratio) * m[MULTIPLIER] * before
+    m[DIVIDENDS] += paid
     m[HELD] = whole
     m[ENTRY] /= ratio
     m[BEST] /= ratio
-    m[LIMIT_AT] /= ratio
+    m[LIMIT_AT] = on_tick(m[LIMIT_AT] / ratio, -1 if m[CLOSING] + m[OPENING] > 0.0 else 1, m[TICK])
     m[CLOSING] = whole_lots(m[CLOSING] * ratio, m[LOT])
     m[OPENING] = whole_lots(m[OPENING] * ratio, m[LOT])
 
 
 @kernel
-def book(m: Floats, charges: Floats, fills: Floats, i: int, order: float, price: float, why: int, maker: bool) -> None:
-    """Moves cash and holding by one execution of the signed quantity `order`, and writes it down."""
+def book(
+    a: Floats,
+    m: Floats,
+    charges: Floats,
+    fills: Floats,
+    i: int,
+    order: float,
+    price: float,
+    why: int,
+    maker: bool,
+    opened: bool,
+) -> None:
+    """Moves cash and holding by one execution of the signed quantity `order`, and writes it down.
+
+    `opened`: it happened at the bar's open.
+    """
     side, size = (1, order) if order > 0.0 else (-1, -order)
-    held, value = m[HELD], size * price * m[MULTIPLIER]
+    held, value = m[HELD], value_of(size, price, m[MULTIPLIER], m[TICK])
     fee = charge_at_once(charges, side, size, value, maker)
     if held == 0.0:
         m[ENTRY] = m[BEST] = price
     elif held * order > 0.0:
         m[ENTRY] = (m[ENTRY] * abs(held) + price * size) / (abs(held) + size)
-    m[HELD_CASH] -= order * price * m[MULTIPLIER] + fee
+    a[HELD_CASH] -= order * price * m[MULTIPLIER] + fee
     m[HELD] = held + order
     if abs(m[HELD]) < 0.5 * m[LOT]:
         m[HELD] = 0.0
-        m[TRADES] += 1.0
-    count = int(m[FILLS])
+        a[TRADES] += 1.0
+    count = int(a[FILLS])
     if count < len(fills):
         fills[count, BAR] = i
         fills[count, SIDE] = side
@@ -179,79 +193,115 @@ def book(m: Floats, charges: Floats, fills: Floats, i: int, order: float, price:
         fills[count, PRICE] = price
         fills[count, FEE] = fee
         fills[count, WHY] = why
-        fills[count, OPENED] = 1.0 if why == SIGNAL and m[FILL_AT] == AT_OPEN else 0.0
-    m[FILLS] += 1.0
-    m[FEES] += fee
-    m[LOWEST_CASH] = min(m[LOWEST_CASH], m[HELD_CASH])
+        fills[count, OPENED] = 1.0 if opened else 0.0
+        fills[count, OF_LINE] = m[LINE]
+        fills[count, OF_ORDER] = m[NUMBER]
+    a[FILLS] += 1.0
+    a[FEES] += fee
+    a[LOWEST_CASH] = min(a[LOWEST_CASH], a[HELD_CASH])
 
 
 @kernel
 def trade_bar(
+    a: Floats,
     m: Floats,
     charges: Floats,
     fills: Floats,
     i: int,
-    open_: float,
-    high: float,
-    low: float,
-    volume: float,
-    spread: float,
+    open_: Floats,
+    high: Floats,
+    low: Floats,
+    volume: Floats,
+    spread: Floats,
+    first: int,
     steps: int,
 ) -> None:
-    """A bar in which something may happen: the order that closes, the one that opens, then (with four `steps`) the
-    stop and the profit target of what is held.
+    """A bar in which something may happen, or the `steps` of it from the `first` on: the order that closes, the one
+    that opens, and (four of them) the stop and the profit target of what is held.
 
     What does not fill is gone. Where the closing order did not fill, the opening one is dropped.
     """
     kind = LIMIT if m[FILL_AT] == AT_LIMIT else MARKET
-    stopped, stop, why, goal = nan, nan, SIGNAL, nan
-    for step in range(steps):
+    stopped, stop, why, goal, inside = nan, nan, SIGNAL, nan, first > 0 and m[INSIDE] > 0.0
+    if first == 0:
+        m[INSIDE] = 0.0
+    for step in range(first, steps):
         if step < 2:
             order = m[CLOSING + step]
             m[CLOSING + step] = 0.0
             if step == 1 and m[HELD] * order < 0.0:
                 continue
-            level = m[LIMIT_AT] * (1.0 - m[LIMIT_OFFSET] if order > 0.0 else 1.0 + m[LIMIT_OFFSET])
+            level = m[LIMIT_AT]
         else:
             order = -m[HELD]
             if step == 2:
-                stop, why, goal = protection(m)
+                stop, why, goal = protection(a, m)
+                if inside:
+                    goal = nan
                 kind, level = STOP, stop
             else:
                 kind, level = LIMIT, goal
         if order == 0.0:
             continue
         side = 1 if order > 0.0 else -1
-        price, maker = met(m, kind, side, level, abs(order), open_, high, low, volume, spread)
-        if step == 2:
+        price, maker = met(m, kind, side, level, abs(order), i, open_, high, low, volume, spread)
+        opened = not maker and (step > 1 or m[FILL_AT] != AT_CLOSE)
+        if step < 2:
+            inside = inside or maker
+            m[INSIDE] = 1.0 if inside else 0.0
+        elif step == 2:
             stopped = price
             continue
-        if step == 3:
-            m[BEST] = max(m[BEST], high) if order < 0.0 else min(m[BEST], low)
-            if isnan(price) or (not isnan(stopped) and stop_comes_first(side, stop, goal, open_, high, low)):
+        else:
+            if not inside:
+                m[BEST] = max(m[BEST], high[i]) if order < 0.0 else min(m[BEST], low[i])
+            stops = not isnan(stopped) and stop_comes_first(side, stop, goal, open_[i], high[i], low[i])
+            if stops or isnan(price):
                 price, maker = stopped, False
+                opened = side * (open_[i] + side * m[SPREAD_SHARE] * spread[i] - stop) >= 0.0
             else:
                 why = TOOK_PROFIT
         if not isnan(price):
-            book(m, charges, fills, i, order, price, why, maker)
+            book(a, m, charges, fills, i, order, price, why, maker, opened)
 
 
 @kernel
-def decide(m: Floats, target: float, price: float, scale: float) -> bool:
-    """Takes a new target at a bar's close; whether it wants an order. Through zero it takes two."""
+def decide(a: Floats, m: Floats, target: float, equity: float, price: float, scale: float) -> bool:
+    """Takes a target at a bar's close; whether it wants an order. Through zero it takes two."""
     held = m[HELD]
-    wanted = wanted_quantity(m, target, m[HELD_CASH] + held * m[MULTIPLIER] * price, price, scale)
+    wanted = wanted_quantity(m, target, equity, price, scale)
     if abs(wanted - held) < 0.5 * m[LOT]:
         return False
-    m[LIMIT_AT] = price
+    side = 1 if wanted > held else -1
+    m[LIMIT_AT] = on_tick(price * (1.0 - side * m[LIMIT_OFFSET]), -side, m[TICK])
+    m[NUMBER] = a[ORDERS]
+    a[ORDERS] += 1.0
     if held * wanted < 0.0:
         m[CLOSING], m[OPENING] = -held, wanted
-        m[ORDERS] += 2.0
-        return True
-    adds = abs(wanted) > abs(held)
-    m[CLOSING], m[OPENING] = (0.0, wanted - held) if adds else (wanted - held, 0.0)
-    m[ORDERS] += 1.0
+        a[ORDERS] += 1.0
+    else:
+        adds = abs(wanted) > abs(held)
+        m[CLOSING], m[OPENING] = (0.0, wanted - held) if adds else (wanted - held, 0.0)
     return True
+
+
+@kernel
+def next_target(targets: Floats, start: int, end: int, held: float) -> int:
+    """The first bar from `start` on, and before `end`, whose target is known and not `held`; else `end`.
+
+    Eight bars are looked at as one, without a branch for each: most of a run is spent here.
+    """
+    i = start
+    while i + 8 <= end:
+        block, first = targets[i : i + 8], 8
+        for j in range(7, -1, -1):
+            first = j if (block[j] < held) | (block[j] > held) else first
+        if first < 8:
+            return i + first
+        i += 8
+    while i < end and not (targets[i] < held or targets[i] > held):
+        i += 1
+    return i
 
 
 def _signature(t: Any) -> Any:
@@ -284,7 +334,7 @@ def simulate(
     `events` has (new shares for an old one, dividend a share) for each of the bars `event_bar`.
     """
     m[HELD_CASH] = m[LOWEST_CASH] = m[CASH]
-    m[LIMIT_AT] = nan
+    m[LIMIT_AT] = m[BESIDE] = nan
     guards = max(m[STOP_LOSS], m[TAKE_PROFIT], m[TRAILING], m[MAINTENANCE]) > 0.0
     steps = 4 if guards else 2
     bars, warmup, at_close, next_event, day = len(close), int(m[WARMUP]), m[FILL_AT] == AT_CLOSE, 0, 0
@@ -294,14 +344,14 @@ def simulate(
     i = 0
     while i < bars:
         if i == event_at:
-            corporate_action(m, events[next_event, 0], events[next_event, 1], close[max(i - 1, 0)])
+            corporate_action(m, m, events[next_event, 0], events[next_event, 1], close[max(i - 1, 0)])
             next_event += 1
             event_at = event_bar[next_event] if next_event < len(event_bar) else bars
             cash, held = m[HELD_CASH], m[HELD] * m[MULTIPLIER]
-        opens, highest, lowest, meets = open_[i], high[i], low[i], steps
+        opens, highs, lows, meets = open_, high, low, steps
         while True:
             if waits:
-                trade_bar(m, charges, fills, i, opens, highest, lowest, volume[i], spread[i], meets)
+                trade_bar(m, m, charges, fills, i, opens, highs, lows, volume, spread, 0, meets)
                 cash, held = m[HELD_CASH], m[HELD] * m[MULTIPLIER]
                 waits = guards and held != 0.0
             if targets[i] == target or targets[i] != targets[i] or i < warmup:
@@ -310,16 +360,15 @@ def simulate(
             if abs(target) > 1.0:
                 m[BAD_TARGET] = i + 1.0
                 return
-            wants = decide(m, target, close[i], scale[i] if len(scale) > 0 else nan)
+            wants = decide(m, m, target, cash + held * close[i], close[i], scale[i] if len(scale) > 0 else nan)
             waits = waits or wants
             if not (wants and at_close):
                 break
-            opens = highest = lowest = close[i]
+            opens = highs = lows = close
             meets = 2
         end = i + 1
         if not waits:
-            while end < event_at and (targets[end] == target or targets[end] != targets[end] or end < warmup):
-                end += 1
+            end = next_target(targets, max(end, min(warmup, event_at)), event_at, target)
         if wants_path:
             quantity = m[HELD]
             for j in range(i, end):

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypedDict
+from numbers import Real
+from typing import Any, TypedDict, TypeVar
 
 from evenkeel.domain.accounts import Limits
 from evenkeel.domain.errors import FieldError, InvalidInput
+from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Dividend, Split
 from evenkeel.domain.sizing import Sizing, Units
 from evenkeel.quant.costs import CostSchedule, Slippage, find_schedule
 from evenkeel.research.backtest.terms import FillAt, Terms
 
 Amount = str | Decimal | int | float
+Kind = TypeVar("Kind")
+_FEE = "a fee such as PercentFee('0.0005') or the name of a schedule"
+_RATES = ("limit_offset", "financing", "credit", "borrow")
+_OFF = ("participation", "stop_loss", "take_profit", "trailing_stop", "maintenance")  # where None
 
 
 class Options(TypedDict, total=False):
@@ -34,6 +43,9 @@ class Options(TypedDict, total=False):
     take_profit: float | None
     trailing_stop: float | None
     maintenance: float | None
+    financing: float
+    credit: float
+    borrow: float
     limits: Limits | None
     splits: Sequence[Split]
     dividends: Sequence[Dividend]
@@ -50,18 +62,43 @@ def terms_of(currency: str, options: Mapping[str, Any]) -> Terms:
         given["cash"] = amount("cash", given["cash"])
     if "fees" in given:
         fees = given.pop("fees")
-        given["costs"] = find_schedule(fees) if isinstance(fees, str) else _is("fees", fees, CostSchedule)
+        given["costs"] = find_schedule(fees) if isinstance(fees, str) else _is("fees", fees, CostSchedule, _FEE)
     if "size" in given:
         given["sizing"] = _size(given.pop("size"))
     if "fill" in given:
         given["fill"] = _fill(given["fill"])
-    slippage = given.get("slippage")
-    if isinstance(slippage, int | float):
-        given["slippage"] = Slippage(bps=float(slippage))
-    for name in ("splits", "dividends"):
-        if name in given:
-            given[name] = tuple(given[name])
+    if "slippage" in given:
+        given["slippage"] = _slippage(given["slippage"])
+    for name in (*_RATES, *_OFF):
+        if name in given and not (name in _OFF and given[name] is None):
+            _number(name, given[name])
+    if given.get("limits") is not None:
+        _is("limits", given["limits"], Limits, "ek.Limits(…)")
+    if "splits" in given:
+        given["splits"] = tuple(map(_split, _rows("splits", given["splits"], Split)))
+    if "dividends" in given:
+        given["dividends"] = tuple(map(_dividend, _rows("dividends", given["dividends"], Dividend)))
     return Terms(**given)
+
+
+def terms_for(instruments: Sequence[Instrument], options: Mapping[str, Any]) -> Terms:
+    """The terms on which these are tested: splits and dividends by their ids, where they may be named by symbol.
+
+    Rows of instruments that are not tested are left out. Raises InvalidInput as `terms_of` does.
+    """
+    terms = terms_of(instruments[0].currency, options)
+    symbols = Counter(one.symbol for one in instruments)
+    ids = {one.symbol: one.id for one in instruments if symbols[one.symbol] == 1}
+    ids |= {one.id: one.id for one in instruments}
+    splits = tuple(
+        Split(ids[row.instrument_id], row.ex_date, row.numerator, row.denominator)
+        for row in terms.splits
+        if row.instrument_id in ids
+    )
+    dividends = tuple(
+        Dividend(ids[row.instrument_id], row.ex_date, row.amount) for row in terms.dividends if row.instrument_id in ids
+    )
+    return replace(terms, splits=splits, dividends=dividends)
 
 
 def amount(name: str, value: Amount) -> Decimal:
@@ -70,8 +107,7 @@ def amount(name: str, value: Amount) -> Decimal:
         text = repr(value) if isinstance(value, float | bool) else value
         return Decimal(text)
     except (InvalidOperation, TypeError, ValueError):
-        message = f"expected a number, not {value!r}"
-        raise InvalidInput(f"{name}: {message}", errors=(FieldError(name, message),)) from None
+        raise _refusal(name, value, "a number") from None
 
 
 def _size(size: Any) -> Sizing:
@@ -82,12 +118,54 @@ def _fill(fill: str) -> FillAt:
     try:
         return FillAt(fill)
     except ValueError:
-        message = f"expected {', '.join(FillAt)}, not {fill!r}"
-        raise InvalidInput(f"fill: {message}", errors=(FieldError("fill", message),)) from None
+        raise _refusal("fill", fill, ", ".join(FillAt)) from None
 
 
-def _is(name: str, value: Any, kind: type[CostSchedule]) -> CostSchedule:
-    if not isinstance(value, kind):
-        message = f"expected a fee such as PercentFee('0.0005') or the name of a schedule, not {value!r}"
-        raise InvalidInput(f"{name}: {message}", errors=(FieldError(name, message),))
+def _slippage(slippage: Any) -> Slippage:
+    if isinstance(slippage, Slippage):
+        return slippage
+    return Slippage(bps=_number("slippage", slippage, "basis points or a Slippage"))
+
+
+def _rows(name: str, rows: Any, kind: type[Kind]) -> tuple[Kind, ...]:
+    expected = f"a list of ek.{kind.__name__}"
+    if not isinstance(rows, Iterable):
+        raise _refusal(name, rows, expected)
+    return tuple(_is(name, row, kind, expected) for row in rows)
+
+
+def _split(row: Split) -> Split:
+    parts = amount("splits", row.numerator), amount("splits", row.denominator)
+    if not all(part.is_finite() and part > 0 for part in parts):
+        raise _refusal("splits", row, "numerators and denominators above zero")
+    return Split(row.instrument_id, _day("splits", row.ex_date), *parts)
+
+
+def _dividend(row: Dividend) -> Dividend:
+    paid = amount("dividends", row.amount)
+    if not (paid.is_finite() and paid >= 0):
+        raise _refusal("dividends", row, "amounts from zero")
+    return Dividend(row.instrument_id, _day("dividends", row.ex_date), paid)
+
+
+def _day(name: str, value: Any) -> date:
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise _refusal(name, value, "an ex_date such as date(2014, 6, 9)")
     return value
+
+
+def _number(name: str, value: Any, expected: str = "a number") -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise _refusal(name, value, expected)
+    return float(value)
+
+
+def _is(name: str, value: Any, kind: type[Kind], expected: str) -> Kind:
+    if not isinstance(value, kind):
+        raise _refusal(name, value, expected)
+    return value
+
+
+def _refusal(name: str, value: Any, expected: str) -> InvalidInput:
+    message = f"expected {expected}, not {value!r}"
+    return InvalidInput(f"{name}: {message}", errors=(FieldError(name, message),))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -58,6 +58,9 @@ class Fills:
     def __len__(self) -> int:
         return len(self.bar)
 
+    def __repr__(self) -> str:
+        return f"<Fills: {len(self)} of {', '.join(self.symbols)}; to_polars() has them as a frame>"
+
     def __getitem__(self, index: int) -> Fill:
         return Fill(
             int(self.bar[index]),
@@ -91,6 +94,26 @@ class Fills:
         )
 
 
+class Carried(NamedTuple):
+    """What holding earned (above 0) and cost (below) over the whole run, all booked as cash.
+
+    `interest` is the account's; `borrow` fees and `dividends` have one amount an instrument, none where neither was
+    charged.
+    """
+
+    interest: float = 0.0
+    borrow: tuple[float, ...] = ()
+    dividends: tuple[float, ...] = ()
+
+    def of(self, place: int) -> float:
+        """Borrow fees and dividends of the instrument in that place."""
+        return sum(amounts[place] for amounts in (self.borrow, self.dividends) if amounts)
+
+    @property
+    def total(self) -> float:
+        return self.interest + sum(self.borrow) + sum(self.dividends)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
     """`at` and `equity`: each bar's close (ns) and the equity there; `positions` the signed quantity held there.
@@ -108,3 +131,4 @@ class Outcome:
     orders: int
     refused: int
     notes: tuple[str, ...] = ()
+    carried: Carried = field(default_factory=Carried)

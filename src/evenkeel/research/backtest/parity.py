@@ -1,4 +1,4 @@
-"""Parity: both engines run the same backtest, and every fill and every bar's equity is compared.
+"""Parity: both engines run the same backtest, and every fill, every bar's equity and what holding cost are compared.
 
 Quantities, sides, bars and reasons must be equal; prices and money to the cent, since one engine books exact decimals
 and the other counts in float64.
@@ -45,7 +45,7 @@ def parity(
     check: bool = True,
     **options: Unpack[Options],
 ) -> Parity:
-    """Runs a `SignalStrategy` by both engines. Raises InvalidInput for what one of them does not have."""
+    """Runs a strategy of targets by both engines. Raises InvalidInput for what one of them does not have."""
     compiled = backtest(strategy, bars, params=params, engine="compiled", check=check, **options)
     event = backtest(strategy, bars, params=params, engine="event", check=False, **options)
     gaps = np.abs(compiled.equity - event.equity)
@@ -53,12 +53,25 @@ def parity(
     apart = np.flatnonzero(gaps >= CENT)
     if len(apart):
         found.append(f"equity differs at {len(apart)} bars, first at bar {apart[0]} by {gaps[apart[0]]:.4f}")
+    found += _carried(compiled, event)
     return Parity(compiled, event, tuple(found[:SHOWN]), float(gaps.max()))
 
 
+def _carried(compiled: BacktestResult, event: BacktestResult) -> list[str]:
+    ours, theirs = compiled.outcome.carried, event.outcome.carried
+    pairs = [("interest", ours.interest, theirs.interest)]
+    pairs += [(one.symbol, ours.of(place), theirs.of(place)) for place, one in enumerate(compiled.instruments)]
+    return [f"carried, {name}: compiled {a}, event {b}" for name, a, b in pairs if abs(a - b) >= CENT]
+
+
 def _fills(compiled: BacktestResult, event: BacktestResult) -> list[str]:
-    pairs = zip_longest(compiled.fills, event.fills)
+    pairs = zip_longest(sorted(compiled.fills, key=_place), sorted(event.fills, key=_place))
     return [f"fill {n}: compiled {a}, event {b}" for n, (a, b) in enumerate(pairs) if not _same(a, b)]
+
+
+def _place(fill: Fill) -> tuple[int, str]:
+    """What is compared in turn: of one bar, exits of different instruments have no sequence."""
+    return fill.bar, fill.symbol
 
 
 def _same(a: Fill | None, b: Fill | None) -> bool:

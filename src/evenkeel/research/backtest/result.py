@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from evenkeel.domain.accounts import Limits
 from evenkeel.domain.clock import from_ns, iso
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.strategies import Scalar
@@ -23,6 +24,7 @@ from evenkeel.market.calendars import calendar
 from evenkeel.market.columns import COLUMNS
 from evenkeel.market.days import Days, days_of
 from evenkeel.quant import analytics
+from evenkeel.quant.costs import Slippage
 from evenkeel.research.backtest.outcome import Fills, Floats, Ints, Outcome
 from evenkeel.research.backtest.terms import Terms
 
@@ -35,6 +37,7 @@ class BacktestResult:
     """One strategy on one history. Money is in the terms' currency, times are ns UTC.
 
     `equity` has one value a bar, at its close. Metrics, trades and reports are worked out when they are first read.
+    `legs` are (start, end, parameters) of the stretches of a record that changes its parameters.
     """
 
     strategy: str
@@ -47,6 +50,7 @@ class BacktestResult:
     risk_free: float = 0.0
     trials: analytics.Trials | None = None
     warnings: tuple[str, ...] = field(default=())
+    legs: tuple[Any, ...] = ()
 
     @property
     def engine(self) -> str:
@@ -64,6 +68,11 @@ class BacktestResult:
     @property
     def at(self) -> Ints:
         return self.outcome.at
+
+    @property
+    def start(self) -> int:
+        """The first open of any bar (ns)."""
+        return min(int(bars.ts[0]) for bars in self.bars)
 
     @property
     def final_equity(self) -> float:
@@ -90,8 +99,7 @@ class BacktestResult:
     def daily(self) -> analytics.Track:
         """Equity at the end of every trading day (of every bar, where bars are longer)."""
         dates = np.array([date.fromordinal(day) for day in self.days.dates.tolist()], dtype="datetime64[D]")
-        start = np.datetime64(from_ns(int(self.bars[0].ts[0])).date(), "D")
-        start = min(start, dates[0])
+        start = min(np.datetime64(from_ns(self.start).date(), "D"), dates[0])
         return analytics.Track.of_equity(
             dates, self.equity[self._day_last], start=start, capital=float(self.terms.cash)
         )
@@ -145,10 +153,8 @@ class BacktestResult:
         """What was held long and short at the end of every day, and traded in it."""
         days = len(self._day_last)
         long, short, traded = np.zeros(days), np.zeros(days), np.zeros(days)
-        for place, bars in enumerate(self.bars):
-            at = np.maximum(np.searchsorted(bars.close_ts, self.at[self._day_last], side="right") - 1, 0)
-            value = self.outcome.positions[place][self._day_last] * bars.close[at]
-            value = value * float(self.instruments[place].multiplier)
+        for place in range(len(self.bars)):
+            value = self.held_value(place)
             long += np.maximum(value, 0.0)
             short += np.maximum(-value, 0.0)
         fills = self.fills
@@ -157,6 +163,13 @@ class BacktestResult:
         day = np.searchsorted(self.at[self._day_last], fills.at, side="left")
         np.add.at(traded, np.minimum(day, days - 1), amounts)
         return analytics.Holdings(long, short, traded)
+
+    def held_value(self, place: int) -> Floats:
+        """What was held of the instrument in that place at the end of every day, negative for a short."""
+        bars = self.bars[place]
+        at = np.maximum(np.searchsorted(bars.close_ts, self.at[self._day_last], side="right") - 1, 0)
+        value: Floats = self.outcome.positions[place][self._day_last] * bars.close[at]
+        return value * float(self.instruments[place].multiplier)
 
     @cached_property
     def metrics(self) -> dict[str, float | None]:
@@ -177,6 +190,7 @@ class BacktestResult:
     def fingerprint(self) -> str:
         """Names this run: sixteen hex digits of the strategy, its parameters, the terms and every price."""
         said = [self.strategy, self.version, sorted(self.params.items()), _terms(self.terms), self.engine]
+        said += [self.legs] if self.legs else []
         digest = sha256(json.dumps(said, sort_keys=True, default=str).encode())
         for bars in self.bars:
             for name in COLUMNS:
@@ -185,6 +199,7 @@ class BacktestResult:
 
     def summary(self) -> dict[str, Any]:
         """The result as JSON has it: final equity, counts, metrics, and what was asked."""
+        carried = self.outcome.carried
         return {
             "strategy": self.strategy,
             "version": self.version,
@@ -193,7 +208,7 @@ class BacktestResult:
             "symbols": [one.symbol for one in self.instruments],
             "timeframe": self.bars[0].timeframe,
             "bars": len(self.at),
-            "start": iso(int(self.bars[0].ts[0])),
+            "start": iso(self.start),
             "end": iso(int(self.at[-1])),
             "cash": float(self.terms.cash),
             "currency": self.terms.currency,
@@ -204,6 +219,9 @@ class BacktestResult:
             "refused": self.outcome.refused,
             "trades": len(self.trades),
             "fees": float(self.fills.fee.sum()),
+            "interest": carried.interest,
+            "borrow_fees": sum(carried.borrow),
+            "dividends": sum(carried.dividends),
             "periods_per_year": self.days.per_year,
             "periods_basis": self.days.basis,
             "metrics": self.metrics,
@@ -246,5 +264,10 @@ class BacktestResult:
 def _terms(terms: Terms) -> dict[str, Any]:
     """The terms in plain values."""
     names = [name for name in terms.__slots__ if name not in ("splits", "dividends", "costs")]
-    plain: Mapping[str, Any] = msgspec.to_builtins({name: getattr(terms, name) for name in names})
+    plain: Mapping[str, Any] = msgspec.to_builtins({name: _whole(getattr(terms, name)) for name in names})
     return {**plain, "costs": terms.costs.name, "splits": len(terms.splits), "dividends": len(terms.dividends)}
+
+
+def _whole(term: Any) -> Any:
+    """A term with what is left at its default spelled out, so that equal terms are written alike."""
+    return msgspec.structs.asdict(term) if isinstance(term, Slippage | Limits) else term

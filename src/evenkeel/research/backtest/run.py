@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal, Unpack, get_args
@@ -16,12 +16,13 @@ from evenkeel.market.bars import Bars
 from evenkeel.market.columns import COLUMNS, PRICES
 from evenkeel.research.backtest.compiled import CompiledRun, lacks
 from evenkeel.research.backtest.finding import StrategyLike, find
-from evenkeel.research.backtest.options import Options, terms_of
+from evenkeel.research.backtest.options import Options, terms_for
 from evenkeel.research.backtest.outcome import Outcome
 from evenkeel.research.backtest.result import BacktestResult
 from evenkeel.research.backtest.terms import Terms
-from evenkeel.trading.strategies.base import SignalStrategy
+from evenkeel.trading.strategies.base import Strategy, TargetStrategy
 from evenkeel.trading.strategies.checks import examine
+from evenkeel.trading.strategies.fitting import check_fit
 from evenkeel.trading.strategies.parameters import Params
 from evenkeel.trading.strategies.registry import AnyStrategy, checked
 
@@ -39,13 +40,16 @@ def backtest(
     engine: Engine = "auto",
     check: bool = True,
     risk_free: float = 0.0,
+    progress: Callable[[int, int], None] | None = None,
     **options: Unpack[Options],
 ) -> BacktestResult:
     """Runs a strategy over bars of one instrument, or over several by symbol.
 
     `strategy`: a name, FILE.py, FILE.py:Class, a class or an instance. `engine`: auto takes the compiled one where it
     has all that is asked, else the event-driven one. `check=False` leaves out the look-ahead check of signals.
-    `risk_free` is an annual rate for the metrics. The other options are those of `Options`: cash, fees, size, fill …
+    `risk_free` is an annual rate for the metrics. `progress` hears (moments done, moments in all) of the event-driven
+    engine; the compiled one is a single pass and says nothing. The other options are those of `Options`: cash, fees,
+    size, fill …
 
     Raises InvalidInput, NotFound, and whatever the strategy raises.
     """
@@ -53,20 +57,22 @@ def backtest(
     resolved = checked(found, params or {})
     series = series_of(bars)
     instruments = tuple(instrument_of(one) for one in series)
-    terms = _of_these(terms_of(instruments[0].currency, options), {one.id for one in instruments})
-    chosen = choose(found, terms, engine=engine, instruments=len(series))
-    if check and isinstance(found, SignalStrategy):
+    terms = terms_for(instruments, options)
+    chosen = choose(found, terms, engine=engine)
+    check_fit(found, resolved, instruments=len(series), timeframe=series[0].timeframe)
+    if check:
         refuse_sneaky(found, resolved)
     if chosen == "compiled":
-        assert isinstance(found, SignalStrategy)
-        run = CompiledRun(series[0], instruments[0], terms)
+        assert not isinstance(found, Strategy)
+        run = CompiledRun(series, instruments, terms)
         outcome = run.outcome(run.run(*run.signals(found, resolved)))
     else:
         from evenkeel.research.backtest.event import run_event
 
         by_id = {one.instrument_id: one for one in series}
         listed = {one.id: one for one in instruments}
-        outcome = _with_symbols(run_event(found, resolved, by_id, instruments=listed, terms=terms), listed)
+        outcome = run_event(found, resolved, by_id, instruments=listed, terms=terms, told=progress)
+        outcome = _with_symbols(outcome, listed)
     return BacktestResult(
         strategy=found.name,
         version=found.version,
@@ -79,26 +85,20 @@ def backtest(
     )
 
 
-def _of_these(terms: Terms, ids: set[str]) -> Terms:
-    """Without the splits and dividends of instruments that are not tested."""
-    splits = tuple(one for one in terms.splits if one.instrument_id in ids)
-    return replace(terms, splits=splits, dividends=tuple(one for one in terms.dividends if one.instrument_id in ids))
-
-
 def _with_symbols(outcome: Outcome, listed: Mapping[str, Instrument]) -> Outcome:
     symbols = tuple(listed[name].symbol if name in listed else name for name in outcome.fills.symbols)
     fills = replace(outcome.fills, symbols=symbols)
     return replace(outcome, fills=fills, positions=np.atleast_2d(outcome.positions))
 
 
-def choose(strategy: AnyStrategy, terms: Terms, *, engine: Engine, instruments: int = 1) -> str:
+def choose(strategy: AnyStrategy, terms: Terms, *, engine: Engine) -> str:
     """Which engine runs it. Raises InvalidInput where the one asked for cannot."""
     if engine not in get_args(Engine):
         raise InvalidInput(
             f"there is no engine {engine!r}", errors=(FieldError("engine", "expected auto, compiled or event"),)
         )
-    missing = lacks(terms, instruments=instruments)
-    if not isinstance(strategy, SignalStrategy):
+    missing = lacks(terms)
+    if isinstance(strategy, Strategy):
         missing = ("strategies that place their own orders", *missing)
     if engine == "compiled" and missing:
         raise InvalidInput(
@@ -107,12 +107,13 @@ def choose(strategy: AnyStrategy, terms: Terms, *, engine: Engine, instruments: 
     return "event" if engine == "event" or missing else "compiled"
 
 
-def refuse_sneaky(strategy: SignalStrategy, params: Params) -> None:
-    """Raises InvalidInput where the strategy looks ahead or does not repeat itself; one that passed is remembered."""
+def refuse_sneaky(strategy: AnyStrategy, params: Params) -> None:
+    """Raises InvalidInput where its targets look ahead or do not repeat themselves; one that passed is remembered."""
     key = (type(strategy), tuple(sorted(params.items())))
-    if key in _EXAMINED:
+    if key in _EXAMINED or isinstance(strategy, Strategy):
         return
-    faults = examine(strategy, params).faults
+    of_targets: TargetStrategy[Any] = strategy
+    faults = examine(of_targets, params).faults
     if faults:
         raise InvalidInput(
             f"strategy {strategy.name} may not run: {'; '.join(faults)}",
@@ -138,10 +139,17 @@ def series_of(bars: History) -> tuple[Bars, ...]:
         raise InvalidInput("there are no bars to test on")
     if len({one.timeframe for one in series}) > 1:
         raise InvalidInput(f"bars differ in timeframe: {', '.join(sorted({one.timeframe for one in series}))}")
+    if len({one.instrument_id for one in series}) < len(series):
+        raise InvalidInput("the bars of one instrument are given twice")
     return series
 
 
 def _named(name: str, bars: Bars) -> Bars:
+    if not isinstance(bars, Bars):
+        raise InvalidInput(
+            f"a backtest needs Bars of {name}, not {type(bars).__name__}",
+            hint="Bars.from_frame(frame) makes them of a frame.",
+        )
     if bars.instrument is not None:
         return bars
     return Bars.raw(name, bars.timeframe, [getattr(bars, column) for column in COLUMNS])

@@ -13,7 +13,7 @@ from evenkeel.domain.accounts import Limits
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.marketdata import Dividend, Split
 from evenkeel.domain.sizing import PercentOfEquity, Sizing, checked
-from evenkeel.quant.costs import CostSchedule, Slippage, find_schedule
+from evenkeel.quant.costs import Carry, CostSchedule, Slippage, find_schedule
 
 
 class FillAt(StrEnum):
@@ -34,6 +34,8 @@ class Terms:
     `stop_loss`, `take_profit` and `trailing_stop` lie that far from the price a position was entered at (the
     trailing one from the best price since) and work inside the bars. `maintenance`: the share of a position's value
     that equity must cover, else it is closed. `limits`: the risk limits of a live account, none by default.
+    `financing`, `credit` and `borrow` are annual rates (0.05 = 5 %): what cash below zero costs, what cash above it
+    earns, and what the value of shorts costs; how they accrue is told in `quant.costs.carrying`.
     """
 
     cash: Decimal = Decimal(100_000)
@@ -48,6 +50,9 @@ class Terms:
     take_profit: float | None = None
     trailing_stop: float | None = None
     maintenance: float | None = None
+    financing: float = 0.0
+    credit: float = 0.0
+    borrow: float = 0.0
     limits: Limits | None = None
     splits: tuple[Split, ...] = ()
     dividends: tuple[Dividend, ...] = ()
@@ -59,6 +64,11 @@ class Terms:
             said = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
             raise InvalidInput(f"the backtest's terms are not valid: {said}", errors=tuple(faults))
 
+    @property
+    def carry(self) -> Carry:
+        """The annual rates of what is held overnight, ACT/365."""
+        return Carry(debit_rate=self.financing, credit_rate=self.credit, borrow_rate=self.borrow, day_count="ACT/365")
+
     def _faults(self) -> list[tuple[str, str]]:
         faults = []
         if not (self.cash.is_finite() and self.cash > 0):
@@ -68,8 +78,16 @@ class Terms:
             most = float("inf") if name == "take_profit" else 1.0
             if value is not None and not 0 < value < most:
                 faults.append((name, f"expected a fraction of price such as 0.02, not {value}"))
+        rates = {name: getattr(self, name) for name in ("financing", "credit", "borrow")}
+        faults += [
+            (name, f"expected a fraction a year such as 0.05, not {rate}")
+            for name, rate in rates.items()
+            if not -1 < rate < 100
+        ]
         if not 0 <= self.limit_offset < 1:
             faults.append(("limit_offset", f"expected a fraction of price from 0, not {self.limit_offset}"))
+        if self.limit_offset and self.fill is not FillAt.LIMIT:
+            faults.append(("limit_offset", f"orders that fill at {self.fill} have no limit; it goes with fill=limit"))
         if self.participation is not None and not 0 < self.participation <= 1:
             faults.append(("participation", f"expected a share of volume above 0, to 1, not {self.participation}"))
         return faults

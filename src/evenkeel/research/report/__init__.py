@@ -6,6 +6,8 @@
 
 from evenkeel.research.report.export import export
 from evenkeel.research.report.heat import sweep_heat_map
-from evenkeel.research.report.page import tear_sheet, write_tear_sheet
+from evenkeel.research.report.page import search_sheet, tear_sheet, write_tear_sheet
+from evenkeel.research.report.search import Searched
+from evenkeel.research.report.writing import write_whole
 
-__all__ = ["export", "sweep_heat_map", "tear_sheet", "write_tear_sheet"]
+__all__ = ["Searched", "export", "search_sheet", "sweep_heat_map", "tear_sheet", "write_tear_sheet", "write_whole"]

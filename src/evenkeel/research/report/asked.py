@@ -63,6 +63,17 @@ def stops_in_words(terms: Terms) -> str:
     return ", ".join(said) or "none"
 
 
+def carry_in_words(terms: Terms) -> str:
+    """What is paid and earned for holding, by the year."""
+    named = (
+        ("on cash below zero", terms.financing),
+        ("earned on cash", terms.credit),
+        ("on what is sold short", terms.borrow),
+    )
+    said = [f"{percent(rate, 2)} {name}" for name, rate in named if rate]
+    return ", ".join(said) or "none: borrowing is free"
+
+
 def limits_in_words(limits: Limits | None) -> str:
     if limits is None:
         return "none: any size, any loss, long or short"

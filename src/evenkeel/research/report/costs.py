@@ -14,6 +14,7 @@ from evenkeel.research.report.words import NOTHING, counted, day_of, money, numb
 
 _DRAWN = 700
 _BARS = 60
+_LISTED = 12
 _WHY = {
     Why.SIGNAL: "Signals",
     Why.STOP_LOSS: "Stop-loss",
@@ -36,7 +37,36 @@ def exposure(sheet: Sheet) -> str:
         },
         "facts small",
     )
-    return section("exposure", "Exposure and turnover", said, side_by_side(_held(sheet), _traded(sheet)))
+    drawn = side_by_side(_held(sheet), _traded(sheet))
+    return section("exposure", "Exposure and turnover", said, drawn, _by_instrument(sheet))
+
+
+def _by_instrument(sheet: Sheet) -> str:
+    """What was held of each of several instruments, as shares of equity; the largest first."""
+    if len(sheet.symbols) == 1:
+        return ""
+    equity, fills, notional = sheet.daily[1:], sheet.result.fills, _notional(sheet)
+    solvent = equity > 0.0
+    rows = []
+    for place, name in enumerate(sheet.symbols):
+        share = sheet.result.held_value(place)[solvent] / equity[solvent]
+        traded = float(notional[fills.instrument == place].sum())
+        rows.append((float(np.abs(share).mean()) if len(share) else 0.0, name, share, traded))
+    rows.sort(key=lambda row: (-row[0], row[1]))
+    lines = [
+        [name, percent(float(np.mean(share != 0.0)) if len(share) else 0.0, 0), *_shares(share), money(traded)]
+        for _, name, share, traded in rows[:_LISTED]
+    ]
+    heads = ("Symbol", "Time held", "Average", "Most long", "Most short", f"Traded, {sheet.currency}")
+    more = len(rows) - len(lines)
+    note = paragraph(f"The {len(lines)} held most; {more} more are not listed.", "note") if more else ""
+    return f"{table(heads, lines, caption='Held of each instrument, % of equity')}{note}"
+
+
+def _shares(share: Floats) -> list[str]:
+    """Average size, most long and most short of a share of equity."""
+    size = float(np.abs(share).mean()) if len(share) else 0.0
+    return [percent(value) for value in (size, _peak(share), -_peak(-share))]
 
 
 def _times(value: float | None, places: int, *, of: str) -> str:
@@ -85,10 +115,12 @@ def _traded(sheet: Sheet) -> str:
 
 
 def costs(sheet: Sheet) -> str:
-    """Fees by reason, slippage where it can be told, and their weight."""
-    fills = sheet.result.fills
+    """Fees by reason, slippage where it can be told, their weight, and what holding cost."""
+    fills, carried = sheet.result.fills, _carried(sheet)
     if not len(fills):
-        return section("costs", "Costs", paragraph("Nothing was traded, so nothing was charged.", "none"))
+        none = paragraph("Nothing was traded, so nothing was charged.", "none")
+        held = facts({name: safe(value) for name, value in carried.items()}, "facts small")
+        return section("costs", "Costs", held if carried else none)
     fees, slipped = float(fills.fee.sum()), _slipped(sheet)
     before = sheet.gain + fees
     shown = {
@@ -96,10 +128,22 @@ def costs(sheet: Sheet) -> str:
         "Of what was traded": f"{number(_bps(fees, float(_notional(sheet).sum())))} bp",
         "Of profit before fees": percent(fees / before) if before > 0 else "there is none",
         "Slippage": "cannot be told" if slipped is None else money(slipped, sheet.currency),
+        **carried,
     }
     body = facts({name: safe(value) for name, value in shown.items()}, "facts small")
     note = paragraph(_slippage_note(sheet), "note")
     return section("costs", "Costs", body, _by_reason(sheet), note)
+
+
+def _carried(sheet: Sheet) -> dict[str, str]:
+    """What holding earned and cost, where the terms have it."""
+    carried, terms = sheet.result.outcome.carried, sheet.result.terms
+    amounts = (
+        ("Interest", carried.interest, terms.financing or terms.credit),
+        ("Borrow fees", sum(carried.borrow), terms.borrow),
+        ("Dividends", sum(carried.dividends), terms.dividends),
+    )
+    return {name: money(amount, sheet.currency, signed=True) for name, amount, asked in amounts if asked}
 
 
 def _bps(fees: float, notional: float) -> float:

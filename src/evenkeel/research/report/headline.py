@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evenkeel.research.report.asked import (
     actions_in_words,
+    carry_in_words,
     fills_in_words,
     limits_in_words,
     size_in_words,
@@ -27,11 +28,21 @@ def headline(sheet: Sheet) -> str:
     result = sheet.result
     about = f"{_symbols(sheet)} · bars of {result.bars[0].timeframe} · {sheet.period} · {sheet.trading()}"
     return (
-        f'<header><p class="brand">{_MARK}<span>Evenkeel · backtest</span>'
+        f'<header><p class="brand">{_MARK}<span>Evenkeel · {safe(_kind(sheet))}</span>'
         f'<code title="{_NAMES}">{safe(result.fingerprint)}</code></p>'
         f'<h1>{safe(sheet.title)}</h1><p class="about">{safe(about)}</p>'
         f"{_figures(sheet)}{_terms(sheet)}{_warnings(sheet)}</header>"
     )
+
+
+def _kind(sheet: Sheet) -> str:
+    if sheet.search is None:
+        return "backtest"
+    return "walk-forward, out of sample" if sheet.search.walked else "the best of a search"
+
+
+def _walked(sheet: Sheet) -> bool:
+    return sheet.search is not None and sheet.search.walked
 
 
 def _symbols(sheet: Sheet) -> str:
@@ -87,7 +98,7 @@ def _terms(sheet: Sheet) -> str:
     return facts(
         {
             "Strategy": f"{safe(result.strategy)} <small>version {safe(result.version)}</small>",
-            "Parameters": parameters or NOTHING,
+            "Parameters": parameters or (safe("chosen anew in each window") if _walked(sheet) else NOTHING),
             "Engine": safe({"compiled": "compiled", "event": "event-driven"}.get(result.engine, result.engine)),
             "Cash": safe(money(sheet.cash, sheet.currency)),
             "A target of 1 is": safe(size_in_words(terms.sizing, sheet.currency)),
@@ -95,6 +106,7 @@ def _terms(sheet: Sheet) -> str:
             "Fees": f"{safe(terms.costs.title)} <small>{safe(terms.costs.name)}</small>",
             "Slippage": safe(slippage_in_words(terms)),
             "Stops": safe(stops_in_words(terms)),
+            "Interest and borrow": safe(carry_in_words(terms)),
             "Risk limits": safe(limits_in_words(terms.limits)),
             "Splits and dividends": safe(actions_in_words(terms)),
             "Orders": safe(_orders(sheet)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     import polars as pl
 
 MOST = 200
-_LEFT, _TOP, _WIDE, _HIGH, _BELOW = 64.0, 58.0, 640.0, 400.0, 74.0
+_LEFT, _TOP, _WIDE, _HIGH, _BELOW, _TITLE = 64.0, 58.0, 640.0, 400.0, 74.0, 30.0
 _LABELS = 14
 _SHADES = 10
 # Of one blue from pale to deep, and of orange for what lies below zero: told apart by lightness, too.
 _STYLE = (
     ".ek-heat{--ink:#1a222c;--soft:#566373;--none:#e8ebee;--up:#0f6b86;--down:#b4540a;--page:#fff;"
     "font:12px ui-sans-serif,system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;"
-    "font-variant-numeric:tabular-nums;width:100%;max-width:760px;height:auto}"
+    "font-variant-numeric:tabular-nums;width:100%;height:auto}"
     "@media(prefers-color-scheme:dark){.ek-heat{--ink:#dde3ea;--soft:#93a0af;--none:#1d232c;--up:#4fb3cb;"
     "--down:#e39a5b;--page:#13171d}}"
     "@media print{.ek-heat{--ink:#1a222c;--soft:#566373;--none:#e8ebee;--up:#0f6b86;--down:#b4540a;--page:#fff}}"
@@ -33,28 +33,37 @@ _STYLE = (
 )
 
 
+Others = Literal["median", "max", "min"]
+
+
 @dataclass(frozen=True, eq=False)
-class _Grid:
+class HeatGrid:
     """The values of both parameters in order, and a matrix with a row for each of `ys`; NaN where nothing was run."""
 
     names: tuple[str, str, str]
     xs: list[Any]
     ys: list[Any]
     values: Floats
+    wide: float = _WIDE
+    high: float = _HIGH
 
     @property
     def size(self) -> tuple[float, float]:
-        return _WIDE / len(self.xs), _HIGH / len(self.ys)
+        """Of a cell, in pixels."""
+        return self.wide / len(self.xs), self.high / len(self.ys)
 
 
-def sweep_heat_map(frame: pl.DataFrame, *, x: str, y: str, value: str) -> str:
+def sweep_heat_map(frame: pl.DataFrame, *, x: str, y: str, value: str, others: Others | None = None) -> str:
     """An SVG of `value` by the parameters in columns `x` and `y` of a sweep's frame, self-contained as the tear sheet.
 
     Above zero cells are blue, below orange, deeper the farther from zero; the highest has a frame, and each cell's
-    title gives its figures. Raises InvalidInput for a missing column, values that are no numbers, more than one row a
-    cell, or more than `MOST` values of a parameter.
+    title gives its figures. Raises InvalidInput as `heat_grid` does.
     """
-    grid = _grid(frame, x=x, y=y, value=value)
+    return heat_map(heat_grid(frame, x=x, y=y, value=value, others=others), title=f"{value} by {x} and {y}")
+
+
+def heat_map(grid: HeatGrid, *, title: str = "") -> str:
+    """The SVG of a grid, with a title of its own where there is one."""
     known = np.isfinite(grid.values)
     far = float(np.max(np.abs(grid.values[known]), initial=0.0)) or 1.0
     near = float(np.min(grid.values[known], initial=np.inf))
@@ -63,17 +72,23 @@ def sweep_heat_map(frame: pl.DataFrame, *, x: str, y: str, value: str) -> str:
     cells = "".join(
         _cell(grid, row=row, column=column, depth=float(depth[row, column])) for row, column in np.ndindex(depth.shape)
     )
-    height = _TOP + _HIGH + _BELOW
+    top = 0.0 if title else _TITLE
+    wide, high = _LEFT + grid.wide + 16, _TOP + grid.high + _BELOW - top
+    named = f'<text class="t" x="{_LEFT:g}" y="30">{safe(title)}</text>' if title else ""
     return (
-        f'<svg class="ek-heat" viewBox="0 0 {_LEFT + _WIDE + 16:g} {height:g}" role="img" '
+        f'<svg class="ek-heat" viewBox="0 {top:g} {wide:g} {high:g}" style="max-width:{wide:g}px" role="img" '
         f'aria-label="{safe(_told(grid, known))}"><style>{_STYLE}</style>'
-        f'<rect class="page" width="100%" height="100%" rx="10"/><text class="t" x="{_LEFT:g}" y="30">'
-        f"{safe(value)} by {safe(x)} and {safe(y)}</text>{cells}{_best(grid, known)}{_axes(grid)}"
-        f"{_legend(grid, base=base, far=far)}</svg>"
+        f'<rect class="page" y="{top:g}" width="100%" height="{high:g}" rx="10"/>{named}{cells}{_best(grid, known)}'
+        f"{_axes(grid)}{_legend(grid, base=base, far=far)}</svg>"
     )
 
 
-def _grid(frame: pl.DataFrame, *, x: str, y: str, value: str) -> _Grid:
+def heat_grid(frame: pl.DataFrame, *, x: str, y: str, value: str, others: Others | None = None) -> HeatGrid:
+    """The values of a heat map. `others` says what a cell shows of several rows: their median, maximum or minimum.
+
+    Raises InvalidInput for a missing column, values that are no numbers, more than `MOST` values of a parameter, or
+    more than one row a cell where `others` is None.
+    """
     missing = [name for name in (x, y, value) if name not in frame.columns]
     if missing:
         raise _refuse(missing[0], f"there is no such column; there are {', '.join(frame.columns)}")
@@ -81,6 +96,8 @@ def _grid(frame: pl.DataFrame, *, x: str, y: str, value: str) -> _Grid:
         raise _refuse("y", "expected another parameter than x")
     if not frame[value].dtype.is_numeric():
         raise _refuse(value, f"expected numbers, not {frame[value].dtype}")
+    if others is not None:
+        frame = _folded(frame, x, y, value=value, others=others)
     axes = [sorted(frame[name].unique().drop_nulls().to_list()) for name in (x, y)]
     for name, found in zip((x, y), axes, strict=True):
         if not 1 <= len(found) <= MOST:
@@ -91,16 +108,24 @@ def _grid(frame: pl.DataFrame, *, x: str, y: str, value: str) -> _Grid:
     values = np.full((len(axes[1]), len(axes[0])), np.nan)
     for across, up, found in frame.select(x, y, value).drop_nulls([x, y]).iter_rows():
         values[places[1][up], places[0][across]] = np.nan if found is None else float(found)
-    return _Grid((x, y, value), axes[0], axes[1], values)
+    return HeatGrid((x, y, value), axes[0], axes[1], values)
+
+
+def _folded(frame: pl.DataFrame, x: str, y: str, *, value: str, others: Others) -> pl.DataFrame:
+    import polars as pl
+
+    column = pl.col(value)
+    folded = {"median": column.median(), "max": column.max(), "min": column.min()}
+    return frame.group_by(x, y, maintain_order=True).agg(folded[others])
 
 
 def _refuse(field: str, message: str) -> InvalidInput:
     return InvalidInput(f"{field}: {message}", errors=(FieldError(field, message),))
 
 
-def _cell(grid: _Grid, *, row: int, column: int, depth: float) -> str:
+def _cell(grid: HeatGrid, *, row: int, column: int, depth: float) -> str:
     found, (wide, high) = float(grid.values[row, column]), grid.size
-    x, y = _LEFT + column * wide, _TOP + _HIGH - (row + 1) * high
+    x, y = _LEFT + column * wide, _TOP + grid.high - (row + 1) * high
     gap = 0.5 if min(wide, high) > 4 else 0.0
     box = f'x="{x:.2f}" y="{y:.2f}" width="{wide - gap:.2f}" height="{high - gap:.2f}"'
     names = f"{grid.names[0]} {grid.xs[column]}, {grid.names[1]} {grid.ys[row]}"
@@ -111,26 +136,26 @@ def _cell(grid: _Grid, *, row: int, column: int, depth: float) -> str:
     return f'<rect class="{side}" {box}{shade}><title>{safe(names)}: {plain(found)}</title></rect>'
 
 
-def _best(grid: _Grid, known: Any) -> str:
+def _best(grid: HeatGrid, known: Any) -> str:
     if not known.any():
         return ""
     row, column = np.unravel_index(int(np.nanargmax(grid.values)), grid.values.shape)
     wide, high = grid.size
     return (
-        f'<rect class="best" x="{_LEFT + int(column) * wide:.2f}" y="{_TOP + _HIGH - (int(row) + 1) * high:.2f}" '
+        f'<rect class="best" x="{_LEFT + int(column) * wide:.2f}" y="{_TOP + grid.high - (int(row) + 1) * high:.2f}" '
         f'width="{wide:.2f}" height="{high:.2f}"/>'
     )
 
 
-def _axes(grid: _Grid) -> str:
+def _axes(grid: HeatGrid) -> str:
     wide, high = grid.size
-    bottom, left = _TOP + _HIGH, _LEFT - 8.0
+    bottom, left = _TOP + grid.high, _LEFT - 8.0
     names = [_text(grid.xs[at], x=_LEFT + (at + 0.5) * wide, y=bottom + 16) for at in _every(len(grid.xs))]
     names += [_text(grid.ys[at], x=left, y=bottom - (at + 0.5) * high + 4, anchor="end") for at in _every(len(grid.ys))]
     return "".join(
         [
             *names,
-            _text(grid.names[0], x=_LEFT + _WIDE / 2, y=bottom + 36),
+            _text(grid.names[0], x=_LEFT + grid.wide / 2, y=bottom + 36),
             _text(grid.names[1], x=left, y=_TOP - 10, anchor="end"),
         ]
     )
@@ -144,12 +169,12 @@ def _every(count: int) -> range:
     return range(0, count, -(-count // _LABELS))
 
 
-def _legend(grid: _Grid, *, base: float, far: float) -> str:
+def _legend(grid: HeatGrid, *, base: float, far: float) -> str:
     """The colours from least to most, and which value has the frame."""
     known = grid.values[np.isfinite(grid.values)]
     if not len(known):
         return ""
-    y, below = _TOP + _HIGH + 54.0, bool((known < 0).any())
+    y, below = _TOP + grid.high + 54.0, bool((known < 0).any())
     shades = [-at / _SHADES for at in range(_SHADES, 0, -1)] if below else []
     shades += [at / _SHADES for at in range(1, _SHADES + 1)]
     start = _LEFT + 70.0
@@ -158,12 +183,17 @@ def _legend(grid: _Grid, *, base: float, far: float) -> str:
         f'opacity="{0.1 + 0.9 * abs(shade):.2f}"/>'
         for place, shade in enumerate(shades)
     ]
-    end = f"{plain(far)} · framed: the highest, {plain(float(known.max()))}"
-    least = _text(plain(-far if below else base), x=_LEFT, y=y + 9, anchor="start")
+    end = f"{_brief(far)} · framed: the highest, {_brief(float(known.max()))}"
+    least = _text(_brief(-far if below else base), x=_LEFT, y=y + 9, anchor="start")
     return "".join([least, *boxes, _text(end, x=start + len(shades) * 12 + 10, y=y + 9, anchor="start")])
 
 
-def _told(grid: _Grid, known: Any) -> str:
+def _brief(value: float) -> str:
+    """Three digits are enough for a colour."""
+    return plain(float(f"{value:.3g}"))
+
+
+def _told(grid: HeatGrid, known: Any) -> str:
     x, y, value = grid.names
     if not known.any():
         return f"Heat map of {value} by {x} and {y}, without a single value."

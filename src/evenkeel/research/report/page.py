@@ -14,6 +14,7 @@ from evenkeel.research.report.headline import headline
 from evenkeel.research.report.markup import safe
 from evenkeel.research.report.performance import drawdowns, equity, months, rolling
 from evenkeel.research.report.prices import trades_on_prices
+from evenkeel.research.report.search import Searched, search_part
 from evenkeel.research.report.sheet import Sheet
 from evenkeel.research.report.silence import silence
 from evenkeel.research.report.trading import trade_statistics
@@ -21,13 +22,13 @@ from evenkeel.research.report.verdict import verdict
 from evenkeel.research.report.writing import write_whole
 
 _PARTS = (
-    verdict, silence, equity, drawdowns, months, rolling, trades_on_prices, trade_statistics, exposure, costs,
-    all_metrics, assumptions,
+    verdict, search_part, silence, equity, drawdowns, months, rolling, trades_on_prices, trade_statistics, exposure,
+    costs, all_metrics, assumptions,
 )  # fmt: skip
 _LINKS = {
-    "verdict": "Verdict", "equity": "Equity", "drawdowns": "Drawdowns", "months": "Months", "rolling": "Rolling risk",
-    "trades": "Trades", "statistics": "Statistics", "exposure": "Exposure", "costs": "Costs", "metrics": "Metrics",
-    "assumptions": "Assumptions",
+    "verdict": "Verdict", "search": "Search", "equity": "Equity", "drawdowns": "Drawdowns", "months": "Months",
+    "rolling": "Rolling risk", "trades": "Trades", "statistics": "Statistics", "exposure": "Exposure", "costs": "Costs",
+    "metrics": "Metrics", "assumptions": "Assumptions",
 }  # fmt: skip
 # Shapes of fills: pixels about the point they mark; the small ones are for many.
 _SHAPES = (
@@ -48,13 +49,30 @@ def tear_sheet(
     `benchmark` compares with holding the instruments. `bootstrap` histories are drawn again from `seed` for the bands
     (0: none). `title` takes the place of the strategy's name. Raises InvalidInput for a negative `bootstrap` or `seed`.
     """
+    return _written(result, None, benchmark=benchmark, title=title, bootstrap=bootstrap, seed=seed)
+
+
+def search_sheet(
+    search: Searched, *, benchmark: bool = True, title: str | None = None, bootstrap: int = 1000, seed: int = 7
+) -> str:
+    """The tear sheet of what a search chose, or of a walk-forward's record, with a part about the search itself.
+
+    Options as in `tear_sheet`. Raises InvalidInput also where the search chose nothing.
+    """
+    result = search.found.result if search.verdict is None else search.verdict.result
+    return _written(result, search, benchmark=benchmark, title=title, bootstrap=bootstrap, seed=seed)
+
+
+def _written(
+    result: BacktestResult, search: Searched | None, *, benchmark: bool, title: str | None, bootstrap: int, seed: int
+) -> str:
     for name, value in (("bootstrap", bootstrap), ("seed", seed)):
         if value < 0:
             message = f"expected zero or more, not {value}"
             raise InvalidInput(f"{name}: {message}", errors=(FieldError(name, message),))
-    sheet = Sheet(result, title or result.strategy, benchmark, bootstrap, seed)
+    sheet = Sheet(result, title or result.strategy, benchmark, bootstrap, seed, search)
     body = "".join(part(sheet) for part in _PARTS)
-    return _page(sheet, f"{headline(sheet)}{_links()}<main>{body}</main>{_foot(sheet)}")
+    return _page(sheet, f"{headline(sheet)}{_links(sheet)}<main>{body}</main>{_foot(sheet)}")
 
 
 def write_tear_sheet(result: BacktestResult, path: str | Path, **options: Any) -> Path:
@@ -81,8 +99,9 @@ def _page(sheet: Sheet, body: str) -> str:
     )
 
 
-def _links() -> str:
-    links = "".join(f'<a href="#{anchor}">{name}</a>' for anchor, name in _LINKS.items())
+def _links(sheet: Sheet) -> str:
+    shown = {anchor: name for anchor, name in _LINKS.items() if anchor != "search" or sheet.search is not None}
+    links = "".join(f'<a href="#{anchor}">{name}</a>' for anchor, name in shown.items())
     return f'<nav aria-label="Parts of this sheet">{links}</nav>'
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from evenkeel.research.backtest.terms import FillAt
 from evenkeel.research.report.scales import Flags, Floats, Ints, Timeline
 from evenkeel.research.report.words import DAY, counted, day_of, moment
 
+if TYPE_CHECKING:
+    from evenkeel.research.report.search import Searched
+
 # With fewer days than this, equity is drawn by bar.
 _FEW_DAYS = 500
 _LEAST_DRAWN = 20
@@ -25,22 +28,30 @@ _LEAST_ROLLED = 21
 
 
 class Rest(NamedTuple):
-    """Where the gain lies: `closed` in trades, `open` in positions still held, `other` in what neither explains."""
+    """Where the gain lies: `closed` in trades, `open` in positions still held, `carried` in what holding them earned
+    and cost, `interest` on cash, `other` in what none of these explains.
+    """
 
     closed: float
     open: dict[str, float]
+    carried: dict[str, float]
+    interest: float
     other: float
 
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """A result, and what its tear sheet was asked to show. `runs` redrawn histories come from `seed`; 0: none."""
+    """A result, and what its tear sheet was asked to show. `runs` redrawn histories come from `seed`; 0: none.
+
+    `search` is the one that chose its parameters, where there was one.
+    """
 
     result: BacktestResult
     title: str
     with_benchmark: bool
     runs: int
     seed: int
+    search: Searched | None = None
 
     @property
     def currency(self) -> str:
@@ -83,15 +94,14 @@ class Sheet:
 
     @cached_property
     def period(self) -> str:
-        start, end = int(self.result.bars[0].ts[0]), int(self.result.at[-1])
+        start, end = self.result.start, int(self.result.at[-1])
         return f"{self.when(start)} – {self.when(end)}"
 
     @cached_property
     def timeline(self) -> Timeline:
         """The time axis of all charts: the first open, then the close of every bar."""
         at = self.result.at
-        first = min(int(bars.ts[0]) for bars in self.result.bars)
-        return Timeline(np.concatenate(([min(first, int(at[0]) - 1)], at)))
+        return Timeline(np.concatenate(([min(self.result.start, int(at[0]) - 1)], at)))
 
     @cached_property
     def day_ends(self) -> Ints:
@@ -182,9 +192,11 @@ class Sheet:
             last = float(self.result.bars[place].close[-1])
             size = position.quantity * float(self.instrument(place).multiplier)
             still[self.symbols[place]] = size * (last - position.price) - position.fees
-        closed = float(trades.net.sum())
-        other = self.gain - closed - sum(still.values())
-        return Rest(closed, still, 0.0 if abs(other) < 1e-6 * max(self.cash, abs(self.gain)) else other)
+        closed, paid = float(trades.net.sum()), self.result.outcome.carried
+        carried = {name: paid.of(place) for place, name in enumerate(self.symbols) if paid.of(place)}
+        other = self.gain - closed - sum(still.values()) - paid.total
+        other = 0.0 if abs(other) < 1e-6 * max(self.cash, abs(self.gain)) else other
+        return Rest(closed, still, carried, paid.interest, other)
 
     def instrument(self, place: int) -> Instrument:
         return self.result.instruments[place]

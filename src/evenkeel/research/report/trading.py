@@ -122,9 +122,12 @@ def _histogram(title: str, values: Floats, *, edges: Floats, css: Sequence[str],
     return figure(title, panel.svg([], [bars, panel.upright(0.0)]), note=note)
 
 
+_NOT_TRADED = ("Interest on cash", "Not in trades")
+
+
 def _attribution(sheet: Sheet) -> str:
     """A row a symbol, whose columns and rows add up to what the account gained."""
-    trades, still = sheet.result.trades, sheet.rest.open
+    trades, still, carried = sheet.result.trades, sheet.rest.open, sheet.rest.carried
     sides = np.array(analytics.sides(trades), dtype=object)
     rows: dict[str, list[float]] = {}
     for symbol in dict.fromkeys(sheet.symbols):
@@ -133,25 +136,26 @@ def _attribution(sheet: Sheet) -> str:
             float(mine.sum()),
             *(fsum(trades.net[mine & (sides == side)].tolist()) for side in ("long", "short")),
             still.get(symbol, 0.0),
+            *([carried.get(symbol, 0.0)] if carried else []),
         ]
-    if sheet.rest.other:
-        rows["Not in trades"] = [0.0, 0.0, 0.0, 0.0]
-    lines = _lines(sheet, rows)
-    heads = ("Symbol", "Trades", "Closed long", "Closed short", "Still open", f"In all, {sheet.currency}")
-    body = table(heads, lines, caption="Where the gain comes from", total=True)
+    heads = ["Symbol", "Trades", "Closed long", "Closed short", "Still open"]
+    heads += [*(["Dividends, borrow"] if carried else []), f"In all, {sheet.currency}"]
+    body = table(heads, _lines(sheet, rows), caption="Where the gain comes from", total=True)
     return f"{body}{_attribution_note(sheet)}"
 
 
 def _lines(sheet: Sheet, rows: dict[str, list[float]]) -> list[list[str]]:
-    other = sheet.rest.other
-    sums = {name: other if name == "Not in trades" else fsum(row[1:]) for name, row in rows.items()}
-    order = sorted(rows, key=lambda name: (name == "Not in trades", -abs(sums[name])))
+    """The largest rows by what they come to, then what belongs to no symbol."""
+    rest = dict(zip(_NOT_TRADED, (sheet.rest.interest, sheet.rest.other), strict=True))
+    sums = {name: fsum(row[1:]) for name, row in rows.items()}
+    order = sorted(rows, key=lambda name: -abs(sums[name]))
     named, beyond = order[:_LISTED], order[_LISTED:]
+    whole = [fsum(column) for column in zip(*rows.values(), strict=True)]
     lines = [_line(name, rows[name], total=sums[name]) for name in named]
     if beyond:
-        added = [fsum(rows[name][at] for name in beyond) for at in range(4)]
+        added = [fsum(column) for column in zip(*(rows[name] for name in beyond), strict=True)]
         lines.append(_line(f"{len(beyond)} more", added, total=fsum(sums[name] for name in beyond)))
-    whole = [fsum(row[at] for row in rows.values()) for at in range(4)]
+    lines += [_line(name, [0.0] * len(whole), total=amount) for name, amount in rest.items() if amount]
     return [*lines, _line("In all", whole, total=sheet.gain)]
 
 
@@ -162,5 +166,5 @@ def _line(name: str, row: Sequence[float], *, total: float) -> list[str]:
 def _attribution_note(sheet: Sheet) -> str:
     said = ["After fees. The total is final equity less the initial cash."]
     if sheet.rest.other:
-        said.append("Not in trades: dividends, what a split paid out or made of a position, and rounding.")
+        said.append("Not in trades: what a split paid out or made of a position, and rounding.")
     return paragraph(" ".join(said), "note")

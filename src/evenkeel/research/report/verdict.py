@@ -14,6 +14,7 @@ from evenkeel.research.report.words import NARROW, counted, money, number, perce
 
 FEW_TRADES = 30
 CONFIDENT = 0.95
+HALF = 0.5
 _TWO_SIDED = 1.959963984540054
 _SIGNS = {True: ("yes", "holds"), False: ("no", "does not hold"), None: ("open", "not known")}
 
@@ -48,7 +49,8 @@ def _row(finding: Finding) -> str:
 
 def findings(sheet: Sheet) -> list[Finding]:
     """Every question that this record lets one ask."""
-    asked = [_return(sheet), _sharpe(sheet), _luck(sheet), _search(sheet), _length(sheet), _trades(sheet)]
+    asked = [_return(sheet), _sharpe(sheet), _luck(sheet), _search(sheet)]
+    asked += [*_overfitting(sheet), _length(sheet), _trades(sheet)]
     if sheet.bands is not None:
         asked.append(_redrawn(sheet, sheet.bands))
     return asked
@@ -89,9 +91,19 @@ def _conclusion(sheet: Sheet) -> tuple[str, str]:
 def _above_zero(sheet: Sheet) -> tuple[str, str]:
     """The same, of a Sharpe ratio that is above zero by the probabilistic one."""
     values, deflated = sheet.metrics, sheet.metrics["deflated_sharpe"]
+    if deflated is not None and deflated < CONFIDENT and sheet.search is not None and sheet.search.walked:
+        return "No better than a lucky choice.", (
+            "Its parameters were chosen before these days; yet on them, the luckiest of that many combinations is "
+            "expected to show a Sharpe ratio about as good without any skill."
+        )
     if deflated is not None and deflated < CONFIDENT:
         return "The search explains it.", (
             "Trying that many combinations is expected to turn up a Sharpe ratio about as good without any skill."
+        )
+    overfit = _probability(sheet)
+    if overfit is not None and overfit >= HALF:
+        return "The choice does not carry over.", (
+            "In most splits of these days, the best combination of one half is below the middle in the other."
         )
     if sheet.with_benchmark and sheet.result.total_return < (values["benchmark_total_return"] or 0.0):
         return "Above zero, but behind holding.", (
@@ -151,6 +163,24 @@ def _search(sheet: Sheet) -> Finding:
         f"{number(best)}; this is the chance that the true one is above it."
     )
     return Finding(name, _chance(chance), reading, None if chance is None else chance >= CONFIDENT)
+
+
+def _overfitting(sheet: Sheet) -> list[Finding]:
+    """Of a search: whether choosing on some days was worth anything on the others."""
+    chance = _probability(sheet)
+    if chance is None:
+        return []
+    reading = (
+        f"The days were split in half in every way of 16 blocks: in {percent(chance)} of the splits, the best of one "
+        "half ends at or below the middle of all in the other. At one half, choosing is worth nothing."
+    )
+    good = True if chance <= 1 - CONFIDENT else False if chance >= HALF else None
+    return [Finding("Overfitting", _chance(chance), reading, good)]
+
+
+def _probability(sheet: Sheet) -> float | None:
+    search = sheet.search
+    return search.verdict.probability if search is not None and search.verdict is not None else None
 
 
 def _length(sheet: Sheet) -> Finding:

@@ -10,14 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, repeat
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.market.bars import Bars
-from evenkeel.quant import analytics
+from evenkeel.quant.analytics.records import summaries
+from evenkeel.quant.analytics.summary import Values
 from evenkeel.quant.analytics.track import Track
 from evenkeel.research.backtest import kernel as k
 from evenkeel.research.backtest.compiled import CompiledRun, Numbers
@@ -28,7 +29,7 @@ from evenkeel.research.backtest.run import instrument_of
 from evenkeel.research.backtest.terms import Terms
 from evenkeel.research.compute import Runner, Task
 from evenkeel.research.search.figures import OWN, Figures, figures_of, is_quick
-from evenkeel.trading.strategies.base import SignalStrategy
+from evenkeel.trading.strategies.base import Strategy
 from evenkeel.trading.strategies.parameters import Params
 
 R = TypeVar("R")
@@ -136,7 +137,7 @@ class Place:
 
     @cached_property
     def _run(self) -> CompiledRun:
-        return CompiledRun(self._series[0], self._instruments[0], self._bench.terms)
+        return CompiledRun(self._series, self._instruments, self._bench.terms)
 
     def figures(self, every: Sequence[Params]) -> Iterator[Figures]:
         """The figures wanted of each combination; None where one is undefined.
@@ -153,22 +154,27 @@ class Place:
             runs.extend(self._numbers(params) for params in every)
         except Exception as error:  # noqa: BLE001 - raised below, after the results of those before it
             fault = error
-        for params, numbers in zip(every, runs, strict=False):
-            yield self._measured(params, numbers)
+        for params, numbers, metrics in zip(every, runs, self._measured(every, runs), strict=False):
+            counts = self._counts(numbers, params)
+            yield {name: counts[name] if name in OWN else metrics[name] for name in self._bench.names}
         if fault is not None:
             raise fault
 
-    def _measured(self, params: Params, numbers: Numbers) -> Figures:
-        counts, metrics = self._counts(numbers, params), {}
-        if self._metrics:
-            days = self._days(params)
-            metrics = analytics.summary(
-                days.track(self._cash, numbers.day_equity),
-                periods=days.per_year,
-                names=self._metrics,
-                risk_free=self._bench.risk_free,
-            )
-        return {name: counts[name] if name in OWN else metrics[name] for name in self._bench.names}
+    def _measured(self, every: Sequence[Params], runs: Sequence[Numbers]) -> Iterator[Values]:
+        """The metrics of each run."""
+        if not self._metrics or not runs:
+            return repeat({}, len(runs))
+        days = self._days(every[0])
+        of_days = np.stack([numbers.day_equity for numbers in runs])
+        equity = np.concatenate((np.full((len(runs), 1), self._cash), of_days), axis=1)
+        return summaries(
+            days.start,
+            days.dates,
+            equity,
+            periods=days.per_year,
+            names=self._metrics,
+            risk_free=self._bench.risk_free,
+        )
 
     def returns(self, params: Params) -> Floats:
         """Daily returns: one value a trading day (a bar, where bars are longer)."""
@@ -180,7 +186,7 @@ class Place:
         """The whole backtest."""
         bench, strategy = self._bench, self._bench.strategy
         if bench.engine == "compiled":
-            assert isinstance(strategy, SignalStrategy)
+            assert not isinstance(strategy, Strategy)
             outcome = self._run.outcome(self._run.run(*self._run.signals(strategy, params)))
         else:
             # One instance serves one run: what a strategy remembers of another must not reach it.
@@ -204,7 +210,7 @@ class Place:
 
     def _numbers(self, params: Params) -> Numbers:
         strategy = self._bench.strategy
-        assert isinstance(strategy, SignalStrategy)
+        assert not isinstance(strategy, Strategy)
         return self._run.run(*self._run.signals(strategy, params), path=False, fills=False)
 
     def _days(self, params: Params) -> _Calendar:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.domain.strategies import Scalar
 from evenkeel.research.backtest.finding import StrategyLike, find
-from evenkeel.research.backtest.options import Options, terms_of
+from evenkeel.research.backtest.options import Options, terms_for
 from evenkeel.research.backtest.run import Engine, History, choose, instrument_of, refuse_sneaky, series_of
 from evenkeel.research.search.bench import Bench, FiguresBench
 from evenkeel.research.search.conditions import Rules
 from evenkeel.research.search.figures import DEFAULT, checked_names, checked_objective
 from evenkeel.research.search.space import Space, Values, space_of
-from evenkeel.trading.strategies.base import SignalStrategy
+from evenkeel.trading.strategies.fitting import misfits
 from evenkeel.trading.strategies.parameters import Params
 
 Best = dict[str, Any] | None
@@ -69,11 +70,17 @@ def plan_of(
 ) -> Plan:
     """What these options ask for. Raises InvalidInput, NotFound."""
     found, series = find(strategy), series_of(bars)
-    terms = terms_of(instrument_of(series[0]).currency, backtest_options(how))
-    engine = choose(found, terms, engine=how.get("engine", "auto"), instruments=len(series))
+    terms = terms_for([instrument_of(one) for one in series], backtest_options(how))
+    engine = choose(found, terms, engine=how.get("engine", "auto"))
     aims = tuple(checked_objective(name) for name in objectives)
     rules = Rules.of(how.get("constraints", ()), [one.name for one in found.parameters])
-    space = space_of(found, axes, fixed=how.get("params") or {}, conditions=rules.on_params)
+    space = space_of(
+        found,
+        axes,
+        fixed=how.get("params") or {},
+        conditions=rules.on_params,
+        misfits=partial(misfits, found, instruments=len(series), timeframe=series[0].timeframe),
+    )
     bench = FiguresBench(
         strategy=found,
         series=series,
@@ -91,7 +98,7 @@ def examine_some(bench: Bench[Any], every: Sequence[Params]) -> None:
 
     Raises InvalidInput where one looks ahead.
     """
-    if not isinstance(bench.strategy, SignalStrategy) or not every:
+    if not every:
         return
     chosen: dict[Any, Params] = {}
     for params in every:

@@ -47,8 +47,17 @@ class Once:
 
 def drawn(space: Space, *, trials: int, seed: int) -> list[Params]:
     """`trials` different combinations at random, fewer where the space has no more that may run."""
-    draw, found, seen = Random(seed), [], set()  # noqa: S311 - chance that repeats itself is wanted
+    draw = Random(seed)  # noqa: S311 - chance that repeats itself is wanted
+    size = space.size if space.is_countable else None
+    if size is not None and size <= trials:  # drawing would look for the last ones for long
+        found = space.every()
+        draw.shuffle(found)
+        return found
+    found = []
+    seen: set[tuple[tuple[str, Scalar], ...]] = set()
     for _ in range(_ATTEMPTS * trials):
+        if len(seen) == size:
+            break
         values = space.drawn(draw)
         key = tuple(values.items())
         if key in seen:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 import numpy as np
@@ -11,9 +12,10 @@ import numpy as np
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.domain.strategies import Scalar
 from evenkeel.research.backtest.finding import StrategyLike
+from evenkeel.research.backtest.result import BacktestResult
 from evenkeel.research.backtest.run import History
-from evenkeel.research.search.bench import Span, Trial
-from evenkeel.research.search.figures import Figures, score
+from evenkeel.research.search.bench import Place, Span, Trial
+from evenkeel.research.search.figures import Figures, higher_is_better, score
 from evenkeel.research.search.plan import Axes, Plan, SearchOptions, examine_some, plan_of
 from evenkeel.research.search.proposers import Method, Proposer, proposer
 from evenkeel.research.search.session import Session
@@ -41,7 +43,7 @@ class SearchResult:
 
     `best`: parameters of the best feasible row by the first objective, None where none has one. `front`: the rows
     that no other beats in every objective (one row for a single objective). `refused` may not run; `resumed` counts
-    rows that a study already held.
+    rows that a study already held. `tried` are all parameters of each row, `chosen` those of the best.
     """
 
     table: pl.DataFrame
@@ -50,6 +52,31 @@ class SearchResult:
     objectives: tuple[str, ...]
     refused: tuple[Refusal, ...]
     resumed: int
+    plan: Plan = field(repr=False)
+    tried: tuple[Params, ...] = field(repr=False)
+    chosen: Params | None = field(repr=False)
+
+    @cached_property
+    def result(self) -> BacktestResult:
+        """The whole backtest of the best. Raises InvalidInput where there is none."""
+        if self.chosen is None:
+            raise InvalidInput(
+                f"none of {len(self.table):,} combinations qualifies",
+                hint="Loosen the constraints, or search elsewhere: the objective must be defined for one of them.",
+            )
+        return Place(self.plan.bench, self.plan.bench.series).result(self.chosen)
+
+    def ranked(self) -> pl.DataFrame:
+        """The table with the best first by the first objective; what is not feasible, or undefined, comes last."""
+        return ranked(self.table, self.objectives[0])
+
+
+def ranked(table: pl.DataFrame, objective: str) -> pl.DataFrame:
+    """Rows of a search, the best first; what is not feasible, or undefined, comes last."""
+    by, ways = [objective], [bool(higher_is_better(objective))]
+    if FEASIBLE in table.columns:
+        by, ways = [FEASIBLE, *by], [True, *ways]
+    return table.sort(by, descending=ways, nulls_last=True, maintain_order=True)
 
 
 def search(
@@ -76,7 +103,7 @@ def search(
     plan = plan_of(strategy, bars, space, how, objectives=aims)
     source, check = proposer(plan, method=method, trials=trials, seed=seed), how.get("check", True)
     with Session(plan.bench, how, objective=plan.objectives[0]) as session:
-        session.total = trials
+        session.total = trials if method in ("tpe", "nsga2") else 0  # the others are known at once
         found = explore(plan, session, source, check=check)
     allowed = [one for one in found if plan.rules.allow(*one)]
     best = best_of(allowed, plan.objectives[0])
@@ -89,6 +116,9 @@ def search(
         objectives=plan.objectives,
         refused=tuple(plan.space.refused),
         resumed=session.resumed,
+        plan=plan,
+        tried=tuple(one.params for one in found),
+        chosen=None if best is None else best.params,
     )
 
 

@@ -37,7 +37,8 @@ class Session:
     def __enter__(self) -> Self:
         study = self._how.get("study")
         if study is not None:
-            self._study = self._stack.enter_context(Study(path_of(study), header_of(self.bench)))
+            header = header_of(self.bench)
+            self._study = self._stack.enter_context(Study(path_of(study, header), header))
             self._found = dict(self._study.found)
             self._before = set(self._found)
         return self
@@ -54,8 +55,8 @@ class Session:
         self._before.difference_update(keys)
         self.done += known
         self.total = max(self.total, self.done + len(fresh))
-        if known:
-            self._weigh((trial, self._found[key]) for key, trial in zip(keys, trials, strict=True) if key not in fresh)
+        self._weigh((trial, self._found[key]) for key, trial in zip(keys, trials, strict=True) if key not in fresh)
+        if known or not self.done:
             self._tell()
         if fresh:
             self._run(fresh)

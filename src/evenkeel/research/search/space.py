@@ -6,10 +6,10 @@ than slow) are left out and counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from math import exp, log, prod
+from math import exp, isfinite, log, prod
 from random import Random
 from typing import NamedTuple
 
@@ -37,12 +37,22 @@ class Range:
     def __post_init__(self) -> None:
         if not self.low <= self.high or (self.step is not None and not self.step > 0):
             raise InvalidInput(f"a range goes from low to high in steps above 0, not as {self}")
+        width = self.high - self.low
+        if not isfinite(width) or (self.step is not None and width / self.step > LARGEST):
+            raise InvalidInput(f"a range has at most {LARGEST:,} steps, unlike {self}")
         if self.log and (self.low <= 0 or self.step is not None):
             raise InvalidInput(f"a logarithmic range lies above 0 and has no step, unlike {self}")
 
 
 Values = Iterable[Scalar] | Range
 Axis = tuple[Scalar, ...] | Range
+
+
+Misfits = Callable[[Params], Iterable[FieldError]]
+
+
+def _anything_fits(params: Params) -> Iterable[FieldError]:
+    return ()
 
 
 class Refusal(NamedTuple):
@@ -52,25 +62,43 @@ class Refusal(NamedTuple):
     why: str
 
 
+def left_out(refused: Sequence[Refusal], *, ran: int) -> str | None:
+    """How many combinations were left out beside those that ran, and why the first, in words; None for none."""
+    if not refused:
+        return None
+    first, count = refused[0], len(refused) + ran
+    said = ", ".join(f"{name}={value}" for name, value in first.params.items())
+    return f"{len(refused)} of {count} combinations were left out, the first ({said}) because {first.why}"
+
+
 @dataclass(frozen=True)
 class Space:
-    """The axes of a search over a strategy. Build it with `space_of`, which checks."""
+    """The axes of a search over a strategy. Build it with `space_of`, which checks.
+
+    `misfits` are the faults of parameters with which the strategy cannot trade the bars of the search.
+    """
 
     strategy: AnyStrategy
     fixed: Params
     axes: dict[str, Axis]
     conditions: tuple[Condition, ...] = ()
+    misfits: Misfits = _anything_fits
     refused: list[Refusal] = field(default_factory=list)
 
     def params(self, values: Mapping[str, Scalar]) -> Params | None:
         """All parameters of a combination; None, and a Refusal, where it must not run."""
         params = Params(self.fixed | dict(values))
-        faults = [fault.message for fault in self.strategy.check(params)]
+        faults = [fault.message for fault in (*self.strategy.check(params), *self.misfits(params))]
         faults += [f"not {one}" for one in self.conditions if not one.holds(params)]
         if faults:
             self.refused.append(Refusal(dict(values), "; ".join(faults)))
             return None
         return params
+
+    @property
+    def is_countable(self) -> bool:
+        """Whether no range is without steps."""
+        return not any(isinstance(axis, Range) and axis.step is None for axis in self.axes.values())
 
     @property
     def size(self) -> int:
@@ -128,12 +156,13 @@ def space_of(
     *,
     fixed: Mapping[str, Scalar],
     conditions: tuple[Condition, ...] = (),
+    misfits: Misfits = _anything_fits,
 ) -> Space:
     """The space of these axes; parameters without one are `fixed` or have their default.
 
     Raises InvalidInput naming every parameter and value at fault.
     """
-    if not axes:
+    if not axes or not isinstance(axes, Mapping):
         raise InvalidInput("a search needs at least one parameter with values, such as grid={'fast': range(5, 25)}")
     base = resolve(strategy.parameters, fixed)
     known = {parameter.name: parameter for parameter in strategy.parameters}
@@ -154,7 +183,7 @@ def space_of(
         read[name] = axis if isinstance(axis, Range) else tuple(dict.fromkeys(checked))
     if faults:
         raise refusal(faults)
-    return Space(strategy, base, read, conditions)
+    return Space(strategy, base, read, conditions, misfits)
 
 
 def _axis(values: Values, *, whole: bool) -> Axis:

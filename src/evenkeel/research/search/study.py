@@ -33,6 +33,10 @@ SUFFIX = ".jsonl"
 _FORM = "evenkeel-study-1"
 
 
+class OtherStudy(InvalidInput):
+    """The file holds a study of other bars, another strategy or other terms."""
+
+
 class Entry(NamedTuple):
     """A combination that has been run."""
 
@@ -43,7 +47,7 @@ class Entry(NamedTuple):
 
 def key_of(params: Mapping[str, Scalar], span: Span | None) -> str:
     """What makes a trial the same trial."""
-    return json.dumps([sorted(params.items()), span])
+    return msgspec.json.encode((sorted(params.items()), span)).decode()
 
 
 class Study:
@@ -95,9 +99,14 @@ class Study:
         self.close()
 
 
-def path_of(study: str | Path) -> Path:
-    """The file of a study: the path given; NAME alone is NAME.jsonl in the working folder."""
+def path_of(study: str | Path, header: Mapping[str, Any] | None = None) -> Path:
+    """The file of a study: the path given; NAME alone is NAME.jsonl in the working folder.
+
+    In a folder it is named by its header, so that the same search finds it and another one does not.
+    """
     path = Path(study)
+    if header is not None and path.is_dir():
+        return path / f"{_digest(json.dumps(header, sort_keys=True))}{SUFFIX}"
     return path if path.suffix else path.with_suffix(SUFFIX)
 
 
@@ -203,7 +212,7 @@ def _check_header(path: Path, line: bytes, wanted: Mapping[str, Any]) -> None:
     other = [name for name, value in wanted.items() if header.get(name) != value]
     if other:
         said = ", ".join(f"{name} ({header.get(name)}, now {wanted[name]})" for name in other)
-        raise InvalidInput(
+        raise OtherStudy(
             f"the study {path} is of something else: {said} differ",
             hint="Give this search another study name, or remove the file.",
         )

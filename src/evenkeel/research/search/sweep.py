@@ -14,7 +14,7 @@ from evenkeel.research.search.bench import FiguresBench, Trial
 from evenkeel.research.search.figures import COUNTS, Figures, higher_is_better
 from evenkeel.research.search.plan import Axes, SearchOptions, examine_some, plan_of
 from evenkeel.research.search.session import Session
-from evenkeel.research.search.space import Refusal, Space
+from evenkeel.research.search.space import Refusal, Space, left_out
 from evenkeel.trading.strategies.parameters import Params
 
 if TYPE_CHECKING:
@@ -42,12 +42,7 @@ class SweepResult:
     @property
     def warning(self) -> str | None:
         """What was left out, in words; None where nothing was."""
-        if not self.refused:
-            return None
-        first = self.refused[0]
-        said = ", ".join(f"{name}={value}" for name, value in first.params.items())
-        count = len(self.refused) + len(self.table)
-        return f"{len(self.refused)} of {count} combinations were left out, the first ({said}) because {first.why}"
+        return left_out(self.refused, ran=len(self.table))
 
 
 def sweep(strategy: StrategyLike, bars: History, *, grid: Axes, **how: Unpack[SweepOptions]) -> pl.DataFrame:

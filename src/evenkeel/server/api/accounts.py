@@ -7,15 +7,16 @@ from typing import TypeVar
 
 from fastapi import Depends, Request, Response
 from msgspec import Raw, UnsetType
+from msgspec.structs import asdict
 
 from evenkeel.domain import clock
-from evenkeel.domain.accounts import Account, LedgerKind, Limits
+from evenkeel.domain.accounts import Account, Financing, LedgerKind, Limits, SendRate
 from evenkeel.domain.commands import MoveCash, OpenAccount, SetLimits
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.ids import Random
 from evenkeel.domain.money import CURRENCIES, neg
 from evenkeel.quant.costs.schedules import SCHEDULES
-from evenkeel.server import requests, views, wire
+from evenkeel.server import halting, requests, views, wire
 from evenkeel.server import schemas as s
 from evenkeel.server.contract import PREFIX, Endpoint, Link
 from evenkeel.server.parts import AppParts
@@ -60,6 +61,7 @@ async def open_account(
         type=given.type,
         costs=given.fees,
         limits=parts.limits,
+        financing=None if given.financing is None else Financing(**asdict(given.financing)),
     )
     command = OpenAccount(account=account, initial_cash=cash, provenance=seen.provenance(received))
     outcome = await parts.runner.submit(command)
@@ -82,6 +84,8 @@ async def change_limits(
         max_trades_per_day=_kept(given.max_trades_per_day, held.limits.max_trades_per_day),
         allow_short=_kept(given.allow_short, held.limits.allow_short),
         cash_check=_kept(given.cash_check, held.limits.cash_check),
+        maintenance=_share(fields, "maintenance", given.maintenance, held.limits.maintenance),
+        rate=_rate(given.rate, held.limits.rate),
     )
     fields.check("the limits are not valid")
     provenance = seen.provenance(time.time_ns())
@@ -91,6 +95,17 @@ async def change_limits(
 
 def _share(fields: wire.Fields, name: str, raw: Raw, known: Decimal | None) -> Decimal | None:
     return known if not bytes(raw) else fields.number(name, raw, "share")
+
+
+def _rate(given: requests.RateIn | UnsetType | None, known: SendRate | None) -> SendRate | None:
+    if isinstance(given, UnsetType):
+        return known
+    return None if given is None else SendRate(given.per_second, given.burst, given.reserved, given.queue)
+
+
+async def get_health(account_id: str, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)) -> Response:
+    """How the account stands with its broker: readiness, halts, and what waits to be sent."""
+    return wire.Json(halting.health(seen.state, seen.account(account_id), parts.runner.sending(account_id)))
 
 
 def _kept(given: T | UnsetType, known: T) -> T:
@@ -172,6 +187,8 @@ ENDPOINTS = (
              body=requests.NewAccount, answers={201: s.AccountOut}, errors=(409,), links=_LINKS),
     Endpoint(method="GET", path=f"{_PATH}/{{account_id}}", handler=get_account, summary="An account", tag="accounts",
              answers={200: s.AccountOut}),
+    Endpoint(method="GET", path=f"{_PATH}/{{account_id}}/health", handler=get_health, summary="An account's health",
+             tag="accounts", answers={200: halting.HealthOut}),
     Endpoint(method="PATCH", path=f"{_PATH}/{{account_id}}/limits", handler=change_limits, summary="Change limits",
              tag="accounts", body=requests.LimitsChange, answers={200: s.AccountOut}),
     Endpoint(method="POST", path=f"{_PATH}/{{account_id}}/cash", handler=move_cash, summary="Deposit or withdraw",

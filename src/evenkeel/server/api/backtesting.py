@@ -1,42 +1,41 @@
 """Backtests on the home's stored bars: asked for here, run elsewhere, told on the stream and kept to be compared.
 
+Sweeps and walk-forwards are asked for in `searches`; once they are there, they are looked at here like the others.
+
 Only registered strategies are run; code does not come in by this door. In a replay, nothing later than its clock is
 shown to a backtest.
 """
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
 from fastapi import Depends, Request, Response
-from msgspec import Raw
 
+from evenkeel.desk.backtests import RATES, STOPS, Asked, Backtest, BacktestState, Kind, Search
 from evenkeel.domain import clock
 from evenkeel.domain.errors import Conflict, FieldError, InvalidInput, NotFound
 from evenkeel.domain.ids import Random
-from evenkeel.domain.sizing import PercentOfEquity, Sizing, Units
-from evenkeel.domain.strategies import Scalar
+from evenkeel.domain.sizing import PercentOfEquity
 from evenkeel.market.ports import Series
+from evenkeel.research import keeping as kept
 from evenkeel.research.backtest.options import terms_of
 from evenkeel.server import backtests as b
 from evenkeel.server import requests, wire
 from evenkeel.server import schemas as s
-from evenkeel.server.api.market import moment_of, seen_until
+from evenkeel.server.api.market import moment_of, seen_until, storable
+from evenkeel.server.api.templates import chosen
 from evenkeel.server.api.trading import find_instrument
 from evenkeel.server.contract import PREFIX, Endpoint, Html, Link
-from evenkeel.server.jobs import kept
-from evenkeel.server.jobs.job import Asked, Backtest, BacktestState
 from evenkeel.server.listing import BAD_CURSOR
 from evenkeel.server.parts import AppParts
-from evenkeel.server.ports import Templates
 from evenkeel.server.scope import Tenant, parts_of, tenant
+from evenkeel.trading.strategies.configured import Chosen
 
-_PATH = f"{PREFIX}/backtesting"
-_ONE = f"{_PATH}/{{backtest_id}}"
-_EARLIEST = -(2**63) + 1
+PATH = f"{PREFIX}/backtesting"
+ONE = f"{PATH}/{{backtest_id}}"
 _MOST_COMPARED = 20
 # The sheet needs its own style and nothing else: no script, no network, no frame, no forms.
 _SHEET_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; sandbox"
@@ -50,9 +49,21 @@ async def run_backtest(
     What only the run can show, such as an engine that lacks what was asked, ends as `failed` with the reason."""
     given = await wire.body(request, requests.NewBacktest)
     fields = wire.Fields()
-    templates = await asyncio.to_thread(parts.templates)
-    chosen = await asyncio.to_thread(_chosen, given, templates, fields)
-    asked = _asked(seen, given, fields, until=seen_until(parts))
+    code = await chosen(seen, parts, given.strategy, values=given.parameters, fields=fields, field="strategy")
+    return await submitted(seen, parts, given, code=code, search=None, fields=fields)
+
+
+async def submitted(
+    seen: Tenant,
+    parts: AppParts,
+    given: requests.NewBacktest,
+    *,
+    code: Chosen,
+    search: Search | None,
+    fields: wire.Fields,
+) -> Response:
+    """Checks the rest of what was asked, and queues it. Raises InvalidInput with all faults; Conflict."""
+    asked = _asked(seen, given, fields, code=code, search=search, until=seen_until(parts))
     stored = await asyncio.to_thread(parts.bars.series)
     _check_bars(asked, stored, fields)
     _check_terms(seen, asked, fields)
@@ -61,37 +72,26 @@ async def run_backtest(
     made = Backtest(
         id=Random().public(now, 0, "backtest"),
         user_id=seen.user.id,
+        kind=_kind(search),
         created_at=now,
-        strategy=chosen.name,
-        version=chosen.version,
-        parameters=chosen.parameters,
+        strategy=code.template,
+        version=code.version,
+        parameters=code.parameters,
         request=asked.stored(),
     )
     await parts.backtests.submit(made)
-    return wire.Json(_line(parts, made), 202, {"location": f"{_PATH}/{made.id}"})
+    return wire.Json(_line(parts, made), 202, {"location": f"{PATH}/{made.id}"})
 
 
-class _Chosen(NamedTuple):
-    name: str
-    version: str
-    parameters: Mapping[str, Scalar]
+def _kind(search: Search | None) -> Kind:
+    if search is None:
+        return "backtest"
+    return "sweep" if search.train is None else "walk-forward"
 
 
-def _chosen(given: requests.NewBacktest, templates: Templates, fields: wire.Fields) -> _Chosen:
-    for name, value in given.parameters.items():
-        if isinstance(value, str) and not value.isprintable():
-            fields.fault(f"parameters.{name}", "expected printable characters only")
-    try:
-        info = templates.info(given.strategy)
-        return _Chosen(info.name, info.version, dict(templates.resolve(info.name, given.parameters)))
-    except NotFound as error:
-        fields.fault("strategy", f"{error.message}. {error.hint or ''}".strip())
-    except InvalidInput as error:
-        fields.faults.extend(error.errors or (FieldError("parameters", error.message),))
-    return _Chosen("", "", {})
-
-
-def _asked(seen: Tenant, given: requests.NewBacktest, fields: wire.Fields, *, until: int) -> Asked:
+def _asked(
+    seen: Tenant, given: requests.NewBacktest, fields: wire.Fields, *, code: Chosen, search: Search | None, until: int
+) -> Asked:
     ids = [
         find_instrument(seen.state, symbol, None, fields=fields, field=f"symbols.{place}")
         for place, symbol in enumerate(given.symbols)
@@ -112,42 +112,28 @@ def _asked(seen: Tenant, given: requests.NewBacktest, fields: wire.Fields, *, un
         cash=fields.number("cash", given.cash) or Decimal(100_000),
         fees=given.fees,
         fees_bps=None if given.fees is not None else fields.number("fees_bps", given.fees_bps, "not-negative"),
-        size=_size(given.size, fields),
+        size=fields.size("size", given.size) or code.size or PercentOfEquity(),
+        configuration=code.configuration,
+        search=search,
         fill=given.fill,
         slippage_bps=fields.number("slippage_bps", given.slippage_bps, "not-negative") or Decimal(0),
         engine=given.engine,
         risk_free=fields.number("risk_free", given.risk_free, "share") or Decimal(0),
-        stop_loss=fields.number("stop_loss", given.stop_loss),
-        take_profit=fields.number("take_profit", given.take_profit),
-        trailing_stop=fields.number("trailing_stop", given.trailing_stop),
+        **_fractions(given, fields),
     )
+
+
+def _fractions(given: requests.NewBacktest, fields: wire.Fields) -> dict[str, Any]:
+    stops = {name: fields.number(name, getattr(given, name)) for name in STOPS}
+    rates = {name: fields.number(name, getattr(given, name), "not-negative") for name in (*RATES, "spread_share")}
+    return stops | {name: rate or Decimal(0) for name, rate in rates.items()}
 
 
 def _times(given: requests.NewBacktest, fields: wire.Fields) -> tuple[int | None, int | None]:
     start, end = moment_of("start", given.start, fields), moment_of("end", given.end, fields)
     if start is not None and end is not None and start >= end:
         fields.fault("end", "must be later than start")
-    return _storable(start), _storable(end)
-
-
-def _storable(at: int | None) -> int | None:
-    return at if at is None else max(at, _EARLIEST)
-
-
-def _size(raw: Raw, fields: wire.Fields) -> Sizing:
-    """A number of units, or a rule with its type."""
-    if not bytes(raw).startswith(b"{"):
-        units = fields.number("size", raw)
-        return PercentOfEquity() if units is None else Units(units)
-    try:
-        rule: Sizing = msgspec.json.decode(raw, type=Sizing)
-    except InvalidInput as error:
-        fields.faults.extend(error.errors)
-    except msgspec.MsgspecError as error:
-        fields.fault("size", f"is not a size: {str(error)[:200]}")
-    else:
-        return rule
-    return PercentOfEquity()
+    return storable(start), storable(end)
 
 
 def _check_bars(asked: Asked, stored: Sequence[Series], fields: wire.Fields) -> None:
@@ -188,10 +174,15 @@ def _check_terms(seen: Tenant, asked: Asked, fields: wire.Fields) -> None:
 async def list_backtests(
     request: Request, *, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
-    """The user's backtests, newest first."""
+    """The user's backtests, sweeps and walk-forwards, newest first."""
     query = wire.query(request, requests.BacktestsQuery)
     found, cursor = await parts.backtests.page(
-        seen.user.id, strategy=query.strategy, state=query.state, limit=query.limit, cursor=query.cursor
+        seen.user.id,
+        kind=query.kind,
+        strategy=query.strategy,
+        state=query.state,
+        limit=query.limit,
+        cursor=query.cursor,
     )
     return wire.Json(s.Page([_line(parts, one) for one in found], cursor))
 
@@ -199,7 +190,8 @@ async def list_backtests(
 async def compare_backtests(
     request: Request, *, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
-    """Several backtests with their metrics side by side, in the order in which they are named."""
+    """Several results with their metrics side by side, in the order in which they are named. A sweep stands there with
+    the combination it chose, a walk-forward with what it traded out of sample."""
     query = wire.query(request, requests.ComparisonQuery)
     ids = list(dict.fromkeys(one.strip() for one in query.ids.split(",") if one.strip()))
     if not 1 <= len(ids) <= _MOST_COMPARED:
@@ -220,7 +212,7 @@ async def get_backtest(
 async def delete_backtest(
     backtest_id: str, *, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
-    """Cancels a backtest that waits or runs, which stays in the list; removes one that has ended, with all it has."""
+    """Cancels what waits or runs, which stays in the list; removes what has ended, with all it has."""
     left = await parts.backtests.drop(seen.user.id, backtest_id)
     return Response(status_code=204) if left is None else wire.Json(_line(parts, left))
 
@@ -233,13 +225,12 @@ async def list_backtest_equity(
     if query.points is not None and query.cursor is not None:
         fault = FieldError("points", "give either points, or a cursor")
         raise InvalidInput("the query is not valid", errors=(fault,))
-    done = await _done(backtest_id, seen, parts)
-    path = parts.backtests.file_of(done)
+    path = parts.backtests.file_of(await done(backtest_id, seen, parts))
     if query.points is not None:
         points = query.points
         places, rows = await asyncio.to_thread(lambda: kept.spread_equity(path, points))
         return wire.Json(s.Page(b.equity(rows, places)))
-    start = _start(query.cursor)
+    start = row_of(query.cursor)
     rows = await asyncio.to_thread(lambda: kept.equity(path, start, query.limit))
     return _page(rows, b.equity(rows, range(start, start + query.limit)[: len(rows.columns["at"])]))
 
@@ -249,8 +240,8 @@ async def list_backtest_fills(
 ) -> Response:
     """Every execution, oldest first."""
     query = wire.query(request, requests.PageQuery)
-    path = parts.backtests.file_of(await _done(backtest_id, seen, parts))
-    start = _start(query.cursor)
+    path = parts.backtests.file_of(await done(backtest_id, seen, parts))
+    start = row_of(query.cursor)
     rows = await asyncio.to_thread(lambda: kept.fills(path, start, query.limit))
     return _page(rows, b.fills(rows))
 
@@ -260,8 +251,8 @@ async def list_backtest_trades(
 ) -> Response:
     """Every closed trade, in order of exit."""
     query = wire.query(request, requests.PageQuery)
-    path = parts.backtests.file_of(await _done(backtest_id, seen, parts))
-    start = _start(query.cursor)
+    path = parts.backtests.file_of(await done(backtest_id, seen, parts))
+    start = row_of(query.cursor)
     rows = await asyncio.to_thread(lambda: kept.trades(path, start, query.limit))
     return _page(rows, b.trades(rows))
 
@@ -269,13 +260,14 @@ async def list_backtest_trades(
 async def get_backtest_report(
     backtest_id: str, *, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
-    """The tear sheet as it was made when the backtest was done: one page that needs nothing else."""
-    path = parts.backtests.file_of(await _done(backtest_id, seen, parts))
+    """The tear sheet as it was made when the backtest was done, of a search with how far its choice can be trusted: one
+    page that needs nothing else."""
+    path = parts.backtests.file_of(await done(backtest_id, seen, parts))
     page = await asyncio.to_thread(kept.report, path)
     return Response(page, media_type="text/html", headers={"content-security-policy": _SHEET_POLICY})
 
 
-async def _done(backtest_id: str, seen: Tenant, parts: AppParts) -> Backtest:
+async def done(backtest_id: str, seen: Tenant, parts: AppParts) -> Backtest:
     """Raises NotFound, and Conflict for a backtest that has no result."""
     found = await parts.backtests.one(seen.user.id, backtest_id)
     if found.state != BacktestState.DONE:
@@ -288,7 +280,7 @@ def _line(parts: AppParts, this: Backtest) -> b.BacktestOut:
     return b.line(this, parts.backtests.progress_of(this))
 
 
-def _start(cursor: str | None) -> int:
+def row_of(cursor: str | None) -> int:
     """The row that a page begins with. Raises InvalidInput for what is no cursor of these lists."""
     if cursor is None:
         return 0
@@ -305,29 +297,29 @@ def _page(rows: kept.Rows, items: list[Any]) -> Response:
     return wire.Json(s.Page(items, str(after) if after < rows.total else None))
 
 
-_NAMES = (
+NAMES = (
     "get_backtest", "delete_backtest", "list_backtest_equity", "list_backtest_fills", "list_backtest_trades",
     "get_backtest_report",
 )  # fmt: skip
-_LINKS = tuple(Link(name, "backtest_id") for name in _NAMES)
+_LINKS = tuple(Link(name, "backtest_id") for name in NAMES)
 ENDPOINTS = (
-    Endpoint(method="GET", path=_PATH, handler=list_backtests, summary="Backtests", tag="backtesting",
+    Endpoint(method="GET", path=PATH, handler=list_backtests, summary="Backtests", tag="backtesting",
              query=requests.BacktestsQuery, answers={200: s.Page[b.BacktestOut]}),
-    Endpoint(method="POST", path=_PATH, handler=run_backtest, summary="Run a backtest", tag="backtesting",
+    Endpoint(method="POST", path=PATH, handler=run_backtest, summary="Run a backtest", tag="backtesting",
              body=requests.NewBacktest, answers={202: b.BacktestOut}, errors=(409,), links=_LINKS),
-    Endpoint(method="GET", path=f"{_PATH}/compare", handler=compare_backtests, summary="Compare backtests",
+    Endpoint(method="GET", path=f"{PATH}/compare", handler=compare_backtests, summary="Compare backtests",
              tag="backtesting", query=requests.ComparisonQuery, answers={200: b.BacktestComparison}, errors=(404,)),
-    Endpoint(method="GET", path=_ONE, handler=get_backtest, summary="A backtest", tag="backtesting",
+    Endpoint(method="GET", path=ONE, handler=get_backtest, summary="A backtest", tag="backtesting",
              answers={200: b.BacktestDetail}),
-    Endpoint(method="DELETE", path=_ONE, handler=delete_backtest, summary="Cancel or delete", tag="backtesting",
+    Endpoint(method="DELETE", path=ONE, handler=delete_backtest, summary="Cancel or delete", tag="backtesting",
              answers={200: b.BacktestOut, 204: None}, errors=(409,)),
-    Endpoint(method="GET", path=f"{_ONE}/equity", handler=list_backtest_equity, summary="Equity of a backtest",
+    Endpoint(method="GET", path=f"{ONE}/equity", handler=list_backtest_equity, summary="Equity of a backtest",
              tag="backtesting", query=requests.BacktestEquityQuery, answers={200: s.Page[b.BacktestEquityOut]},
              errors=(409,)),
-    Endpoint(method="GET", path=f"{_ONE}/fills", handler=list_backtest_fills, summary="Fills of a backtest",
+    Endpoint(method="GET", path=f"{ONE}/fills", handler=list_backtest_fills, summary="Fills of a backtest",
              tag="backtesting", query=requests.PageQuery, answers={200: s.Page[b.BacktestFillOut]}, errors=(409,)),
-    Endpoint(method="GET", path=f"{_ONE}/trades", handler=list_backtest_trades, summary="Trades of a backtest",
+    Endpoint(method="GET", path=f"{ONE}/trades", handler=list_backtest_trades, summary="Trades of a backtest",
              tag="backtesting", query=requests.PageQuery, answers={200: s.Page[b.BacktestTradeOut]}, errors=(409,)),
-    Endpoint(method="GET", path=f"{_ONE}/report", handler=get_backtest_report, summary="Tear sheet of a backtest",
+    Endpoint(method="GET", path=f"{ONE}/report", handler=get_backtest_report, summary="Tear sheet of a backtest",
              tag="backtesting", answers={200: Html}, errors=(409,)),
 )  # fmt: skip

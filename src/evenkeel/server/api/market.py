@@ -1,4 +1,4 @@
-"""The market: instruments, stored bars and last quotes. In a replay, nothing later than its clock is shown."""
+"""The market: instruments, stored bars and last quotes. Nothing later than the feed's clock is shown."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from evenkeel.market.bars import Bars
 
 _PATH = f"{PREFIX}/market"
-_YEAR_2262 = 9_223_372_036_854_775_807
+_EARLIEST, _YEAR_2262 = -9_223_372_036_854_775_807, 9_223_372_036_854_775_807
 
 
 async def list_symbols(request: Request, seen: Tenant = Depends(tenant)) -> Response:
@@ -39,14 +39,14 @@ async def list_bars(request: Request, seen: Tenant = Depends(tenant), parts: App
     start, end = moment_of("start", query.start, fields), moment_of("end", query.end, fields)
     _check_timeframe(query.timeframe, fields)
     fields.check("the query is not valid")
-    at = seen_until(parts)
+    at, instrument = seen_until(parts), seen.state.instruments[found]
     bars = await asyncio.to_thread(
-        _read, parts.bars, seen.state.instruments[found], timeframe=query.timeframe, at=at, adjusted=query.adjusted
+        _read, parts.bars, instrument, timeframe=query.timeframe, at=at, adjusted=query.adjusted
     )
     if start is not None or end is not None:
         bars = bars.between(start, end)
     bars = bars.rows(0, query.limit) if start is not None else bars.tail(query.limit)
-    return wire.Json(s.Page([_bar(bars, index) for index in range(len(bars))]))
+    return wire.Json(s.Page([_bar(bars, index, instrument) for index in range(len(bars))]))
 
 
 def _check_timeframe(text: str, fields: wire.Fields) -> None:
@@ -70,10 +70,15 @@ def moment_of(name: str, text: str | None, fields: wire.Fields) -> int | None:
     return min(moment, _YEAR_2262)
 
 
+def storable(at: int | None) -> int | None:
+    """The time as a database can hold it."""
+    return at if at is None else max(at, _EARLIEST)
+
+
 def seen_until(parts: AppParts) -> int:
-    """The moment up to which the market may be seen: the replay's clock, else the wall clock."""
+    """The moment up to which the market may be seen: the feed's clock, where there is one, else the wall clock."""
     feed = parts.feed
-    if feed.kind != "replay":
+    if feed.kind == "none":
         return time.time_ns()
     return feed.cursor if feed.cursor is not None else feed.start or 0
 
@@ -90,16 +95,16 @@ def _read(source: BarSource, instrument: Instrument, *, timeframe: str, at: int,
     return bars.adjusted(splits, dividends, as_of=at, day_start=calendar(instrument.calendar).day_start)
 
 
-def _bar(bars: "Bars", index: int) -> s.BarOut:
+def _bar(bars: "Bars", index: int, instrument: Instrument) -> s.BarOut:
     bar = bars.bar(index)
     return s.BarOut(
         id=f"{bar.instrument_id}:{bars.timeframe}:{bar.ts}",
         ts=clock.iso(bar.ts),
         close_ts=clock.iso(bar.close_ts),
-        open=views.measured(bar.open),
-        high=views.measured(bar.high),
-        low=views.measured(bar.low),
-        close=views.measured(bar.close),
+        open=views.price(bar.open, instrument),
+        high=views.price(bar.high, instrument),
+        low=views.price(bar.low, instrument),
+        close=views.price(bar.close, instrument),
         volume=views.measured(bar.volume),
     )
 

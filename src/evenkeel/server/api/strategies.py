@@ -1,25 +1,33 @@
-"""Strategies: templates, their deployments, switching them on and off, and their share of each account."""
+"""Strategies: deployments of templates, added, changed, switched and removed while everything runs; their signals."""
 
 import asyncio
 import time
 from decimal import Decimal
 
 from fastapi import Depends, Request, Response
+from msgspec import UNSET
+from msgspec.structs import asdict
 
 from evenkeel.domain import clock
-from evenkeel.domain.commands import ChangeDeployment, Deploy
-from evenkeel.domain.errors import FieldError, InvalidInput, NotFound
+from evenkeel.domain.commands import ChangeDeployment, Deploy, RemoveDeployment
+from evenkeel.domain.errors import InvalidInput
 from evenkeel.domain.ids import Random
-from evenkeel.domain.strategies import Action, Allocation, Deployment
+from evenkeel.domain.strategies import Action, Allocation, Deployment, Entry, Protection, Revision, SwitchRules
 from evenkeel.server import requests, views, wire
 from evenkeel.server import schemas as s
+from evenkeel.server.api import templates
 from evenkeel.server.api.accounts import check_accounts
+from evenkeel.server.api.market import moment_of, storable
+from evenkeel.server.api.templates import chosen
 from evenkeel.server.api.trading import find_instrument
 from evenkeel.server.contract import PREFIX, Endpoint, Link
 from evenkeel.server.parts import AppParts
-from evenkeel.server.ports import SignalRow, TemplateInfo, Templates
+from evenkeel.server.ports import SignalRow
 from evenkeel.server.scope import Tenant, parts_of, tenant
 from evenkeel.trading.engine.state import State
+from evenkeel.trading.strategies.configured import Chosen
+from evenkeel.trading.strategies.fitting import misfits
+from evenkeel.trading.strategies.parameters import Params
 
 _PATH = f"{PREFIX}/strategies"
 
@@ -30,23 +38,6 @@ async def list_strategies(request: Request, seen: Tenant = Depends(tenant)) -> R
     return wire.Json(s.Page([views.deployment(seen.state, held) for held in seen.deployments()]))
 
 
-async def list_templates(
-    request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
-) -> Response:
-    """The templates that can be deployed, with their parameters."""
-    wire.query(request, requests.NoQuery)
-    templates = await asyncio.to_thread(parts.templates)
-    return wire.Json(s.Page([_template(info) for info in templates.infos()]))
-
-
-def _template(info: TemplateInfo) -> s.TemplateOut:
-    parameters = [
-        s.ParameterOut(one.name, str(one.type), one.default, one.minimum, one.maximum, one.description)
-        for one in info.parameters
-    ]
-    return s.TemplateOut(info.name, info.name, info.version, info.title, info.description, parameters)
-
-
 async def get_strategy(deployment_id: str, seen: Tenant = Depends(tenant)) -> Response:
     """One deployment and how it has fared."""
     return wire.Json(views.deployment(seen.state, seen.deployment(deployment_id)))
@@ -55,20 +46,17 @@ async def get_strategy(deployment_id: str, seen: Tenant = Depends(tenant)) -> Re
 async def deploy_strategy(
     request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
-    """Puts a template to work on some symbols and accounts."""
+    """Puts a template, or a configuration of one, to work on some symbols and accounts."""
     given = await wire.body(request, requests.NewDeployment)
-    templates = await asyncio.to_thread(parts.templates)
     received = time.time_ns()
-    deployment = await _deployment(seen, given, templates, received, timeframe=parts.feed.timeframe)
+    deployment = await _deployment(seen, parts, given, received=received)
     outcome = await parts.runner.submit(Deploy(deployment=deployment, provenance=seen.provenance(received)))
     state = parts.runner.state
     deployed = views.deployment(state, state.deployment(outcome.id))
     return wire.Json(deployed, 201, {"location": f"{_PATH}/{outcome.id}"})
 
 
-async def _deployment(
-    seen: Tenant, given: requests.NewDeployment, templates: Templates, received: int, *, timeframe: str
-) -> Deployment:
+async def _deployment(seen: Tenant, parts: AppParts, given: requests.NewDeployment, *, received: int) -> Deployment:
     fields = wire.Fields()
     symbols = [
         find_instrument(seen.state, symbol, None, fields=fields, field=f"symbols.{place}")
@@ -79,32 +67,49 @@ async def _deployment(
     if not given.accounts and not seen.is_owner:
         fields.fault("accounts", "at least one account")
     accounts = _allocations(seen, given.accounts, fields)
-    parameters = await _parameters(given, templates, fields)
+    size = fields.size("size", given.size)
+    code = await chosen(seen, parts, given.template, values=given.parameters, fields=fields, field="template")
+    rules = _rules(given.rules)
+    await _check_form("rules", rules, code.template, parts, fields)
+    await _check_form("entry", given.entry, code.template, parts, fields)
+    await _check_fit(code, parts, fields, instruments=len(symbols), timeframe=parts.feed.timeframe)
     fields.check("the strategy cannot be deployed")
-    info = templates.info(given.template)
     return Deployment(
         id=Random().public(received, 0, "deployment"),
         name=given.name,
-        template=info.name,
-        version=info.version,
-        parameters=parameters,
+        template=code.template,
+        version=code.version,
+        parameters=code.parameters,
         instrument_ids=tuple(symbols),
         accounts=accounts,
-        timeframe=timeframe,
+        timeframe=parts.feed.timeframe,
         enabled=given.enabled,
+        sizing=size or code.size,
+        rules=rules,
+        configuration=code.configuration,
+        entry=None if given.entry is None else Entry(**asdict(given.entry)),
+        protection=None if given.protection is None else Protection(**asdict(given.protection)),
     )
 
 
-async def _parameters(
-    given: requests.NewDeployment, templates: Templates, fields: wire.Fields
-) -> dict[str, bool | int | float | str]:
-    try:
-        return dict(await asyncio.to_thread(templates.resolve, given.template, given.parameters))
-    except NotFound as error:
-        fields.fault("template", f"{error.message}. {error.hint or ''}".strip())
-    except InvalidInput as error:
-        fields.faults.extend(error.errors or (FieldError("parameters", error.message),))
-    return {}
+def _rules(given: requests.RulesIn | None) -> SwitchRules | None:
+    return None if given is None else SwitchRules(**asdict(given))
+
+
+async def _check_form(name: str, given: object, template: str, parts: AppParts, fields: wire.Fields) -> None:
+    """Rules and entries follow signals; a strategy that places its own orders gives none."""
+    if given is not None and template:
+        known = await asyncio.to_thread(parts.templates)
+        if known.has(template) and known.info(template).form == "event":
+            fields.fault(name, f"{template} places its own orders and gives no signals that {name} could follow")
+
+
+async def _check_fit(code: Chosen, parts: AppParts, fields: wire.Fields, *, instruments: int, timeframe: str) -> None:
+    """It may take another number of instruments, or read timeframes that are not above the deployment's."""
+    if code.template:
+        strategy = (await asyncio.to_thread(parts.templates)).create(code.template)
+        params = Params(code.parameters)
+        fields.faults.extend(misfits(strategy, params, instruments=instruments, timeframe=timeframe))
 
 
 def _allocations(seen: Tenant, given: list[requests.AllocationIn], fields: wire.Fields) -> tuple[Allocation, ...]:
@@ -142,15 +147,65 @@ async def _switch(deployment_id: str, seen: Tenant, parts: AppParts, *, enabled:
 async def change_strategy(
     deployment_id: str, request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
-    """Sets the strategy's share of each account's equity, by account or one share for all."""
+    """Sets the strategy's shares of accounts, its template, parameters, size or rules, while it runs.
+
+    A share or a size counts from its next change of target. With another template or other parameters it begins anew,
+    and its working orders are cancelled; what it holds stays.
+    """
     given = await wire.body(request, requests.DeploymentChange)
     held = seen.deployment(deployment_id).deployment
     fields = wire.Fields()
     share = fields.number("allocation", given.allocation, "share")
-    accounts = _wanted(seen, held, given, share, fields)
-    fields.check("the allocation is not valid")
+    accounts, revision = None, None
+    if given.accounts is not None or share is not None:
+        accounts = _wanted(seen, held, given, share, fields)
+    if _is_revised(given):
+        revision = await _revision(seen, parts, held, given=given, fields=fields)
+    elif accounts is None and not fields.faults:
+        fields.fault("", "give something to change: accounts, allocation, template, parameters, size or rules")
+    fields.check("the strategy cannot be changed so")
     provenance = seen.provenance(time.time_ns())
-    return await _changed(ChangeDeployment(deployment_id=held.id, accounts=accounts, provenance=provenance), parts)
+    command = ChangeDeployment(deployment_id=held.id, accounts=accounts, revision=revision, provenance=provenance)
+    return await _changed(command, parts)
+
+
+def _is_revised(given: requests.DeploymentChange) -> bool:
+    return bool(given.template or given.parameters or bytes(given.size) or given.rules is not UNSET)
+
+
+async def _revision(
+    seen: Tenant, parts: AppParts, held: Deployment, *, given: requests.DeploymentChange, fields: wire.Fields
+) -> Revision:
+    size = fields.size("size", given.size)
+    code = Chosen(held.template, held.version, held.parameters, held.sizing, held.configuration)
+    if given.template is not None:
+        code = await chosen(seen, parts, given.template, values=given.parameters, fields=fields, field="template")
+    elif given.parameters:
+        reference = held.configuration or held.template
+        values = held.parameters | given.parameters
+        code = await chosen(seen, parts, reference, values=values, fields=fields, field="template", even_archived=True)
+    sizing = size or (code.size if given.template is not None else held.sizing)
+    rules = held.rules if given.rules is UNSET else _rules(given.rules)
+    await _check_form("rules", rules, code.template, parts, fields)
+    if given.template is not None or given.parameters:
+        await _check_fit(code, parts, fields, instruments=len(held.instrument_ids), timeframe=held.timeframe)
+    return Revision(
+        template=code.template,
+        version=code.version,
+        parameters=code.parameters,
+        sizing=None if bytes(given.size) == b"null" else sizing,
+        rules=rules,
+        configuration=code.configuration,
+    )
+
+
+async def remove_strategy(
+    deployment_id: str, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """Ends a strategy that holds nothing and has no order working; its signals, orders and fills stay on record."""
+    held = seen.deployment(deployment_id)
+    provenance = seen.provenance(time.time_ns())
+    return await _changed(RemoveDeployment(deployment_id=held.deployment.id, provenance=provenance), parts)
 
 
 def _wanted(
@@ -162,14 +217,10 @@ def _wanted(
         if not given.accounts and not seen.is_owner:
             fields.fault("accounts", "at least one account")
         return _allocations(seen, given.accounts, fields)
-    if share is None:
-        if not fields.faults:
-            fields.fault("accounts", "give accounts with their allocation, or one allocation for all")
-        return ()
-    return tuple(Allocation(one.account_id, share) for one in held.accounts)
+    return tuple(Allocation(one.account_id, share or Decimal(0)) for one in held.accounts)
 
 
-async def _changed(command: ChangeDeployment, parts: AppParts) -> Response:
+async def _changed(command: ChangeDeployment | RemoveDeployment, parts: AppParts) -> Response:
     outcome = await parts.runner.submit(command)
     state = parts.runner.state
     return wire.Json(views.deployment(state, state.deployment(outcome.id)))
@@ -178,10 +229,24 @@ async def _changed(command: ChangeDeployment, parts: AppParts) -> Response:
 async def list_signals(
     deployment_id: str, request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
-    """What the strategy has signalled, HOLD included, newest first."""
-    query = wire.query(request, requests.PageQuery)
+    """What the strategy has signalled, HOLD and what came while it was switched off included, newest first."""
+    query = wire.query(request, requests.SignalsQuery)
     held = seen.deployment(deployment_id)
-    rows, cursor = await parts.history.signals(held.deployment.id, limit=query.limit, cursor=query.cursor)
+    fields = wire.Fields()
+    start, end = moment_of("start", query.start, fields), moment_of("end", query.end, fields)
+    instrument_id = None
+    if query.symbol is not None:
+        instrument_id = find_instrument(seen.state, query.symbol, None, fields=fields)
+    fields.check("the query is not valid")
+    rows, cursor = await parts.history.signals(
+        held.deployment.id,
+        action=query.action,
+        instrument_id=instrument_id,
+        start=storable(start),
+        end=storable(end),
+        limit=query.limit,
+        cursor=query.cursor,
+    )
     return wire.Json(s.Page([_signal(seen.state, row) for row in rows], cursor))
 
 
@@ -199,23 +264,26 @@ def _signal(state: State, row: SignalRow) -> s.SignalOut:
 
 
 _ONE = f"{_PATH}/{{deployment_id}}"
-_NAMES = ("get_strategy", "enable_strategy", "disable_strategy", "change_strategy", "list_signals")
+_NAMES = (
+    "get_strategy", "enable_strategy", "disable_strategy", "change_strategy", "remove_strategy", "list_signals",
+)  # fmt: skip
 _LINKS = tuple(Link(name, "deployment_id") for name in _NAMES)
 ENDPOINTS = (
     Endpoint(method="GET", path=_PATH, handler=list_strategies, summary="Strategies", tag="strategies",
              query=requests.NoQuery, answers={200: s.Page[s.DeploymentOut]}),
     Endpoint(method="POST", path=_PATH, handler=deploy_strategy, summary="Deploy a strategy", tag="strategies",
              body=requests.NewDeployment, answers={201: s.DeploymentOut}, errors=(409,), links=_LINKS),
-    Endpoint(method="GET", path=f"{_PATH}/templates", handler=list_templates, summary="Templates", tag="strategies",
-             query=requests.NoQuery, answers={200: s.Page[s.TemplateOut]}),
+    *templates.ENDPOINTS,
     Endpoint(method="GET", path=_ONE, handler=get_strategy, summary="A strategy", tag="strategies",
              answers={200: s.DeploymentOut}),
-    Endpoint(method="PATCH", path=_ONE, handler=change_strategy, summary="Change allocations", tag="strategies",
+    Endpoint(method="PATCH", path=_ONE, handler=change_strategy, summary="Change a strategy", tag="strategies",
              body=requests.DeploymentChange, answers={200: s.DeploymentOut}, errors=(409,)),
+    Endpoint(method="DELETE", path=_ONE, handler=remove_strategy, summary="Remove a strategy", tag="strategies",
+             answers={200: s.DeploymentOut}, errors=(409,)),
     Endpoint(method="POST", path=f"{_ONE}/enable", handler=enable_strategy, summary="Switch on", tag="strategies",
              answers={200: s.DeploymentOut}, errors=(409,)),
     Endpoint(method="POST", path=f"{_ONE}/disable", handler=disable_strategy, summary="Switch off", tag="strategies",
              answers={200: s.DeploymentOut}, errors=(409,)),
     Endpoint(method="GET", path=f"{_ONE}/signals", handler=list_signals, summary="Signals", tag="strategies",
-             query=requests.PageQuery, answers={200: s.Page[s.SignalOut]}),
+             query=requests.SignalsQuery, answers={200: s.Page[s.SignalOut]}),
 )  # fmt: skip

@@ -23,6 +23,12 @@ async def get_status(request: Request, seen: Tenant = Depends(tenant), parts: Ap
     return wire.Json(status.status(parts, await parts.history.lag()))
 
 
+async def list_hosts(request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)) -> Response:
+    """Where strategies run: processes, what is in them, how often they were started again, and how fast they answer."""
+    wire.query(request, requests.NoQuery)
+    return wire.Json(s.Page(status.hosts(parts.feed, seen)))
+
+
 async def change_feed(
     request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
@@ -115,6 +121,8 @@ def _is_near(request: Request) -> bool:
 ENDPOINTS = (
     Endpoint(method="GET", path=f"{_PATH}/status", handler=get_status, summary="Status", tag="system",
              query=requests.NoQuery, answers={200: s.StatusOut}),
+    Endpoint(method="GET", path=f"{_PATH}/hosts", handler=list_hosts, summary="Strategy hosts", tag="system",
+             query=requests.NoQuery, answers={200: s.Page[s.HostOut]}),
     Endpoint(method="POST", path=f"{_PATH}/feed", handler=change_feed, summary="Steer the feed", tag="system",
              body=requests.FeedChange, answers={200: s.FeedOut}, errors=(403, 409)),
     Endpoint(method="GET", path=f"{_PATH}/events", handler=list_events, summary="Events", tag="system",

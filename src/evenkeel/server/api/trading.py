@@ -7,7 +7,7 @@ from fastapi import Depends, Request, Response
 
 from evenkeel.domain.accounts import MANUAL, UNASSIGNED
 from evenkeel.domain.commands import CancelOrder, ResolveOrder, SubmitOrder
-from evenkeel.domain.errors import EvenkeelError, FieldError, InvalidInput, MoneyError
+from evenkeel.domain.errors import EvenkeelError, FieldError, InvalidInput, MoneyError, QueueFull
 from evenkeel.domain.ids import Random
 from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState
 from evenkeel.domain.positions import Position
@@ -19,6 +19,7 @@ from evenkeel.server.listing import Listing, page
 from evenkeel.server.parts import AppParts
 from evenkeel.server.scope import Tenant, parts_of, tenant
 from evenkeel.trading.engine.effects import Outcome
+from evenkeel.trading.engine.orders import wait_for_room
 from evenkeel.trading.engine.state import State
 
 _PATH = f"{PREFIX}/trading"
@@ -34,12 +35,18 @@ async def place_order(
 ) -> Response:
     """Places an order. 201 means that it is committed, with its verdict: a refusal has state REFUSED and says why.
     The same client_order_id with the same body answers 200 with the order it made; with another body, 409.
-    An `Idempotency-Key` header stands in for a missing client_order_id."""
+    An `Idempotency-Key` header stands in for a missing client_order_id. 429 where more orders wait for the account's
+    broker than can be sent in time: nothing is recorded, and `Retry-After` says when there may be room."""
     received = time.time_ns()
     given = await wire.body(request, requests.NewOrder)
     fields = wire.Fields()
     spec = _spec(request, seen, given, fields, received)
     fields.check("the order is not valid")
+    wait = wait_for_room(seen.state, spec)
+    if wait:
+        rate = seen.state.rate_of(seen.state.accounts[spec.account_id])
+        most = 0 if rate is None else rate.most_waiting
+        raise QueueFull(f"{most} orders wait for the broker already: no more can be sent in time", retry_after=wait)
     parts.metrics.observe_stage("received", (time.time_ns() - received) / 1e9)
     outcome = await _submit(parts, SubmitOrder(spec=spec, provenance=seen.provenance(received)))
     order = views.order(parts.runner.state, parts.runner.state.order(outcome.id))
@@ -204,7 +211,7 @@ async def list_positions(request: Request, seen: Tenant = Depends(tenant)) -> Re
 _LINKS = (Link("get_order", "order_id"), Link("cancel_order", "order_id"))
 ENDPOINTS = (
     Endpoint(method="POST", path=f"{_PATH}/orders", handler=place_order, summary="Place an order", tag="trading",
-             body=requests.NewOrder, answers={201: s.OrderOut, 200: s.OrderOut}, errors=(409,), links=_LINKS),
+             body=requests.NewOrder, answers={201: s.OrderOut, 200: s.OrderOut}, errors=(409, 429), links=_LINKS),
     Endpoint(method="GET", path=f"{_PATH}/orders", handler=list_orders, summary="Orders", tag="trading",
              query=requests.OrdersQuery, answers={200: s.Page[s.OrderOut]}, errors=(404,)),
     Endpoint(method="GET", path=f"{_PATH}/orders/{{order_id}}", handler=get_order, summary="An order", tag="trading",

@@ -16,9 +16,10 @@ import msgspec
 
 from evenkeel.server.jobs.job import Failed, Finished, Message, Progress
 
+COMPUTE = "EVENKEEL_COMPUTE"
 _COMMAND = ("-P", "-m", "evenkeel.server.jobs.worker")
 _LONGEST_LINE = 16 * 1024 * 1024
-# One backtest is one thread's work; libraries that would take every core leave them to trading.
+# One run is one thread's work; libraries that would take every core leave them to trading.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
 _DECODER = msgspec.json.Decoder(Message)
 
@@ -69,6 +70,7 @@ class WorkerProcess:
 
 
 def _environment() -> dict[str, str]:
-    """What a strategy's code may see: none of our settings, which hold secrets."""
+    """What a strategy's code may see: none of our settings, which hold secrets, but where to compute."""
     secret = ("EVENKEEL_", "DATABASE_URL", "JWT_SECRET")
-    return {name: value for name, value in os.environ.items() if not name.startswith(secret)} | _ONE_THREAD
+    seen = {name: value for name, value in os.environ.items() if name == COMPUTE or not name.startswith(secret)}
+    return seen | _ONE_THREAD

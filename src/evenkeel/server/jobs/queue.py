@@ -1,37 +1,59 @@
-"""The queue of backtests: one at a time, oldest first, each in a process of its own; whoever asked is told how it goes.
+"""The queue of research: single backtests in one lane, searches in the other, each one at a time, oldest first, in a
+process of its own; whoever asked is told how it goes.
 
-A worker that crashes, hangs or is cancelled costs its own backtest and nothing else. What waits survives a restart;
-what was running when the server stopped has failed. Everything here happens on one event loop.
+A worker that crashes, hangs or is cancelled costs its own work and nothing else. What waits survives a restart. A
+search that ran when the server stopped goes on with its study; a single backtest has failed. Everything here happens on
+one event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import structlog
 
+from evenkeel.desk.backtests import Backtest, BacktestState, BacktestStore
 from evenkeel.domain.errors import Conflict, EvenkeelError, NotFound, NotReady
-from evenkeel.server.jobs.job import Backtest, BacktestState, Failed, Finished, Progress, Work
-from evenkeel.server.jobs.ports import BacktestStore
+from evenkeel.server.jobs.job import STUDY, Failed, Finished, Progress, Work
 from evenkeel.server.jobs.process import WorkerProcess
 from evenkeel.server.ports import BarSource, Templates
 
 log = structlog.get_logger(__name__)
 DEADLINE = 900.0
+SEARCH_DEADLINE = 86_400.0
 MOST_WAITING = 20
 STOPPED = "the server stopped"
 _RETRY, _TRIES = 2.0, 100
-_FIGURES = ("total_return", "sharpe", "max_drawdown")
 
 Told = Callable[[Backtest, Progress | None], None]
+
+
+class _Lane:
+    """What waits for one kind of work, and what is under way."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.waiting: OrderedDict[str, Backtest] = OrderedDict()
+        self.current: _Current | None = None
+        self.wake = asyncio.Event()
+
+    def put(self, backtest: Backtest) -> None:
+        self.waiting[backtest.id] = backtest
+        self.wake.set()
+
+    async def next(self) -> Backtest:
+        """The oldest, once there is one."""
+        while not self.waiting:
+            self.wake.clear()
+            await self.wake.wait()
+        _, backtest = self.waiting.popitem(last=False)
+        return backtest
 
 
 class BacktestQueue:
@@ -45,40 +67,53 @@ class BacktestQueue:
         bars: Callable[[], BarSource],
         templates: Callable[[], Templates],
         deadline: float = DEADLINE,
+        search_deadline: float = SEARCH_DEADLINE,
     ) -> None:
         self._stored, self._folder, self._bars, self._templates = stored, folder, bars, templates
-        self._deadline = deadline
-        self._waiting: OrderedDict[str, Backtest] = OrderedDict()
+        self._single, self._searches = self._lanes = _Lane(deadline), _Lane(search_deadline)
         self._arriving: Counter[str] = Counter()
-        self._current: _Current | None = None
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._changes = 0
         self.on_change: Told | None = None
 
     async def start(self) -> None:
         """Settles what an earlier process left behind, and begins. Raises NotReady without a database."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:  # each backtest says so; trading need not wait for it
+            log.warning("there is no folder for backtests", folder=str(self._folder), reason=error.strerror)
         for backtest in await self._stored.unfinished():
-            if backtest.state == BacktestState.RUNNING:
-                await self._stored.replace(_ended(backtest, BacktestState.FAILED, STOPPED))
-            else:
-                self._waiting[backtest.id] = backtest
-        await asyncio.to_thread(self._sweep, await self._stored.finished_ids())
-        self._task = asyncio.create_task(self._work(), name="backtests")
+            await self._take_up(backtest)
+        waiting = {name for lane in self._lanes for name in lane.waiting}
+        await asyncio.to_thread(self._sweep, await self._stored.finished_ids(), waiting)
+        self._tasks = [asyncio.create_task(self._work(lane), name="backtests") for lane in self._lanes]
+
+    async def _take_up(self, backtest: Backtest) -> None:
+        """What an earlier process left waiting or running."""
+        if backtest.state == BacktestState.RUNNING and not backtest.is_search:
+            await self._stored.replace(backtest.ended(BacktestState.FAILED, STOPPED))
+            return
+        waiting = msgspec.structs.replace(backtest, state=BacktestState.QUEUED, started_at=None)
+        if waiting != backtest:
+            await self._stored.replace(waiting)
+        self._lane_of(waiting).put(waiting)
+
+    def _lane_of(self, backtest: Backtest) -> _Lane:
+        return self._searches if backtest.is_search else self._single
 
     async def stop(self) -> None:
-        """Ends the worker. What ran is found as running by the next start, which says that it has failed."""
-        if self._task is not None:
-            self._task.cancel()
+        """Ends the workers. What ran is found as running by the next start, which says what becomes of it."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
             with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+                await task
+        self._tasks = []
 
     async def submit(self, backtest: Backtest) -> None:
         """Stores it and puts it at the end. Raises Conflict where as many of the user's wait as may."""
         user = backtest.user_id
-        mine = sum(one.user_id == user for one in self._waiting.values()) + self._arriving[user]
+        mine = sum(one.user_id == user for lane in self._lanes for one in lane.waiting.values()) + self._arriving[user]
         if mine >= MOST_WAITING:
             raise Conflict(
                 f"{mine} of your backtests wait already, and no more may",
@@ -89,9 +124,8 @@ class BacktestQueue:
             await self._stored.add(backtest)
         finally:
             self._arriving[user] -= 1
-        self._waiting[backtest.id] = backtest
+        self._lane_of(backtest).put(backtest)
         self._tell(backtest)
-        self._wake.set()
 
     async def one(self, user_id: str, backtest_id: str) -> Backtest:
         """Raises NotFound."""
@@ -109,10 +143,17 @@ class BacktestQueue:
         return found
 
     async def page(
-        self, user_id: str, *, strategy: str | None, state: str | None, limit: int, cursor: str | None
+        self,
+        user_id: str,
+        *,
+        kind: str | None,
+        strategy: str | None,
+        state: str | None,
+        limit: int,
+        cursor: str | None,
     ) -> tuple[Sequence[Backtest], str | None]:
         """The user's, newest first, and the cursor of the next page."""
-        return await self._stored.page(user_id, strategy=strategy, state=state, limit=limit, cursor=cursor)
+        return await self._stored.page(user_id, kind=kind, strategy=strategy, state=state, limit=limit, cursor=cursor)
 
     async def newest(self, user_id: str, limit: int) -> Sequence[Backtest]:
         """The user's newest, the newest last; on return, every change told before is in them."""
@@ -124,7 +165,7 @@ class BacktestQueue:
 
     def progress_of(self, backtest: Backtest) -> Progress | None:
         """How far it is, where it runs."""
-        current = self._current
+        current = self._lane_of(backtest).current
         return current.progress if current is not None and current.backtest.id == backtest.id else None
 
     def file_of(self, backtest: Backtest) -> Path:
@@ -134,9 +175,10 @@ class BacktestQueue:
     async def drop(self, user_id: str, backtest_id: str) -> Backtest | None:
         """Cancels what waits or runs and answers with it; removes what has ended. Raises NotFound, Conflict."""
         found = await self.one(user_id, backtest_id)
-        if backtest_id in self._waiting:
-            return await self._cancel(self._waiting.pop(backtest_id))
-        current = self._current
+        lane = self._lane_of(found)
+        if backtest_id in lane.waiting:
+            return await self._cancel(lane.waiting.pop(backtest_id))
+        current = lane.current
         if current is not None and current.backtest.id == backtest_id:
             current.cancel()
             return await asyncio.shield(current.ended)
@@ -145,53 +187,52 @@ class BacktestQueue:
         if not found.has_ended:
             raise Conflict(f"backtest {backtest_id!r} is just being taken up", hint="Try again in a moment.")
         await self._stored.remove(user_id, backtest_id)
-        await asyncio.to_thread(self.file_of(found).unlink, missing_ok=True)
+        await asyncio.to_thread(_unlink, self.file_of(found))
         self._tell(msgspec.structs.replace(found, state=BacktestState.DELETED))
         return None
 
     async def _cancel(self, backtest: Backtest) -> Backtest:
-        ended = _ended(backtest, BacktestState.CANCELLED)
+        ended = backtest.ended(BacktestState.CANCELLED)
         try:
             await self._stored.replace(ended)
         except EvenkeelError:
-            self._waiting[backtest.id] = backtest
+            self._lane_of(backtest).put(backtest)
             raise
+        await asyncio.to_thread(self._clear, ended)
         self._tell(ended)
         return ended
 
-    async def _work(self) -> None:
+    async def _work(self, lane: _Lane) -> None:
         while True:
-            while not self._waiting:
-                self._wake.clear()
-                await self._wake.wait()
-            _, backtest = self._waiting.popitem(last=False)
-            self._current = _Current(backtest)
+            lane.current = current = _Current(await lane.next())
             try:
-                await self._run(self._current)
+                await self._run(current, lane.deadline)
             except Exception:
-                log.exception("a backtest could not be seen to its end", backtest=backtest.id)
-                await self._give_up(self._current)
+                log.exception("a backtest could not be seen to its end", backtest=current.backtest.id)
+                await self._give_up(current)
             finally:
-                self._current.settle()
-                self._current = None
+                current.settle()
+                lane.current = None
 
-    async def _run(self, current: _Current) -> None:
+    async def _run(self, current: _Current, deadline: float) -> None:
         now = time.time_ns()
         current.backtest = msgspec.structs.replace(current.backtest, state=BacktestState.RUNNING, started_at=now)
         await self._save(current.backtest)
         self._tell(current.backtest)
-        outcome = await self._outcome(current)
+        outcome = await self._outcome(current, deadline)
         current.backtest = concluded(current.backtest, outcome)
         if current.backtest.state != BacktestState.DONE:
             await asyncio.to_thread(self._clear, current.backtest)
         await self._save(current.backtest)
+        if current.backtest.state == BacktestState.DONE:  # not before: a study outlives a kill until its result does
+            await asyncio.to_thread(self._clear, current.backtest)
         current.progress = None
         self._tell(current.backtest)
 
     async def _give_up(self, current: _Current) -> None:
         """Says that it has failed, where the database takes that; else the next start says it."""
         current.progress = None
-        current.backtest = _ended(current.backtest, BacktestState.FAILED, "an unexpected fault; the log tells more")
+        current.backtest = current.backtest.ended(BacktestState.FAILED, "an unexpected fault; the log tells more")
         with suppress(EvenkeelError):
             await self._stored.replace(current.backtest)
         self._tell(current.backtest)
@@ -208,7 +249,7 @@ class BacktestQueue:
                 return
         raise NotReady("the database did not take what came of a backtest")
 
-    async def _outcome(self, current: _Current) -> Finished | Failed | None:
+    async def _outcome(self, current: _Current, deadline: float) -> Finished | Failed | None:
         """What came of it; None where it was cancelled."""
         try:
             work = await asyncio.to_thread(self._work_of, current.backtest)
@@ -223,11 +264,11 @@ class BacktestQueue:
             self._tell(current.backtest, stored=False)
 
         try:
-            async with asyncio.timeout(self._deadline), WorkerProcess(work, heard) as process:
+            async with asyncio.timeout(deadline), WorkerProcess(work, heard) as process:
                 current.process = process
                 outcome = None if current.is_cancelled else await process.outcome()
         except TimeoutError:
-            outcome = Failed(f"it took longer than {self._deadline:g} seconds and was stopped")
+            outcome = Failed(f"it took longer than {deadline:g} seconds and was stopped")
         except OSError as error:
             outcome = Failed(f"its process could not be started: {error.strerror or error}")
         if current.is_cancelled:
@@ -256,15 +297,25 @@ class BacktestQueue:
             self.on_change(backtest, self.progress_of(backtest))
 
     def _clear(self, backtest: Backtest) -> None:
-        for suffix in (".npz", ".part"):
-            self.file_of(backtest).with_suffix(suffix).unlink(missing_ok=True)
+        """Removes what an end leaves behind: the study, and without a result all else."""
+        gone = (STUDY,) if backtest.state == BacktestState.DONE else (STUDY, ".npz", ".part")
+        for suffix in gone:
+            _unlink(self.file_of(backtest).with_suffix(suffix))
 
-    def _sweep(self, finished: Collection[str]) -> None:
-        """Removes files that no result speaks of: left by a worker that was killed, or by a removal cut short."""
-        for entry in os.scandir(self._folder):
-            path = Path(entry.path)
-            if path.suffix == ".part" or (path.suffix == ".npz" and path.stem not in finished):
-                path.unlink(missing_ok=True)
+    def _sweep(self, finished: Collection[str], waiting: Collection[str]) -> None:
+        """Removes files that no row speaks of: left by a worker that was killed, or by a removal cut short."""
+        for path in self._folder.glob("*"):
+            known = {".npz": finished, STUDY: waiting, ".part": ()}.get(path.suffix)
+            if known is not None and path.stem not in known:
+                _unlink(path)
+
+
+def _unlink(path: Path) -> None:
+    """Removes it. What the disk keeps, a later start sweeps away; until then it costs room and nothing else."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("a file of a backtest could not be removed", file=str(path), reason=error.strerror)
 
 
 class _Current:
@@ -287,24 +338,10 @@ class _Current:
             self.ended.set_result(self.backtest)
 
 
-def _ended(backtest: Backtest, state: BacktestState, error: str | None = None) -> Backtest:
-    return msgspec.structs.replace(backtest, state=state, finished_at=time.time_ns(), error=error)
-
-
 def concluded(backtest: Backtest, outcome: Finished | Failed | None) -> Backtest:
     """The backtest with what came of it."""
     if outcome is None:
-        return _ended(backtest, BacktestState.CANCELLED)
+        return backtest.ended(BacktestState.CANCELLED)
     if isinstance(outcome, Failed):
-        return _ended(backtest, BacktestState.FAILED, outcome.error)
-    summary = outcome.summary
-    if summary["final_equity"] is None:
-        return _ended(backtest, BacktestState.FAILED, "its equity ends in no number; look at the prices and the terms")
-    return msgspec.structs.replace(
-        _ended(backtest, BacktestState.DONE),
-        version=summary["version"],
-        fingerprint=summary["fingerprint"],
-        summary=summary,
-        final_equity=Decimal(repr(round(summary["final_equity"], 8))),
-        **{name: summary["metrics"][name] for name in _FIGURES},
-    )
+        return backtest.ended(BacktestState.FAILED, outcome.error)
+    return backtest.done(outcome.summary)

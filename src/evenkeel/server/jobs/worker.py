@@ -1,4 +1,4 @@
-"""The other process: one backtest, then its end. It steps back for whoever trades, and goes when its server goes.
+"""The other process: one backtest or search, then its end. It steps back for whoever trades, and ends with its server.
 
 It reads its work from stdin, whose end means that the server is no more, and says how far it is in lines on stdout.
 What a strategy prints goes to stderr.
@@ -11,7 +11,6 @@ import pickle
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 MOST_BARS = 5_000_000
 NICENESS = 10
 _SIZE = 8
-_PAUSE = 0.25
 
 Tell = Callable[["Message"], None]
 
@@ -97,23 +95,39 @@ def _plain(said: str) -> str:
 
 
 def carry_out(work: Work, tell: Tell) -> Finished:
-    """Runs the backtest and keeps its columns and report. Raises InvalidInput, and what the strategy raises."""
-    from evenkeel.research.report import tear_sheet
+    """Runs it and keeps columns, table and report. Raises InvalidInput, and what the strategy raises."""
+    from evenkeel.desk.backtests import finite
+    from evenkeel.research.keeping import keep
     from evenkeel.server.jobs.job import Finished, Progress
-    from evenkeel.server.jobs.kept import keep
 
     def reached(stage: Stage) -> None:
         tell(Progress(stage))
 
     reached("reading")
     history = _history(work)
-    reached("running")
-    result, warnings = _run(work, history, tell)
-    reached("figures")
-    summary = result.summary()
-    reached("report")
-    keep(result, tear_sheet(result), work.file)
-    return Finished(_finite(summary | {"warnings": [*summary["warnings"], *warnings]}))
+    strategy = work.strategy.load()
+    options = _options(work)
+    if work.asked.search is not None:
+        from evenkeel.server.jobs.searching import search
+
+        concluded = search(work, strategy, history, options=options, tell=tell)
+        result, summary, table, report = concluded
+    else:
+        reached("running")
+        result, table = _run(work, strategy, history, options=options, tell=tell), None
+        reached("figures")
+        summary = result.summary()
+        reached("report")
+        report = _sheet(result)
+    keep(result, report, work.file, table=table)
+    said: dict[str, Any] = finite(summary)
+    return Finished(said)
+
+
+def _sheet(result: BacktestResult) -> str:
+    from evenkeel.research.report import tear_sheet
+
+    return tear_sheet(result)
 
 
 def _history(work: Work) -> dict[str, Bars]:
@@ -137,59 +151,27 @@ def _history(work: Work) -> dict[str, Bars]:
 _FEWER = "Take a shorter time, fewer symbols or a longer timeframe; `evenkeel backtest run` has no such limit."
 
 
-def _run(work: Work, history: Mapping[str, Bars], tell: Tell) -> tuple[BacktestResult, list[str]]:
-    """The result, and what to be wary of. Splits that lie in the bars are applied, dividends where the engine can."""
-    from evenkeel.research.backtest.options import terms_of
-    from evenkeel.research.backtest.run import backtest, choose
-
-    asked, strategy = work.asked, work.strategy.load()
-    options, warnings = asked.options(), []
-    ids = asked.instrument_ids
-    options["splits"] = [one for name in ids for one in work.store.splits(name)]
-    dividends = [one for name in ids for one in work.store.dividends(name)]
-    currency = next(iter(history.values())).instrument
-    assert currency is not None
-    chosen = choose(strategy, terms_of(currency.currency, options), engine=asked.engine, instruments=len(ids))
-    if dividends and chosen == "compiled":
-        options["dividends"] = dividends
-    elif dividends:
-        warnings.append("dividends were not paid: the event engine does not have them")
-    counted(strategy, sum(map(len, history.values())), tell)
-    parameters, rate = work.parameters, float(asked.risk_free)
-    result = backtest(strategy, history, params=parameters, engine=asked.engine, risk_free=rate, **options)
-    return result, warnings
+def _options(work: Work) -> dict[str, Any]:
+    """The terms, with the splits and dividends of the store."""
+    ids, store = work.asked.instrument_ids, work.store
+    actions = {
+        "splits": [one for name in ids for one in store.splits(name)],
+        "dividends": [one for name in ids for one in store.dividends(name)],
+    }
+    return work.asked.options() | actions
 
 
-def counted(strategy: AnyStrategy, total: int, tell: Tell) -> None:
-    """Has a strategy that is called bar by bar tell how many of `total` it has seen; of others nobody knows."""
-    from evenkeel.server.jobs.job import Progress
-    from evenkeel.trading.strategies.base import Strategy
+def _run(
+    work: Work, strategy: AnyStrategy, history: Mapping[str, Bars], *, options: Mapping[str, Any], tell: Tell
+) -> BacktestResult:
+    from evenkeel.research.backtest.run import backtest
+    from evenkeel.server.jobs.telling import Teller
 
-    if not isinstance(strategy, Strategy):
-        return
-    seen, due = 0, time.monotonic()
-
-    def count(handle: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
-        def handled(context: Any, bar: Any) -> None:
-            nonlocal seen, due
-            seen += 1
-            if not seen % 256 and (now := time.monotonic()) >= due:
-                due = now + _PAUSE
-                tell(Progress("running", min(1.0, seen / total)))
-            handle(context, bar)
-
-        return handled
-
-    vars(strategy).update(on_bar=count(strategy.on_bar), on_warmup=count(strategy.on_warmup))
-
-
-def _finite(value: Any) -> Any:
-    """The same in values that JSON has: None in the place of what is no number."""
-    if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not abs(value) < float("inf") else value
+    engine, rate = work.asked.engine, float(work.asked.risk_free)
+    told = Teller(tell, "running")
+    return backtest(
+        strategy, history, params=work.parameters, engine=engine, risk_free=rate, progress=told.moved, **options
+    )
 
 
 if __name__ == "__main__":

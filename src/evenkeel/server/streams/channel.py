@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import msgspec
 
 CHANNELS = (
-    "accounts", "orders", "fills", "positions", "strategies", "quotes", "events", "equity", "backtests", "system",
+    "accounts", "orders", "fills", "positions", "strategies", "quotes", "events", "equity", "backtests", "halts",
+    "system",
 )  # fmt: skip
 RING = 4_000
 _ENCODE = msgspec.json.Encoder().encode

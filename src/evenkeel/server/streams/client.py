@@ -18,7 +18,7 @@ from evenkeel.desk.ports import User
 from evenkeel.domain.clock import iso
 from evenkeel.server.streams.channel import CHANNELS, Channel
 
-BAD_TICKET, TOO_SLOW, TOO_BIG, RESTART = 4401, 4408, 1009, 1012
+BAD_TICKET, TOO_SLOW, NOT_TEXT, TOO_BIG, RESTART = 4401, 4408, 1003, 1009, 1012
 MOST_MESSAGES = 5_000
 MOST_BYTES = 16 * 1024 * 1024
 LONGEST_REQUEST = 4_096
@@ -109,8 +109,14 @@ class Client:
     async def _read(self) -> None:
         while True:
             try:
-                text = await self.socket.receive_text()
-            except (WebSocketDisconnect, KeyError, RuntimeError):
+                message = await self.socket.receive()
+            except RuntimeError:
+                return
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            if text is None:
+                self.close(NOT_TEXT, "requests are JSON as text")
                 return
             if len(text) > LONGEST_REQUEST:
                 self.close(TOO_BIG, "the message is too long")

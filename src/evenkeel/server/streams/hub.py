@@ -6,14 +6,19 @@ loop; a channel's numbers never skip.
 """
 
 import asyncio
+import time
 from typing import Any
 
+from msgspec.structs import replace
+
+from evenkeel.desk.backtests import Backtest
 from evenkeel.desk.ports import User
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.records import AnyRecord, Batch
-from evenkeel.server import backtests, status, views
-from evenkeel.server.jobs.job import Backtest, Progress
+from evenkeel.server import backtests, halting, status, views
+from evenkeel.server.halting import PanicOut
+from evenkeel.server.jobs.job import Progress
 from evenkeel.server.parts import AppParts
 from evenkeel.server.scope import Tenant
 from evenkeel.server.streams.changes import Changes
@@ -31,6 +36,7 @@ class Desk:
     def __init__(self, user: User) -> None:
         self.user = user
         self.channels = {name: Channel(name) for name in CHANNELS}
+        self.halts: dict[str, PanicOut] = {}
 
     def publish(self, name: str, item: Any) -> None:
         self.channels[name].publish(item)
@@ -120,11 +126,30 @@ class Hub:
         for desk in self.desks.values():
             tenant = Tenant(desk.user, state)
             _publish_states(desk, tenant, gathered=gathered)
+            if state.halts or desk.halts:
+                self._publish_halts(desk, tenant)
             for instrument_id in moved:
                 if instrument_id in state.instruments:
                     desk.publish("quotes", views.quote(state, state.instruments[instrument_id]))
         if gathered.system:
             self.tell_status()
+
+    def halts_of(self, tenant: Tenant) -> list[PanicOut]:
+        """The panics that concern a user, as they stand now."""
+        at, wall = self.parts.runner.clock.now(), time.time_ns()
+        return [halting.panic_of(tenant, halt, at=at, wall=wall) for halt in halting.seen_by(tenant)]
+
+    def _publish_halts(self, desk: Desk, tenant: Tenant) -> None:
+        """Tells of panics that have moved, and of those that are over; a cool-down that runs is no news."""
+        found = {halt.id: halt for halt in self.halts_of(tenant)}
+        for halt_id, halt in found.items():
+            known = desk.halts.get(halt_id)
+            if known is None or replace(known, cooldown_left=halt.cooldown_left) != halt:
+                desk.publish("halts", halt)
+        for halt_id, known in desk.halts.items():
+            if halt_id not in found:
+                desk.publish("halts", replace(known, state="resumed", left=[]))
+        desk.halts = found
 
     def backtest_changed(self, backtest: Backtest, progress: Progress | None) -> None:
         """Tells its user how a backtest is."""

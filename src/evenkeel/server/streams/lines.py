@@ -1,6 +1,7 @@
 """Records in words: what the event feed says of a committed record. Pure, and empty for records of no interest.
 
-Alerts speak for themselves; the rest are lines about fills, refusals, orders that ended, splits, days and switches.
+Alerts speak for themselves; the rest are lines about fills, refusals, orders that ended, splits, days, switches and
+the end of a feed.
 """
 
 from collections.abc import Callable
@@ -147,8 +148,10 @@ def _deployed(state: State, record: r.DeploymentChanged, seq: int) -> EventOut |
         for one in this.accounts
         if one.account_id in state.accounts
     )
-    if this.paused is not None:
+    if this.paused is not None or not this.is_on:
         return None
+    if this.removed:
+        return _event(record, seq, "strategy", f"{this.name} was removed", deployment_id=this.id)
     how = f"on, with {shares or 'no account'}" if this.enabled else "off"
     return _event(record, seq, "strategy", f"{this.name} is {how}", deployment_id=this.id)
 
@@ -177,6 +180,12 @@ def _corrected(state: State, record: r.PositionCorrected, seq: int) -> EventOut:
     return _event(record, seq, "position-corrected", message, level="warning", account_id=key.account_id)
 
 
+def _feed(state: State, record: r.CursorMoved, seq: int) -> EventOut | None:
+    if not record.ended:
+        return None
+    return _event(record, seq, "feed-ended", f"The feed has ended: it has no prices after {clock.iso(record.cursor)}")
+
+
 _LINES: dict[type, Callable[[State, Any, int], EventOut | None]] = {
     r.AlertRaised: _alert,
     r.FillBooked: _filled,
@@ -188,6 +197,7 @@ _LINES: dict[type, Callable[[State, Any, int], EventOut | None]] = {
     r.AccountOpened: _opened,
     r.ReadinessChanged: _ready,
     r.PositionCorrected: _corrected,
+    r.CursorMoved: _feed,
 }
 
 

@@ -124,6 +124,8 @@ class Streams:
                 return [one for one in self.hub.log.events if seen.sees_event(one)][-newest("events") :]
             case "equity":
                 return self._equity(seen, history)
+            case "halts":
+                return self.hub.halts_of(seen)
             case _:
                 return [status.status(self.parts, self.hub.lag)]
 

@@ -19,7 +19,7 @@ from evenkeel.storage.tables.strategies import strategies
 from evenkeel.storage.tables.trading import orders as order_rows
 from evenkeel.storage.tables.trading import position_totals, positions
 
-VERSION = 1
+VERSION = 2
 SMALL = frozenset({account_rows, balances, instruments, position_totals, positions, strategies})
 
 _PROJECTIONS: dict[type, Callable[[Unit, Place, Any], None]] = {
@@ -39,6 +39,12 @@ _PROJECTIONS: dict[type, Callable[[Unit, Place, Any], None]] = {
     r.OrderAdopted: orders.order_adopted,
     r.PositionCorrected: trading.position_corrected,
     r.SplitApplied: trading.split_applied,
+    r.DividendPaid: accounts.dividend_paid,
+    r.NightsCharged: accounts.nights_charged,
+    r.ProtectionChanged: trading.protection_changed,
+    r.PanicStarted: desk.panic,
+    r.PanicMoved: desk.panic,
+    r.PanicEnded: desk.panic,
     r.DayClosed: accounts.day_closed,
     r.CursorMoved: desk.cursor_moved,
     r.AccountReconciled: accounts.account_reconciled,

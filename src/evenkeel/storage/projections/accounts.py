@@ -34,6 +34,7 @@ def _account_row(account: Account, at: int) -> Row:
         "is_active": True,
         "is_master": False,
         "costs": account.costs,
+        "financing": to_builtins(account.financing),
         "time_zone": account.time_zone,
         "roll": account.roll.isoformat(),
         "readiness": Readiness.NOT_READY.value,
@@ -100,6 +101,14 @@ def cash_booked(unit: Unit, place: Place, record: r.CashBooked) -> None:
     book_entries(unit, place, record.entries, at=record.at)
 
 
+def dividend_paid(unit: Unit, place: Place, record: r.DividendPaid) -> None:
+    book_entries(unit, place, record.entries, at=record.at)
+
+
+def nights_charged(unit: Unit, place: Place, record: r.NightsCharged) -> None:
+    book_entries(unit, place, record.entries, at=record.at)
+
+
 def day_closed(unit: Unit, place: Place, record: r.DayClosed) -> None:
     account = unit.get(accounts, record.account_id)
     before = unit.newest(performance_history, "account_id", record.account_id)
@@ -111,12 +120,10 @@ def day_closed(unit: Unit, place: Place, record: r.DayClosed) -> None:
 
 
 def _performance(record: r.DayClosed, contributed: Decimal, before: Row | None) -> Row:
-    """The day's row. Deposits of a day count as there from its start; days are chained to a time-weighted return."""
-    start = add(before["total_value"] if before else ZERO, sub(contributed, before["contributed"] if before else ZERO))
-    gained = float(ratio(sub(record.equity, start), start)) if start > 0 else 0.0
-    index = (1.0 + (before["cumulative_return"] if before else 0.0)) * (1.0 + gained)
-    peak = max(index, (1.0 + before["cumulative_return"]) / (1.0 - before["drawdown"]) if before else 1.0)
-    drawdown = 1.0 - index / peak
+    """The day's row, its returns time-weighted."""
+    until = 1.0 + (before["cumulative_return"] if before else 0.0)
+    index = until * _gained(record, contributed, before) if record.growth is None else record.growth
+    drawdown = _fallen(index, until, before) if record.drawdown is None else record.drawdown
     return {
         "id": record.id,
         "account_id": record.account_id,
@@ -126,12 +133,25 @@ def _performance(record: r.DayClosed, contributed: Decimal, before: Row | None) 
         "cash_value": record.cash,
         "positions_value": sub(record.equity, record.cash),
         "contributed": contributed,
-        "daily_return": gained,
+        "daily_return": index / until - 1.0 if until else 0.0,
         "cumulative_return": index - 1.0,
         "drawdown": drawdown,
         "max_drawdown": max(drawdown, before["max_drawdown"] if before else 0.0),
         "num_positions": len(record.marks),
     }
+
+
+def _gained(record: r.DayClosed, contributed: Decimal, before: Row | None) -> float:
+    """The growth of a day where its record does not say: what was paid in counts as there from the day's start."""
+    start = add(before["total_value"] if before else ZERO, sub(contributed, before["contributed"] if before else ZERO))
+    return float(ratio(record.equity, start)) if start > 0 else 1.0
+
+
+def _fallen(index: float, until: float, before: Row | None) -> float:
+    """The fall from the highest close; where everything was lost before, it stays so."""
+    if not until:
+        return 1.0
+    return 1.0 - index / max(index, until / (1.0 - before["drawdown"]) if before else 1.0)
 
 
 def _mark(unit: Unit, record: r.DayClosed, kind: str, name: str, value: Decimal) -> None:

@@ -12,6 +12,8 @@ from evenkeel.storage.tables.reference import instruments, symbol_aliases
 from evenkeel.storage.tables.strategies import strategies, strategy_signals
 from evenkeel.storage.tables.system import alerts, feed_cursor, runs
 
+_RULES = ("sizing", "rules", "switch", "entry", "protection")
+
 
 def run_started(unit: Unit, place: Place, record: r.RunStarted) -> None:
     unit.add(
@@ -59,6 +61,9 @@ def deployment_changed(unit: Unit, place: Place, record: r.DeploymentChanged) ->
         "timeframe": deployment.timeframe,
         "enabled": deployment.enabled,
         "paused": deployment.paused,
+        "configuration": deployment.configuration,
+        **{name: to_builtins(getattr(deployment, name)) for name in _RULES},
+        "removed": deployment.removed,
         "updated_at": record.at,
     }
 
@@ -92,3 +97,7 @@ def alert_raised(unit: Unit, place: Place, record: r.AlertRaised) -> None:
 
 def cursor_moved(unit: Unit, place: Place, record: r.CursorMoved) -> None:
     unit.put(feed_cursor, (), {"cursor": record.cursor, "updated_at": record.at})
+
+
+def panic(unit: Unit, place: Place, record: r.PanicStarted | r.PanicMoved | r.PanicEnded) -> None:
+    """Has no table: what is halted is live state, and the alerts that come with it tell its history."""

@@ -21,6 +21,7 @@ def order_decided(unit: Unit, place: Place, record: r.OrderDecided) -> None:
     source, arrival = record.provenance, record.arrival
     row |= {
         "send_by": record.send_by,
+        "since": record.since,
         "checks": _checks(record.checks),
         "actor": source.actor,
         "source": source.source.value,
@@ -96,6 +97,8 @@ def order_moved(unit: Unit, place: Place, record: r.OrderMoved) -> None:
 def amend_requested(unit: Unit, place: Place, record: r.AmendRequested) -> None:
     row = unit.get(orders, record.order_id)
     row["updated_at"], row["updated_seq"] = record.at, place.seq
+    if row["link"]:
+        row["since"] = record.since or record.at
     _history(
         unit,
         place,
@@ -184,6 +187,8 @@ def _new_row(record: r.OrderDecided | r.OrderAdopted, spec: OrderSpec, state: Or
         **dict.fromkeys(("reason", "rule", "limit", "value")),
         "triggered": False,
         "has_venue_event": False,
+        "link": spec.link,
+        "since": 0,
         "session_date": record.session_date,
         "send_by": 0,
         "checks": [],

@@ -65,6 +65,10 @@ def position_corrected(unit: Unit, place: Place, record: r.PositionCorrected) ->
     holdings.store(unit, place, position, at=record.at, corrected=True)
 
 
+def protection_changed(unit: Unit, place: Place, record: r.ProtectionChanged) -> None:
+    """Has no table: what guards a position is live state, and its exits are orders."""
+
+
 def split_applied(unit: Unit, place: Place, record: r.SplitApplied) -> None:
     change = record.split
     row = {

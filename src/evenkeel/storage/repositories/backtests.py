@@ -24,6 +24,9 @@ class BacktestLike(Protocol):
     def user_id(self) -> str: ...
 
     @property
+    def kind(self) -> str: ...
+
+    @property
     def created_at(self) -> int: ...
 
     @property
@@ -113,6 +116,7 @@ class StoredBacktests(Generic[B]):
         self,
         user_id: str,
         *,
+        kind: str | None = None,
         strategy: str | None = None,
         state: str | None = None,
         limit: int,
@@ -120,10 +124,9 @@ class StoredBacktests(Generic[B]):
     ) -> tuple[list[B], str | None]:
         """The user's backtests, newest first and without their summaries, and the next cursor."""
         query = select(*(table.c[name] for name in _LINE)).where(table.c.user_id == user_id)
-        if strategy is not None:
-            query = query.where(table.c.strategy == strategy)
-        if state is not None:
-            query = query.where(table.c.state == state)
+        for column, wanted in ((table.c.kind, kind), (table.c.strategy, strategy), (table.c.state, state)):
+            if wanted is not None:
+                query = query.where(column == wanted)
         keys = (table.c.created_at, table.c.id)
         async with reading(self._engine) as connection:
             rows, after = await page(connection, query, keys, limit=limit, cursor=cursor)

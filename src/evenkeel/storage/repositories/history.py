@@ -40,9 +40,15 @@ class EquityPoint(Struct, frozen=True):
     equity: Decimal
     cash: Decimal
     session_date: date
+    contributed: Decimal
     daily_return: float
     cumulative_return: float
     drawdown: float
+
+    @property
+    def growth(self) -> float:
+        """What 1 put in at the start has become, time-weighted."""
+        return 1.0 + self.cumulative_return
 
 
 class LedgerLine(Struct, frozen=True):
@@ -114,10 +120,27 @@ class History:
         return [_line(LedgerLine, row) for row in rows], after
 
     async def signals(
-        self, deployment_id: str, *, limit: int, cursor: str | None = None
+        self,
+        deployment_id: str,
+        *,
+        action: str | None = None,
+        instrument_id: str | None = None,
+        start: int | None = None,
+        end: int | None = None,
+        limit: int,
+        cursor: str | None = None,
     ) -> tuple[list[SignalLine], str | None]:
+        """Those from `start` on and before `end` (ns)."""
         table = strategy_signals
         query = self._of(table).where(table.c.deployment_id == deployment_id)
+        if action is not None:
+            query = query.where(table.c.action == action)
+        if instrument_id is not None:
+            query = query.where(table.c.instrument_id == instrument_id)
+        if start is not None:
+            query = query.where(table.c.at >= start)
+        if end is not None:
+            query = query.where(table.c.at < end)
         rows, after = await self._page(query, (table.c.at, table.c.id), limit=limit, cursor=cursor)
         return [_line(SignalLine, row) for row in rows], after
 
@@ -175,6 +198,7 @@ def _equity(row: RowMapping) -> EquityPoint:
         equity=row["total_value"],
         cash=row["cash_value"],
         session_date=row["date"],
+        contributed=row["contributed"],
         daily_return=row["daily_return"],
         cumulative_return=row["cumulative_return"],
         drawdown=row["drawdown"],
@@ -194,6 +218,7 @@ def _order(row: RowMapping) -> Order:
         stop_price=row["asked_stop_price"],
         time_in_force=TimeInForce(row["time_in_force"]),
         product=Product(row["product"]),
+        link=row["link"],
     )
     same = (name for name in Order.__struct_fields__ if name not in ("spec", "state"))
     return Order(spec=spec, state=OrderState(row["state"]), **{name: row[name] for name in same})

@@ -3,7 +3,7 @@
 from sqlalchemy import Boolean, Date, Float, Index, Integer, Table
 
 from evenkeel.storage.tables.metadata import METADATA
-from evenkeel.storage.tables.types import Exact, Json, Ns, key, may, need
+from evenkeel.storage.tables.types import Exact, Json, MaybeJson, Ns, key, may, need
 
 accounts = Table(
     "accounts",
@@ -21,6 +21,7 @@ accounts = Table(
     need("is_active", Boolean),
     need("is_master", Boolean),
     need("costs"),
+    may("financing", MaybeJson),
     need("time_zone"),
     need("roll"),
     need("readiness"),

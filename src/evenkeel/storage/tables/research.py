@@ -1,4 +1,5 @@
-"""Results of research: backtests, each with what was asked, what came out, and the figures that lists compare.
+"""Results of research: backtests, sweeps and walk-forwards, each with what was asked, what came out, and the figures
+that lists compare.
 
 Made by people's requests, not from the journal: a backup must hold them. Equity, fills and the report of a result lie
 in a file of the home's `research` folder.
@@ -14,6 +15,7 @@ backtest_results = Table(
     METADATA,
     key("id"),
     need("user_id", ForeignKey("users.id")),
+    need("kind"),
     need("created_at", Ns),
     may("started_at", Ns),
     may("finished_at", Ns),

@@ -1,9 +1,9 @@
-"""Strategy templates (code that was found), strategies (their deployments) and the signals these gave."""
+"""Strategy templates (code that was found), users' configurations of them, deployments and the signals these gave."""
 
-from sqlalchemy import Boolean, Float, Index, Integer, Table
+from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, Table, false
 
 from evenkeel.storage.tables.metadata import METADATA
-from evenkeel.storage.tables.types import Json, Ns, key, may, need
+from evenkeel.storage.tables.types import Json, MaybeJson, Ns, key, may, need
 
 strategy_templates = Table(
     "strategy_templates",
@@ -14,6 +14,19 @@ strategy_templates = Table(
     need("description"),
     need("parameters", Json),
     need("seen_at", Ns),
+)
+
+strategy_configurations = Table(
+    "strategy_configurations",
+    METADATA,
+    key("user_id", ForeignKey("users.id")),
+    key("name"),
+    key("version", Integer),
+    need("template"),
+    need("template_version"),
+    need("configuration", Json),
+    need("created_at", Ns),
+    may("archived_at", Ns),
 )
 
 strategies = Table(
@@ -31,6 +44,13 @@ strategies = Table(
     need("timeframe"),
     need("enabled", Boolean),
     may("paused"),
+    may("configuration"),
+    may("sizing", MaybeJson),
+    may("rules", MaybeJson),
+    may("switch", MaybeJson),
+    may("entry", MaybeJson),
+    may("protection", MaybeJson),
+    need("removed", Boolean, server_default=false()),
     need("orders", Integer),
     need("fills", Integer),
     need("refusals", Integer),

@@ -36,6 +36,8 @@ orders = Table(
     may("value"),
     need("triggered", Boolean),
     need("has_venue_event", Boolean),
+    need("link", server_default=""),
+    need("since", Ns, server_default="0"),
     need("session_date", Date),
     need("send_by", Ns),
     need("checks", Json),

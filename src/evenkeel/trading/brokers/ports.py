@@ -21,10 +21,11 @@ from evenkeel.domain.risk import Approved
 from evenkeel.trading.brokers.profiles import BrokerProfile
 
 
-class Ticket(Struct, frozen=True, kw_only=True):
+class Ticket(Struct, frozen=True, kw_only=True, gc=False):
     """One order on its way out. It cannot be built without risk's `Approved`, and is sent at most once.
 
-    `spec.quantity` and prices are as approved; `venue_client_id` names this one send attempt.
+    `spec.quantity` and prices are as approved; `venue_client_id` names this one send attempt. A simulated venue counts
+    the market from `since`, or from `at` where that is 0.
     """
 
     order_id: str
@@ -32,10 +33,11 @@ class Ticket(Struct, frozen=True, kw_only=True):
     spec: OrderSpec
     approval: Approved
     at: int
+    since: int = 0
 
 
-class Amendment(Struct, frozen=True, kw_only=True):
-    """New total quantity and prices for a working order; all three are stated."""
+class Amendment(Struct, frozen=True, kw_only=True, gc=False):
+    """New total quantity and prices for a working order; all three are stated. `since` is as in a ticket."""
 
     account_id: str
     venue_client_id: str
@@ -43,9 +45,10 @@ class Amendment(Struct, frozen=True, kw_only=True):
     spec: OrderSpec
     approval: Approved
     at: int
+    since: int = 0
 
 
-class Cancellation(Struct, frozen=True, kw_only=True):
+class Cancellation(Struct, frozen=True, kw_only=True, gc=False):
     account_id: str
     venue_client_id: str
     venue_order_id: str | None
@@ -111,6 +114,12 @@ class SimulatedVenue(Protocol):
 
     async def observe(self, market: MarketSlice) -> None:
         """Returns when every event that this slice causes has been put on `events`."""
+
+    async def finish(self, market: MarketSlice) -> None:
+        """Has linked orders meet the slice that was observed last; returns as `observe` does.
+
+        It is called once what `observe` caused has been answered, and need not be where no order has a link.
+        """
 
     def backlog(self) -> int:
         """How many events have been put on `events` and not been taken yet."""

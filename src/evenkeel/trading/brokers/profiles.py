@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from evenkeel.domain.accounts import SendRate
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.orders import OrderKind, TimeInForce
 
@@ -17,7 +18,10 @@ class LookupKind(StrEnum):
 
 
 class BrokerProfile(Struct, frozen=True, kw_only=True):
-    """Times in nanoseconds. `settle_time`: how long after a send an order may still be invisible to a lookup."""
+    """Times in nanoseconds. `settle_time`: how long after a send an order may still be invisible to a lookup.
+
+    `rate` is how fast one account may send; None: nothing is known to be too fast.
+    """
 
     name: str
     title: str
@@ -30,6 +34,6 @@ class BrokerProfile(Struct, frozen=True, kw_only=True):
     history_window: int = 24 * 3600 * SECOND
     cancel_on_disconnect: bool = False
     amend_is_atomic: bool = True
-    orders_per_second: int | None = None
+    rate: SendRate | None = None
     place_timeout: int = 5 * SECOND
     query_timeout: int = 10 * SECOND

@@ -2,14 +2,25 @@
 
 from collections.abc import Callable
 from decimal import ROUND_FLOOR, Decimal
+from math import inf
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from evenkeel.domain import commands as c
-from evenkeel.domain.accounts import MANUAL, UNASSIGNED, Account, AccountMode, LedgerEntry, LedgerKind, Limits
+from evenkeel.domain.accounts import (
+    MANUAL,
+    UNASSIGNED,
+    Account,
+    AccountMode,
+    Financing,
+    LedgerEntry,
+    LedgerKind,
+    Limits,
+)
 from evenkeel.domain.errors import Conflict, FieldError, Forbidden, InvalidInput
 from evenkeel.domain.money import ZERO, is_bookable, is_multiple, minor_unit, neg, rounded, sub
+from evenkeel.domain.orders import Order, OrderState
 from evenkeel.domain.records import (
     AccountOpened,
     CashBooked,
@@ -17,11 +28,11 @@ from evenkeel.domain.records import (
     InstrumentListed,
     LimitsChanged,
 )
-from evenkeel.domain.sizing import Kelly, Sizing, VolatilityTarget, checked
+from evenkeel.domain.sizing import Sizing, checked
 from evenkeel.domain.strategies import Allocation, Deployment
-from evenkeel.trading.engine import market
+from evenkeel.trading.engine import halts, market, switches
 from evenkeel.trading.engine.effects import Outcome, WantReconcile
-from evenkeel.trading.engine.orders import reserved_cash
+from evenkeel.trading.engine.orders import request_cancel, reserved_cash
 from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.turn import Turn
 
@@ -44,7 +55,7 @@ def open_account(turn: Turn, command: c.OpenAccount) -> Outcome:
     if account.mode is not AccountMode.PAPER:
         raise Forbidden("live trading is off: only paper accounts can be opened")
     turn.state.find_schedule(account.costs)
-    faults = [*_day_faults(account), *_limit_faults(account.limits)]
+    faults = [*_day_faults(account), *_limit_faults(account.limits), *_rate_faults(account.financing)]
     if faults:
         raise InvalidInput("the account cannot be opened", errors=tuple(faults))
     _check_amount(command.initial_cash, account, "cash")
@@ -65,6 +76,14 @@ def _day_faults(account: Account) -> list[FieldError]:
     return []
 
 
+def _rate_faults(rates: Financing | None) -> list[FieldError]:
+    return [
+        FieldError(f"financing.{name}", f"a fraction a year such as 0.05, not {getattr(rates, name)}")
+        for name in (rates.__struct_fields__ if rates is not None else ())
+        if not -1 < getattr(rates, name) < 100
+    ]
+
+
 def _limit_faults(limits: Limits) -> list[FieldError]:
     shares = {"max_position_share": limits.max_position_share, "daily_loss": limits.daily_loss}
     faults = [
@@ -72,6 +91,8 @@ def _limit_faults(limits: Limits) -> list[FieldError]:
         for name, share in shares.items()
         if share is not None and not (is_bookable(share) and share >= 0)
     ]
+    if limits.maintenance is not None and not (is_bookable(limits.maintenance) and 0 < limits.maintenance < 1):
+        faults.append(FieldError("limits.maintenance", "a fraction of what is held, above 0 and below 1"))
     if limits.max_trades_per_day is not None and limits.max_trades_per_day < 0:
         faults.append(FieldError("limits.max_trades_per_day", "zero or more"))
     return faults
@@ -124,7 +145,8 @@ def _book(
         value_date=turn.state.accounts[account.id].day,
         component=component,
     )
-    turn.emit(CashBooked(at=turn.at, entries=(entry,), provenance=source.provenance))
+    equity = turn.state.equity(turn.state.accounts[account.id])
+    turn.emit(CashBooked(at=turn.at, entries=(entry,), provenance=source.provenance, equity=equity))
 
 
 def set_limits(turn: Turn, command: c.SetLimits) -> Outcome:
@@ -165,7 +187,7 @@ def deploy(turn: Turn, command: c.Deploy) -> Outcome:
     deployment = command.deployment
     if deployment.id in turn.state.deployments:
         raise Conflict(f"strategy {deployment.id} exists already")
-    if any(known.deployment.name == deployment.name for known in turn.state.deployments.values()):
+    if any(_named(known.deployment, deployment.name) for known in turn.state.deployments.values()):
         raise InvalidInput("the name is taken", errors=(FieldError("name", "another strategy has this name"),))
     faults = [
         FieldError("symbols", f"no such instrument {i}")
@@ -176,10 +198,29 @@ def deploy(turn: Turn, command: c.Deploy) -> Outcome:
         faults.append(FieldError("symbols", "at least one"))
     faults += _allocation_faults(turn.state, deployment.accounts, deployment.id)
     faults += _sizing_faults(deployment.sizing)
+    faults += _exit_faults(deployment)
+    faults += switches.faults(deployment.rules)
     if faults:
         raise InvalidInput("the strategy cannot be deployed", errors=tuple(faults))
     turn.emit(DeploymentChanged(at=turn.at, deployment=deployment, provenance=command.provenance))
     return Outcome(deployment.id)
+
+
+def _exit_faults(deployment: Deployment) -> list[FieldError]:
+    """What makes no sense of the rules for orders: fractions of price, of which only a target may be 1 or more."""
+    entry, guards = deployment.entry, deployment.protection
+    faults = []
+    if entry is not None and not 0 <= entry.offset < 1:
+        faults.append(FieldError("entry.offset", f"a fraction of price from 0, not {entry.offset}"))
+    for name in guards.__struct_fields__ if guards is not None else ():
+        value, most = getattr(guards, name), inf if name == "take_profit" else 1.0
+        if value is not None and not 0 < value < most:
+            faults.append(FieldError(f"protection.{name}", f"a fraction of price such as 0.02, not {value}"))
+    return faults
+
+
+def _named(known: Deployment, name: str) -> bool:
+    return known.name == name and not known.removed
 
 
 def _allocation_faults(state: State, accounts: tuple[Allocation, ...], deployment_id: str) -> list[FieldError]:
@@ -196,11 +237,6 @@ def _allocation_faults(state: State, accounts: tuple[Allocation, ...], deploymen
 
 
 def _sizing_faults(sizing: Sizing | None) -> list[FieldError]:
-    if isinstance(sizing, VolatilityTarget | Kelly):
-        rule = sizing.__struct_config__.tag
-        return [
-            FieldError("size", f"the engine does not have the rule {rule}; choose units, cash or percent-of-equity")
-        ]
     try:
         if sizing is not None:
             checked(sizing)
@@ -210,8 +246,13 @@ def _sizing_faults(sizing: Sizing | None) -> list[FieldError]:
 
 
 def change_deployment(turn: Turn, command: c.ChangeDeployment) -> Outcome:
-    """Switches on or off, or reallocates. A new share takes effect at the strategy's next change of target."""
-    known = turn.state.deployment(command.deployment_id).deployment
+    """Switches on or off, reallocates, revises. A new share or size takes effect at the next change of target.
+
+    A strategy with another program begins anew, and its orders are cancelled: nobody would look after them.
+    """
+    known = _standing(turn.state, command.deployment_id)
+    if command.enabled and halts.stops(turn.state, known) is not None:
+        raise Conflict(f"{known.name} is halted by a panic", hint="Resume what was halted first.")
     changed = known
     if command.accounts is not None:
         faults = _allocation_faults(turn.state, command.accounts, known.id)
@@ -220,13 +261,56 @@ def change_deployment(turn: Turn, command: c.ChangeDeployment) -> Outcome:
         changed = msgspec.structs.replace(changed, accounts=command.accounts)
     if command.enabled is not None:
         changed = msgspec.structs.replace(changed, enabled=command.enabled, paused=None)
+        changed = switches.by_hand(changed, turn.at) if command.enabled else changed
+    if command.revision is not None:
+        faults = [*_sizing_faults(command.revision.sizing), *switches.faults(command.revision.rules)]
+        if faults:
+            raise InvalidInput("the strategy cannot be changed so", errors=tuple(faults))
+        changed = msgspec.structs.replace(changed, **msgspec.structs.asdict(command.revision))
     _record_change(turn, known, changed, command)
+    if changed.program != known.program:
+        for order in _working(turn.state, known.id):
+            if order.state is not OrderState.CANCEL_PENDING and not order.spec.link:
+                request_cancel(turn, order, command.provenance)
+    return Outcome(known.id, created=False)
+
+
+def _standing(state: State, deployment_id: str) -> Deployment:
+    """Raises NotFound, and Conflict for one that was removed."""
+    known = state.deployment(deployment_id).deployment
+    if known.removed:
+        raise Conflict(f"{known.name} was removed", hint="Deploy it again, under a name of its own or the same one.")
+    return known
+
+
+def _working(state: State, book: str) -> list[Order]:
+    return [one for held in state.accounts.values() for one in held.working.values() if one.spec.book == book]
+
+
+def remove_deployment(turn: Turn, command: c.RemoveDeployment) -> Outcome:
+    """Ends a deployment. Raises Conflict while its book holds something, which nobody would look after."""
+    state = turn.state
+    known = _standing(state, command.deployment_id)
+    held = [
+        f"{held.account.name} {state.instruments[position.key.instrument_id].symbol} {position.quantity}"
+        for held in state.accounts.values()
+        for position in held.positions.values()
+        if position.key.book == known.id and position.quantity
+    ]
+    working = len(_working(state, known.id))
+    if held or working:
+        what = [", ".join(held), f"{working} working order{'' if working == 1 else 's'}" if working else ""]
+        raise Conflict(
+            f"{known.name} still has {' and '.join(filter(None, what))}",
+            hint="Switch it off, cancel its orders, and close what it holds with orders in its book.",
+        )
+    _record_change(turn, known, msgspec.structs.replace(known, enabled=False, removed=True), command)
     return Outcome(known.id, created=False)
 
 
 def pause_deployment(turn: Turn, command: c.PauseDeployment) -> Outcome:
     known = turn.state.deployment(command.deployment_id).deployment
-    if known.paused is None:
+    if known.paused is None and not known.removed:
         _record_change(turn, known, msgspec.structs.replace(known, paused=command.reason), command)
         message = f"{known.name} is paused: {command.reason}"
         turn.alert("critical", "strategy-paused", message, deployment_id=known.id)

@@ -14,7 +14,18 @@ from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.ids import IdSource
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.records import RunStarted
-from evenkeel.trading.engine import admin, market, notices, orders, reconcile, signals, venue
+from evenkeel.trading.engine import (
+    admin,
+    amending,
+    market,
+    notices,
+    orders,
+    panic,
+    protection,
+    reconcile,
+    signals,
+    venue,
+)
 from evenkeel.trading.engine.effects import Outcome
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.engine.turn import NOTHING, Step, Turn
@@ -39,20 +50,25 @@ class Engine:
         """
         state = self.state
         at = max(at, state.time)
-        if isinstance(event, MarketSlice) and market.is_quiet(state, event, at):
+        if type(event) is MarketSlice and market.is_quiet(state, event, at):
             market.move_marks(state, event)
             state.time = at
             return NOTHING
         turn = Turn(state, self.ids, at, wall)
         try:
             outcome = _HANDLERS[type(event)](turn, event)
+            if state.halts and turn.records:
+                panic.follow(turn)
+            if state.guarded and turn.records:
+                protection.follow(turn)
         except EvenkeelError as error:
             if turn.records:
                 raise AssertionError(f"{type(event).__name__} was declined after it had changed the state") from error
             raise
-        state.time = max(state.time, at)
-        if turn.records or turn.effects or outcome is not None:
-            return Step(tuple(turn.records), tuple(turn.effects), outcome)
+        state.time = at
+        records, effects = turn.records, turn.effects
+        if records or effects or outcome is not None:
+            return Step(tuple(records), tuple(effects), outcome)
         return NOTHING
 
 
@@ -64,7 +80,7 @@ _HANDLERS: dict[type, Callable[[Turn, Any], Outcome | None]] = {
     MarketSlice: market.slice_seen,
     c.SubmitOrder: orders.submit,
     c.CancelOrder: orders.cancel,
-    c.ModifyOrder: orders.modify,
+    c.ModifyOrder: amending.modify,
     c.ResolveOrder: orders.resolve,
     c.TakeSignal: signals.take,
     c.OpenAccount: admin.open_account,
@@ -73,7 +89,10 @@ _HANDLERS: dict[type, Callable[[Turn, Any], Outcome | None]] = {
     c.ListInstrument: admin.list_instrument,
     c.Deploy: admin.deploy,
     c.ChangeDeployment: admin.change_deployment,
+    c.RemoveDeployment: admin.remove_deployment,
     c.PauseDeployment: admin.pause_deployment,
+    c.Panic: panic.begin,
+    c.Resume: panic.resume,
     e.VenueAccepted: venue.accepted,
     e.VenueRejected: venue.rejected,
     e.VenueFilled: venue.filled,
@@ -85,10 +104,13 @@ _HANDLERS: dict[type, Callable[[Turn, Any], Outcome | None]] = {
     e.VenueBusted: venue.busted,
     e.BrokerSnapshot: reconcile.snapshot,
     e.Started: _started,
+    e.SliceMet: protection.slice_met,
+    e.SliceDone: protection.slice_done,
     e.CursorAdvanced: notices.cursor_advanced,
     e.IntentOverdue: notices.overdue,
     e.IntentDelayed: notices.delayed,
     e.SendUncertain: notices.uncertain,
     e.SendFailed: notices.failed,
     e.BrokerLink: notices.link,
+    e.PanicDue: panic.due,
 }

@@ -9,8 +9,9 @@ from evenkeel.domain import records as r
 from evenkeel.domain.accounts import LedgerEntry, LedgerKind, Readiness
 from evenkeel.domain.errors import JournalCorrupt
 from evenkeel.domain.money import ZERO, add, neg, sub
-from evenkeel.domain.orders import Order, OrderState
+from evenkeel.domain.orders import Order, OrderState, TimeInForce
 from evenkeel.domain.positions import Position, PositionKey
+from evenkeel.trading.engine import guarding, halts, tracking
 from evenkeel.trading.engine.state import EXTERNAL, AccountState, DeploymentState, Mark, State
 
 _NO_DAY = date.min
@@ -34,6 +35,7 @@ def _run_started(state: State, record: r.RunStarted) -> None:
     for account in state.accounts.values():
         account.readiness = Readiness.NOT_READY
         account.readiness_reason = "not reconciled since the start"
+    halts.rearmed(state)
 
 
 def _instrument_listed(state: State, record: r.InstrumentListed) -> None:
@@ -49,12 +51,15 @@ def _account_opened(state: State, record: r.AccountOpened) -> None:
     account = record.account
     opened = AccountState(account=account, limits=account.limits, day=_NO_DAY, day_end=0)
     opened.open_day(record.at)
+    opened.open_night(record.at)
     state.accounts[account.id] = opened
+    state.guarded = state.guarded or account.limits.maintenance is not None
 
 
 def _limits_changed(state: State, record: r.LimitsChanged) -> None:
     account = state.accounts[record.account_id]
     account.limits, account.limits_version = record.limits, record.version
+    state.guarded = state.guarded or record.limits.maintenance is not None
 
 
 def _readiness_changed(state: State, record: r.ReadinessChanged) -> None:
@@ -64,34 +69,45 @@ def _readiness_changed(state: State, record: r.ReadinessChanged) -> None:
 
 def _account_reconciled(state: State, record: r.AccountReconciled) -> None:
     account = state.accounts[record.account_id]
+    if account.readiness is Readiness.NOT_READY:
+        halts.rearmed(state, record.account_id)
     if account.readiness is not Readiness.BLOCKED:
         account.readiness, account.readiness_reason = Readiness.READY, None
+    for guard in account.guards.values():
+        guard.denied = False
 
 
 def _cash_booked(state: State, record: r.CashBooked) -> None:
     for entry in record.entries:
+        if entry.kind in EXTERNAL_FLOWS:
+            state.accounts[entry.account_id].take_payment(entry.amount, record.equity)
         _book_entry(state, entry)
 
 
 def _book_entry(state: State, entry: LedgerEntry) -> None:
     account = state.accounts[entry.account_id]
     account.cash[entry.currency] = add(account.cash.get(entry.currency, ZERO), entry.amount)
-    if entry.kind in EXTERNAL_FLOWS:
+    if entry.kind is not LedgerKind.TRADE and entry.kind in EXTERNAL_FLOWS:
         account.contributed = add(account.contributed, entry.amount)
         account.day_start_equity = add(account.day_start_equity, entry.amount)
-        account.peak_equity = add(account.peak_equity, entry.amount)
 
 
 def _deployment_changed(state: State, record: r.DeploymentChanged) -> None:
-    known = state.deployments.get(record.deployment.id)
-    if known is None:
-        state.deployments[record.deployment.id] = DeploymentState(deployment=record.deployment, since=record.at)
+    now, before = record.deployment, None
+    held = state.deployments.get(now.id)
+    if held is None:
+        held = state.deployments[now.id] = DeploymentState(deployment=now, since=record.at)
     else:
-        known.deployment = record.deployment
+        before, held.deployment = held.deployment, now
+        if before.program != now.program:
+            held.memory = None
+    state.guarded = state.guarded or now.protection is not None
+    tracking.deployed(state, held, before)
 
 
 def _signal_recorded(state: State, record: r.SignalRecorded) -> None:
     deployment = state.deployments[record.deployment_id]
+    tracking.signalled(state, deployment, record)
     deployment.targets[record.instrument_id] = record.folded
     deployment.last_signal = record
 
@@ -111,13 +127,18 @@ def _order_decided(state: State, record: r.OrderDecided) -> None:
         stop_price=spec.stop_price,
         source=record.provenance.source,
         send_by=record.send_by,
+        since=record.since,
     )
     if not record.approved:
         _explain(order, record.checks[-1])
     _index(state, order)
     account = state.accounts[spec.account_id]
-    if record.approved and record.session_date == account.day:
+    if record.approved and record.session_date == account.day and not spec.link:
         account.trades_today += 1
+    if spec.link or spec.time_in_force is TimeInForce.BAR:
+        guarding.note(account, order)
+    if state.halts:
+        halts.decided(state, record)
     deployment = state.deployments.get(spec.book)
     if deployment is not None:
         deployment.orders += 1
@@ -133,7 +154,7 @@ def _index(state: State, order: Order) -> None:
     state.orders[order.id] = order
     state.client_ids[spec.account_id, spec.client_order_id] = order.id
     state.venue_client_ids[order.venue_client_id] = order.id
-    if order.is_working:
+    if order.state.is_working:
         state.accounts[spec.account_id].working.keep(order)
 
 
@@ -182,27 +203,35 @@ def _order_moved(state: State, record: r.OrderMoved) -> None:
             record.limit_price,
             record.stop_price,
         )
+    if order.spec.link and record.provenance is not None:
+        guarding.leave_to(state.accounts[order.spec.account_id], order, record.provenance.source)
     _place(state, order, record.state, at=record.at, venue_order_id=record.venue_order_id)
     _see_bar(state, order.spec.instrument_id, record.bar)
+    if state.halts:
+        halts.order_moved(state, record)
 
 
 def _place(state: State, order: Order, after: OrderState, *, at: int, venue_order_id: str | None) -> None:
     if venue_order_id is not None:
         _name(state, order, venue_order_id)
-    order.state, order.updated_at = after, at
-    working = state.accounts[order.spec.account_id].working
-    if order.is_working:
-        working.keep(order)
+    before, order.state, order.updated_at = order.state, after, at
+    account = state.accounts[order.spec.account_id]
+    if after.is_working:
+        account.working.keep(order)
     else:
-        working.drop(order)
+        account.working.drop(order)
+        if order.spec.link or account.passing:
+            guarding.forget(account, order, before)
 
 
 def _name(state: State, order: Order, venue_order_id: str) -> None:
     """Keeps a venue's name for an order. A name given twice is the newer order's, unless the older still works."""
     key = order.spec.account_id, venue_order_id
-    holder = state.orders.get(state.venue_order_ids.get(key, ""))
-    if holder is None or not holder.is_working:
-        state.venue_order_ids[key] = order.id
+    held = state.venue_order_ids.get(key)
+    if held != order.id:
+        holder = state.orders.get(held or "")
+        if holder is None or not holder.is_working:
+            state.venue_order_ids[key] = order.id
     if order.venue_order_id is None:
         order.venue_order_id = venue_order_id
 
@@ -213,7 +242,10 @@ def _see_bar(state: State, instrument_id: str, bar: int) -> None:
 
 
 def _amend_requested(state: State, record: r.AmendRequested) -> None:
-    state.orders[record.order_id].updated_at = record.at
+    order = state.orders[record.order_id]
+    order.updated_at = record.at
+    if order.spec.link:
+        order.since = record.since or record.at
 
 
 def _fill_booked(state: State, record: r.FillBooked) -> None:
@@ -236,6 +268,9 @@ def _fill_booked(state: State, record: r.FillBooked) -> None:
     deployment = state.deployments.get(fill.book)
     if deployment is not None:
         deployment.fills += 1
+        tracking.filled(state, deployment, fill.instrument_id)
+    if state.halts:
+        halts.filled(state, order.spec)
     _see_bar(state, fill.instrument_id, record.bar)
 
 
@@ -257,6 +292,7 @@ def _position_corrected(state: State, record: r.PositionCorrected) -> None:
 def _split_applied(state: State, record: r.SplitApplied) -> None:
     instrument_id = record.split.instrument_id
     state.splits_applied.add((instrument_id, record.split.ex_date))
+    tracking.split(state, record.split)
     for part in record.positions:
         account = state.accounts[part.key.account_id]
         position = account.positions[part.key]
@@ -272,21 +308,38 @@ def _split_applied(state: State, record: r.SplitApplied) -> None:
         state.accounts[order.spec.account_id].working.keep(order)
     for entry in record.entries:
         _book_entry(state, entry)
+    per_share = float(record.split.denominator) / float(record.split.numerator)
+    for account in state.accounts.values():
+        for key, guard in account.guards.items():
+            if key.instrument_id == instrument_id:
+                guard.best *= per_share
     mark = state.marks.get(instrument_id)
     if mark is not None:
-        price = mark.price * (float(record.split.denominator) / float(record.split.numerator))
+        price = mark.price * per_share
         state.marks[instrument_id] = Mark(price, mark.at, mark.spread)
+
+
+def _dividend_paid(state: State, record: r.DividendPaid) -> None:
+    state.dividends_paid.add((record.dividend.instrument_id, record.dividend.ex_date))
+    for entry in record.entries:
+        _book_entry(state, entry)
+
+
+def _nights_charged(state: State, record: r.NightsCharged) -> None:
+    for entry in record.entries:
+        _book_entry(state, entry)
+    state.accounts[record.account_id].open_night(record.at)
 
 
 def _day_closed(state: State, record: r.DayClosed) -> None:
     account = state.accounts[record.account_id]
     account.day_start_equity = record.equity
-    account.peak_equity = max(account.peak_equity, record.equity)
+    account.growth.see(record.equity)
     account.open_day(record.at)
 
 
 def _cursor_moved(state: State, record: r.CursorMoved) -> None:
-    state.cursor = record.cursor
+    state.cursor, state.feed_ended, state.places = record.cursor, record.ended, record.places
     for deployment_id, memory in record.states.items():
         if deployment_id in state.deployments:
             state.deployments[deployment_id].memory = memory
@@ -314,6 +367,12 @@ _FOLDS: dict[type, Callable[[State, Any], None]] = {
     r.FillBooked: _fill_booked,
     r.PositionCorrected: _position_corrected,
     r.SplitApplied: _split_applied,
+    r.ProtectionChanged: guarding.changed,
+    r.PanicStarted: halts.started,
+    r.PanicMoved: halts.moved,
+    r.PanicEnded: halts.ended,
+    r.DividendPaid: _dividend_paid,
+    r.NightsCharged: _nights_charged,
     r.DayClosed: _day_closed,
     r.CursorMoved: _cursor_moved,
     r.AlertRaised: _alert_raised,

@@ -14,7 +14,7 @@ from evenkeel.domain.money import ZERO, add, sub
 from evenkeel.domain.positions import Position, PositionKey
 
 
-class Mark(Struct):
+class Mark(Struct, gc=False):
     """The last price of an instrument, when it was seen, and its spread."""
 
     price: float
@@ -23,14 +23,18 @@ class Mark(Struct):
 
 
 class Marks(dict[str, Mark]):
-    """The last mark by instrument; `version` counts the changes. A mark is exchanged, never altered."""
+    """The last mark by instrument; `version` counts the changes. A mark is exchanged, never altered.
+
+    `earlier` has the prices before a slice of what it shows, while its bars meet the exits of positions.
+    """
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.version = 0
+        self.earlier: dict[str, float] = {}
 
     def __setitem__(self, instrument_id: str, mark: Mark) -> None:
-        super().__setitem__(instrument_id, mark)
+        dict.__setitem__(self, instrument_id, mark)
         self.version += 1
 
     def clear(self) -> None:

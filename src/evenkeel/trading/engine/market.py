@@ -1,4 +1,4 @@
-"""What the market does to accounts: marks, the end of the day, splits. Fills come from venues, not from here."""
+"""What the market does to accounts: marks, ends of days, what goes ex. Fills come from venues, not from here."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,25 +13,28 @@ from evenkeel.domain.orders import Product
 from evenkeel.domain.positions import Position
 from evenkeel.domain.records import DayClosed, SplitApplied, SplitOrder, SplitPosition
 from evenkeel.trading.brokers.splits import SplitHolding, SplitTerms, split_books, split_order
+from evenkeel.trading.engine import income
 from evenkeel.trading.engine.state import AccountState, Mark, State
 from evenkeel.trading.engine.turn import Turn
 
 
 def slice_seen(turn: Turn, event: MarketSlice) -> None:
-    """Takes one slice: closes days that have ended, applies splits, then moves the marks."""
+    """Takes one slice: closes days that have ended, pays dividends, applies splits, then moves the marks."""
     for account in turn.state.accounts.values():
         keep_day(turn, account)
+    for dividend in event.dividends:
+        income.pay_dividend(turn, dividend)
     for split in event.splits:
         apply_split(turn, split)
     move_marks(turn.state, event)
 
 
 def is_quiet(state: State, event: MarketSlice, at: int) -> bool:
-    """True when a slice moves marks and does nothing else: no day has ended by `at`, and no split is due."""
-    if event.splits:
+    """True when a slice moves marks and does nothing else: no day has ended by `at`, and nothing goes ex."""
+    if event.splits or event.dividends:
         return False
     for account in state.accounts.values():  # noqa: SIM110 - most of what a backtest asks, and a generator costs more
-        if at >= account.day_end:
+        if at >= account.due:
             return False
     return True
 
@@ -39,6 +42,9 @@ def is_quiet(state: State, event: MarketSlice, at: int) -> bool:
 def move_marks(state: State, event: MarketSlice) -> None:
     """Sets the last prices that a slice shows."""
     marks = state.marks
+    if state.guarded:
+        shown = {bar.instrument_id for bar in event.bars} | {quote.instrument_id for quote in event.quotes}
+        marks.earlier = {name: marks[name].price for name in shown & marks.keys()}
     for bar in event.bars:
         if isfinite(bar.close):
             marks[bar.instrument_id] = Mark(bar.close, bar.close_ts, bar.spread if isfinite(bar.spread) else 0.0)
@@ -56,15 +62,17 @@ def _quoted(quote: Quote) -> Mark | None:
 
 
 def keep_day(turn: Turn, account: AccountState) -> None:
-    """Closes the account's open day once its end has passed, be it told by the market or by the clock."""
-    if turn.at >= account.day_end:
-        close_day(turn, account)
+    """Charges the night and closes the account's open day once its end has passed, as market or clock tell."""
+    if turn.at >= account.due:
+        income.charge_nights(turn, account)
+        if turn.at >= account.day_end:
+            close_day(turn, account)
 
 
 def close_day(turn: Turn, account: AccountState) -> None:
     """Records the end of the account's open day with the marks that value it."""
     state = turn.state
-    marks: dict[str, Decimal] = {}
+    equity, marks = state.equity(account), dict[str, Decimal]()
     for position in account.positions.values():
         if position.quantity:
             marks[position.key.instrument_id] = state.price_of(position)
@@ -75,9 +83,12 @@ def close_day(turn: Turn, account: AccountState) -> None:
             account_id=account.account.id,
             session_date=account.day,
             cash=account.cash_in(account.account.currency),
-            equity=state.equity(account),
+            equity=equity,
             marks=marks,
             fx={account.account.currency: Decimal(1)},
+            contributed=account.contributed,
+            growth=account.growth.at(equity),
+            drawdown=account.growth.drawdown(equity),
         )
     )
 

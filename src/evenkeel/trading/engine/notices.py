@@ -6,8 +6,9 @@ from evenkeel.domain.orders import Order, OrderEvent, OrderState, transition
 from evenkeel.domain.records import Check, CursorMoved, IntentRechecked, OrderMoved, ReadinessChanged
 from evenkeel.domain.risk import Approved
 from evenkeel.trading.brokers.ports import Ticket
+from evenkeel.trading.engine import halts
 from evenkeel.trading.engine.effects import SendOrder, WantReconcile
-from evenkeel.trading.engine.orders import as_it_stands, risk_view
+from evenkeel.trading.engine.orders import as_it_stands, lane_of, risk_view
 from evenkeel.trading.engine.turn import Turn
 from evenkeel.trading.risk import assess
 
@@ -15,7 +16,8 @@ _UNSENT = (OrderState.SUBMITTED, OrderState.CANCEL_PENDING)
 
 
 def cursor_advanced(turn: Turn, event: e.CursorAdvanced) -> None:
-    turn.emit(CursorMoved(at=turn.at, cursor=event.cursor, states=event.states))
+    cursor = event.cursor if turn.state.cursor is None else max(event.cursor, turn.state.cursor)
+    turn.emit(CursorMoved(at=turn.at, cursor=cursor, states=event.states, ended=event.ended, places=event.places))
 
 
 def overdue(turn: Turn, event: e.IntentOverdue) -> None:
@@ -42,7 +44,14 @@ def end_unsent(turn: Turn, order_id: str, reason: str, check: Check | None = Non
         )
     )
     about = {"account_id": order.spec.account_id, "order_id": order_id}
-    turn.alert("warning", "order-unsent", f"An order was not sent: {reason}", **about)
+    if check is not None or not _is_halted(turn, order):
+        turn.alert("warning", "order-unsent", f"An order was not sent: {reason}", **about)
+
+
+def _is_halted(turn: Turn, order: Order) -> bool:
+    """Whether it is a panic that ends the order, which speaks of all of them at once."""
+    state, spec = turn.state, order.spec
+    return bool(state.halts) and halts.over(state, state.accounts[spec.account_id].account, spec.book) is not None
 
 
 def delayed(turn: Turn, event: e.IntentDelayed) -> None:
@@ -54,7 +63,8 @@ def delayed(turn: Turn, event: e.IntentDelayed) -> None:
         return
     account = turn.state.account(order.spec.account_id)
     spec = as_it_stands(order)
-    verdict = assess(risk_view(turn.state, account, spec, order.quantity, without=order.id))
+    view = risk_view(turn.state, account, spec, order.quantity, without=order.id, source=order.source)
+    verdict = assess(view)
     approved = isinstance(verdict, Approved)
     checks = verdict.checks if isinstance(verdict, Approved) else (*verdict.passed, verdict.check)
     turn.emit(IntentRechecked(at=turn.at, order_id=order.id, approved=approved, checks=checks, waited=event.waited))
@@ -65,8 +75,9 @@ def delayed(turn: Turn, event: e.IntentDelayed) -> None:
             spec=spec,
             approval=verdict,
             at=turn.at,
+            since=order.since,
         )
-        turn.effects.append(SendOrder(ticket, order.send_by))
+        turn.effects.append(SendOrder(ticket, order.send_by, lane_of(view, order.source)))
     else:
         end_unsent(turn, order.id, f"after waiting, {checks[-1].reason}", checks[-1])
 
@@ -116,7 +127,9 @@ def failed(turn: Turn, event: e.SendFailed) -> None:
         turn.emit(
             OrderMoved(at=turn.at, order_id=order.id, event=kind, state=after, reason=event.reason, by_venue=False)
         )
-    turn.alert("warning", f"{event.what}-failed", f"Could not {event.what} an order: {event.reason}", **about)
+    if event.what == "modify" or not _is_halted(turn, order):  # a panic asks again, and says once what it cannot do
+        message = f"Could not {event.what} an order: {event.reason}"
+        turn.alert("warning", f"{event.what}-failed", message, **about)
 
 
 def link(turn: Turn, event: e.BrokerLink) -> None:

@@ -4,25 +4,26 @@ from decimal import Decimal
 
 import msgspec
 
-from evenkeel.domain.commands import CancelOrder, ModifyOrder, ResolveOrder, SubmitOrder
+from evenkeel.domain.accounts import SEND_BY
+from evenkeel.domain.clock import SECOND
+from evenkeel.domain.commands import CancelOrder, ResolveOrder, SubmitOrder
 from evenkeel.domain.errors import Conflict, FieldError, IdempotencyConflict, InvalidInput
 from evenkeel.domain.money import ZERO, add, exact, is_bookable, mul, sub
-from evenkeel.domain.orders import Order, OrderEvent, OrderKind, OrderSpec, OrderState, Side, transition
-from evenkeel.domain.provenance import Arrival, Provenance
-from evenkeel.domain.records import AmendRequested, OrderDecided, OrderMoved
-from evenkeel.domain.risk import Approved, Refused, Verdict
+from evenkeel.domain.orders import NEEDS, Order, OrderEvent, OrderSpec, OrderState, Side, transition
+from evenkeel.domain.provenance import Arrival, Provenance, Source
+from evenkeel.domain.records import OrderDecided, OrderMoved
+from evenkeel.domain.risk import Approved, Verdict
 from evenkeel.quant.costs import total_charge
-from evenkeel.trading.brokers.ports import Amendment, Cancellation, Ticket
-from evenkeel.trading.engine import market
-from evenkeel.trading.engine.effects import Outcome, SendAmendment, SendCancel, SendOrder, WantReconcile
+from evenkeel.trading.brokers.ports import Cancellation, Ticket
+from evenkeel.trading.engine import halts, market
+from evenkeel.trading.engine.effects import Lane, Outcome, SendCancel, SendOrder, WantReconcile
 from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.turn import Turn
 from evenkeel.trading.risk import RiskView, assess, buffer_of
 
-_NEEDS_LIMIT = frozenset({OrderKind.LIMIT, OrderKind.STOP_LIMIT})
-_NEEDS_STOP = frozenset({OrderKind.STOP, OrderKind.STOP_LIMIT})
 _CENT = Decimal("0.01")
 MOST_DIGITS, MARKET_DIGITS = 30, 12
+PANIC_SEND_BY = 60 * SECOND
 
 
 def submit(turn: Turn, command: SubmitOrder) -> Outcome:
@@ -53,21 +54,22 @@ def check_spec(state: State, spec: OrderSpec) -> None:
         faults.append(FieldError("symbol", "no such instrument"))
     if not 1 <= len(spec.client_order_id) <= 64:
         faults.append(FieldError("client_order_id", "1 to 64 characters"))
-    faults += _misplaced("limit_price", spec.limit_price, spec=spec, kinds=_NEEDS_LIMIT)
-    faults += _misplaced("stop_price", spec.stop_price, spec=spec, kinds=_NEEDS_STOP)
+    prices = (spec.limit_price is not None, spec.stop_price is not None)
+    if prices != NEEDS[spec.kind]:
+        faults += _misplaced(spec, prices)
     faults += _unbookable(state, spec)
     if faults:
         raise InvalidInput("the order is not complete", errors=tuple(faults))
 
 
-def _misplaced(
-    name: str, price: Decimal | None, *, spec: OrderSpec, kinds: frozenset[OrderKind]
-) -> tuple[FieldError, ...]:
-    """A price that the order's kind needs and does not have, or has and does not need."""
-    needs = spec.kind in kinds
-    if needs is (price is not None):
-        return ()
-    return (FieldError(name, f"a {spec.kind} order {'needs one' if needs else 'has none'}"),)
+def _misplaced(spec: OrderSpec, prices: tuple[bool, bool]) -> list[FieldError]:
+    """Prices that the order's kind needs and does not have, or has and does not need."""
+    named = zip(("limit_price", "stop_price"), NEEDS[spec.kind], prices, strict=True)
+    return [
+        FieldError(name, f"a {spec.kind} order {'needs one' if needs else 'has none'}")
+        for name, needs, has in named
+        if needs is not has
+    ]
 
 
 def _unbookable(state: State, spec: OrderSpec) -> list[FieldError]:
@@ -92,13 +94,14 @@ def _unbookable(state: State, spec: OrderSpec) -> list[FieldError]:
     return faults
 
 
-def place(turn: Turn, account: AccountState, spec: OrderSpec, provenance: Provenance) -> Verdict:
-    """Judges and records one new order; approved, it goes out after the commit."""
+def place(turn: Turn, account: AccountState, spec: OrderSpec, provenance: Provenance, *, since: int = 0) -> Verdict:
+    """Judges and records one new order; approved, it goes out after the commit. `since` is as in a ticket."""
     market.keep_day(turn, account)
-    verdict = assess(risk_view(turn.state, account, spec, spec.quantity))
+    view = risk_view(turn.state, account, spec, spec.quantity, source=provenance.source)
+    verdict, is_panic = assess(view), provenance.source is Source.PANIC
     approved = isinstance(verdict, Approved)
     order_id, venue_client_id = turn.new_id("order"), turn.new_venue_id("order")
-    send_by = turn.send_by()
+    send_by = turn.send_by(PANIC_SEND_BY if is_panic else SEND_BY)
     checks = verdict.checks if isinstance(verdict, Approved) else (*verdict.passed, verdict.check)
     turn.emit(
         OrderDecided(
@@ -112,32 +115,49 @@ def place(turn: Turn, account: AccountState, spec: OrderSpec, provenance: Proven
             provenance=provenance,
             arrival=_arrival(turn, account, spec),
             send_by=send_by,
+            since=since,
         )
     )
     if isinstance(verdict, Approved):
-        ticket = Ticket(order_id=order_id, venue_client_id=venue_client_id, spec=spec, approval=verdict, at=turn.at)
-        turn.effects.append(SendOrder(ticket, send_by))
+        ticket = Ticket(
+            order_id=order_id,
+            venue_client_id=venue_client_id,
+            spec=spec,
+            approval=verdict,
+            at=turn.at,
+            since=since,
+        )
+        turn.effects.append(SendOrder(ticket, send_by, lane_of(view, provenance.source)))
     return verdict
+
+
+def lane_of(view: RiskView, source: str) -> Lane:
+    """Which orders go before others where not all can go at once."""
+    if source == Source.PANIC:
+        return Lane.PANIC
+    return Lane.REDUCE if view.reduces else Lane.OPEN
 
 
 def _arrival(turn: Turn, account: AccountState, spec: OrderSpec) -> Arrival:
     mark = turn.state.marks.get(spec.instrument_id)
     if mark is None:
         return Arrival(limits_version=account.limits_version)
-    half = mark.spread / 2
-    return Arrival(
-        bid=mark.price - half if half else None,
-        ask=mark.price + half if half else None,
-        last=mark.price,
-        quote_age=turn.at - mark.at,
-        limits_version=account.limits_version,
-    )
+    half, age = mark.spread / 2, turn.at - mark.at
+    if not half:
+        return Arrival(None, None, mark.price, age, account.limits_version)
+    return Arrival(mark.price - half, mark.price + half, mark.price, age, account.limits_version)
 
 
 def risk_view(
-    state: State, account: AccountState, spec: OrderSpec, quantity: Decimal, *, without: str | None = None
+    state: State,
+    account: AccountState,
+    spec: OrderSpec,
+    quantity: Decimal,
+    *,
+    without: str | None = None,
+    source: str = Source.USER,
 ) -> RiskView:
-    """What risk sees of an order for `quantity` more units.
+    """What risk sees of an order for `quantity` more units from `source`.
 
     `without` leaves a working order out: it is this one, judged again, and is not one more trade of the day.
     """
@@ -145,10 +165,11 @@ def risk_view(
     buys = sells = reserved = ZERO
     needs_charges = limits.cash_check and spec.side.sign > 0
     needs_equity = limits.daily_loss is not None or limits.max_position_share is not None
-    if account.working:
+    if account.working and not spec.link:  # of what closes a position, only one does
         buys, sells, reserved = _on_the_way(state, account, instrument_id, without=without)
     mark = state.mark(instrument_id)
     price = _dearest(spec.side, limit=spec.limit_price, stop=spec.stop_price, mark=mark)
+    rate = state.rate_of(account)
     view = RiskView(
         spec=spec,
         quantity=quantity,
@@ -159,6 +180,10 @@ def risk_view(
         readiness=account.readiness,
         readiness_reason=account.readiness_reason,
         in_doubt=account.working.in_doubt(instrument_id),
+        halted=_halted(state, account, spec.book) if state.halts and source != Source.PANIC else "",
+        may_reduce=source != Source.DEPLOYMENT or bool(spec.link),
+        waiting=len(account.working.unheard) if without is None else 0,
+        most_waiting=None if rate is None else rate.most_waiting,
         price=price,
         held=account.net.get(instrument_id, ZERO),
         working_buys=buys,
@@ -170,9 +195,30 @@ def risk_view(
         day_start_equity=account.day_start_equity,
         trades_today=account.trades_today if without is None else max(0, account.trades_today - 1),
     )
-    if mark is None and not _is_capped(spec.side, spec.limit_price) and not view.reduces:
+    if mark is None and not view.reduces and not _is_capped(spec.side, spec.limit_price):
         return msgspec.structs.replace(view, price=None)
     return view
+
+
+def _halted(state: State, account: AccountState, book: str) -> str:
+    halt = halts.over(state, account.account, book)
+    return "" if halt is None else halts.title(state, halt.scope)
+
+
+def wait_for_room(state: State, spec: OrderSpec) -> float:
+    """Seconds until there may be room for an order that would have to be refused for a full queue; 0 where there is.
+
+    One that has been placed already, or only takes risk off, is never kept waiting.
+    """
+    account = state.account(spec.account_id)
+    rate = state.rate_of(account)
+    if rate is None or len(account.working.unheard) < rate.most_waiting or spec.instrument_id not in state.instruments:
+        return 0.0
+    if (spec.account_id, spec.client_order_id) in state.client_ids:
+        return 0.0
+    if risk_view(state, account, spec, spec.quantity).reduces:
+        return 0.0
+    return (len(account.working.unheard) - rate.most_waiting + 1) / rate.per_second
 
 
 def _on_the_way(
@@ -187,7 +233,7 @@ def _on_the_way(
     buys = working.quantity(instrument_id, reserve, is_buy=True)
     sells = working.quantity(instrument_id, reserve, is_buy=False)
     reserved = working.reserved(reserve, state.mark)
-    if left_out is None:
+    if left_out is None or left_out.spec.link:
         return buys, sells, reserved
     is_here = left_out.spec.instrument_id == instrument_id
     if left_out.spec.side.sign < 0:
@@ -207,6 +253,8 @@ def _dearest(side: Side, *, limit: Decimal | None, stop: Decimal | None, mark: D
     """
     if _is_capped(side, limit):
         return limit
+    if limit is None and stop is None:
+        return mark
     return max((price for price in (limit, stop, mark) if price is not None), default=None)
 
 
@@ -263,14 +311,16 @@ def request_cancel(turn: Turn, order: Order, provenance: Provenance) -> None:
 
 
 def send_cancel(turn: Turn, order: Order) -> None:
-    """Lets a recorded wish to cancel out."""
+    """Lets a recorded wish to cancel out; under a halt, before everything else."""
+    state, spec = turn.state, order.spec
+    is_urgent = bool(state.halts) and halts.over(state, state.accounts[spec.account_id].account, spec.book) is not None
     cancellation = Cancellation(
         account_id=order.spec.account_id,
         venue_client_id=order.venue_client_id,
         venue_order_id=order.venue_order_id,
         at=turn.at,
     )
-    turn.effects.append(SendCancel(order.id, cancellation))
+    turn.effects.append(SendCancel(order.id, cancellation, Lane.PANIC if is_urgent else Lane.CANCEL))
 
 
 def as_it_stands(order: Order) -> OrderSpec:
@@ -297,52 +347,4 @@ def resolve(turn: Turn, command: ResolveOrder) -> Outcome:
         )
     )
     turn.effects.append(WantReconcile(order.spec.account_id, f"order {order.id} was resolved"))
-    return Outcome(order.id, created=False)
-
-
-def modify(turn: Turn, command: ModifyOrder) -> Outcome:
-    """Asks the venue to change a working order, after risk has judged the order as it would then stand.
-
-    Raises Conflict when the order no longer works or risk refuses the change; the order itself stays as it is.
-    """
-    order = turn.state.order(command.order_id)
-    if order.state not in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED):
-        raise Conflict(f"the order is {order.state} and cannot be changed")
-    spec = msgspec.structs.replace(
-        order.spec,
-        quantity=command.quantity if command.quantity is not None else order.quantity,
-        limit_price=command.limit_price if command.limit_price is not None else order.limit_price,
-        stop_price=command.stop_price if command.stop_price is not None else order.stop_price,
-    )
-    check_spec(turn.state, spec)
-    left = sub(spec.quantity, order.filled)
-    if left <= 0:
-        raise InvalidInput(
-            "the order has already filled more",
-            errors=(FieldError("quantity", f"more than the {order.filled} already filled"),),
-        )
-    account = turn.state.account(spec.account_id)
-    verdict = assess(risk_view(turn.state, account, spec, left, without=order.id))
-    if isinstance(verdict, Refused):
-        raise Conflict(f"the change is refused: {verdict.check.reason}")
-    turn.emit(
-        AmendRequested(
-            at=turn.at,
-            order_id=order.id,
-            quantity=spec.quantity,
-            limit_price=spec.limit_price,
-            stop_price=spec.stop_price,
-            checks=verdict.checks,
-            provenance=command.provenance,
-        )
-    )
-    amendment = Amendment(
-        account_id=spec.account_id,
-        venue_client_id=order.venue_client_id,
-        venue_order_id=order.venue_order_id,
-        spec=spec,
-        approval=verdict,
-        at=turn.at,
-    )
-    turn.effects.append(SendAmendment(order.id, amendment))
     return Outcome(order.id, created=False)

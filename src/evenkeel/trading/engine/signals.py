@@ -1,41 +1,47 @@
-"""Signals: the engine folds each into the target in force, and trades only when that target changes.
+"""Signals: the engine folds each into the target in force, and trades only when that changes or is to be restored.
 
 The target is per instrument, and the deployment's sizing says what it stands for: by default its share of the account's
-equity, divided by the number of its instruments. What a refusal or a partial fill leaves undone is not tried again
-before the next change; then, what is still on its way the wrong way is cancelled first, so that an exit sells what is
-held and nothing more.
+equity, divided by the number of its instruments unless the signal is of the whole. What a refusal or a partial fill
+leaves undone is not tried again before the next change or rebalancing; then, what is still on its way the wrong way is
+cancelled first, so that an exit sells what is held and nothing more.
 """
 
 from decimal import Decimal
 
 from evenkeel.domain.commands import TakeSignal
 from evenkeel.domain.errors import FieldError, InvalidInput
-from evenkeel.domain.money import ONE, ZERO, exact, mul, neg, ratio, rounded, sub, total
-from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Side
+from evenkeel.domain.money import COST_STEP, ONE, ZERO, exact, mul, neg, portion, ratio, rounded, sub, total
+from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Side, TimeInForce
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.provenance import Provenance
 from evenkeel.domain.records import SignalRecorded
-from evenkeel.domain.sizing import Cash, PercentOfEquity, Units
+from evenkeel.domain.sizing import Cash, Kelly, PercentOfEquity, Units, VolatilityTarget, share_of
 from evenkeel.domain.strategies import Action, Allocation, Deployment, Signal
+from evenkeel.quant.costs import book_price
+from evenkeel.trading.engine import halts, switches
 from evenkeel.trading.engine.effects import Outcome
 from evenkeel.trading.engine.orders import place, request_cancel
 from evenkeel.trading.engine.state import AccountState, DeploymentState, State
 from evenkeel.trading.engine.turn import Turn
 
 _TARGET_STEP = Decimal("0.000000001")
+_SCALE_STEP = Decimal("0.000000000000001")
 
 
 def take(turn: Turn, command: TakeSignal) -> Outcome | None:
-    """Records a signal and, when it changes the folded target, places the orders that follow in every account."""
+    """Records a signal and, when it changes or restores the folded target, places the orders that follow in every
+    account.
+    """
     signal = command.signal
     held = turn.state.deployment(signal.deployment_id)
-    if not held.is_running:
+    if not held.is_running or (turn.state.halts and halts.stops(turn.state, held.deployment) is not None):
         return None
     _check(signal, held.deployment)
     before = held.targets.get(signal.instrument_id, 0.0)
     folded = before if signal.target is None else signal.target
     action = Action.BUY if folded > before else Action.SELL if folded < before else Action.HOLD
     signal_id = turn.new_id("signal")
+    awaited = held.track is not None and signal.instrument_id in held.track.waiting
     turn.emit(
         SignalRecorded(
             at=turn.at,
@@ -47,13 +53,28 @@ def take(turn: Turn, command: TakeSignal) -> Outcome | None:
             action=action,
             confidence=signal.confidence,
             details=signal.details,
+            scale=signal.scale,
+            whole=signal.whole,
+            rebalance=signal.rebalance,
+            price=_price(turn.state, held, signal.instrument_id),
         )
     )
-    if action is not Action.HOLD:
+    switched = held.track is not None and switches.judge(turn, held, signal_id)
+    is_on = held.deployment.is_on
+    if action is not Action.HOLD or signal.rebalance or awaited or switched or not is_on:
         provenance = _provenance(command.provenance, held, signal_id)
         for allocation in _allocations(turn.state, held.deployment):
-            _trade(turn, held, allocation, instrument_id=signal.instrument_id, target=folded, provenance=provenance)
+            account = turn.state.accounts[allocation.account_id].account
+            if turn.state.halts and halts.over(turn.state, account, held.deployment.id) is not None:
+                continue
+            _trade(turn, held, allocation, signal=signal, target=folded if is_on else 0.0, provenance=provenance)
     return Outcome(signal_id)
+
+
+def _price(state: State, held: DeploymentState, instrument_id: str) -> float | None:
+    """The last price, where rules follow what signals are worth."""
+    mark = state.marks.get(instrument_id) if held.track is not None else None
+    return None if mark is None else mark.price
 
 
 def _allocations(state: State, deployment: Deployment) -> list[Allocation]:
@@ -95,13 +116,13 @@ def _trade(
     held: DeploymentState,
     allocation: Allocation,
     *,
-    instrument_id: str,
+    signal: Signal,
     target: float,
     provenance: Provenance,
 ) -> None:
     account = turn.state.accounts[allocation.account_id]
-    book = held.deployment.id
-    wanted = desired_quantity(turn, account, allocation, held.deployment, instrument_id=instrument_id, target=target)
+    book, instrument_id = held.deployment.id, signal.instrument_id
+    wanted = desired_quantity(turn, account, allocation, held.deployment, signal=signal, target=target)
     if wanted is None:
         name = turn.state.instruments[instrument_id].symbol
         message = f"{held.deployment.name} wants {name}, which has no price yet"
@@ -115,24 +136,39 @@ def _trade(
         request_cancel(turn, order, provenance)
     expected = _with(now, [order for order in on_the_way if order not in against])
     for leg, signed in enumerate(legs(expected, wanted)):
+        side = Side.BUY if signed > 0 else Side.SELL
+        limit = _limit(turn.state, held.deployment, instrument_id, side)
         spec = OrderSpec(
             account_id=account.account.id,
             book=book,
             instrument_id=instrument_id,
-            side=Side.BUY if signed > 0 else Side.SELL,
+            side=side,
             quantity=signed.copy_abs(),
-            kind=OrderKind.MARKET,
+            kind=OrderKind.MARKET if limit is None else OrderKind.LIMIT,
             client_order_id=f"{provenance.cause_id}:{leg}",
+            limit_price=limit,
+            time_in_force=TimeInForce.DAY if limit is None else TimeInForce.BAR,
         )
         place(turn, account, spec, provenance)
 
 
+def _limit(state: State, deployment: Deployment, instrument_id: str, side: Side) -> Decimal | None:
+    """Where the deployment's orders rest: on the price grid, never at a worse price than was asked for."""
+    mark = state.mark(instrument_id)
+    if deployment.entry is None or mark is None:
+        return None
+    tick = state.instruments[instrument_id].tick_size
+    level = float(mark) * (1.0 - side.sign * deployment.entry.offset)
+    return max(tick, book_price(level, side.other, tick))
+
+
 def _on_the_way(account: AccountState, instrument_id: str, book: str) -> list[Order]:
-    """The book's orders that will change its holding: no stops at rest, and nothing already being cancelled."""
+    """The book's orders that will change its holding: no exits, no stops at rest, nothing already being cancelled."""
     return [
         order
         for order in account.working.values()
         if (order.spec.instrument_id, order.spec.book) == (instrument_id, book)
+        and not order.spec.link
         and order.state is not OrderState.CANCEL_PENDING
         and (order.triggered or order.spec.kind not in (OrderKind.STOP, OrderKind.STOP_LIMIT))
     ]
@@ -148,13 +184,15 @@ def desired_quantity(
     allocation: Allocation,
     deployment: Deployment,
     *,
-    instrument_id: str,
+    signal: Signal,
     target: float,
 ) -> Decimal | None:
     """The signed quantity that `target` stands for, whole lots towards zero; None without a price.
 
-    Units and Cash hold for each account, whatever its share; an account without any share gets nothing.
+    Units and Cash hold for each account, whatever its share; an account without any share gets nothing. `target` is
+    the folded one, `signal` says of what.
     """
+    instrument_id = signal.instrument_id
     if target == 0.0 or not allocation.share:
         return ZERO
     price = turn.state.mark(instrument_id)
@@ -166,13 +204,17 @@ def desired_quantity(
     if isinstance(sizing, Cash):
         value = mul(sizing.amount, exact(target, _TARGET_STEP))
     else:
-        whole = sizing.share if isinstance(sizing, PercentOfEquity) else ONE
-        wanted = mul(mul(allocation.share, whole), exact(target, _TARGET_STEP))
-        share = ratio(wanted, Decimal(len(deployment.instrument_ids)))
         equity = turn.state.equity(account)
         if equity <= 0:
             return ZERO  # a share of nothing; of a debt it would be the opposite of what was asked
-        value = mul(equity, rounded(share, _TARGET_STEP))
+        parts = ONE if signal.whole else Decimal(len(deployment.instrument_ids))
+        if isinstance(sizing, VolatilityTarget | Kelly):
+            share = mul(allocation.share, exact(share_of(sizing, target, signal.scale), _SCALE_STEP))
+            value = portion(equity, share, of=parts, step=COST_STEP)
+        else:
+            whole = sizing.share if isinstance(sizing, PercentOfEquity) else ONE
+            wanted = mul(mul(allocation.share, whole), exact(target, _TARGET_STEP))
+            value = mul(equity, rounded(ratio(wanted, parts), _TARGET_STEP))
     return rounded(ratio(ratio(value, instrument.multiplier), price), instrument.lot_size, "ROUND_DOWN")
 
 

@@ -2,7 +2,7 @@
 
 from msgspec import Struct, field
 
-from evenkeel.domain.clock import SECOND
+from evenkeel.domain.accounts import SEND_BY
 from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.ids import IdSource
 from evenkeel.domain.records import AlertRaised, AnyRecord
@@ -10,10 +10,8 @@ from evenkeel.trading.engine.effects import Effect, Outcome
 from evenkeel.trading.engine.fold import apply
 from evenkeel.trading.engine.state import State
 
-DEFAULT_SEND_BY = 2 * SECOND
 
-
-class Step(Struct, frozen=True):
+class Step(Struct, frozen=True, gc=False):
     """What one event led to. `outcome` answers a command."""
 
     records: tuple[AnyRecord, ...]
@@ -52,5 +50,6 @@ class Turn(Struct):
         """Raises an alert; `about` names account_id, order_id or deployment_id."""
         self.emit(AlertRaised(at=self.at, id=self.new_id("alert"), level=level, kind=kind, message=message, **about))
 
-    def send_by(self) -> int:
-        return self.wall + DEFAULT_SEND_BY if self.wall else 0
+    def send_by(self, wait: int = SEND_BY) -> int:
+        """The wall-clock moment `wait` ns from now; 0 in a deterministic run."""
+        return self.wall + wait if self.wall else 0

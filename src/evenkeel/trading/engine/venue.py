@@ -214,7 +214,7 @@ def _fill_fault(turn: Turn, event: e.VenueFilled) -> str | None:
         return f"there is no account {event.account_id!r}"
     if event.instrument_id not in state.instruments:
         return f"its instrument {event.instrument_id!r} is not listed"
-    figures = (event.quantity, event.price, *(charge.amount for charge in event.charges))
+    figures = [event.quantity, event.price, *[charge.amount for charge in event.charges]]
     if not all(map(is_bookable, figures)) or event.quantity <= 0:
         return f"{event.quantity} at {event.price} cannot be booked"
     try:
@@ -281,6 +281,8 @@ def ledger_entries(turn: Turn, fill: Fill) -> tuple[LedgerEntry, ...]:
 
     amount = neg(value) if fill.side.sign > 0 else value
     trade = _entry(fill, LedgerKind.TRADE, amount=amount, component="")
+    if not fill.charges:
+        return (trade,)
     return trade, *[
         _entry(fill, _kind_of(charge), amount=neg(charge.amount), component=charge.component)
         for charge in fill.charges
@@ -289,16 +291,8 @@ def ledger_entries(turn: Turn, fill: Fill) -> tuple[LedgerEntry, ...]:
 
 
 def _entry(fill: Fill, kind: LedgerKind, *, amount: Decimal, component: str) -> LedgerEntry:
-    return LedgerEntry(
-        account_id=fill.account_id,
-        book=fill.book,
-        currency=fill.currency,
-        kind=kind,
-        amount=amount,
-        value_date=fill.session_date,
-        component=component,
-        order_id=fill.order_id,
-    )
+    day = fill.session_date
+    return LedgerEntry(fill.account_id, fill.book, fill.currency, kind, amount, day, component, fill.order_id)
 
 
 def _kind_of(charge: Charge) -> LedgerKind:

@@ -46,7 +46,7 @@ class _Market(Struct):
         return self.reserved
 
 
-class _Counted(Struct):
+class _Counted(Struct, gc=False):
     """What an order has added to the sums."""
 
     instrument_id: str
@@ -56,12 +56,13 @@ class _Counted(Struct):
 
 
 class Working(dict[str, Order]):
-    """Orders by id, in the order in which they began to work."""
+    """Orders by id, in the order in which they began to work. `unheard` are those the venue has not spoken of yet."""
 
     def __init__(self) -> None:
         super().__init__()
         self._changed: dict[str, None] = {}
         self._doubtful: dict[str, str] = {}
+        self.unheard: dict[str, None] = {}
         self._begin()
 
     def _begin(self) -> None:
@@ -74,6 +75,10 @@ class Working(dict[str, Order]):
         """Takes an order in, or notes that its quantity or prices have changed."""
         self[order.id] = order
         self._changed[order.id] = None
+        if order.state is OrderState.SUBMITTED:
+            self.unheard[order.id] = None
+        else:
+            self.unheard.pop(order.id, None)
         if order.state is OrderState.IN_DOUBT:
             self._doubtful[order.id] = order.spec.instrument_id
         else:
@@ -81,6 +86,7 @@ class Working(dict[str, Order]):
 
     def drop(self, order: Order) -> None:
         self.pop(order.id, None)
+        self.unheard.pop(order.id, None)
         self._doubtful.pop(order.id, None)
         if order.id in self._counted:
             self._changed[order.id] = None
@@ -116,7 +122,7 @@ class Working(dict[str, Order]):
     def _settle(self, reserve: Reserve) -> None:
         for order_id in tuple(self._changed):
             order = self.get(order_id)
-            counted = _counted(order, reserve) if order is not None else None
+            counted = _counted(order, reserve) if order is not None and not order.spec.link else None
             known = self._counted.pop(order_id, None)
             if known is not None:
                 self._count(known, -1)

@@ -1,13 +1,12 @@
-"""Sending: one worker an account, in order, each intent at most once and never late.
+"""Sending: one worker an account, in order of lane, each intent at most once and never late.
 
 What a broker answers decides which event goes back in: a definite no is one, an unknown outcome is another, and
-neither is followed by a second send. A reconcile takes its turn in the same queue, so that no send of the account
-is under way while its picture is taken.
+neither is followed by a second send. A reconcile takes its turn with the same worker; what is sent beside it, or waits,
+is left out of its picture. How fast an account sends is for its outbox to say.
 """
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -15,7 +14,16 @@ from typing import TYPE_CHECKING
 import structlog
 
 from evenkeel.domain.accounts import AccountMode
-from evenkeel.domain.errors import BrokerError, BrokerRejected, BrokerUnavailable, Forbidden, OutcomeUnknown
+from evenkeel.domain.clock import SECOND
+from evenkeel.domain.errors import (
+    BrokerError,
+    BrokerRejected,
+    BrokerUnavailable,
+    Forbidden,
+    NotReady,
+    OutcomeUnknown,
+    RateLimited,
+)
 from evenkeel.domain.events import (
     BrokerSnapshot,
     IntentDelayed,
@@ -27,9 +35,11 @@ from evenkeel.domain.events import (
 )
 from evenkeel.domain.orders import OrderState
 from evenkeel.trading.brokers.ports import Broker, Ticket
-from evenkeel.trading.engine.effects import Effect, SendAmendment, SendCancel, SendOrder, WantReconcile
-from evenkeel.trading.engine.orders import as_it_stands
+from evenkeel.trading.engine.effects import Effect, Lane, SendAmendment, SendCancel, SendOrder, WantReconcile
+from evenkeel.trading.engine.orders import PANIC_SEND_BY, as_it_stands
+from evenkeel.trading.live.line import Line
 from evenkeel.trading.live.links import venue_of
+from evenkeel.trading.live.outbox import Outbox, Sending
 from evenkeel.trading.live.snapshots import take_snapshot
 
 if TYPE_CHECKING:
@@ -39,7 +49,8 @@ log = structlog.get_logger(__name__)
 SEND_BY = 2.0
 RECHECK_AFTER = 0.25
 SWEEP_EVERY = 0.1
-RETRY_FIRST, RETRY_LAST = 0.5, 30.0
+RETRY_FIRST, RETRY_LAST, RETRY_SOONEST = 0.5, 30.0, 0.1
+AT_ONCE = 16
 
 
 def account_of(effect: Effect) -> str:
@@ -55,29 +66,31 @@ def account_of(effect: Effect) -> str:
 
 
 class Dispatcher:
-    """Carries effects out. `busy` counts those queued or under way."""
+    """Carries effects out, an account's one after the other; only what panics ask for goes out beside the rest.
+
+    A run that repeats itself has neither lanes nor limits.
+    """
 
     def __init__(self, runner: "Runner", brokers: Mapping[str, Broker]) -> None:
         self.runner = runner
         self.brokers = brokers
-        self.busy = 0
-        self._put: Counter[str] = Counter()
-        self._done: Counter[str] = Counter()
-        self._queues: dict[str, asyncio.Queue[Effect]] = {}
+        self._lines: dict[str, Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._first_queued: dict[str, float] = {}
+        self._deadlines: dict[str, float] = {}
         self._queued: dict[str, float] = {}
+        self._placing: dict[str, asyncio.Event] = {}
         self._retries: dict[str, float] = {}
         self._repeats: dict[str, float] = {}
         self._introduced: dict[str, set[str]] = {}
         self._retry_timers: dict[str, asyncio.TimerHandle] = {}
+        self._again: dict[str, asyncio.TimerHandle] = {}
 
     def start(self) -> None:
         if not self.runner.deterministic:
             self._spawn(self._sweep(), "intent sweeper")
 
     async def stop(self) -> None:
-        for timer in self._retry_timers.values():
+        for timer in (*self._retry_timers.values(), *self._again.values()):
             timer.cancel()
         for task in self._tasks:
             task.cancel()
@@ -86,39 +99,69 @@ class Dispatcher:
                 await task
 
     def put(self, effect: Effect) -> None:
-        """Queues an effect whose records are committed."""
+        """Queues an effect whose records are committed. A cancel of what is still queued here need not go out."""
         if isinstance(effect, WantReconcile) and effect.again:
             self._retry_reconcile(effect.account_id, self._repeats)
             return
         if isinstance(effect, WantReconcile):
             self._repeats.pop(effect.account_id, None)
+        if isinstance(effect, SendCancel) and not self.runner.deterministic and effect.order_id in self._queued:
+            waited = time.monotonic() - self._queued[effect.order_id]
+            self._forget(effect.order_id)
+            self._line(account_of(effect)).outbox.forget(effect.order_id)
+            self.runner.post(IntentDelayed(effect.order_id, int(waited * 1e9)))
+            return
         self._enqueue(effect)
 
-    def queued(self) -> Counter[str]:
-        """How many effects each account has been given so far; an account's are carried out in order."""
-        return self._put.copy()
+    @property
+    def busy(self) -> int:
+        """How many effects are queued or under way."""
+        return sum(line.busy for line in self._lines.values())
 
-    def has_done(self, queued: Counter[str]) -> bool:
-        """Whether all that was queued then has been carried out."""
-        return self._done >= queued
+    def queued(self) -> dict[str, int]:
+        """How far each account will be once all is carried out that no limit holds back."""
+        return {account_id: line.ahead for account_id, line in self._lines.items()}
+
+    def has_done(self, queued: Mapping[str, int]) -> bool:
+        """Whether as much as was queued then has been carried out."""
+        return all(self._lines[account_id].settled >= ahead for account_id, ahead in queued.items())
+
+    def sending(self, account_id: str) -> Sending:
+        """How the account's sending stands now."""
+        line = self._line(account_id)
+        return line.outbox.standing(time.monotonic(), line.under_way)
 
     def _enqueue(self, effect: Effect) -> None:
-        account_id = account_of(effect)
-        queue = self._queues.get(account_id)
-        if queue is None:
-            queue = self._queues[account_id] = asyncio.Queue()
-            self._spawn(self._work(queue), f"send {account_id}")
+        line, now = self._line(account_of(effect)), time.monotonic()
+        was_queued = False
         if isinstance(effect, SendOrder):
-            now = time.monotonic()
-            self._queued[effect.ticket.order_id] = now
-            self._first_queued.setdefault(effect.ticket.order_id, now)
-        self.busy += 1
-        self._put[account_id] += 1
-        queue.put_nowait(effect)
+            order_id = effect.ticket.order_id
+            was_queued = order_id in self._deadlines
+            self._queued[order_id] = now
+            longest = PANIC_SEND_BY / SECOND if effect.lane is Lane.PANIC else SEND_BY
+            self._deadlines.setdefault(order_id, now + longest)
+        if not line.outbox.put(effect, now, first=was_queued):
+            return
+        is_urgent = not isinstance(effect, WantReconcile) and effect.lane is Lane.PANIC
+        if is_urgent and not line.has_urgent and not self.runner.deterministic:
+            line.has_urgent = True
+            self._spawn(self._work_urgently(line), f"panic {line.account_id}")
+        line.rouse()
+
+    def _line(self, account_id: str) -> Line:
+        line = self._lines.get(account_id)
+        if line is None:
+            line = self._lines[account_id] = Line(account_id, Outbox(lanes=not self.runner.deterministic))
+            self._spawn(self._work(line), f"send {account_id}")
+        if not self.runner.deterministic:
+            rate = self.runner.state.rate_of(self.runner.state.account(account_id))
+            if rate is not None or line.outbox.limiter is not None:
+                line.outbox.set_rate(rate, time.monotonic())
+        return line
 
     def is_waiting(self, order_id: str) -> bool:
-        """True for an intent that is still in its account's queue: nothing of it can have reached the venue."""
-        return order_id in self._queued
+        """True for an intent that is queued here or being sent: the venue may not know it yet."""
+        return order_id in self._queued or order_id in self._placing
 
     def broker_of(self, account_id: str) -> Broker:
         """The account's broker; a paper account is never given one that can reach a real venue."""
@@ -130,38 +173,64 @@ class Dispatcher:
             raise Forbidden(f"a {account.mode} account cannot send to {broker.profile.name}")
         return broker
 
-    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+    def _spawn(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
-    async def _work(self, queue: asyncio.Queue[Effect]) -> None:
+    async def _work(self, line: Line) -> None:
         while True:
-            effect = await queue.get()
-            try:
-                if self.runner.failure is None:
-                    await self._carry_out(effect)
-            finally:
-                self.busy -= 1
-                self._done[account_of(effect)] += 1
-                self.runner.changed()
+            await self._finish(line, await self._next(line, urgent=False))
 
-    async def _carry_out(self, effect: Effect) -> None:
+    async def _work_urgently(self, line: Line) -> None:
+        """Carries out what panics ask for, several at a time: a slow broker is not to hold them up one by one."""
+        room = asyncio.Semaphore(AT_ONCE)
+        while True:
+            await room.acquire()
+            effect = await self._next(line, urgent=True)
+            task = self._spawn(self._finish(line, effect), f"panic {line.account_id}")
+            task.add_done_callback(lambda _: room.release())
+
+    async def _next(self, line: Line, *, urgent: bool) -> Effect:
+        effect, waited = await line.next(urgent=urgent)
+        if line.outbox.limiter is not None and not isinstance(effect, WantReconcile):
+            self.runner.on_stage(f"queued-{effect.lane.name.lower()}", waited)
+        return effect
+
+    async def _finish(self, line: Line, effect: Effect) -> None:
+        try:
+            if self.runner.failure is None:
+                await self._carry_out(effect, line.outbox)
+        finally:
+            line.finished()
+            self.runner.changed()
+
+    async def _carry_out(self, effect: Effect, outbox: Outbox) -> None:
         if isinstance(effect, SendOrder):
-            await self._send(effect.ticket)
+            await self._send(effect.ticket, outbox)
         elif isinstance(effect, WantReconcile):
             await self._reconcile(effect.account_id)
         else:
-            await self._change(effect)
+            await self._change(effect, outbox)
 
-    async def _send(self, ticket: Ticket) -> None:
-        order_id = ticket.order_id
+    async def _send(self, ticket: Ticket, outbox: Outbox) -> None:
+        placed = self._placing[ticket.order_id] = asyncio.Event()
+        try:
+            await self._place(ticket, outbox)
+        finally:
+            del self._placing[ticket.order_id]
+            placed.set()
+
+    async def _place(self, ticket: Ticket, outbox: Outbox) -> None:
+        order_id, spec = ticket.order_id, ticket.spec
         queued = self._queued.get(order_id, 0.0)
         started = 0.0
         try:
-            broker = self.broker_of(ticket.spec.account_id)
-            await self._introduce(broker, ticket.spec.account_id, ticket.spec.instrument_id)
-            if not self._take(ticket):
+            broker = self.broker_of(spec.account_id)
+            await self._introduce(broker, spec.account_id, spec.instrument_id)
+            if not await self._take(ticket):
+                outbox.give_back(time.monotonic())
                 return
             self.runner.on_stage("sent", time.monotonic() - queued)
             started = time.perf_counter()
@@ -169,11 +238,11 @@ class Dispatcher:
                 await broker.place(ticket)
         except BrokerRejected as error:
             self.runner.post(
-                VenueRejected(
-                    account_id=ticket.spec.account_id, venue_client_id=ticket.venue_client_id, reason=error.message
-                )
+                VenueRejected(account_id=spec.account_id, venue_client_id=ticket.venue_client_id, reason=error.message)
             )
         except (BrokerUnavailable, Forbidden) as error:
+            outbox.heed(error, time.monotonic())
+            self._forget(order_id)
             self.runner.post(SendFailed(order_id, "place", error.message))
         except (OutcomeUnknown, BrokerError, TimeoutError) as error:
             self.runner.post(SendUncertain(order_id, str(error) or "the broker did not answer in time"))
@@ -198,10 +267,16 @@ class Dispatcher:
             await venue.open_account(held.account, held.cash_in(held.account.currency))
             known.add(account_id)
 
-    def _take(self, ticket: Ticket) -> bool:
+    def _forget(self, order_id: str) -> float | None:
+        """Counts an order as queued no more; when it was put there, if it was."""
+        self._deadlines.pop(order_id, None)
+        return self._queued.pop(order_id, None)
+
+    async def _take(self, ticket: Ticket) -> bool:
         """Takes an intent out of the waiting ones to send it now; False when it has ended, or must be judged again.
 
-        What was cancelled, split or ended while it waited does not go out as it was approved.
+        What was cancelled, split or ended while it waited does not go out as it was approved. What is judged again
+        comes back to the head of its lane before this returns, but in a run that repeats itself.
         """
         order_id = ticket.order_id
         queued = self._queued.pop(order_id, None)
@@ -210,25 +285,32 @@ class Dispatcher:
         order, now = self.runner.state.orders[order_id], time.monotonic()
         is_late = not self.runner.deterministic and now - queued > RECHECK_AFTER
         if not is_late and order.state is OrderState.SUBMITTED and as_it_stands(order) == ticket.spec:
-            del self._first_queued[order_id]
+            del self._deadlines[order_id]
             return True
-        is_over = is_late and now - self._first_queued[order_id] > SEND_BY
-        waited = int((now - queued) * 1e9)
-        self.runner.post(IntentOverdue(order_id) if is_over else IntentDelayed(order_id, waited))
+        is_over = is_late and now > self._deadlines[order_id]
+        event = IntentOverdue(order_id) if is_over else IntentDelayed(order_id, int((now - queued) * 1e9))
+        if self.runner.deterministic:
+            self.runner.post(event)
+            return False
+        with suppress(NotReady):
+            await self.runner.post_all([event])
         return False
 
     async def _sweep(self) -> None:
         """Ends intents whose time is over though their account's queue has not come to them."""
         while True:
             await asyncio.sleep(SWEEP_EVERY)
-            limit = time.monotonic() - SEND_BY
-            for order_id in [o for o, first in self._first_queued.items() if first < limit]:
-                del self._first_queued[order_id]
-                if self._queued.pop(order_id, None) is not None:
+            now = time.monotonic()
+            for order_id in [one for one, deadline in self._deadlines.items() if deadline < now]:
+                if self._forget(order_id) is not None:
+                    account_id = self.runner.state.orders[order_id].spec.account_id
+                    self._line(account_id).outbox.forget(order_id)
                     self.runner.post(IntentOverdue(order_id))
 
-    async def _change(self, effect: SendAmendment | SendCancel) -> None:
+    async def _change(self, effect: SendAmendment | SendCancel, outbox: Outbox) -> None:
         what = "cancel" if isinstance(effect, SendCancel) else "modify"
+        while effect.order_id in self._placing:
+            await self._placing[effect.order_id].wait()
         try:
             broker = self.broker_of(account_of(effect))
             async with asyncio.timeout(self._seconds(broker.profile.place_timeout)):
@@ -239,7 +321,11 @@ class Dispatcher:
         except BrokerRejected as error:
             self._refused(effect, what, error.message)
         except (BrokerUnavailable, Forbidden) as error:
-            self.runner.post(SendFailed(effect.order_id, what, error.message))
+            outbox.heed(error, time.monotonic())
+            if isinstance(error, RateLimited) and isinstance(effect, SendCancel) and not self.runner.deterministic:
+                self._once_more(effect, error.retry_after)
+            else:
+                self.runner.post(SendFailed(effect.order_id, what, error.message))
         except (BrokerError, TimeoutError) as error:
             log.warning("outcome unknown", what=what, order_id=effect.order_id, error=str(error))
             self._retry_reconcile(account_of(effect), self._repeats)
@@ -247,6 +333,16 @@ class Dispatcher:
             log.exception("an adapter failed", what=what, order_id=effect.order_id)
             self.runner.post(SendFailed(effect.order_id, f"{what}-unknown", str(error)))
             self._retry_reconcile(account_of(effect), self._repeats)
+
+    def _once_more(self, cancel: SendCancel, wait: float) -> None:
+        """Asks again for a cancel that the venue has not looked at: to ask twice does no harm."""
+        order_id, loop = cancel.order_id, asyncio.get_running_loop()
+        self._again[order_id] = loop.call_later(max(wait, RETRY_SOONEST), self._asked_again, cancel)
+
+    def _asked_again(self, cancel: SendCancel) -> None:
+        self._again.pop(cancel.order_id, None)
+        if self.runner.state.orders[cancel.order_id].is_working:
+            self._enqueue(cancel)
 
     def _refused(self, effect: SendAmendment | SendCancel, what: str, reason: str) -> None:
         if isinstance(effect, SendAmendment):

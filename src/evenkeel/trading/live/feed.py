@@ -1,13 +1,14 @@
 """The feed's driver: hands over one slice at a time, and the next only when the last has been answered.
 
 A slice goes first to the engine (days close, splits apply, marks move), then to the simulated venues, whose fills
-come back as events, then to the strategies; their commands and the cursor are committed in one batch. After a kill
-the slices behind the cursor come again, and whoever has seen them ignores them.
+come back as events, and last of these to the exits of positions. Then it goes to the strategies: first what their
+orders have met in it, then the slice itself. Their commands and the cursor are committed in one batch. After a kill the
+slices behind the cursor come again, and whoever has seen them ignores them.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import Protocol
@@ -16,10 +17,10 @@ import structlog
 
 from evenkeel.domain.commands import AnyCommand, PauseDeployment, TakeSignal
 from evenkeel.domain.errors import BrokerUnavailable, Conflict, EvenkeelError, InvalidInput
-from evenkeel.domain.events import CursorAdvanced
+from evenkeel.domain.events import CursorAdvanced, SliceDone, SliceMet
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.provenance import Provenance, Source
-from evenkeel.trading.brokers.ports import SimulatedVenue
+from evenkeel.trading.live.hosting.ports import HostStatus
 from evenkeel.trading.live.links import venue_of
 from evenkeel.trading.live.runner import Runner
 
@@ -47,16 +48,33 @@ class SliceSource(Protocol):
 
 
 class Strategies(Protocol):
-    """The strategies' side: gets market and fills, gives commands, and says what must be remembered."""
+    """The strategies' side: gets market and fills, gives commands, and says what must be remembered.
 
-    def on_slice(self, market: MarketSlice) -> Sequence[AnyCommand]: ...
+    Some may be late; what they want then is given to `deliver`.
+    """
 
-    def react(self) -> Sequence[AnyCommand]: ...
+    deliver: Callable[[Sequence[AnyCommand], CursorAdvanced], Awaitable[None]] | None
 
-    def states(self) -> dict[str, bytes]: ...
+    @property
+    def is_late(self) -> bool: ...
+
+    def prepare(self, before: int) -> None: ...
+
+    async def on_slice(self, market: MarketSlice) -> Sequence[AnyCommand]: ...
+
+    async def react(self) -> Sequence[AnyCommand]: ...
+
+    def cursor(self, at: int, *, ended: bool = False) -> CursorAdvanced: ...
+
+    async def caught_up(self) -> None: ...
+
+    def hosts(self) -> Sequence[HostStatus]: ...
+
+    async def close(self) -> None: ...
 
 
 MarketWatcher = Callable[[MarketSlice], None]
+Door = Callable[[MarketSlice], Awaitable[None]]
 
 
 class FeedControl:
@@ -77,6 +95,8 @@ class FeedControl:
         self.runner = runner
         self.source = source
         self.strategies = strategies
+        if strategies is not None:
+            strategies.deliver = self._deliver
         self.venues = [venue for venue in map(venue_of, runner.brokers.values()) if venue is not None]
         self.kind = kind if source is not None else "none"
         self._state = "none" if source is None else "paused"
@@ -110,6 +130,10 @@ class FeedControl:
     def end(self) -> int | None:
         return None if self.source is None else self.source.end
 
+    def hosts(self) -> Sequence[HostStatus]:
+        """Where the strategies run, by user."""
+        return () if self.strategies is None else self.strategies.hosts()
+
     def recall(self) -> None:
         """Before the runner starts: finds the last slice that the engine saw beyond the cursor."""
         if self.source is not None and self.runner.state.seq:
@@ -130,6 +154,8 @@ class FeedControl:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+        if self.strategies is not None:
+            await self.strategies.close()
 
     def pause(self) -> None:
         """Raises Conflict when there is nothing running."""
@@ -181,9 +207,11 @@ class FeedControl:
             if self.runner.failure is not None:
                 self._state = "paused"
                 return
+        if self.strategies is not None:
+            await self.strategies.caught_up()
         await self.runner.answered()
-        if source.end is not None and self.cursor is not None and self.cursor < source.end:
-            await self.runner.post_all([self._cursor(source.end)])
+        if source.end is not None and not self.runner.state.feed_ended:
+            await self.runner.post_all([self._cursor(max(source.end, self.cursor or 0), ended=True)])
         self._state = "ended"
         log.info("the feed has ended")
         if self.loop and self.on_restart is not None:
@@ -222,23 +250,40 @@ class FeedControl:
         """Takes one slice through engine, venues and strategies, and returns when all of it is answered."""
         runner = self.runner
         runner.clock.at = max(runner.clock.at, market.at)
+        if self.strategies is not None:
+            self.strategies.prepare(market.at - 1)
         await runner.post_all([market])
         runner.last_market = market
-        for venue in self.venues:
-            await self._show(venue, market)
-        await runner.answered()
+        await self._show(market, [venue.observe for venue in self.venues])
+        if runner.state.minds_bars:
+            await self._conclude(market)
+        await self._react(market.at - 1)
         if await self._decide(market):
             await runner.answered()
-        await self._react(market)
+        await self._react(market.at)
         for watcher in self.watchers:
             watcher(market)
 
-    async def _show(self, venue: SimulatedVenue, market: MarketSlice) -> None:
+    async def _conclude(self, market: MarketSlice) -> None:
+        """Has exits meet the slice last, and the engine hear of its bars before and after that."""
+        await self.runner.post_all([SliceMet(market)])
+        await self.runner.answered()
+        await self._show(market, [venue.finish for venue in self.venues])
+        await self.runner.post_all([SliceDone(market)])
+        await self.runner.answered()
+
+    async def _show(self, market: MarketSlice, doors: Sequence[Door]) -> None:
+        """Shows every venue the slice, and returns when what it causes is answered."""
+        for door in doors:
+            await self._show_one(door, market)
+        await self.runner.answered()
+
+    async def _show_one(self, door: Door, market: MarketSlice) -> None:
         """Shows a venue the slice; one that is away is waited for, or its orders would miss a moment of the market."""
         is_waiting = False
         while self.runner.failure is None:
             try:
-                await venue.observe(market)
+                await door(market)
                 return
             except BrokerUnavailable as error:
                 if not is_waiting:
@@ -251,11 +296,24 @@ class FeedControl:
 
     async def _decide(self, market: MarketSlice) -> bool:
         """Commits what the strategies want, with the cursor; whether they wanted anything."""
-        commands = list(self.strategies.on_slice(market)) if self.strategies is not None else []
-        if not commands and (self.runner.deterministic or time.monotonic() - self._cursor_at < CURSOR_EVERY):
+        commands, is_due = list[AnyCommand](), True
+        if self.strategies is not None:
+            commands = list(await self.strategies.on_slice(market))
+            is_due = bool(commands) or self.strategies.is_late
+        if not is_due and (self.runner.deterministic or time.monotonic() - self._cursor_at < CURSOR_EVERY):
             return False
         self._cursor_at = time.monotonic()
-        results = await self.runner.post_all([*commands, self._cursor(market.at)])
+        await self._commit(commands, self._cursor(market.at))
+        return bool(commands)
+
+    async def _deliver(self, commands: Sequence[AnyCommand], cursor: CursorAdvanced) -> None:
+        """Commits what late strategies want, and returns when what follows from it at once has been answered."""
+        await self._commit(commands, cursor)
+        await self.runner.answered()
+
+    async def _commit(self, commands: Sequence[AnyCommand], cursor: CursorAdvanced) -> None:
+        """Posts commands of strategies with how far these are; whoever gives a signal that is none is paused."""
+        results = await self.runner.post_all([*commands, cursor])
         faults = {
             command.signal.deployment_id: result.message
             for command, result in zip(commands, results, strict=False)
@@ -265,20 +323,20 @@ class FeedControl:
             provenance = Provenance("strategy host", Source.SYSTEM)
             pause = PauseDeployment(provenance=provenance, deployment_id=deployment_id, reason=reason)
             await self.runner.submit(pause)
-        return bool(commands)
 
-    async def _react(self, market: MarketSlice) -> None:
+    async def _react(self, cursor: int) -> None:
         """Takes the strategies' answers to what their orders have met, until they have no more.
 
-        Each is committed with what the strategy remembers of it, so that none is given again after a kill.
+        Each is committed with what the strategy remembers of it, so that none is given again after a kill, and with
+        the moment up to which the strategies have been given the market.
         """
         for _ in range(MAX_REACTIONS):
-            commands = self.strategies.react() if self.strategies is not None else []
+            commands = await self.strategies.react() if self.strategies is not None else []
             if not commands:
                 return
-            await self.runner.post_all([*commands, self._cursor(market.at)])
+            await self.runner.post_all([*commands, self._cursor(cursor)])
             await self.runner.answered()
         log.warning("strategies keep answering their own orders; the rest waits for the next slice")
 
-    def _cursor(self, at: int) -> CursorAdvanced:
-        return CursorAdvanced(at, self.strategies.states() if self.strategies is not None else {})
+    def _cursor(self, at: int, *, ended: bool = False) -> CursorAdvanced:
+        return self.strategies.cursor(at, ended=ended) if self.strategies is not None else CursorAdvanced(at, {}, ended)

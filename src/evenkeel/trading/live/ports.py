@@ -45,3 +45,6 @@ class StateOwner(Protocol):
 
     @property
     def state(self) -> State: ...
+
+    async def settled(self) -> None:
+        """Returns when memory is not ahead of the journal."""

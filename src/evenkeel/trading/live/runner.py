@@ -28,6 +28,8 @@ from evenkeel.trading.engine.holdings import Marks
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.live.dispatch import Dispatcher
 from evenkeel.trading.live.links import Links
+from evenkeel.trading.live.outbox import Sending
+from evenkeel.trading.live.panics import PanicWatch
 from evenkeel.trading.live.ports import Journal, Subscriber
 from evenkeel.trading.live.recovery import recover
 
@@ -85,9 +87,12 @@ class Runner:
         self.failure: BaseException | None = None
         self.on_stage = on_stage or (lambda stage, seconds: None)
         self.brokers = brokers(self.state)
+        rates = {name: broker.profile.rate for name, broker in self.brokers.items()}
+        self.state.rates = {name: rate for name, rate in rates.items() if rate is not None}
         self.dispatcher = Dispatcher(self, self.brokers)
         self.links = Links(self, self.brokers)
-        self._subscribers: list[Subscriber] = []
+        self._panics = PanicWatch(self)
+        self._subscribers: list[Subscriber] = [] if deterministic else [self._panics]
         self._inbox: deque[Item] = deque()
         self._wake = asyncio.Event()
         self._changed = asyncio.Event()
@@ -115,6 +120,7 @@ class Runner:
     async def stop(self) -> None:
         """Lets what has been taken finish its commit, then stops. What is not yet sent is looked up next time."""
         self._stopping = True
+        self._panics.stop()
         await self.links.stop()
         await self.dispatcher.stop()
         if self._task is not None:
@@ -146,6 +152,10 @@ class Runner:
         """Hands in what has happened outside; nobody waits for it."""
         if self.failure is None:
             self._put(Item((event,)))
+
+    def sending(self, account_id: str) -> Sending:
+        """How the account's requests to its broker stand. Raises NotFound."""
+        return self.dispatcher.sending(account_id)
 
     async def settled(self) -> None:
         """Returns when memory is not ahead of the journal, so that what is read from it is committed."""

@@ -5,12 +5,12 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from evenkeel.domain.accounts import SEND_BY
 from evenkeel.domain.errors import BrokerUnavailable
 from evenkeel.domain.events import BrokerOrder, BrokerPosition, BrokerSnapshot, Lookup, VenueFilled
 from evenkeel.domain.orders import Order
 from evenkeel.trading.brokers.ports import Broker
 from evenkeel.trading.brokers.profiles import LookupKind
-from evenkeel.trading.engine.turn import DEFAULT_SEND_BY
 
 if TYPE_CHECKING:
     from evenkeel.trading.live.runner import Runner
@@ -77,7 +77,7 @@ async def _look_up(runner: "Runner", broker: Broker, order: Order) -> Lookup:
         return Lookup(order_id=order.id, found=None, conclusive=False)
     if not runner.deterministic and order.send_by:
         # However the wall clock may have been set, no intent is sent later than this after it was decided.
-        left = min(order.send_by - time.time_ns(), DEFAULT_SEND_BY)
+        left = min(order.send_by - time.time_ns(), SEND_BY)
         await asyncio.sleep(max(0.0, (left + profile.settle_time) / 1e9))
     async with asyncio.timeout(profile.query_timeout / 1e9):
         found = await broker.order_status(order.spec.account_id, order.venue_client_id)

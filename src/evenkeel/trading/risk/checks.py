@@ -63,6 +63,26 @@ def priced(view: RiskView) -> Check:
     return Check("price-known", "a price", str(view.price), reason)
 
 
+def not_halted(view: RiskView) -> Check | None:
+    """Only what takes risk off passes a halt, and of strategies not even that."""
+    if not view.halted:
+        return None
+    is_spared = view.may_reduce and view.reduces
+    reason = None if is_spared else f"trading is halted by a panic of {view.halted}; resume it first"
+    return Check("halted", "reductions" if view.may_reduce else "nothing", view.halted, reason)
+
+
+def queue_full(view: RiskView) -> Check | None:
+    """What cannot be sent in time is refused at once, and asked of the venue not at all."""
+    limit = view.most_waiting
+    if limit is None:
+        return None
+    reason = None
+    if view.waiting >= limit:
+        reason = f"{view.waiting} orders wait for the broker already, the limit is {limit}"
+    return Check("queue-full", str(limit), str(view.waiting), reason)
+
+
 def account_ready(view: RiskView) -> Check:
     state = view.readiness
     why = view.readiness_reason or "it has not been reconciled"
@@ -98,7 +118,7 @@ def daily_loss(view: RiskView) -> Check | None:
 
 
 def short_selling(view: RiskView) -> Check | None:
-    if view.signed > 0:
+    if view.spec.side.sign > 0:
         return None
     short = sub(add(view.working_sells, view.quantity), view.held)
     allowed = view.limits.allow_short and view.account_type is AccountType.MARGIN
@@ -125,7 +145,7 @@ def position_share(view: RiskView) -> Check | None:
 
 
 def cash(view: RiskView) -> Check | None:
-    if not view.limits.cash_check or view.signed < 0 or view.price is None:
+    if not view.limits.cash_check or view.spec.side.sign < 0 or view.price is None:
         return None
     price = mul(view.price, buffer_of(view.spec.kind))
     needed = add(mul(mul(view.quantity, price), view.instrument.multiplier), view.charges)
@@ -142,8 +162,10 @@ def _percent(share: Decimal) -> str:
 
 
 RiskCheck = Callable[[RiskView], Check | None]
-ORDER_CHECKS: tuple[RiskCheck, ...] = (lot_size, tick_size, currency, priced)
+ORDER_CHECKS: tuple[RiskCheck, ...] = (lot_size, tick_size, currency, not_halted)
 ENTRY_CHECKS: tuple[RiskCheck, ...] = (
+    priced,
+    queue_full,
     account_ready,
     nothing_in_doubt,
     trades_per_day,

@@ -10,13 +10,15 @@ from evenkeel.domain.money import ZERO, add, neg, sub
 from evenkeel.domain.orders import OrderSpec
 
 
-class RiskView(Struct, frozen=True, kw_only=True):
+class RiskView(Struct, frozen=True, kw_only=True, gc=False):
     """One order and its account. Every rule reads the whole account, all books together.
 
     `price` is what the order is judged at (limit, stop, or last); None when nothing has been quoted.
     `held` is the account's signed position; `working_buys` and `working_sells` the unsigned quantities already
     on their way in this instrument; `reserved` the cash that working buys of all instruments may still use.
-    `in_doubt` is an order of this instrument whose fate is unknown. `charges` is the estimate of its own costs;
+    `in_doubt` is an order of this instrument whose fate is unknown. `halted` says by what trading is halted, empty
+    where it is not; even then what `reduces` may pass, if `may_reduce`. `waiting` orders have not been heard of by the
+    venue yet, of which `most_waiting` may be there; None: any number. `charges` is the estimate of its own costs;
     they, and `equity`, are zero where no limit in force reads them.
     """
 
@@ -29,6 +31,10 @@ class RiskView(Struct, frozen=True, kw_only=True):
     readiness: Readiness
     readiness_reason: str | None
     in_doubt: str | None = None
+    halted: str = ""
+    may_reduce: bool = True
+    waiting: int = 0
+    most_waiting: int | None = None
     price: Decimal | None
     held: Decimal
     working_buys: Decimal
@@ -47,11 +53,11 @@ class RiskView(Struct, frozen=True, kw_only=True):
     @property
     def reduces(self) -> bool:
         """True when the order only closes what is held and not already being closed."""
+        if not self.held or (self.held > 0) == (self.spec.side.sign > 0):
+            return False
         if self.held > 0:
-            return self.signed < 0 and self.quantity <= sub(self.held, self.working_sells)
-        if self.held < 0:
-            return self.signed > 0 and self.quantity <= sub(neg(self.held), self.working_buys)
-        return False
+            return self.quantity <= sub(self.held, self.working_sells)
+        return self.quantity <= sub(neg(self.held), self.working_buys)
 
     @property
     def worst_position(self) -> Decimal:

@@ -1,6 +1,6 @@
 """Strategies: their two forms, the templates there are, the checks they pass, and the host that runs them."""
 
-from evenkeel.trading.strategies.base import SignalStrategy, Strategy
+from evenkeel.trading.strategies.base import PanelStrategy, SignalStrategy, Strategy
 from evenkeel.trading.strategies.context import Context
 from evenkeel.trading.strategies.host import StrategyHost
 from evenkeel.trading.strategies.messages import DeployRequest, Holding, HostFault, Output
@@ -15,6 +15,7 @@ __all__ = [
     "Holding",
     "HostFault",
     "Output",
+    "PanelStrategy",
     "Parameter",
     "ParameterType",
     "Params",

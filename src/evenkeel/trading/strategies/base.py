@@ -1,29 +1,36 @@
 """The two forms of a strategy; both run unchanged in backtest, paper and live.
 
-`SignalStrategy` maps bars to targets; the engine turns a changed target into an order of the right size.
-`Strategy` gets events and places orders itself, through a context that records what it asks for. Neither ever
-holds the engine, an account or a clock. Prices are split-adjusted as known at the newest bar.
+One maps bars to targets, `SignalStrategy` for each instrument by itself and `PanelStrategy` for several together; the
+engine turns a changed target into an order of the right size. `Strategy` gets events and places orders itself, through
+a context that records what it asks for. None ever holds the engine, an account or a clock. Prices are split-adjusted
+as known at the newest bar.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from types import MappingProxyType
+from typing import ClassVar, Generic, TypeVar
 
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.fills import Fill
 from evenkeel.domain.marketdata import Bar, Quote
 from evenkeel.domain.orders import Order
 from evenkeel.market.bars import Bars
-from evenkeel.quant.indicators import Floats
+from evenkeel.market.panel import Panel
+from evenkeel.quant.indicators import Flags, Floats
 from evenkeel.trading.strategies.context import Context
 from evenkeel.trading.strategies.parameters import Parameter, Params
 
+D = TypeVar("D", Bars, Panel)
+NO_TIMEFRAMES: Mapping[str, int] = MappingProxyType({})
+
 
 class Template(ABC):
-    """What both forms declare. `name` and `version` identify it; change `version` whenever its decisions
-    change. `aliases` are other, shorter names it is found by.
+    """What all forms declare. `name` and `version` identify it; change `version` whenever its decisions
+    change. `aliases` are other, shorter names it is found by. `form` is signal, panel or event.
     """
 
+    form: ClassVar[str]
     name: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[str] = "1"
@@ -35,28 +42,62 @@ class Template(ABC):
     def warmup(self, params: Params) -> int:
         """How many bars must lie before the first bar that is decided on."""
 
+    def timeframes(self, params: Params) -> Mapping[str, int]:
+        """The higher timeframes it reads, and how many of their bars must have finished before it decides.
+
+        They are made of the deployment's own bars, which must be of a lower one: `higher(bars, "1d")`.
+        """
+        return NO_TIMEFRAMES
+
     def check(self, params: Params) -> tuple[FieldError, ...]:
         """Faults between parameters that their ranges cannot express, such as fast not less than slow."""
         return ()
 
 
-class SignalStrategy(Template):
-    """Targets from bars. Implement `signals` and `warmup`; the rest is optional."""
+class TargetStrategy(Template, Generic[D]):
+    """What the strategies of targets share: D are the bars they read, of n moments."""
 
     @abstractmethod
-    def signals(self, bars: Bars, params: Params) -> Floats:
-        """One target a bar, in [-1, 1] of the deployment's allocation per instrument, or NaN = keep.
+    def signals(self, bars: D, params: Params) -> Floats:
+        """Targets in [-1, 1], or NaN = keep, at each moment.
 
-        The target of bar i may use bars 0 to i only; `evenkeel strategy check` proves it.
+        Those of moment i may use moments 0 to i only; `evenkeel strategy check` proves it.
         """
 
-    def confidence(self, bars: Bars, params: Params, targets: Floats) -> Floats | None:
+    def confidence(self, bars: D, params: Params, targets: Floats) -> Floats | None:
         """How sure each signal is, 0 to 1, recorded beside it. None: 1 where there is a target, else 0."""
         return None
 
-    def details(self, bars: Bars, params: Params) -> Mapping[str, Floats]:
-        """Named series whose value at the bar is recorded with its signal, such as the averages compared."""
+    def details(self, bars: D, params: Params) -> Mapping[str, Floats]:
+        """Named series whose value at the moment is recorded with its signal, such as the averages compared."""
         return {}
+
+    def rebalances(self, bars: D, params: Params) -> Flags | None:
+        """The moments (n,) at which positions are brought back to their targets though these have not changed.
+
+        None: never. Without it a position is left to drift with prices until its target changes.
+        """
+        return None
+
+    def remembers(self, params: Params) -> bool:
+        """Whether a target may depend on more than the warm-up before it, such as on a position kept in mind.
+
+        The check finds most such rules by itself; say True where it may take a rare market to show.
+        """
+        return False
+
+    def is_rebalancing(self) -> bool:
+        """Whether it may ever bring positions back to their targets."""
+        return type(self).rebalances is not TargetStrategy.rebalances
+
+
+class SignalStrategy(TargetStrategy[Bars]):
+    """Targets (n,) from the bars of one instrument: of several, each is looked at by itself.
+
+    A target is of the deployment's allocation per instrument. Implement `signals` and `warmup`; the rest is optional.
+    """
+
+    form = "signal"
 
     def update(self, state: bytes | None, bar: Bar, params: Params) -> tuple[bytes, float]:
         """(new state, target) of one more bar; `state` is None at the first.
@@ -71,16 +112,25 @@ class SignalStrategy(Template):
         """`state` after a split of `ratio` new shares for an old one: divide the prices it holds by `ratio`."""
         return state
 
-    def remembers(self, params: Params) -> bool:
-        """Whether a target may depend on more than the warm-up before it, such as on a position kept in mind.
-
-        The check finds most such rules by itself; say True where it may take a rare market to show.
-        """
-        return False
-
     @classmethod
     def is_incremental(cls) -> bool:
         return cls.update is not SignalStrategy.update
+
+
+class PanelStrategy(TargetStrategy[Panel]):
+    """Targets (n, k) from the bars of k instruments together, in the order of the deployment.
+
+    A target is a share of the deployment's whole allocation: 0.5 each of two is all of it, and more than 1 in sum is
+    leverage. Implement `signals` and `warmup`; the rest is optional. `confidence` gives (n, k), the series of `details`
+    are (n,) or (n, k). An instrument is traded at its own bars: what is decided where it has none, it takes with its
+    next.
+    """
+
+    form = "panel"
+
+    def instruments(self, params: Params) -> tuple[int, int | None]:
+        """How many instruments it takes: (least, most), most None for any number."""
+        return 1, None
 
 
 class Strategy(Template):
@@ -88,6 +138,8 @@ class Strategy(Template):
 
     One instance serves one deployment; keep what you must remember in attributes, and give it out by `state`.
     """
+
+    form = "event"
 
     def warmup(self, params: Params) -> int:
         return 0

@@ -3,21 +3,23 @@
 Look-ahead: the targets of a prefix of the bars must be the prefix of the targets. Memory: after its warm-up a
 strategy evaluated on a suffix, or on its last warm-up + 1 bars, or after another past, must answer the same;
 if it does not it is path-dependent, which is allowed, but it is then evaluated from its anchor. Both compare
-targets, and the details recorded with them, on every bar or on a sample of long histories.
+targets, where it rebalances, and the details recorded with them, on every bar or on a sample of long histories. A
+strategy of several instruments is examined on a panel in which some bars are missing, one that reads higher
+timeframes on bars of a lower one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
 
-from evenkeel.market.bars import Bars
-from evenkeel.market.columns import PRICES
+from evenkeel.market.columns import MEASURES, PRICES
 from evenkeel.quant.indicators import Floats
-from evenkeel.trading.strategies.base import SignalStrategy
-from evenkeel.trading.strategies.evaluate import evaluate, read_only, warmup_of
+from evenkeel.trading.strategies.base import D, SignalStrategy, TargetStrategy
+from evenkeel.trading.strategies.evaluate import decided, evaluate, lookback_of, read_only, undecided
 from evenkeel.trading.strategies.parameters import Params
-from evenkeel.trading.strategies.seeded import seeded_bars
+from evenkeel.trading.strategies.seeded import seeded_for
 
 _TOLERANCE = 1e-9
 _SAMPLES = 120
@@ -51,76 +53,77 @@ class Examination(Struct, frozen=True):
         return tuple(f"{text} (first at bar {bar})" for bar, text in said if bar is not None)
 
 
-def examine(strategy: SignalStrategy, params: Params, bars: Bars | None = None) -> Examination:
+def examine(strategy: TargetStrategy[D], params: Params, bars: D | None = None) -> Examination:
     """Runs all checks on `bars`, or on seeded ones reaching well beyond the warm-up.
 
     Raises InvalidInput for a malformed answer, and whatever the strategy raises.
     """
-    warmup = warmup_of(strategy, params)
-    if bars is None:
-        bars = seeded_bars(warmup + _EXAMINED_BARS)
-    bars = read_only(bars)
-    whole = evaluate(strategy, bars, params)
-    again = evaluate(strategy, _copied(bars), params)
-    unrepeated = _first_difference(whole, again)
+    bars = read_only(seeded_for(strategy, params, beyond=_EXAMINED_BARS) if bars is None else bars)
+    warmup, targets = undecided(strategy, bars, params), evaluate(strategy, bars, params)
+    whole, count = decided(strategy, bars, params), int(np.sum(~np.isnan(targets)))
+    unrepeated = _first_difference(whole, decided(strategy, _copied(bars), params))
     if unrepeated is not None:
-        return Examination(warmup, None, unrepeated, None, None, int(np.sum(~np.isnan(whole))))
+        return Examination(warmup, None, unrepeated, None, None, count)
     return Examination(
         warmup,
         first_peeking_bar=_peeks(strategy, bars, params, whole=whole),
         first_unrepeated_bar=None,
         first_path_dependent_bar=_remembers(strategy, bars, params, whole=whole),
         first_wrong_update_bar=_updates_wrongly(strategy, bars, params, whole=whole),
-        targets=int(np.sum(~np.isnan(whole))),
+        targets=count,
     )
 
 
-def _peeks(strategy: SignalStrategy, bars: Bars, params: Params, *, whole: Floats) -> int | None:
+def _peeks(strategy: TargetStrategy[D], bars: D, params: Params, *, whole: Floats) -> int | None:
     """The first bar found whose target differs once later bars are known."""
     found: list[int] = []
-    for cut in _sample(warmup_of(strategy, params) + 1, len(bars)):
-        prefix = evaluate(strategy, bars.rows(0, cut), params)
+    for cut in _sample(undecided(strategy, bars, params) + 1, len(bars)):
+        prefix = decided(strategy, bars.rows(0, cut), params)
         different = _first_difference(whole[:cut], prefix)
         if different is not None:
             found.append(different)
     return min(found, default=None)
 
 
-def _remembers(strategy: SignalStrategy, bars: Bars, params: Params, *, whole: Floats) -> int | None:
+def _remembers(strategy: TargetStrategy[D], bars: D, params: Params, *, whole: Floats) -> int | None:
     """The first bar found whose target or details depend on more than the warm-up before it."""
-    warmup = warmup_of(strategy, params)
+    warmup = lookback_of(strategy, params, bars.timeframe)
     if strategy.remembers(params):
         return warmup
-    series = strategy.details(bars, params)
+    recorded = (whole, *strategy.details(bars, params).values())
     for end in _sample(warmup + 1, len(bars) + 1):
-        window = bars.rows(end - 1 - warmup, end)
-        last = [evaluate(strategy, window, params)[-1:], *_lasts(strategy.details(window, params))]
-        known = [whole[end - 1 : end], *(values[end - 1 : end] for values in series.values())]
-        if any(_first_difference(a, b) is not None for a, b in zip(known, last, strict=True)):
+        known = [values[end - 1 : end] for values in recorded]
+        if _last_differs(strategy, bars.rows(end - 1 - warmup, end), params, known=known):
             return end - 1
     for start in _sample(1, len(bars) - warmup, count=8):
-        for other in (evaluate(strategy, bars.rows(start), params), _shocked(strategy, bars, params, start=start)):
+        for other in (decided(strategy, bars.rows(start), params), _shocked(strategy, bars, params, start=start)):
             different = _first_difference(whole[start + warmup :], other[-(len(bars) - start) :][warmup:])
             if different is not None:
                 return start + warmup + different
     return None
 
 
-def _shocked(strategy: SignalStrategy, bars: Bars, params: Params, *, start: int) -> Floats:
-    """Targets where all prices before `start` were a wild multiple of what they were."""
-    factor = np.where(np.arange(len(bars)) < start, _SHOCK, 1.0)
+def _last_differs(strategy: TargetStrategy[D], window: D, params: Params, *, known: list[Floats]) -> bool:
+    """Whether the last bar of a window tells something else than what is `known` of it from all bars."""
+    told = (decided(strategy, window, params), *strategy.details(window, params).values())
+    return any(_first_difference(a, b[-1:]) is not None for a, b in zip(known, told, strict=True))
+
+
+def _shocked(strategy: TargetStrategy[D], bars: D, params: Params, *, start: int) -> Floats:
+    """What is decided where all prices before `start` were a wild multiple of what they were."""
+    factor = np.where(np.arange(len(bars)) < start, _SHOCK, 1.0).reshape(-1, *[1] * (bars.close.ndim - 1))
     other = bars.replaced(**{name: getattr(bars, name) * factor for name in PRICES})
-    return evaluate(strategy, read_only(other), params)
+    return decided(strategy, read_only(other), params)
 
 
-def _updates_wrongly(strategy: SignalStrategy, bars: Bars, params: Params, *, whole: Floats) -> int | None:
-    if not strategy.is_incremental():
+def _updates_wrongly(strategy: TargetStrategy[Any], bars: Any, params: Params, *, whole: Floats) -> int | None:
+    if not isinstance(strategy, SignalStrategy) or not strategy.is_incremental():
         return None
     state, targets = None, np.full(len(bars), np.nan)
     for i, bar in enumerate(bars):
         state, targets[i] = strategy.update(state, bar, params)
-    targets[: warmup_of(strategy, params)] = np.nan
-    return _first_difference(whole, targets)
+    targets[: undecided(strategy, bars, params)] = np.nan
+    return _first_difference(whole.reshape(len(bars), -1)[:, 0], targets)
 
 
 def _sample(first: int, end: int, count: int = _SAMPLES) -> Iterator[int]:
@@ -132,15 +135,11 @@ def _sample(first: int, end: int, count: int = _SAMPLES) -> Iterator[int]:
     yield from sorted({*spread.tolist(), *range(end - _LATEST, end)})
 
 
-def _lasts(series: Mapping[str, Floats]) -> list[Floats]:
-    return [values[-1:] for values in series.values()]
-
-
 def _first_difference(a: Floats, b: Floats) -> int | None:
     same = (np.isnan(a) & np.isnan(b)) | (np.abs(a - b) <= _TOLERANCE * np.maximum(1.0, np.abs(a)))
-    return None if same.all() else int(np.argmin(same))
+    return None if same.all() else int(np.argmin(same.all(axis=tuple(range(1, same.ndim)))))
 
 
-def _copied(bars: Bars) -> Bars:
+def _copied(bars: D) -> D:
     """The same values in other memory, so that nothing remembered about the first is found."""
-    return read_only(bars.replaced(**{name: getattr(bars, name).copy() for name in (*PRICES, "volume", "spread")}))
+    return read_only(bars.replaced(**{name: getattr(bars, name).copy() for name in MEASURES}))

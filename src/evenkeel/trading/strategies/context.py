@@ -29,12 +29,14 @@ class Cancel(Struct, frozen=True):
 
 
 Wish = OrderSpec | Cancel
+History = Callable[[str, int, str | None], Bars | None]
+"""The last bars of an instrument, so many, of the deployment's timeframe or of a higher one."""
 
 
 class Context:
     """One deployment's view and voice. Quantities and prices are raw: lots and ticks of the instrument."""
 
-    def __init__(self, deployment: Deployment, params: Params, *, history: Callable[[str, int], Bars | None]) -> None:
+    def __init__(self, deployment: Deployment, params: Params, *, history: History) -> None:
         self.parameters = params
         self.instrument_ids = deployment.instrument_ids
         self.account_ids = tuple(allocation.account_id for allocation in deployment.accounts)
@@ -48,14 +50,16 @@ class Context:
         self._positions: dict[tuple[str, str], Decimal] = {}
         self._quotes: dict[str, Quote] = {}
 
-    def bars(self, count: int, instrument_id: str | None = None) -> Bars:
-        """The last `count` bars or as many as there are, adjusted as known now. Raises NotFound before the
-        first.
+    def bars(self, count: int, instrument_id: str | None = None, *, timeframe: str | None = None) -> Bars:
+        """The last `count` bars or as many as there are, adjusted as known now.
+
+        With a higher timeframe, which the strategy declares in `timeframes`: its finished bars only. Raises NotFound
+        before the first, and InvalidInput for a timeframe that is not higher.
         """
         name = self._instrument(instrument_id)
-        bars = self._history(name, count)
+        bars = self._history(name, count, timeframe)
         if bars is None:
-            raise NotFound(f"no bar of {name} has been seen yet")
+            raise NotFound(f"no {'finished ' if timeframe else ''}bar of {name} has been seen yet")
         return bars
 
     def quote(self, instrument_id: str | None = None) -> Quote | None:
@@ -199,6 +203,8 @@ class Context:
         return account_id
 
     def _check(self, size: Decimal, limit: Decimal | None, stop: Decimal | None) -> None:
+        if limit is None and stop is None and size.is_finite() and size > 0:
+            return
         faults = []
         if not size.is_finite() or size <= 0:
             faults.append(FieldError("quantity", f"expected more than zero, not {size}"))

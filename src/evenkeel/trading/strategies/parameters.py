@@ -54,7 +54,7 @@ class Parameter(Struct, frozen=True, omit_defaults=True):
     def _number(self, value: Scalar) -> int | float:
         whole = self.type is ParameterType.INT
         expected = f"expected {'a whole number' if whole else 'a number'}{self._range()}, not {value!r}"
-        if isinstance(value, bool | str) or not isfinite(value) or (whole and value != int(value)):
+        if isinstance(value, bool | str | None) or not isfinite(value) or (whole and value != int(value)):
             raise ValueError(expected)
         if self.minimum is not None and value < self.minimum:
             raise ValueError(expected)
@@ -117,9 +117,21 @@ class Params(dict[str, Scalar]):
         assert isinstance(value, str)
         return value
 
+    def numbers(self, name: str) -> tuple[float, ...]:
+        """The numbers of a text such as `0.6, 0.4`, at least one. Raises ValueError, saying which part is none."""
+        parts = [part.strip() for part in self.text(name).split(",")]
+        for part in parts:
+            try:
+                float(part)
+            except ValueError:
+                raise ValueError(f"expected numbers such as 0.6, 0.4; {part!r} is none") from None
+        return tuple(map(float, parts))
+
 
 def resolve(declared: Iterable[Parameter], values: Mapping[str, Scalar]) -> Params:
     """Every declared parameter with its given or default value. Raises InvalidInput with all faults by field."""
+    if not isinstance(values, Mapping):
+        raise InvalidInput(f"parameters are given by name, such as {{'fast': 10}}, not as {values!r}")
     known = {parameter.name: parameter for parameter in declared}
     faults = [
         FieldError(f"parameters.{name}", f"unknown; expected one of {', '.join(known) or 'none'}")

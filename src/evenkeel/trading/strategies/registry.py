@@ -10,16 +10,18 @@ from importlib.util import module_from_spec, spec_from_file_location
 from inspect import isabstract
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from zlib import crc32
 
 from msgspec import Struct
 
 from evenkeel.domain.errors import Conflict, FieldError, InvalidInput, NotFound
 from evenkeel.domain.strategies import Scalar
-from evenkeel.trading.strategies.base import SignalStrategy, Strategy
+from evenkeel.trading.strategies.base import PanelStrategy, SignalStrategy, Strategy, TargetStrategy
 from evenkeel.trading.strategies.bollinger import BollingerReversion
 from evenkeel.trading.strategies.buy_and_hold import BuyAndHold
 from evenkeel.trading.strategies.checks import Examination, examine
+from evenkeel.trading.strategies.cross_sectional_momentum import CrossSectionalMomentum
 from evenkeel.trading.strategies.donchian_breakout import DonchianBreakout
 from evenkeel.trading.strategies.ema_crossover import EmaCrossover
 from evenkeel.trading.strategies.ensemble import Ensemble
@@ -27,16 +29,20 @@ from evenkeel.trading.strategies.macd import MacdTrend
 from evenkeel.trading.strategies.mean_reversion import MeanReversion
 from evenkeel.trading.strategies.momentum import Momentum
 from evenkeel.trading.strategies.obv import ObvTrend
+from evenkeel.trading.strategies.pairs import Pairs
 from evenkeel.trading.strategies.parameters import Parameter, Params, refusal, resolve
+from evenkeel.trading.strategies.rebalanced_weights import RebalancedWeights
 from evenkeel.trading.strategies.rsi import RsiReversion
 from evenkeel.trading.strategies.sma_crossover import SmaCrossover
 from evenkeel.trading.strategies.stochastic import StochasticReversion
 from evenkeel.trading.strategies.supertrend import SupertrendFollower
 from evenkeel.trading.strategies.support_resistance import SupportResistance
+from evenkeel.trading.strategies.trend_filter import TrendFilter
 from evenkeel.trading.strategies.volatility_breakout import VolatilityBreakout
 from evenkeel.trading.strategies.vwap_reversion import VwapReversion
 
 ENTRY_POINTS = "evenkeel.strategies"
+FOLDER = "strategies"  # of a home
 BUILT_IN: tuple[type[SignalStrategy], ...] = (
     SmaCrossover,
     EmaCrossover,
@@ -53,15 +59,17 @@ BUILT_IN: tuple[type[SignalStrategy], ...] = (
     VwapReversion,
     SupportResistance,
     BuyAndHold,
+    TrendFilter,
     Ensemble,
 )
+PANELS: tuple[type[PanelStrategy], ...] = (Pairs, CrossSectionalMomentum, RebalancedWeights)
 
-AnyStrategy = SignalStrategy | Strategy
-AnyTemplate = type[SignalStrategy] | type[Strategy]
+AnyStrategy = SignalStrategy | PanelStrategy | Strategy
+AnyTemplate = type[SignalStrategy] | type[PanelStrategy] | type[Strategy]
 
 
 class TemplateInfo(Struct, frozen=True):
-    """A template as it is listed. `form` is signal or event; `source` says where it came from."""
+    """A template as it is listed. `form` is signal, panel or event; `source` says where it came from."""
 
     name: str
     version: str
@@ -76,7 +84,7 @@ class TemplateInfo(Struct, frozen=True):
 class Registry:
     """The templates one process knows. The built-in ones are there from the start."""
 
-    def __init__(self, templates: Iterable[AnyTemplate] = BUILT_IN) -> None:
+    def __init__(self, templates: Iterable[AnyTemplate] = (*BUILT_IN, *PANELS)) -> None:
         self._templates: dict[str, tuple[AnyTemplate, str]] = {t.name: (t, "built-in") for t in templates}
         self._examined: dict[tuple[str, tuple[tuple[str, Scalar], ...]], Examination] = {}
 
@@ -109,9 +117,26 @@ class Registry:
             raise
         return self.info(template.name)
 
+    def add(self, template: AnyTemplate, source: str) -> None:
+        """Adds a template that another process has registered, and so examined."""
+        self._templates.setdefault(template.name, (template, source))
+
     def load(self, path: Path, class_name: str | None = None) -> TemplateInfo:
         """Registers the template in a file. Raises as `load_template` and `register` do."""
         return self.register(load_template(path, class_name), str(path))
+
+    def load_folder(self, folder: Path) -> tuple[str, ...]:
+        """Registers the template of each Python file in a folder, but for those whose names begin with _.
+
+        A broken one is left out and its fault returned, in words.
+        """
+        faults = []
+        for path in sorted(folder.glob("[!_]*.py")):
+            try:
+                self.load(path)
+            except Exception as error:  # noqa: BLE001 - a broken file must not keep the desk from starting
+                faults.append(f"{path}: {error}")
+        return tuple(faults)
 
     def load_entry_points(self) -> tuple[str, ...]:
         """Registers what installed packages offer; a broken one is left out and its fault returned, in words."""
@@ -137,11 +162,19 @@ class Registry:
             template.version,
             template.title or template.name,
             template.description,
-            "signal" if issubclass(template, SignalStrategy) else "event",
+            template.form,
             template.parameters,
             source,
             template.aliases,
         )
+
+    def has(self, name: str) -> bool:
+        """Whether there is a template of that name or alias."""
+        return self._name(name) in self._templates
+
+    def template(self, name: str) -> AnyTemplate:
+        """The class. Raises NotFound."""
+        return self._find(name)[0]
 
     def create(self, name: str) -> AnyStrategy:
         """A new instance. Raises NotFound."""
@@ -164,7 +197,8 @@ class Registry:
             if isinstance(strategy, Strategy):
                 found = Examination(strategy.warmup(params), None, None, None, None, 0)
             else:
-                found = examine(strategy, params)
+                of_targets: TargetStrategy[Any] = strategy
+                found = examine(of_targets, params)
             self._examined[key] = found
         if found.faults:
             raise InvalidInput(
@@ -234,7 +268,7 @@ def load_template(path: Path, class_name: str | None = None) -> AnyTemplate:
         name: value
         for name, value in vars(module).items()
         if isinstance(value, type)
-        and issubclass(value, SignalStrategy | Strategy)
+        and issubclass(value, SignalStrategy | PanelStrategy | Strategy)
         and value.__module__ == module.__name__
     }
     if class_name is not None:
@@ -244,7 +278,7 @@ def load_template(path: Path, class_name: str | None = None) -> AnyTemplate:
         wanted = f"a strategy class {class_name}" if class_name else "exactly one strategy class"
         raise InvalidInput(
             f"{path} should define {wanted}; it defines {listed}",
-            hint="A strategy is a class derived from SignalStrategy or Strategy.",
+            hint="A strategy is a class derived from SignalStrategy, PanelStrategy or Strategy.",
         )
     return next(iter(found.values()))
 

@@ -7,16 +7,20 @@ import numpy as np
 from msgspec import Struct
 
 from evenkeel.domain.commands import SubmitOrder
+from evenkeel.domain.errors import InvalidInput
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.strategies import Allocation, Deployment, Scalar
 from evenkeel.market.bars import Bars
-from evenkeel.trading.strategies.base import SignalStrategy, Strategy
+from evenkeel.market.panel import Panel
+from evenkeel.quant.indicators import Floats
+from evenkeel.trading.strategies.base import D, PanelStrategy, SignalStrategy, Strategy, TargetStrategy
 from evenkeel.trading.strategies.checks import Examination, examine
-from evenkeel.trading.strategies.evaluate import evaluate, fold, warmup_of
+from evenkeel.trading.strategies.evaluate import evaluate, fold, lookback_of, read_only, rebalances_of
+from evenkeel.trading.strategies.fitting import check_fit
 from evenkeel.trading.strategies.parameters import Params
 from evenkeel.trading.strategies.registry import AnyStrategy, AnyTemplate, check_declaration, checked
 from evenkeel.trading.strategies.runners import EventRunner
-from evenkeel.trading.strategies.seeded import seeded_bars
+from evenkeel.trading.strategies.seeded import frame_for, seeded_bars, seeded_for
 
 _CHECKED_BARS = 300
 
@@ -25,8 +29,9 @@ class CheckReport(Struct, frozen=True, kw_only=True):
     """The verdict, and what it rests on. `first_peeking_bar` counts from 0, `peeking_at` is that bar's open
     (ns).
 
-    `targets` counts bars with a target, `changes` those where the folded target moves, `orders` what a
-    `Strategy` asked for. `faults` forbid running it; `notes` do not.
+    `targets` counts bars with a target, `changes` those where the folded target moves, `rebalances` those where it is
+    restored, `orders` what a `Strategy` asked for; of several instruments, `bars` counts moments. `faults` forbid
+    running it; `notes` do not.
     """
 
     template: str
@@ -42,47 +47,69 @@ class CheckReport(Struct, frozen=True, kw_only=True):
     path_dependent: bool = False
     targets: int = 0
     changes: int = 0
+    rebalances: int = 0
     orders: int = 0
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 def check_strategy(
-    template: AnyTemplate, bars: Bars | None = None, *, parameters: Mapping[str, Scalar] | None = None
+    template: AnyTemplate,
+    bars: Bars | Mapping[str, Bars] | None = None,
+    *,
+    parameters: Mapping[str, Scalar] | None = None,
 ) -> CheckReport:
-    """Examines a template on `bars`, or on seeded ones.
+    """Examines a template on `bars`, of one instrument or for a panel by instrument, or on seeded ones.
 
-    Raises InvalidInput for a malformed template or parameters; what the strategy itself raises is a fault.
+    Raises InvalidInput for a malformed template or parameters, and for bars of another number of instruments than it
+    takes; what the strategy itself raises is a fault.
     """
     check_declaration(template)
     strategy = template()
     params = checked(strategy, parameters or {})
+    given = _given(strategy, params, bars)
     try:
+        if isinstance(strategy, PanelStrategy):
+            return _of_targets(strategy, params, None if bars is None else Panel.of(given))
+        one = next(iter(given.values()), None)
         if isinstance(strategy, SignalStrategy):
-            return _of_signals(strategy, params, bars)
-        return _of_events(strategy, params, bars)
+            return _of_targets(strategy, params, one)
+        return _of_events(strategy, params, one)
     except Exception as error:  # noqa: BLE001 - whatever the strategy raises is what the report tells
         return CheckReport(
             template=template.name,
             version=template.version,
-            form=_form(strategy),
+            form=strategy.form,
             parameters=dict(params),
-            bars=0 if bars is None else len(bars),
+            bars=max(map(len, given.values()), default=0),
             warmup=0,
             ok=False,
             faults=(f"it raised {type(error).__name__}: {error}",),
         )
 
 
-def _of_signals(strategy: SignalStrategy, params: Params, bars: Bars | None) -> CheckReport:
-    used = bars if bars is not None else seeded_bars(warmup_of(strategy, params) + _CHECKED_BARS)
+def _given(strategy: AnyStrategy, params: Params, bars: Bars | Mapping[str, Bars] | None) -> Mapping[str, Bars]:
+    """The bars by instrument, none where none are given. Raises InvalidInput where the strategy does not take them."""
+    if bars is None:
+        return {}
+    given = {bars.instrument_id: bars} if isinstance(bars, Bars) else bars
+    if not isinstance(strategy, PanelStrategy) and len(given) != 1:
+        raise InvalidInput(f"{strategy.name} is checked on one instrument at a time, not on {len(given)}")
+    for one in given.values():
+        check_fit(strategy, params, instruments=len(given), timeframe=one.timeframe)
+    return given
+
+
+def _of_targets(strategy: TargetStrategy[D], params: Params, bars: D | None) -> CheckReport:
+    used = read_only(bars) if bars is not None else seeded_for(strategy, params, beyond=_CHECKED_BARS)
     found = examine(strategy, params, used)
     targets = evaluate(strategy, used, params)
+    flags = rebalances_of(strategy, used, params)
     peek = found.first_peeking_bar
     return CheckReport(
         template=strategy.name,
         version=strategy.version,
-        form=_form(strategy),
+        form=strategy.form,
         parameters=dict(params),
         bars=len(used),
         warmup=found.warmup,
@@ -92,10 +119,15 @@ def _of_signals(strategy: SignalStrategy, params: Params, bars: Bars | None) -> 
         peeking_at=None if peek is None else int(used.ts[peek]),
         path_dependent=found.path_dependent,
         targets=int(np.sum(~np.isnan(targets))),
-        changes=int(np.count_nonzero(np.diff(fold(targets), prepend=0.0))),
+        changes=sum(map(_changes, targets.reshape(len(used), -1).T)),
+        rebalances=0 if flags is None else int(flags.sum()),
         faults=found.faults,
         notes=_notes(found, len(used)),
     )
+
+
+def _changes(targets: Floats) -> int:
+    return int(np.count_nonzero(np.diff(fold(targets), prepend=0.0)))
 
 
 def _notes(found: Examination, bars: int) -> tuple[str, ...]:
@@ -114,8 +146,8 @@ def _notes(found: Examination, bars: int) -> tuple[str, ...]:
 
 def _of_events(strategy: Strategy, params: Params, bars: Bars | None) -> CheckReport:
     """A `Strategy` is given one bar at a time and cannot look ahead: it is run, and its orders counted, not filled."""
-    warmup = strategy.warmup(params)
-    used = bars if bars is not None else seeded_bars(warmup + _CHECKED_BARS)
+    frame, warmup = frame_for(strategy, params), strategy.warmup(params)
+    used = bars if bars is not None else seeded_bars(lookback_of(strategy, params, frame) + _CHECKED_BARS, frame=frame)
     runner = EventRunner(strategy, _deployment(strategy, params, used), params=params, state=None, holdings=())
     outputs = runner.start(int(used.ts[0]) if len(used) else 0)
     for bar in used:
@@ -125,7 +157,7 @@ def _of_events(strategy: Strategy, params: Params, bars: Bars | None) -> CheckRe
     return CheckReport(
         template=strategy.name,
         version=strategy.version,
-        form=_form(strategy),
+        form=strategy.form,
         parameters=dict(params),
         bars=len(used),
         warmup=warmup,
@@ -146,7 +178,3 @@ def _deployment(strategy: Strategy, params: Params, bars: Bars) -> Deployment:
         (Allocation("check", Decimal(1)),),
         bars.timeframe,
     )
-
-
-def _form(strategy: AnyStrategy) -> str:
-    return "signal" if isinstance(strategy, SignalStrategy) else "event"

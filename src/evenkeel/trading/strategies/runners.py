@@ -4,7 +4,7 @@ answers.
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -12,20 +12,23 @@ from msgspec import Struct
 
 from evenkeel.domain.commands import CancelOrder, SubmitOrder
 from evenkeel.domain.fills import Fill
+from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Bar, MarketSlice, Quote
-from evenkeel.domain.money import neg
-from evenkeel.domain.orders import Order, Side
+from evenkeel.domain.orders import Order
 from evenkeel.domain.provenance import Provenance, Source
+from evenkeel.domain.sizing import Sizing
 from evenkeel.domain.strategies import Deployment, Signal
 from evenkeel.market.bars import Bars
 from evenkeel.trading.strategies.base import SignalStrategy, Strategy
 from evenkeel.trading.strategies.context import Cancel, Context
-from evenkeel.trading.strategies.evaluate import confidence_of, evaluate, warmup_of
+from evenkeel.trading.strategies.evaluate import confidence_of, evaluate, lookback_of, rebalances_of, undecided
 from evenkeel.trading.strategies.messages import Holding, Output
 from evenkeel.trading.strategies.parameters import Params
+from evenkeel.trading.strategies.sizes import last_scale, window_of
 from evenkeel.trading.strategies.windows import History, Window
 
 _CONTEXT_BARS = 1_000
+AROUND_THE_CLOCK = "24/7"
 
 
 class Runner(Protocol):
@@ -58,13 +61,18 @@ class SignalRunner:
         path_dependent: bool,
         anchor_ts: int | None,
         state: bytes | None,
+        instruments: Iterable[Instrument] = (),
     ) -> None:
         self._strategy, self._deployment, self._params = strategy, deployment, params
-        self._least = warmup_of(strategy, params) + 1
         self._incremental = strategy.is_incremental() and path_dependent
         self._anchor = anchor_ts if path_dependent else None
-        keep = None if path_dependent and not self._incremental else self._least
-        self._windows = {i: Window(i, deployment.timeframe, keep) for i in deployment.instrument_ids}
+        least = lookback_of(strategy, params, deployment.timeframe) + 1
+        self._looks_at = None if path_dependent and not self._incremental else least
+        keep = None if self._looks_at is None else max(self._looks_at, window_of(deployment.sizing))
+        known = {one.id: one for one in instruments}
+        self._windows = {
+            i: Window(i, deployment.timeframe, keep, instrument=known.get(i)) for i in deployment.instrument_ids
+        }
         self._states: dict[str, tuple[int, bytes]] = {}
         if state is not None and self._incremental:
             self._states = msgspec.msgpack.decode(state, type=_SignalState).by_instrument
@@ -108,25 +116,27 @@ class SignalRunner:
 
     def _signal(self, bar: Bar) -> Signal:
         window = self._windows[bar.instrument_id]
-        bars = window.bars()
+        bars = window.bars(self._looks_at)
         if self._incremental:
             target = self._update(bar)
             targets = np.full(len(bars), np.nan)
-            if len(bars) >= self._least:
+            if undecided(self._strategy, bars, self._params) < len(bars):
                 targets[-1] = target
         else:
             targets = evaluate(self._strategy, bars, self._params)
         target = float(targets[-1])
         sure = confidence_of(self._strategy, bars, self._params, targets=targets)
         series = self._strategy.details(bars, self._params)
-        known = {name: float(values[-1]) for name, values in series.items() if not np.isnan(values[-1])}
+        flags = rebalances_of(self._strategy, bars, self._params)
         return Signal(
             self._deployment.id,
             bar.instrument_id,
             bar.close_ts,
             None if np.isnan(target) else target,
             float(sure[-1]),
-            dict(known),
+            recorded({name: values[-1] for name, values in series.items()}),
+            scale_at(self._deployment.sizing, window),
+            rebalance=flags is not None and bool(flags[-1]),
         )
 
     def _update(self, bar: Bar) -> float:
@@ -138,6 +148,20 @@ class SignalRunner:
         return target
 
 
+def recorded(details: Mapping[str, Any]) -> dict[str, float | str]:
+    """The details of one bar as they are kept with its signal: what is known, as plain numbers."""
+    return {name: float(value) for name, value in details.items() if not np.isnan(value)}
+
+
+def scale_at(sizing: Sizing | None, window: Window) -> float:
+    """What a size that follows the market finds at the newest bar; 1 for other sizes."""
+    count = window_of(sizing)
+    if sizing is None or not count:
+        return 1.0
+    bars = window.bars(count)
+    return last_scale(sizing, bars, bars.instrument.calendar if bars.instrument is not None else AROUND_THE_CLOCK)
+
+
 class _EventState(Struct, omit_defaults=True):
     """What a `Strategy` and its context remember over a restart."""
 
@@ -147,9 +171,9 @@ class _EventState(Struct, omit_defaults=True):
     cancels: list[str] = []
 
 
-def kept_bars(strategy: Strategy, params: Params) -> int:
+def kept_bars(strategy: Strategy, params: Params, timeframe: str) -> int:
     """How many bars its context can look back on."""
-    return max(_CONTEXT_BARS, strategy.warmup(params) + 1)
+    return max(_CONTEXT_BARS, lookback_of(strategy, params, timeframe) + 1)
 
 
 class EventRunner:
@@ -167,13 +191,18 @@ class EventRunner:
         state: bytes | None,
         holdings: tuple[Holding, ...],
         histories: Mapping[str, History] | None = None,
+        instruments: Iterable[Instrument] = (),
     ) -> None:
         self._strategy, self._deployment = strategy, deployment
-        keep = kept_bars(strategy, params)
+        known = {one.id: one for one in instruments}
         self._windows: Mapping[str, History] = histories or {
-            i: Window(i, deployment.timeframe, keep) for i in deployment.instrument_ids
+            i: Window(
+                i, deployment.timeframe, kept_bars(strategy, params, deployment.timeframe), instrument=known.get(i)
+            )
+            for i in deployment.instrument_ids
         }
         self._context = Context(deployment, params, history=self._history)
+        self._seen_by: int | None = None
         self._memory = _EventState(None)
         self._remembers = state is not None
         self._provenance = Provenance(
@@ -208,7 +237,7 @@ class EventRunner:
         for split in market.splits:
             if split.instrument_id in self._windows:
                 self._windows[split.instrument_id].split(split, market.at)
-        self._context.now = market.at
+        self._context.now, self._seen_by = market.at, None
         self._fire_timers()
         for quote in market.quotes:
             if quote.instrument_id in self._windows:
@@ -227,6 +256,7 @@ class EventRunner:
         """
         context, wishes, on_bar = self._context, self._context.wishes, self._strategy.on_bar
         bars: tuple[Bar, ...] = ()
+        self._seen_by = None
         for bars in moments:
             context.now = bars[0].close_ts
             if context.timers:
@@ -241,6 +271,7 @@ class EventRunner:
         """The same with quotes."""
         context, wishes, on_quote = self._context, self._context.wishes, self._strategy.on_quote
         quotes: tuple[Quote, ...] = ()
+        self._seen_by = None
         for quotes in moments:
             context.now = quotes[0].ts
             if context.timers:
@@ -258,26 +289,25 @@ class EventRunner:
         return self._context.now
 
     def on_fill(self, fill: Fill) -> list[Output]:
-        signed = fill.quantity if fill.side is Side.BUY else neg(fill.quantity)
-        self._context.now = max(self._context.now, fill.executed_at)
-        self._context.add_position(fill.account_id, fill.instrument_id, signed)
+        self._turn_to(fill.executed_at)
+        self._context.add_position(fill.account_id, fill.instrument_id, fill.signed)
         self._strategy.on_fill(self._context, fill)
         return self._commands()
 
     def on_order(self, order: Order) -> list[Output]:
-        client_order_id = order.spec.client_order_id
-        known = self._memory.order_ids.setdefault(client_order_id, [])
+        client_order_id, is_working = order.spec.client_order_id, order.state.is_working
         asked = False
-        if order.id not in known:
-            asked = client_order_id in self._memory.cancels and order.is_working
-            known.append(order.id)
-        self._context.now = max(self._context.now, order.updated_at)
+        if is_working:
+            known = self._memory.order_ids.setdefault(client_order_id, [])
+            if order.id not in known:
+                asked = client_order_id in self._memory.cancels
+                known.append(order.id)
+        self._turn_to(order.updated_at)
         self._strategy.on_order(self._context, order)
         commands = self._commands()
-        if not order.is_working:
+        if not is_working:
             self._drop(client_order_id, order.id)
-        early: list[Output] = [self._cancel(order.id)] if asked else []
-        return early + commands
+        return [self._cancel(order.id), *commands] if asked else commands
 
     def hold(self, holding: Holding) -> None:
         self._context.set_position(holding.account_id, holding.instrument_id, Decimal(holding.quantity))
@@ -299,8 +329,17 @@ class EventRunner:
     def _append(self, bar: Bar) -> bool:
         return self._windows[bar.instrument_id].append(bar)
 
-    def _history(self, instrument_id: str, count: int) -> Bars | None:
-        return self._windows[instrument_id].seen(count, self._context.now)
+    def _history(self, instrument_id: str, count: int, timeframe: str | None) -> Bars | None:
+        seen_by = self._context.now if self._seen_by is None else self._seen_by
+        window = self._windows[instrument_id]
+        return window.seen(count, seen_by) if timeframe is None else window.higher(timeframe, count, seen_by)
+
+    def _turn_to(self, at: int) -> None:
+        """Moves on to `at` (ns); a bar that closes by then is seen only once it is handed over."""
+        if at > self._context.now:
+            if self._seen_by is None:
+                self._seen_by = self._context.now
+            self._context.now = at
 
     def _fire_timers(self) -> None:
         timers = self._context.timers

@@ -3,19 +3,54 @@
 They stand for no market; they only make a strategy's rules fire, ties included.
 """
 
+from typing import cast
+
 import numpy as np
 
 from evenkeel.market.bars import Bars
-from evenkeel.market.columns import DAY
+from evenkeel.market.columns import DAY, Ints
+from evenkeel.market.panel import Panel
+from evenkeel.market.timeframes import COMMON, UNITS, timeframe
 from evenkeel.quant.indicators import Floats
-from evenkeel.trading.strategies.evaluate import read_only
+from evenkeel.trading.strategies.base import D, PanelStrategy, TargetStrategy, Template
+from evenkeel.trading.strategies.evaluate import lookback_of, read_only
+from evenkeel.trading.strategies.parameters import Params
 
 _REGIME = 25
 _SEED = 20050901
+_ABREAST = 3
+_MISSING = 0.02
+_FEWEST = 4  # bars of the timeframe examined on in one of the lowest higher timeframe
 
 
-def seeded_bars(count: int, seed: int = _SEED) -> Bars:
-    """`count` daily bars, read-only, the same for the same arguments."""
+def seeded_for(strategy: TargetStrategy[D], params: Params, *, beyond: int) -> D:
+    """What a strategy is examined on: `beyond` bars after its warm-up, of one instrument or of as many as it takes."""
+    frame = frame_for(strategy, params)
+    count = lookback_of(strategy, params, frame) + beyond
+    made: Bars | Panel = seeded_bars(count, frame=frame)
+    if isinstance(strategy, PanelStrategy):
+        least, most = strategy.instruments(params)
+        wanted = max(least, _ABREAST)
+        made = seeded_panel(count, wanted if most is None else min(wanted, most), frame=frame)
+    return cast("D", made)
+
+
+def frame_for(strategy: Template, params: Params) -> str:
+    """The timeframe a strategy is examined on: days, or what the higher timeframes it reads can be made of."""
+    wanted = [timeframe(name) for name in strategy.timeframes(params)]
+    lowest = min(wanted, key=lambda frame: frame.ns, default=timeframe("1mo"))
+    fitting = [
+        name
+        for name in reversed(COMMON)
+        if timeframe(name).ns <= UNITS["d"]
+        and _FEWEST * timeframe(name).ns <= lowest.ns
+        and (not lowest.intraday or lowest.ns % timeframe(name).ns == 0)
+    ]
+    return fitting[0] if fitting else "1s"
+
+
+def seeded_bars(count: int, seed: int = _SEED, *, frame: str = "1d") -> Bars:
+    """`count` bars of a timeframe up to a day, around the clock, read-only, the same for the same arguments."""
     rng = np.random.default_rng(seed)
     regimes = count // _REGIME + 1
     drift = np.repeat(rng.choice([-0.012, -0.004, 0.0, 0.004, 0.012], regimes), _REGIME)[:count]
@@ -25,10 +60,42 @@ def seeded_bars(count: int, seed: int = _SEED) -> Bars:
     open_ = np.round(np.concatenate(([100.0], close[:-1])) * (1 + 0.3 * noise * rng.standard_normal(count)), 2)
     high = np.round(np.maximum(open_, close) * (1 + noise * rng.random(count)), 2)
     low = np.round(np.minimum(open_, close) * (1 - noise * rng.random(count)), 2)
-    ts = np.arange(count, dtype=np.int64) * DAY + 9 * DAY // 24
-    columns = {"ts": ts, "close_ts": ts + 7 * DAY // 24, "open": open_, "high": high, "low": low, "close": close}
+    ts, close_ts = _times(count, frame)
+    columns = {"ts": ts, "close_ts": close_ts, "open": open_, "high": high, "low": low, "close": close}
     volume = np.round(1e6 * np.exp(0.4 * rng.standard_normal(count)))
-    return read_only(Bars.of("seeded", "1d", columns | {"volume": volume}))
+    return read_only(Bars.of("seeded", frame, columns | {"volume": volume}))
+
+
+def seeded_panel(count: int, instruments: int, seed: int = _SEED, *, frame: str = "1d") -> Panel:
+    """The same of several instruments that share their path and stray from it, a few bars missing; read-only."""
+    rng = np.random.default_rng(seed)
+    common = seeded_bars(count, seed, frame=frame)
+    lines = {}
+    for line in range(instruments):
+        strayed = _straying(rng, count)
+        prices = {name: np.round(getattr(common, name) * strayed, 2) for name in ("open", "high", "low", "close")}
+        kept = rng.random(count) >= _MISSING * (line > 0)
+        lines[f"seeded-{line + 1}"] = common.replaced(**prices).where(kept)
+    return read_only(Panel.of(lines))
+
+
+def _straying(rng: np.random.Generator, count: int) -> Floats:
+    """A factor about 1 that comes back to it, as the ratio of two prices of a kind does."""
+    factor, steps = np.empty(count), 0.01 * rng.standard_normal(count)
+    strayed = 0.0
+    for i, step in enumerate(steps.tolist()):
+        strayed = 0.9 * strayed + step
+        factor[i] = strayed
+    return np.exp(factor)
+
+
+def _times(count: int, frame: str) -> tuple[Ints, Ints]:
+    """Days of seven hours from nine o'clock; below a day, one bar after the other."""
+    if frame == "1d":
+        ts = np.arange(count, dtype=np.int64) * DAY + 9 * DAY // 24
+        return ts, ts + 7 * DAY // 24
+    ts = np.arange(count, dtype=np.int64) * timeframe(frame).ns
+    return ts, ts + timeframe(frame).ns
 
 
 def _held(path: Floats) -> Floats:

@@ -9,9 +9,11 @@ from typing import Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Bar, Split
 from evenkeel.market.bars import Bars
 from evenkeel.market.columns import COLUMNS, MEASURES
+from evenkeel.market.higher import finished, higher
 from evenkeel.trading.strategies.evaluate import read_only
 
 Number = TypeVar("Number", np.int64, np.float64)
@@ -35,12 +37,18 @@ class History(Protocol):
     def seen(self, count: int, at: int) -> Bars | None:
         """The last `count` bars that have closed by `at` (ns), or as many as there are; None before the first."""
 
+    def higher(self, timeframe: str, count: int, at: int) -> Bars | None:
+        """The same of a higher timeframe, finished by `at`; one that began before what is kept is left out."""
+
 
 class Window:
     """The last `keep` bars (None: all) of one instrument, split-adjusted as known at the newest."""
 
-    def __init__(self, instrument_id: str, timeframe: str, keep: int | None) -> None:
+    def __init__(
+        self, instrument_id: str, timeframe: str, keep: int | None, *, instrument: Instrument | None = None
+    ) -> None:
         self._instrument_id = instrument_id
+        self._instrument = instrument
         self._timeframe = timeframe
         self._keep = keep
         self._times: npt.NDArray[np.int64] = np.empty((_TIMES, 0), dtype=np.int64)
@@ -99,10 +107,15 @@ class Window:
         start = self._length - (len(self) if count is None else min(count, len(self)))
         rows = slice(start, self._length)
         columns = (*self._times[:, rows], *self._measures[:, rows])
-        return read_only(Bars.raw(self._instrument_id, self._timeframe, columns))
+        return read_only(Bars.raw(self._instrument_id, self._timeframe, columns, self._instrument))
 
     def seen(self, count: int, at: int) -> Bars | None:
         return self.bars(count) if self._length else None
+
+    def higher(self, timeframe: str, count: int, at: int) -> Bars | None:
+        kept = self.bars()
+        made = finished(kept, timeframe, as_of=at).between(int(kept.ts[0])) if len(kept) else kept
+        return read_only(made.tail(count)) if len(made) else None
 
     def _reserve(self, count: int) -> None:
         if self._length + count <= self._times.shape[1]:
@@ -141,6 +154,14 @@ class Uncovered:
     def seen(self, count: int, at: int) -> Bars | None:
         end = int(np.searchsorted(self._bars.close_ts, at, side="right"))
         return self._bars.rows(max(0, end - min(count, self._keep)), end) if end else None
+
+    def higher(self, timeframe: str, count: int, at: int) -> Bars | None:
+        end = int(np.searchsorted(self._bars.close_ts, at, side="right"))
+        if not end:
+            return None
+        begun = int(self._bars.ts[max(0, end - self._keep)])
+        made = higher(self._bars, timeframe).bars.as_of(at).between(begun)
+        return made.tail(count) if len(made) else None
 
 
 def _moved(columns: npt.NDArray[Number], length: int, *, kept: int, room: int) -> npt.NDArray[Number]:

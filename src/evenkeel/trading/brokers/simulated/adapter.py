@@ -108,6 +108,11 @@ class SimulatedBroker:
         if self._stream is not None:
             self._stream.put(events)
 
+    async def finish(self, market: MarketSlice) -> None:
+        events = self.book.finish(market)
+        if self._stream is not None:
+            self._stream.put(events)
+
     def backlog(self) -> int:
         return 0 if self._stream is None else self._stream.backlog()
 

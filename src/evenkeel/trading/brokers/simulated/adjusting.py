@@ -1,6 +1,6 @@
-"""Splits at the simulated venue: working orders and holdings are restated before the slice's bars are matched.
+"""Splits and dividends at the simulated venue: orders, holdings and cash are restated before the bars are matched.
 
-No event is made of it: the engine records the split itself, with the same functions. Only an order left with
+No event is made of it: the engine records both itself, with the same functions. Only an order left with
 less than a lot to do ends, and is said to be cancelled.
 """
 
@@ -11,7 +11,7 @@ from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import MarketSlice, Split
 from evenkeel.domain.money import ZERO, add, exact, mul, ratio, rounded
 from evenkeel.trading.brokers.simulated.execution import Run
-from evenkeel.trading.brokers.simulated.orders import OrderKey, VenueOrder
+from evenkeel.trading.brokers.simulated.orders import BookState, OrderKey, VenueOrder
 from evenkeel.trading.brokers.splits import SplitTerms, split_order, split_position
 
 
@@ -31,6 +31,19 @@ def apply_splits(run: Run, market: MarketSlice, *, working: Mapping[str, Mapping
             _adjust_order(run, order, split=split, at=market.at)
         last_price = _last_price(run, market, split=split)
         _adjust_holdings(run, split, instrument=instrument, last_price=last_price)
+
+
+def pay_dividends(state: BookState, market: MarketSlice) -> None:
+    """Books each dividend of the slice to the cash of those who hold, and of those who are short, before its bars."""
+    for dividend in market.dividends:
+        instrument = state.instruments.get(dividend.instrument_id)
+        if instrument is None or market.at <= state.seen.get(dividend.instrument_id, -1):
+            continue
+        for (account_id, name, _), position in state.positions.items():
+            if name == dividend.instrument_id and position.quantity:
+                paid = mul(mul(position.quantity, dividend.amount), instrument.multiplier)
+                cash = state.cash[account_id]
+                cash[instrument.currency] = add(cash.get(instrument.currency, ZERO), paid)
 
 
 def _adjust_order(run: Run, order: VenueOrder, *, split: Split, at: int) -> None:

@@ -4,8 +4,11 @@ Rules. An order counts from its decision (`ticket.at`): it can meet a bar that o
 later than that, so a market order fills at the next open or the next quote. Per instrument the book keeps the
 time of the last bar close or quote: what is not newer is ignored, and a bar that opened before it only marks.
 DAY orders live for the account day in which they first met the market, up to the last bar that fits into it;
-IOC and FOK live for one bar or quote. Splits adjust orders and holdings before the slice's bars are matched.
-Events of one slice come in order of (time, account, order).
+IOC and FOK live for one bar or quote, BAR for one bar. Splits and dividends adjust orders, holdings and cash before the
+slice's bars are matched. Events of one slice come in order of (time, account, order).
+
+Linked orders, the exits of a position, meet a slice last, in `finish`: when what the others have met has been answered.
+Those that follow from a fill in its bar count from that fill; where that was inside the bar, a stop from its open.
 """
 
 from collections.abc import Callable
@@ -29,22 +32,21 @@ from evenkeel.domain.events import (
     VenueRejected,
 )
 from evenkeel.domain.instruments import Instrument
-from evenkeel.domain.marketdata import MarketSlice, Quote
-from evenkeel.domain.money import ZERO, add, ratio
-from evenkeel.domain.orders import OrderSpec, OrderState, TimeInForce
+from evenkeel.domain.marketdata import Bar, MarketSlice, Quote
+from evenkeel.domain.money import ZERO, add, exact, ratio
+from evenkeel.domain.orders import OrderKind, OrderSpec, OrderState, TimeInForce
 from evenkeel.domain.positions import Position, PositionKey
-from evenkeel.quant.costs import CostSchedule, FillModel, find_schedule
+from evenkeel.quant.costs import Biller, CostSchedule, FillModel, find_schedule
 from evenkeel.trading.brokers.ports import AccountSummary, Amendment, Cancellation, Ticket
 from evenkeel.trading.brokers.simulated import adjusting, execution
 from evenkeel.trading.brokers.simulated.orders import (
     BookState,
     OrderKey,
     VenueOrder,
-    execution_of,
-    from_journal,
     shown,
     venue_order_id,
 )
+from evenkeel.trading.brokers.simulated.restoring import state_of
 from evenkeel.trading.brokers.simulated.screening import amendment_fault, ticket_fault
 from evenkeel.trading.brokers.standing import Standing
 
@@ -54,7 +56,8 @@ STANDARD = FillModel(participation=0.10)
 class Book:
     """All accounts of one simulated venue. `model`: slippage, and the share of a bar's volume orders may take.
 
-    `schedules` knows the cost schedules that accounts name; it raises NotFound.
+    `schedules` knows the cost schedules that accounts name; it raises NotFound. With `at_close` a market order that is
+    placed at the close of a bar meets that close, and is cancelled as far as it cannot.
     """
 
     def __init__(
@@ -63,45 +66,33 @@ class Book:
         *,
         model: FillModel = STANDARD,
         schedules: Callable[[str], CostSchedule] = find_schedule,
+        at_close: bool = False,
     ) -> None:
         self.state = BookState() if state is None else state
         self.model = model
+        self.at_close = at_close
         self._find_schedule = schedules
         self.reused_ids: list[str] = []
         self.now = max(self.state.seen.values(), default=0)
         self._working: dict[str, dict[OrderKey, VenueOrder]] = {}
+        self._exits: dict[str, dict[OrderKey, VenueOrder]] = {}
+        self._shown = MarketSlice(0)
+        self._fresh: dict[str, Bar] = {}
+        self._run: execution.Run | None = None
         self._days: execution.Days = {}
         self._ends: list[tuple[int, OrderKey]] = []
+        self._billers: dict[tuple[str, str], Biller] = {}
         self._costs = {account.id: schedules(account.costs) for account in self.state.accounts.values()}
         for order in self.state.orders.values():
             if order.is_working:
                 self._index(order)
         heapify(self._ends)
+        self._behind = dict(self.state.seen)
 
     @classmethod
-    def restore(cls, standing: Standing, *, model: FillModel = STANDARD) -> "Book":
+    def restore(cls, standing: Standing, *, model: FillModel = STANDARD, at_close: bool = False) -> "Book":
         """The book that a journal's fold stands for. Raises NotFound for an unknown cost schedule."""
-        state = BookState(
-            accounts={account.id: account for account in standing.accounts},
-            instruments={instrument.id: instrument for instrument in standing.instruments},
-            seen=dict(standing.last_seen),
-            prices={name: float(price) for name, price in standing.last_prices.items()},
-            splits=set(standing.splits),
-        )
-        state.cash = {name: dict(standing.cash.get(name, {})) for name in state.accounts}
-        clients = {}
-        for order in standing.orders:
-            if order.has_venue_event and order.spec.account_id in state.accounts:
-                held = from_journal(order)
-                state.orders[held.key] = held
-                clients[order.id] = held
-        for fill in standing.fills:
-            if fill.order_id in clients and fill.reverses is None and not fill.synthetic:
-                event = execution_of(fill, clients[fill.order_id])
-                state.executions.setdefault(fill.account_id, []).append(event)
-        for position in standing.positions:
-            execution.add_holding(state, position)
-        return cls(state, model=model)
+        return cls(state_of(standing), model=model, at_close=at_close)
 
     def open_account(self, account: Account, cash: Decimal = ZERO) -> None:
         """Opens an account with `cash` of its currency; one that is open stays as it is. Raises NotFound."""
@@ -113,6 +104,12 @@ class Book:
     def list_instrument(self, instrument: Instrument) -> None:
         """Makes an instrument tradable here; listed again, the newer description counts."""
         self.state.instruments[instrument.id] = instrument
+
+    def _biller(self, account_id: str, currency: str) -> Biller:
+        known = self._billers.get((account_id, currency))
+        if known is None:
+            known = self._billers[account_id, currency] = Biller(self._costs[account_id], currency)
+        return known
 
     def move_cash(self, account_id: str, amount: Decimal, *, currency: str, reference: str) -> None:
         """A deposit (positive) or withdrawal, booked once per `reference`. Raises BrokerUnavailable."""
@@ -131,6 +128,7 @@ class Book:
         if spec.account_id not in self.state.accounts:
             raise BrokerRejected(f"account {spec.account_id} does not exist at this venue")
         order = self.state.orders.get((spec.account_id, ticket.venue_client_id))
+        is_new = order is None
         if order is None:
             order = self._enter(ticket)
         elif order.spec != spec or order.order_id != ticket.order_id:
@@ -138,7 +136,29 @@ class Book:
         at = max(ticket.at, self.now)
         if order.state is OrderState.REJECTED:
             return [VenueRejected(**execution.names(order), at=at, reason=order.reason or "rejected")]
-        return [VenueAccepted(**execution.names(order), at=at)]
+        accepted = VenueAccepted(
+            account_id=spec.account_id,
+            venue_client_id=order.venue_client_id,
+            venue_order_id=order.venue_order_id,
+            at=at,
+        )
+        if self.at_close and is_new and spec.kind is OrderKind.MARKET:
+            return [accepted, *self._meet_close(order, at)]
+        return [accepted]
+
+    def _meet_close(self, order: VenueOrder, at: int) -> list[AnyVenueEvent]:
+        """What the close of the bar that has just been shown makes of an order placed at it."""
+        name = order.spec.instrument_id
+        bar = next((bar for bar in self._shown.bars if (bar.instrument_id, bar.close_ts) == (name, at)), None)
+        if bar is None:
+            return []
+        run = execution.Run(self.state, self.model, self._biller, days=self._days)
+        close = float(exact(bar.close, self.state.instruments[name].tick_size))
+        run.match_bar({order.key: order}, Bar(name, at, at, close, close, close, close, bar.volume, bar.spread))
+        if order.is_working:
+            run.cancel(order, "it could not be filled in full at the close", at=at, bar=at)
+        self._settle(run)
+        return run.in_order()
 
     def modify(self, amendment: Amendment) -> list[AnyVenueEvent]:
         """Sets total quantity and prices of a working order, all three. Raises BrokerRejected."""
@@ -152,7 +172,7 @@ class Book:
             wanted.limit_price,
             wanted.stop_price,
         )
-        order.since = max(order.since, amendment.at)
+        order.since = max(order.since, amendment.since or amendment.at)
         return [
             VenueAmended(
                 **execution.names(order),
@@ -175,8 +195,9 @@ class Book:
         return [VenueCancelled(**execution.names(order), at=at)]
 
     def observe(self, market: MarketSlice) -> list[AnyVenueEvent]:
-        """Moves the market on by one slice and returns everything that it causes, in order."""
-        if self._working or market.splits:
+        """Moves the market on by one slice and returns everything that it causes, in order, but for exits."""
+        self._shown = market
+        if self._working or self._exits or market.splits or market.dividends:
             return self._work_through(market)
         seen, prices = self.state.seen, self.state.prices
         for bar in market.bars:
@@ -191,17 +212,24 @@ class Book:
         return []
 
     def _work_through(self, market: MarketSlice) -> list[AnyVenueEvent]:
-        run = execution.Run(self.state, self.model, self._costs, days=self._days)
+        run, unfinished = execution.Run(self.state, self.model, self._biller, days=self._days), self._fresh
+        self._run, self._fresh = run, {}
+        if market.dividends:
+            adjusting.pay_dividends(self.state, market)
         if market.splits:
-            adjusting.apply_splits(run, market, working=self._working)
+            adjusting.apply_splits(run, market, working=self._both(market))
         seen, prices, working = self.state.seen, self.state.prices, self._working
         for bar in market.bars:
             name = bar.instrument_id
             last = seen.get(name, -1)
             if bar.close_ts <= last:
+                if bar.close_ts == last and (name in unfinished or self._behind.get(name) == last):
+                    self._fresh.setdefault(name, bar)  # shown again, before its exits have met it or a restart
                 continue
-            if name in working and bar.ts >= last:
-                run.match_bar(working[name], bar)
+            if bar.ts >= last:
+                self._fresh[name] = bar
+                if name in working:
+                    run.match_bar(working[name], bar)
             seen[name] = bar.close_ts
             prices[name] = bar.close
         for quote in market.quotes:
@@ -210,6 +238,27 @@ class Book:
                     run.match_quote(working[quote.instrument_id], quote)
                 self._mark(quote)
         self.now = max(self.now, market.at)
+        self._settle(run)
+        return run.in_order()
+
+    def _both(self, market: MarketSlice) -> dict[str, dict[OrderKey, VenueOrder]]:
+        """All that works in instruments that split."""
+        names = {split.instrument_id for split in market.splits}
+        return {name: self._working.get(name, {}) | self._exits.get(name, {}) for name in names}
+
+    def finish(self, market: MarketSlice) -> list[AnyVenueEvent]:
+        """Has exits meet the slice that was observed last, once all else that it caused has been answered."""
+        if not self._exits or self._run is None:
+            return []
+        run = execution.Run(self.state, self.model, self._biller, days=self._days)
+        run.volumes = self._run.volumes
+        for name, bar in self._fresh.items():
+            if name in self._exits:
+                run.match_exits(self._exits[name], bar, at_close=self.at_close)
+        for quote in market.quotes:
+            if quote.instrument_id in self._exits and quote.ts == self.state.seen.get(quote.instrument_id):
+                run.match_quote(self._exits[quote.instrument_id], quote)
+        self._fresh.clear()
         self._settle(run)
         return run.in_order()
 
@@ -234,7 +283,12 @@ class Book:
     @property
     def is_quiet(self) -> bool:
         """True when no order works here, so that the market causes nothing."""
-        return not self._working
+        return not (self._working or self._exits)
+
+    @property
+    def has_exits(self) -> bool:
+        """True when `finish` has something to do."""
+        return bool(self._exits)
 
     def balance(self, account_id: str) -> BrokerBalance:
         """Cash by currency. Raises BrokerUnavailable, as every query does for an unknown account."""
@@ -251,7 +305,8 @@ class Book:
 
     def open_orders(self, account_id: str) -> tuple[BrokerOrder, ...]:
         self._account(account_id)
-        held = (order for orders in self._working.values() for order in orders.values())
+        rooms = (*self._working.values(), *self._exits.values())
+        held = (order for orders in rooms for order in orders.values())
         mine = sorted((o for o in held if o.spec.account_id == account_id), key=lambda o: o.order_id)
         return tuple(shown(order) for order in mine)
 
@@ -292,13 +347,13 @@ class Book:
         order = VenueOrder(
             order_id=ticket.order_id,
             venue_client_id=ticket.venue_client_id,
-            venue_order_id=given or venue_order_id(spec.account_id, ticket.venue_client_id),
+            venue_order_id=given or venue_order_id(ticket.venue_client_id),
             spec=spec,
             state=OrderState.REJECTED if fault else OrderState.ACCEPTED,
             quantity=spec.quantity,
             limit_price=spec.limit_price,
             stop_price=spec.stop_price,
-            since=max(ticket.at, self.state.seen.get(spec.instrument_id, 0)),
+            since=ticket.since or max(ticket.at, self.state.seen.get(spec.instrument_id, 0)),
             reason=fault,
         )
         self.state.orders[order.key] = order
@@ -308,7 +363,8 @@ class Book:
 
     def _index(self, order: VenueOrder) -> None:
         spec = order.spec
-        self._working.setdefault(spec.instrument_id, {})[order.key] = order
+        room = self._exits if spec.link else self._working
+        room.setdefault(spec.instrument_id, {})[order.key] = order
         last = self.state.seen.get(spec.instrument_id, 0)
         # Restored: it has met the market before, and it still works, so the last bar was of its session.
         if spec.time_in_force is TimeInForce.DAY and last > order.since and not order.day_end:
@@ -319,9 +375,10 @@ class Book:
             heappush(self._ends, (order.day_end, order.key))
 
     def _forget(self, order: VenueOrder) -> None:
-        orders = self._working.get(order.spec.instrument_id)
+        room = self._exits if order.spec.link else self._working
+        orders = room.get(order.spec.instrument_id)
         if orders is not None and orders.pop(order.key, None) is not None and not orders:
-            del self._working[order.spec.instrument_id]
+            del room[order.spec.instrument_id]
 
     def _account(self, account_id: str) -> Account:
         try:

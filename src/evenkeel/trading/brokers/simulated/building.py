@@ -8,12 +8,14 @@ from evenkeel.trading.brokers.simulated.book import STANDARD, Book
 from evenkeel.trading.brokers.simulated.observed import Observed
 from evenkeel.trading.brokers.simulated.remote import RemoteSimulatedBroker
 
-_IN_PROCESS = frozenset({"participation", "slippage_bps", "latency", "timeframe"})
+_IN_PROCESS = frozenset({"participation", "slippage_bps", "latency", "timeframe", "fill"})
 _OWN_PROCESS = frozenset({"socket", "port"})
 
 
 def in_process(setup: BrokerSetup) -> SimulatedBroker:
-    """Options: `participation` (0 to 1, or "none"), `slippage_bps`, `latency` (seconds), `timeframe` of the bars."""
+    """Options: `participation` (0 to 1, or "none"), `slippage_bps`, `latency` (seconds), `timeframe` of the bars, and
+    `fill`: whether a market order meets the next-open or the close of the bar it was decided at.
+    """
     _only(setup, _IN_PROCESS)
     share = setup.options.get("participation", str(STANDARD.participation))
     model = FillModel(
@@ -21,7 +23,7 @@ def in_process(setup: BrokerSetup) -> SimulatedBroker:
         None if share == "none" else _number(setup, "participation", default=STANDARD.participation or 0.0, most=1.0),
     )
     return SimulatedBroker(
-        Book.restore(setup.standing, model=model),
+        Book.restore(setup.standing, model=model, at_close=_at_close(setup)),
         observed=Observed(timeframe=setup.options.get("timeframe", "1d")),
         latency=_number(setup, "latency", default=0.0),
     )
@@ -48,6 +50,13 @@ def _only(setup: BrokerSetup, known: frozenset[str]) -> None:
     for name in setup.options:
         if name not in known:
             raise _fault(name, f"unknown; expected one of {', '.join(sorted(known))}")
+
+
+def _at_close(setup: BrokerSetup) -> bool:
+    fill = setup.options.get("fill", "next-open")
+    if fill not in ("next-open", "close"):
+        raise _fault("fill", f"expected next-open or close, not {fill!r}")
+    return fill == "close"
 
 
 def _number(setup: BrokerSetup, name: str, *, default: float, most: float = float("inf")) -> float:

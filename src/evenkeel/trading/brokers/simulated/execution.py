@@ -1,6 +1,6 @@
 """One slice at work on the book: triggers, fills, what they cost, and orders that end with the slice."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from math import isnan
 from typing import TypedDict
@@ -15,26 +15,27 @@ from evenkeel.domain.events import (
 )
 from evenkeel.domain.fills import Charge
 from evenkeel.domain.marketdata import Bar, Quote
-from evenkeel.domain.money import ZERO, add, mul, neg, sub
+from evenkeel.domain.money import add, mul
 from evenkeel.domain.orders import OrderState, TimeInForce
-from evenkeel.domain.positions import Position, PositionKey
 from evenkeel.quant.costs import (
     NOTHING,
-    CostSchedule,
+    Biller,
     FillModel,
     Traded,
-    book_charges,
     book_price,
     book_quantity,
 )
 from evenkeel.quant.costs.fills import Attempt
+from evenkeel.trading.brokers.simulated.exits import first_of_each, work_from_the_open
 from evenkeel.trading.brokers.simulated.matching import Volume, at_quote, reached
 from evenkeel.trading.brokers.simulated.orders import BookState, OrderKey, VenueOrder, execution_id
 
 _AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+DAY_OVER = "the day it was good for is over"
 
 
 Days = dict[str, tuple[int, int]]
+Billers = Callable[[str, str], Biller]
 
 
 class Names(TypedDict):
@@ -52,33 +53,19 @@ def names(order: VenueOrder) -> Names:
     }
 
 
-def add_holding(state: BookState, position: Position) -> None:
-    """Adds a position of one of our books to the account's holding."""
-    key = position.key
-    held = _holding(state, key)
-    held.quantity = add(held.quantity, position.quantity)
-    held.total_cost = add(held.total_cost, position.total_cost)
-
-
-def _holding(state: BookState, key: PositionKey) -> Position:
-    at = (key.account_id, key.instrument_id, key.product)
-    if at not in state.positions:
-        account_wide = PositionKey(key.account_id, "", key.instrument_id, key.product)
-        state.positions[at] = Position(key=account_wide)
-    return state.positions[at]
-
-
 class Run:
     """Gathers one slice's events. `sessions`: DAY orders whose day became known; `done`: orders that ended.
 
-    `days` keeps the bounds of the day that an account's orders met last.
+    `billers` know what fills cost by account and currency; `days` keeps the bounds of the day that an account's orders
+    met last.
     """
 
-    def __init__(self, state: BookState, model: FillModel, costs: Mapping[str, CostSchedule], *, days: Days) -> None:
+    def __init__(self, state: BookState, model: FillModel, billers: Billers, *, days: Days) -> None:
         self.state = state
         self.model = model
-        self.costs = costs
+        self.billers = billers
         self.days = days
+        self.volumes: dict[str, Volume] = {}
         self.sessions: list[VenueOrder] = []
         self.done: list[VenueOrder] = []
         self._events: list[tuple[int, str, str, AnyVenueEvent]] = []
@@ -100,8 +87,7 @@ class Run:
                 continue
             if reach.fills:
                 if volume is None:
-                    lot = self.state.instruments[bar.instrument_id].lot_size
-                    volume = Volume(bar, self.model, float(lot))
+                    volume = self.volume_of(bar)
                 attempt = volume.attempt(order)
                 self._note_trigger(order, reach.triggered_at, bar=bar.close_ts)
                 volume.take(self._fill(order, attempt, at=reach.at, bar=bar.close_ts))
@@ -109,23 +95,42 @@ class Run:
                 self._note_trigger(order, reach.triggered_at, bar=bar.close_ts)
             self._end_with_bar(order, bar)
 
+    def volume_of(self, bar: Bar) -> Volume:
+        """What the slice's orders have left of a bar."""
+        volume = self.volumes.get(bar.instrument_id)
+        if volume is None:
+            lot = float(self.state.instruments[bar.instrument_id].lot_size)
+            volume = self.volumes[bar.instrument_id] = Volume(bar, self.model, lot)
+        return volume
+
+    def match_exits(self, orders: Mapping[OrderKey, VenueOrder], bar: Bar, *, at_close: bool) -> None:
+        """Has linked orders meet a bar that all others have met: one of each link at most executes."""
+        if not at_close:
+            work_from_the_open(orders.values(), bar)
+        for reach in first_of_each(orders.values(), bar, slippage=self.model.slippage):
+            volume = self.volume_of(bar)
+            attempt = volume.attempt(reach.order)
+            self._note_trigger(reach.order, reach.triggered_at, bar=bar.close_ts)
+            volume.take(self._fill(reach.order, attempt, at=reach.at, bar=bar.close_ts))
+
     def match_quote(self, orders: Mapping[OrderKey, VenueOrder], quote: Quote) -> None:
         """The same on one quote, which carries no volume: what it reaches, it fills."""
-        waiting = [order for order in orders.values() if order.is_working and order.since < quote.ts]
+        waiting = [order for order in orders.values() if order.state.is_working and order.since < quote.ts]
         if len(waiting) > 1:
             waiting.sort(key=lambda o: (o.since, o.spec.account_id, o.order_id))
         for order in waiting:
             if self._is_over(order, opens=quote.ts, bar=0):
                 continue
             attempt = at_quote(order, quote, slippage=self.model.slippage)
-            self._note_trigger(order, quote.ts if attempt.triggered and not order.triggered else 0, bar=0)
+            if attempt.triggered and not order.triggered:
+                self._note_trigger(order, quote.ts, bar=0)
             self._fill(order, attempt, at=quote.ts, bar=0)
-            if order.is_working and order.spec.time_in_force in _AT_ONCE:
+            if order.state.is_working and order.spec.time_in_force in _AT_ONCE:
                 self._cancel_rest(order, at=quote.ts, bar=0)
 
-    def expire(self, order: VenueOrder, *, at: int, bar: int) -> None:
+    def expire(self, order: VenueOrder, *, at: int, bar: int, reason: str = DAY_OVER) -> None:
         order.state = OrderState.EXPIRED
-        order.reason = "the day it was good for is over"
+        order.reason = reason
         self.done.append(order)
         self.tell(order, VenueExpired(**names(order), at=at, bar=bar, reason=order.reason))
 
@@ -165,13 +170,13 @@ class Run:
         """Books one execution and returns its quantity, 0 if there is none."""
         if attempt.quantity <= 0.0 or isnan(attempt.price):
             return 0.0
-        spec, left = order.spec, order.remaining
-        instrument = self.state.instruments[spec.instrument_id]
-        quantity = min(book_quantity(attempt.quantity, instrument.lot_size), left)
+        spec, left, state = order.spec, order.remaining, self.state
+        instrument = state.instruments[spec.instrument_id]
+        is_all = attempt.quantity >= float(left)
+        quantity = left if is_all else min(book_quantity(attempt.quantity, instrument.lot_size), left)
         if not quantity or (spec.time_in_force is TimeInForce.FOK and quantity < left):
             return 0.0
         price = book_price(attempt.price, spec.side, instrument.tick_size)
-        charges = self._execute(order, quantity=quantity, price=price, maker=not attempt.taker)
         event = VenueFilled(
             account_id=spec.account_id,
             venue_client_id=order.venue_client_id,
@@ -183,49 +188,36 @@ class Run:
             side=spec.side,
             quantity=quantity,
             price=price,
-            charges=charges,
+            charges=self._execute(order, quantity=quantity, price=price, maker=not attempt.taker),
         )
-        self.state.executions.setdefault(spec.account_id, []).append(event)
+        state.executions.setdefault(spec.account_id, []).append(event)
+        state.ledger.note(spec, event, instrument)
         self.tell(order, event)
         if order.state is OrderState.FILLED:
             self.done.append(order)
         return float(quantity)
 
     def _execute(self, order: VenueOrder, *, quantity: Decimal, price: Decimal, maker: bool) -> tuple[Charge, ...]:
-        """Moves order, holding and cash by one execution, and returns what it cost."""
+        """Moves the order by one execution, and returns what it cost."""
         spec = order.spec
         instrument = self.state.instruments[spec.instrument_id]
-        before = _traded(order, instrument.multiplier) if order.filled else NOTHING
         value = mul(quantity, price)
-        order.filled = add(order.filled, quantity)
-        order.notional = add(order.notional, value)
+        if order.filled:
+            before = _traded(order, instrument.multiplier)
+            order.filled, order.notional = add(order.filled, quantity), add(order.notional, value)
+        else:
+            before, order.filled, order.notional = NOTHING, quantity, value
         order.state = OrderState.PARTIALLY_FILLED if order.filled < order.quantity else OrderState.FILLED
-        charges = book_charges(
-            self.costs[spec.account_id],
-            spec.side,
-            currency=instrument.currency,
-            after=_traded(order, instrument.multiplier),
-            before=before,
-            maker=maker,
-        )
-        signed = quantity if spec.side.sign > 0 else neg(quantity)
-        held = self.state.positions.get((spec.account_id, spec.instrument_id, spec.product))
-        if held is None:
-            held = _holding(self.state, PositionKey(spec.account_id, "", spec.instrument_id, spec.product))
-        held.book(signed, price, instrument.multiplier)
-        cash = self.state.cash[spec.account_id]
-        paid = mul(value if spec.side.sign > 0 else neg(value), instrument.multiplier)
-        left = sub(cash.get(instrument.currency, ZERO), paid)
-        for charge in charges:
-            left = sub(left, charge.amount)
-        cash[instrument.currency] = left
-        return charges
+        biller = self.billers(spec.account_id, instrument.currency)
+        return biller.bill(spec.side, after=_traded(order, instrument.multiplier), before=before, maker=maker)
 
     def _end_with_bar(self, order: VenueOrder, bar: Bar) -> None:
         if not order.is_working:
             return
         if order.spec.time_in_force in _AT_ONCE:
             self._cancel_rest(order, at=bar.close_ts, bar=bar.close_ts)
+        elif order.spec.time_in_force is TimeInForce.BAR:
+            self.expire(order, at=bar.close_ts, bar=bar.close_ts, reason="the bar it was good for is over")
         elif order.day_end and bar.close_ts + (bar.close_ts - bar.ts) > order.day_end:
             self.expire(order, at=bar.close_ts, bar=bar.close_ts)
 

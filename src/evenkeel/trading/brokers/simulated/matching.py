@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from evenkeel.domain.marketdata import Bar, Quote
 from evenkeel.domain.orders import OrderKind
-from evenkeel.quant.costs.fills import KINDS, MARKET, Attempt, FillModel, Slippage, fill, touch
+from evenkeel.quant.costs.fills import KINDS, MARKET, Attempt, FillModel, Slippage, fill, taken_at, touch
 from evenkeel.trading.brokers.simulated.orders import VenueOrder
 
 
@@ -48,7 +48,7 @@ def _reach(order: VenueOrder, bar: Bar, *, slippage: Slippage) -> Reach:
         return Reach(bar.ts, order.since, spec.account_id, order.order_id, order, not isnan(bar.open), 0)
     sign = spec.side.sign
     stop = price_of(order.stop_price)
-    shift = sign * slippage.spread_share * bar.spread
+    shift = sign * slippage.spread_share * bar.spread if slippage.spread_share > 0.0 else 0.0
     price, triggered, _ = touch(
         KINDS[spec.kind],
         sign,
@@ -120,6 +120,10 @@ def at_quote(order: VenueOrder, quote: Quote, *, slippage: Slippage) -> Attempt:
     price = quote.ask if order.spec.side.sign > 0 else quote.bid
     if isnan(price):
         return Attempt(nan, 0.0, order.triggered)
+    if order.spec.kind is OrderKind.MARKET:
+        quantity = float(order.remaining)
+        moved = taken_at(price, order.spec.side.sign, nan, quantity, 0.0, slippage.bps, 0.0)
+        return Attempt(moved, quantity, order.triggered, taker=True)
     terms = _terms(order)
     return Attempt(*fill(*terms, 1.0, price, price, price, price, 0.0, 0.0, inf, slippage.bps, 0.0, 0.0))
 

@@ -2,7 +2,6 @@
 
 from datetime import date
 from decimal import Decimal
-from hashlib import blake2b
 
 from msgspec import Struct, field
 
@@ -11,14 +10,14 @@ from evenkeel.domain.events import BrokerOrder, VenueFilled
 from evenkeel.domain.fills import Fill
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.money import ZERO, sub
-from evenkeel.domain.orders import WORKING, Order, OrderSpec, OrderState, Product
+from evenkeel.domain.orders import WORKING, Order, OrderSpec, OrderState
 from evenkeel.domain.positions import Position
+from evenkeel.trading.brokers.simulated.ledger import HoldingKey, Ledger
 
 OrderKey = tuple[str, str]
-HoldingKey = tuple[str, str, Product]
 
 
-class VenueOrder(Struct, kw_only=True):
+class VenueOrder(Struct, kw_only=True, gc=False):
     """`spec` is what was asked first; quantity and prices are as amended or split since.
 
     The market counts from `since` (ns) on. `notional` sums price x quantity; `day_end` is where a DAY order's
@@ -46,11 +45,11 @@ class VenueOrder(Struct, kw_only=True):
 
     @property
     def remaining(self) -> Decimal:
-        return sub(self.quantity, self.filled)
+        return sub(self.quantity, self.filled) if self.filled else self.quantity
 
     @property
     def is_working(self) -> bool:
-        return self.state in WORKING
+        return self.state.is_working
 
 
 class BookState(Struct, kw_only=True):
@@ -60,23 +59,31 @@ class BookState(Struct, kw_only=True):
     instruments: dict[str, Instrument] = field(default_factory=dict)
     orders: dict[OrderKey, VenueOrder] = field(default_factory=dict)
     executions: dict[str, list[VenueFilled]] = field(default_factory=dict)
-    positions: dict[HoldingKey, Position] = field(default_factory=dict)
-    cash: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
     references: set[str] = field(default_factory=set)
     seen: dict[str, int] = field(default_factory=dict)
     prices: dict[str, float] = field(default_factory=dict)
     splits: set[tuple[str, date]] = field(default_factory=set)
 
+    @property
+    def cash(self) -> dict[str, dict[str, Decimal]]:
+        """Cash by account and currency."""
+        return self.ledger.cash
 
-def venue_order_id(account_id: str, venue_client_id: str) -> str:
-    """The id this venue gives: the same for the same account and client id, in every run."""
-    return "V" + blake2b(f"{account_id}|{venue_client_id}".encode(), digest_size=8).hexdigest().upper()
+    @property
+    def positions(self) -> dict[HoldingKey, Position]:
+        """Holdings of accounts, all books together."""
+        return self.ledger.positions
+
+
+def venue_order_id(venue_client_id: str) -> str:
+    """The id this venue gives an account's order: the same for the same client id, in every run."""
+    return f"V{venue_client_id}"
 
 
 def execution_id(order: VenueOrder, moment: int) -> str:
-    """An order executes at most once per bar or quote, so (account, client id, moment in ns) names it."""
-    text = f"{order.spec.account_id}|{order.venue_client_id}|{moment}"
-    return "X" + blake2b(text.encode(), digest_size=10).hexdigest().upper()
+    """An order executes at most once per bar or quote, so client id and moment (ns) name an account's execution."""
+    return f"X{order.venue_client_id}.{moment}"
 
 
 def shown(order: VenueOrder) -> BrokerOrder:
@@ -103,17 +110,16 @@ def from_journal(order: Order) -> VenueOrder:
     state = order.state
     if state in WORKING:
         state = OrderState.PARTIALLY_FILLED if order.filled else OrderState.ACCEPTED
-    account_id = order.spec.account_id
     return VenueOrder(
         order_id=order.id,
         venue_client_id=order.venue_client_id,
-        venue_order_id=order.venue_order_id or venue_order_id(account_id, order.venue_client_id),
+        venue_order_id=order.venue_order_id or venue_order_id(order.venue_client_id),
         spec=order.spec,
         state=state,
         quantity=order.quantity,
         limit_price=order.limit_price,
         stop_price=order.stop_price,
-        since=order.created_at,
+        since=order.since or order.created_at,
         filled=order.filled,
         notional=order.notional,
         triggered=order.triggered,

@@ -219,6 +219,10 @@ class RemoteSimulatedBroker:
         """Shows the venue a slice; shown again after a failure (BrokerUnavailable), what it has seen is ignored."""
         await self._ask(wire.Show(id=next(self._ids), market=market), self._profile.query_timeout)
 
+    async def finish(self, market: MarketSlice) -> None:
+        """Has linked orders meet the slice that was shown last."""
+        await self._ask(wire.Show(id=next(self._ids), market=market, finish=True), self._profile.query_timeout)
+
     def backlog(self) -> int:
         return 0 if self._link is None else self._link.stream.backlog()
 

@@ -4,15 +4,8 @@ from decimal import Decimal
 
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.money import is_multiple
-from evenkeel.domain.orders import OrderKind, OrderSpec
+from evenkeel.domain.orders import NEEDS, OrderKind, OrderSpec
 from evenkeel.trading.brokers.simulated.orders import VenueOrder
-
-_NEEDS = {
-    OrderKind.MARKET: (False, False),
-    OrderKind.LIMIT: (True, False),
-    OrderKind.STOP: (False, True),
-    OrderKind.STOP_LIMIT: (True, True),
-}
 
 
 def ticket_fault(spec: OrderSpec, instrument: Instrument | None) -> str | None:
@@ -42,7 +35,9 @@ def _quantity_fault(quantity: Decimal, instrument: Instrument) -> str | None:
 
 
 def _prices_fault(spec: OrderSpec, instrument: Instrument) -> str | None:
-    needs_limit, needs_stop = _NEEDS[spec.kind]
+    if spec.kind is OrderKind.MARKET and spec.limit_price is None and spec.stop_price is None:
+        return None
+    needs_limit, needs_stop = NEEDS[spec.kind]
     asked = (
         ("limit price", spec.limit_price, needs_limit),
         ("stop price", spec.stop_price, needs_stop),

@@ -78,7 +78,10 @@ class Cancel(Request, frozen=True, tag="cancel"):
 
 
 class Show(Request, frozen=True, tag="show"):
+    """Shows a slice, or has linked orders meet the one that was shown."""
+
     market: MarketSlice
+    finish: bool = False
 
 
 class AskBalance(Request, frozen=True, tag="balance"):

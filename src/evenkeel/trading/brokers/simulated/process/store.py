@@ -128,8 +128,9 @@ def moved(state: BookState, market: MarketSlice, *, events: Iterable[AnyVenueEve
     split = {part.instrument_id for part in market.splits}
     accounts = {event.account_id for event in events if isinstance(event, VenueFilled)}
     keys = {(event.account_id, event.venue_client_id) for event in events}
-    if split:
+    if split or market.dividends:
         accounts |= state.accounts.keys()
+    if split:
         keys |= {key for key, order in state.orders.items() if order.spec.instrument_id in split}
     for account_id, venue_client_id in sorted(keys, key=str):
         yield from ordered(state, account_id=account_id, venue_client_id=venue_client_id)

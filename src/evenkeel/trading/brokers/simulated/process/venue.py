@@ -44,8 +44,8 @@ class Venue:
             case wire.Cancel(cancellation=cancellation):
                 events = self.book.cancel(cancellation)
                 self._commit_order(cancellation.account_id, cancellation.venue_client_id)
-            case wire.Show(market=market):
-                events = self.book.observe(market)
+            case wire.Show(market=market, finish=finish):
+                events = self.book.finish(market) if finish else self.book.observe(market)
                 self._observed.see(market)
                 self._commit(rows.moved(self.book.state, market, events=events))
             case wire.Attach():

@@ -1,4 +1,4 @@
-"""What is kept of a finished backtest: one compressed file of columns, with the tear sheet in it.
+"""What is kept of a finished backtest or search: one compressed file of columns, with its tables and its tear sheet.
 
 A file rather than rows, so that nothing large goes through the process that trades or through its database, whose
 write lock the projections share; the worker writes it, whole or not at all, readable by the owner alone.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zipfile import BadZipFile
@@ -18,6 +19,8 @@ import numpy as np
 from evenkeel.domain.errors import NotFound
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from evenkeel.research.backtest.result import BacktestResult
 
 _FILL = ("bar", "at", "instrument", "side", "quantity", "price", "fee", "why")
@@ -36,8 +39,11 @@ class Rows(NamedTuple):
     columns: dict[str, list[Any]]
 
 
-def keep(result: BacktestResult, report: str, path: Path) -> None:
-    """Writes the file. Raises OSError where the disk says no; no half file stays."""
+def keep(result: BacktestResult, report: str, path: Path, *, table: pl.DataFrame | None = None) -> None:
+    """Writes the file; `table` has the combinations or windows of a search.
+
+    Raises OSError where the disk says no; no half file stays.
+    """
     outcome, fills, trades = result.outcome, result.fills, result.trades
     columns: dict[str, Any] = {
         "symbols": np.array([one.symbol for one in result.instruments], dtype=np.str_),
@@ -49,6 +55,7 @@ def keep(result: BacktestResult, report: str, path: Path) -> None:
         **{f"trade_{name}": getattr(trades, name) for name in _TRADE},
         "trade_symbol": np.array(list(trades.symbol), dtype=np.str_),
         "report": np.frombuffer(report.encode(), dtype=np.uint8),
+        **({} if table is None else {"table": np.frombuffer(_as_parquet(table), dtype=np.uint8)}),
     }
     part = path.with_suffix(".part")
     try:
@@ -60,6 +67,22 @@ def keep(result: BacktestResult, report: str, path: Path) -> None:
     except OSError:
         part.unlink(missing_ok=True)
         raise
+
+
+def _as_parquet(frame: pl.DataFrame) -> bytes:
+    content = BytesIO()
+    frame.write_parquet(content)
+    return content.getvalue()
+
+
+def table(path: Path) -> pl.DataFrame:
+    """What a search tried: a row a combination, in the order tried, or a window. Raises NotFound where none is kept."""
+    import polars as pl
+
+    with _opened(path) as file:
+        if "table" not in file:
+            raise NotFound("no table is kept with it: a single backtest has none")
+        return pl.read_parquet(BytesIO(bytes(file["table"])))
 
 
 def equity(path: Path, start: int, count: int) -> Rows:

@@ -1,0 +1,144 @@
+"""What is halted and why, and how accounts send: views of panics and of outboxes, for one user at a time."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from msgspec import Struct
+
+from evenkeel.domain import clock
+from evenkeel.domain.accounts import Readiness
+from evenkeel.domain.clock import SECOND
+from evenkeel.domain.panics import ScopeKind
+from evenkeel.server import views
+from evenkeel.server.schemas import Amount, Id, Moment, RateOut
+from evenkeel.server.scope import Tenant
+from evenkeel.trading.engine import halts, panic
+from evenkeel.trading.engine.effects import Lane
+from evenkeel.trading.engine.halts import Halt
+from evenkeel.trading.engine.panic import Left
+from evenkeel.trading.engine.state import AccountState, State
+from evenkeel.trading.live.outbox import Sending
+
+MOST_LEFT = 100
+
+
+class QueuesOut(Struct):
+    """How many requests wait, by lane: the first goes before the second, and so on."""
+
+    panic: int
+    cancel: int
+    reduce: int
+    open: int
+
+
+class HealthOut(Struct):
+    """How an account stands with its broker. `rate` and `tokens` are null where nothing limits it; `oldest` is how many
+    seconds the oldest request has waited; `halted` names the panic's scope."""
+
+    id: Id
+    readiness: Readiness
+    readiness_reason: str | None
+    halted: str | None
+    rate: RateOut | None
+    tokens: float | None
+    waiting: QueuesOut
+    oldest: float
+    under_way: int
+    unconfirmed: int
+
+
+class LeftOut(Struct):
+    """What a panic has still to do: an `order` to see cancelled, a `position` to see closed, an order that is `closing`
+    what is closed already, or an `account` to be compared with its broker."""
+
+    account_id: Id
+    what: Literal["order", "position", "closing", "account"]
+    symbol: str | None
+    quantity: Amount
+    why: str
+    order_id: str | None
+
+
+class PanicOut(Struct):
+    """A panic in force, with what is left in accounts of the user's. `cooldown_left` is in seconds."""
+
+    id: Id
+    scope: ScopeKind
+    scope_id: str | None
+    name: str
+    state: Literal["working", "stuck", "done", "resumed"]
+    keep_positions: bool
+    reason: str
+    since: Moment
+    done_at: Moment | None
+    cooldown_left: int
+    round: int
+    orders_left: int
+    positions_left: int
+    left: list[LeftOut]
+
+
+def seen_by(seen: Tenant) -> Iterator[Halt]:
+    """The panics that concern a user: of an account, a strategy, all that is the user's, or everybody's."""
+    for halt in seen.state.halts.values():
+        scope = halt.scope
+        match scope.kind:
+            case ScopeKind.STRATEGY if seen.sees(seen.state.deployment(scope.id)):
+                yield halt
+            case ScopeKind.ACCOUNT if seen.owns(scope.id):
+                yield halt
+            case ScopeKind.USER if scope.id == seen.user.id:
+                yield halt
+            case ScopeKind.PLATFORM:
+                yield halt
+
+
+def panic_of(seen: Tenant, halt: Halt, *, at: int, wall: int) -> PanicOut:
+    """A panic as it stands at engine time `at` and wall-clock time `wall` (ns)."""
+    left = [one for one in panic.left_of(seen.state, halt) if seen.owns(one.account_id)]
+    kinds = [one.what for one in left]
+    is_own = halt.scope.kind is ScopeKind.USER
+    return PanicOut(
+        id=halt.id,
+        scope=halt.scope.kind,
+        scope_id=halt.scope.id or None,
+        name=seen.user.username if is_own else halts.title(seen.state, halt.scope),
+        state="done" if halt.done_at else "stuck" if halt.stuck else "working",
+        keep_positions=halt.keep_positions,
+        reason=halt.reason,
+        since=clock.iso(halt.since),
+        done_at=clock.iso(halt.done_at) if halt.done_at else None,
+        cooldown_left=-(-halt.resumable(at, wall) // SECOND),
+        round=halt.rounds,
+        orders_left=kinds.count("order"),
+        positions_left=kinds.count("position"),
+        left=[_left(seen.state, one) for one in left[:MOST_LEFT]],
+    )
+
+
+def _left(state: State, one: Left) -> LeftOut:
+    return LeftOut(
+        account_id=one.account_id,
+        what=one.what,  # type: ignore[arg-type]
+        symbol=state.instruments[one.instrument_id].symbol if one.instrument_id else None,
+        quantity=views.text(one.quantity),
+        why=one.why,
+        order_id=one.order_id,
+    )
+
+
+def health(state: State, held: AccountState, sending: Sending) -> HealthOut:
+    halt = halts.over(state, held.account, "")
+    rate = state.rate_of(held)
+    return HealthOut(
+        id=held.account.id,
+        readiness=held.readiness,
+        readiness_reason=held.readiness_reason if held.readiness is not Readiness.READY else None,
+        halted=None if halt is None else halt.scope.kind,
+        rate=None if rate is None else views.rate(rate),
+        tokens=None if sending.tokens is None else round(sending.tokens, 3),
+        waiting=QueuesOut(**{lane.name.lower(): sending.waiting[lane] for lane in Lane}),
+        oldest=round(sending.oldest, 3),
+        under_way=sending.under_way,
+        unconfirmed=len(held.working.unheard),
+    )

@@ -1,0 +1,58 @@
+"""One account's outbox with the clock and the waking that it knows nothing of."""
+
+import asyncio
+import time
+from contextlib import suppress
+
+from evenkeel.trading.engine.effects import Effect
+from evenkeel.trading.live.outbox import Outbox
+
+
+class Line:
+    """`under_way` counts what its workers carry out now; `has_urgent`: one of them is for what panics ask."""
+
+    def __init__(self, account_id: str, outbox: Outbox) -> None:
+        self.account_id = account_id
+        self.outbox = outbox
+        self.has_urgent = False
+        self.under_way = 0
+        self._done = 0
+        self._wakes = {False: asyncio.Event(), True: asyncio.Event()}
+
+    @property
+    def busy(self) -> int:
+        return len(self.outbox) + self.under_way
+
+    @property
+    def settled(self) -> int:
+        """How many effects have been carried out or dropped so far."""
+        return self._done + self.outbox.gone
+
+    @property
+    def ahead(self) -> int:
+        """What `settled` will be at least once what no limit holds back is carried out."""
+        waiting = len(self.outbox) if self.outbox.limiter is None else 0
+        return self.settled + self.under_way + waiting
+
+    def rouse(self) -> None:
+        """Something has been put in or taken out: whoever waits for it looks again."""
+        for wake in self._wakes.values():
+            wake.set()
+
+    def finished(self) -> None:
+        self.under_way -= 1
+        self._done += 1
+        self.rouse()
+
+    async def next(self, *, urgent: bool) -> tuple[Effect, float]:
+        """Waits for the next effect that may go out; it counts as under way until `finished`."""
+        wake = self._wakes[urgent]
+        while True:
+            found = self.outbox.take(time.monotonic(), urgent=urgent)
+            if isinstance(found, tuple):
+                self.under_way += 1
+                return found
+            wake.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(found):
+                    await wake.wait()
