@@ -15,7 +15,7 @@ async def test_every_request_of_the_page_works(desk: World, nobody: httpx.AsyncC
     page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     given = {"PASSWORD": PASSWORD, "ACCOUNT": OWN_ACCOUNT, "TOKEN": await desk.token(desk.owner), "AAPL": "STK"}
     shown = list(HTTP.finditer(page))
-    assert len(shown) == 3
+    assert len(shown) == 4
     for one in shown:
         headers, body = one["headers"], one["body"]
         for name, value in given.items():
