@@ -1,7 +1,7 @@
 """`evenkeel backtest`: strategies on history, from a file or from the home's stored bars. Needs no running server."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from evenkeel.research.backtest.result import BacktestResult
 
 app = typer.Typer(name="backtest", help="Strategies on history.", no_args_is_help=True)
-# The terms of a backtest (cash, size, fees, stops …) are options of every command here, and read from `asked`.
 
 
 @app.command(
@@ -36,32 +35,10 @@ app = typer.Typer(name="backtest", help="Strategies on history.", no_args_is_hel
         "evenkeel backtest run --strategy rsi --data gold.parquet --stop-loss 0.02 --fees-bps 1 --json",
     ),
 )
+@h.on_history(after="strategy")
 def run(
     asked: typer.Context,
     strategy: h.StrategyOption,
-    data: h.DataOption = None,
-    symbols: h.SymbolOption = None,
-    timeframe: h.TimeframeOption = "1d",
-    start: h.StartOption = None,
-    end: h.EndOption = None,
-    params: h.ParamOption = None,
-    cash: h.CashOption = "100000",
-    size: h.SizeOption = "100%",
-    fees: h.FeesOption = None,
-    fees_bps: h.FeesBpsOption = None,
-    fill: h.FillOption = "next-open",
-    slippage_bps: h.SlippageOption = 0.0,
-    spread_share: h.SpreadOption = 0.0,
-    stop_loss: h.StopOption = None,
-    take_profit: h.TargetOption = None,
-    trailing_stop: h.TrailOption = None,
-    limit_offset: h.OffsetOption = 0.0,
-    maintenance: h.MaintenanceOption = None,
-    financing: h.FinancingOption = 0.0,
-    credit: h.CreditOption = 0.0,
-    borrow: h.BorrowOption = 0.0,
-    engine: h.EngineOption = "auto",
-    risk_free: h.RiskFreeOption = 0.0,
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write the tear sheet there.")] = None,
     export: Annotated[
         Path | None, typer.Option("--export", metavar="DIR", help="Write fills, trades and equity there as CSV.")
@@ -77,16 +54,17 @@ def run(
     with reporting(as_json=as_json):
         r.check_places(html)
         place = k.kept(home, database_url) if keep else None
-        history = h.history_of(home, data, symbols, timeframe=timeframe, start=start, end=end)
-        named = the_strategy(home, strategy, h.given(params))
-        chosen, options = cast("Any", engine), h.sized(asked, named)
+        given = asked.params
+        history = h.history_given(given)
+        named = the_strategy(home, strategy, h.given(given["params"]))
+        ways: dict[str, Any] = {name: given[name] for name in ("engine", "risk_free")}
         with progress(quiet=as_json) as tell:
             result = backtest(
-                named.strategy, history, params=named.parameters, engine=chosen, risk_free=risk_free,
-                progress=lambda done, of: tell("running", done, of), **options,
+                named.strategy, history, params=named.parameters, progress=lambda done, of: tell("running", done, of),
+                **ways, **h.sized(asked, named),
             )  # fmt: skip
         written = _written(result, html, export)
-        row = None if place is None else _kept(place, k.asked_of(asked.params, history, result.terms.sizing), result)
+        row = None if place is None else _kept(place, k.asked_of(given, history, result.terms.sizing), result)
         if as_json:
             print_json(result.summary() | ({} if row is None else {"kept": row}))
             return

@@ -1,9 +1,11 @@
 """What the backtest commands are asked, read once: options, bars, parameters, axes, sizes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -93,6 +95,60 @@ MethodOption = Annotated[
 ]
 TrialsOption = Annotated[int, typer.Option("--trials", min=1, help="Combinations to try, where it is no grid.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of the draws: the same seed, the same combinations.")]
+
+
+def _shared(
+    data: DataOption = None,
+    symbols: SymbolOption = None,
+    timeframe: TimeframeOption = "1d",
+    start: StartOption = None,
+    end: EndOption = None,
+    params: ParamOption = None,
+    cash: CashOption = "100000",
+    size: SizeOption = "100%",
+    fees: FeesOption = None,
+    fees_bps: FeesBpsOption = None,
+    fill: FillOption = "next-open",
+    slippage_bps: SlippageOption = 0.0,
+    spread_share: SpreadOption = 0.0,
+    stop_loss: StopOption = None,
+    take_profit: TargetOption = None,
+    trailing_stop: TrailOption = None,
+    limit_offset: OffsetOption = 0.0,
+    maintenance: MaintenanceOption = None,
+    financing: FinancingOption = 0.0,
+    credit: CreditOption = 0.0,
+    borrow: BorrowOption = 0.0,
+    engine: EngineOption = "auto",
+    risk_free: RiskFreeOption = 0.0,
+) -> None:
+    """What every command that tests on history takes: the bars, the parameters, the terms."""
+
+
+def on_history(after: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command the options of `_shared`, behind its own `after`; it reads them from its context's `params`."""
+
+    def given(command: Callable[..., None]) -> Callable[..., None]:
+        own, shared = signature(command).parameters, signature(_shared).parameters
+        place = list(own).index(after) + 1
+        ordered = [*list(own.values())[:place], *shared.values(), *list(own.values())[place:]]
+
+        @wraps(command)
+        def with_shared(**values: Any) -> None:
+            command(**{name: values[name] for name in own})
+
+        named = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in ordered]
+        vars(with_shared)["__signature__"] = Signature(named, return_annotation=None)
+        with_shared.__annotations__ = command.__annotations__ | _shared.__annotations__
+        return with_shared
+
+    return given
+
+
+def history_given(given: Mapping[str, Any]) -> "dict[str, Bars]":
+    """The bars that the options of a command name. Raises InvalidInput."""
+    times = {name: given[name] for name in ("timeframe", "start", "end")}
+    return dict(history_of(given["home"], given["data"], given["symbols"], **times))
 
 
 def history_of(

@@ -72,33 +72,11 @@ class _Job(NamedTuple):
     objective: str
 
 
+@h.on_history(after="grid")
 def sweep(
     asked: typer.Context,
     strategy: h.StrategyOption,
     grid: h.GridOption = None,
-    data: h.DataOption = None,
-    symbols: h.SymbolOption = None,
-    timeframe: h.TimeframeOption = "1d",
-    start: h.StartOption = None,
-    end: h.EndOption = None,
-    params: h.ParamOption = None,
-    cash: h.CashOption = "100000",
-    size: h.SizeOption = "100%",
-    fees: h.FeesOption = None,
-    fees_bps: h.FeesBpsOption = None,
-    fill: h.FillOption = "next-open",
-    slippage_bps: h.SlippageOption = 0.0,
-    spread_share: h.SpreadOption = 0.0,
-    stop_loss: h.StopOption = None,
-    take_profit: h.TargetOption = None,
-    trailing_stop: h.TrailOption = None,
-    limit_offset: h.OffsetOption = 0.0,
-    maintenance: h.MaintenanceOption = None,
-    financing: h.FinancingOption = 0.0,
-    credit: h.CreditOption = 0.0,
-    borrow: h.BorrowOption = 0.0,
-    engine: h.EngineOption = "auto",
-    risk_free: h.RiskFreeOption = 0.0,
     where: h.WhereOption = None,
     objective: h.ObjectivesOption = None,
     method: h.MethodOption = "grid",
@@ -135,35 +113,13 @@ def sweep(
         _say_sweep(found, judged, done, rows, top=top, as_json=as_json)
 
 
+@h.on_history(after="grid")
 def walk_forward(
     asked: typer.Context,
     strategy: h.StrategyOption,
     train: Annotated[int, typer.Option("--train", min=2, help="Bars to choose on.")],
     test: Annotated[int, typer.Option("--test", min=1, help="Bars to trade on next, and to step on by.")],
     grid: h.GridOption = None,
-    data: h.DataOption = None,
-    symbols: h.SymbolOption = None,
-    timeframe: h.TimeframeOption = "1d",
-    start: h.StartOption = None,
-    end: h.EndOption = None,
-    params: h.ParamOption = None,
-    cash: h.CashOption = "100000",
-    size: h.SizeOption = "100%",
-    fees: h.FeesOption = None,
-    fees_bps: h.FeesBpsOption = None,
-    fill: h.FillOption = "next-open",
-    slippage_bps: h.SlippageOption = 0.0,
-    spread_share: h.SpreadOption = 0.0,
-    stop_loss: h.StopOption = None,
-    take_profit: h.TargetOption = None,
-    trailing_stop: h.TrailOption = None,
-    limit_offset: h.OffsetOption = 0.0,
-    maintenance: h.MaintenanceOption = None,
-    financing: h.FinancingOption = 0.0,
-    credit: h.CreditOption = 0.0,
-    borrow: h.BorrowOption = 0.0,
-    engine: h.EngineOption = "auto",
-    risk_free: h.RiskFreeOption = 0.0,
     where: h.WhereOption = None,
     objective: h.ObjectiveOption = "sharpe",
     method: h.MethodOption = "grid",
@@ -206,8 +162,7 @@ def _job(given: dict[str, Any], asked: typer.Context, objective: str) -> _Job:
     r.check_places(given["html"], given["table"])
     home = given["home"]
     place = k.kept(home, given["database_url"]) if given["keep"] else None
-    times = {name: given[name] for name in ("timeframe", "start", "end")}
-    bars = dict(h.history_of(home, given["data"], given["symbols"], **times))
+    bars = h.history_given(given)
     named = the_strategy(home, given["strategy"], h.given(given["params"]))
     axes = h.axes_or_ranges(given["grid"], named)
     study = given["study"] if place is None or given["study"] is not None else place.studies
