@@ -8,13 +8,11 @@ when the demo starts over, its run is set aside and another takes its place behi
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
-import sys
 import time
 import uuid
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +21,12 @@ import structlog
 from evenkeel import __version__
 from evenkeel.cli.client import socket_path
 from evenkeel.cli.doors import Doors, PanicPlan, PanicReport, ServePlan
+from evenkeel.cli.greeting import greet
 from evenkeel.cli.place import MODE
-from evenkeel.domain.errors import Conflict, EvenkeelError, InvalidInput, NotFound
+from evenkeel.domain.errors import Conflict, EvenkeelError, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from fastapi import FastAPI
@@ -68,6 +67,7 @@ def main() -> None:
 
 def serve(plan: ServePlan) -> int:
     """Runs the desk until it is told to stop; returns the exit code. Raises EvenkeelError where it cannot start."""
+    from evenkeel.server.listen import bound
     from evenkeel.settings import load
     from evenkeel.storage.database import database
     from evenkeel.storage.ownership import Owner
@@ -82,7 +82,7 @@ def serve(plan: ServePlan) -> int:
         log.warning("setting", notice=notice)
     plan.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     where = database(plan.home, settings.database_url)
-    with Owner(where, on_lost=_lost) as owner, _listening(settings.host, settings.port) as listener:
+    with Owner(where, on_lost=_lost) as owner, bound(settings.host, settings.port) as listener:
         _claim(plan)
         upgrade(where)
         with asyncio.Runner(loop_factory=_loop_factory()) as loop:
@@ -190,19 +190,6 @@ def _loop_factory() -> Any:
     return uvloop.new_event_loop
 
 
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            why = f"cannot listen on {host}:{port}: {error.strerror}"
-            raise InvalidInput(why, hint="Choose another port with --port, or stop what uses this one.") from error
-        yield listener
-
-
 async def _serve(plan: ServePlan, settings: Settings, owner: Owner, listener: socket.socket) -> int:
     async with AsyncExitStack() as stack:
         desk = Desk(plan, settings, owner, listener)
@@ -268,7 +255,18 @@ class Desk:
         self.app = self._app()
         await self.run.start(self._first_commands(self.run))
         await self._open_doors()
-        _greet(self, password, auth.link_for(self.user) if self.plan.mode == "demo" else None)
+        self._greet(password, auth.link_for(self.user) if self.plan.mode == "demo" else None)
+
+    def _greet(self, password: str | None, token: str | None) -> None:
+        host, port = self.listener.getsockname()[:2]
+        greet(
+            f"http://{host if ':' not in host else f'[{host}]'}:{port}",
+            self.where.home,
+            self.user.username,
+            password=password if self.plan.password is None else None,
+            token=token,
+            browse=self.plan.open_browser,
+        )
 
     async def close(self) -> None:
         await self._stack.aclose()
@@ -289,9 +287,10 @@ class Desk:
 
     async def _start_over(self) -> None:
         from evenkeel.server.app import rebind
+        from evenkeel.storage.runs import set_aside
 
         await self.run.close()
-        _set_aside(self.where, self.user.id)
+        set_aside(self.where, self.user.id)
         self.run = self._open_run(_market(self.plan, self.settings))
         parts = self._parts(self.parts.auth)
         for name in ("runner", "feed", "history", "bars", "past"):
@@ -492,39 +491,3 @@ def _market(plan: ServePlan, settings: Settings) -> Market:
     if plan.data:
         return markets.of_files(plan.data, folder, cache)
     return (markets.again_of_files(folder, cache) if folder.exists() else None) or markets.sample(cache)
-
-
-def _set_aside(where: Database, shard: str) -> None:
-    """Empties a finished run's projections, then moves its journal into `runs`: neither is seen without the other."""
-    from evenkeel.storage.projector import Projector
-
-    projector = Projector(where, shard)
-    projector.empty()
-    projector.close()
-    runs = where.home / "runs"
-    runs.mkdir(mode=0o700, exist_ok=True)
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    for file in where.home.glob("journal.db*"):
-        file.rename(runs / f"{stamp}-{file.name}")
-
-
-def _greet(desk: Desk, password: str | None, link_token: str | None) -> None:
-    host, port = desk.listener.getsockname()[:2]
-    url = f"http://{host if ':' not in host else f'[{host}]'}:{port}"
-    lines = [f"Evenkeel {__version__}: the desk is at {url}"]
-    made_here = password is not None and desk.plan.password is None
-    secret = f"{password}   (shown at each start until you have signed in with it)" if made_here else "your password"
-    lines.append(f"  sign in as  {desk.user.username}  with  {secret}")
-    if link_token is not None:
-        lines.append(f"  or by link  {url}/link/?token={link_token}   (once, for ten minutes)")
-    lines.append(f"  state is in {desk.where.home}; Ctrl-C stops, and the next start continues")
-    sys.stdout.write("\n".join(lines) + "\n")
-    sys.stdout.flush()
-    if link_token is not None and desk.plan.open_browser and _has_display():
-        import webbrowser
-
-        webbrowser.open(f"{url}/link/?token={link_token}")
-
-
-def _has_display() -> bool:
-    return sys.stdout.isatty() and (sys.platform == "darwin" or bool(os.environ.get("DISPLAY")))

@@ -159,8 +159,8 @@ def _press(plan: PanicPlan) -> PanicReport:
 
 
 def _is_sent(left: list[dict[str, Any]]) -> bool:
-    sent = {one["symbol"] for one in left if one["what"] == "closing"}
-    return all(one["what"] != "account" and one["symbol"] in sent for one in left)
+    sent = {(one["account_id"], one["symbol"]) for one in left if one["what"] == "closing"}
+    return all((one["account_id"], one["symbol"]) in sent for one in left)
 
 
 def _without_a_desk(doors: Doors, plan: PanicPlan) -> PanicReport:

@@ -9,7 +9,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from evenkeel.domain.errors import NotReady
+from evenkeel.domain.errors import InvalidInput, NotReady
 
 GRACE_SECONDS = 2
 LONGEST_MESSAGE = 64 * 1024
@@ -20,6 +20,20 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """The process has its own handlers."""
         yield
+
+
+@contextmanager
+def bound(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket bound to a port of this machine. Raises InvalidInput where it is taken or not ours to take."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            why = f"cannot listen on {host}:{port}: {error.strerror}"
+            raise InvalidInput(why, hint="Choose another port with --port, or stop what uses this one.") from error
+        yield listener
 
 
 @asynccontextmanager
