@@ -34,6 +34,7 @@ from evenkeel.trading.live.hosting.process import ProcessHosts
 from evenkeel.trading.live.runner import Clock, Runner
 from evenkeel.trading.live.simulated import standing
 from evenkeel.trading.live.strategies import StrategyDesk
+from evenkeel.trading.strategies.messages import Retire
 from evenkeel.trading.strategies.registry import Registry
 
 BY = Provenance(actor="benchmark", source=Source.USER)
@@ -160,7 +161,6 @@ async def _run(desk: _Desk, *, deployments: int, bars: int) -> dict[str, Any]:
 
 async def _start(registry: Registry) -> dict[str, float]:
     """Seconds from opening a host to its first answer, and the processor time of its process until it ends."""
-    from evenkeel.trading.strategies.messages import Retire
 
     class Silent:
         def said(self, slot: int, line: str) -> None:

@@ -10,5 +10,5 @@ from tests.cli.desk import Desk, running_demo
 @pytest.fixture(scope="session")
 def desk() -> Iterator[Desk]:
     """A running demo, some days in."""
-    with running_demo("--speed", "20") as found:
+    with running_demo("--speed", "8") as found:
         yield found

@@ -346,10 +346,10 @@ def test_a_study_of_other_bars_is_begun_anew(tmp_path: Path) -> None:
 
 
 def test_a_walk_forward_of_too_many_runs_is_refused(tmp_path: Path) -> None:
-    wide = Search(space={"fast": tuple(range(2, 9_000)), "slow": (9_500,)}, train=20, test=1)
+    wide = Search(space={"fast": tuple(range(2, 102)), "slow": tuple(range(150, 200))}, train=20, test=1)
     found, _ = done(tmp_path, LONG, search=wide)
     assert isinstance(found, Failed)
-    assert "201 windows of 8,998 combinations" in found.error
+    assert "201 windows of 5,000 combinations" in found.error
 
 
 async def test_a_search_that_ran_goes_on_after_a_restart(tmp_path: Path) -> None:

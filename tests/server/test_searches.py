@@ -192,6 +192,11 @@ BAD = [
     ({"space": {"fast": {"low": 1, "high": 400}, "slow": {"low": 2, "high": 900}}}, ["space"]),
     ({"parameters": {"quick": 3}}, ["parameters.quick"]),
     ({"parameters": {"allow_short": "maybe"}}, ["parameters.allow_short"]),
+    (
+        {"strategy": "rebalanced-weights", "space": {"band": [0.1]}, "parameters": {"weights": "1\0"}},
+        ["parameters.weights"],
+    ),
+    ({"strategy": "rebalanced-weights", "space": {"weights": ["1", "1\0"]}, "parameters": {}}, ["space.weights"]),
     ({"constraints": ["fast is 3"]}, ["constraints"]),
     ({"constraints": ["luck > 3"]}, ["constraints"]),
     ({"objectives": ["luck"]}, ["objectives"]),

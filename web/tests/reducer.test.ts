@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Backtest, DeskEvent, Order } from "@/api/types";
+import type { DeskEvent, Halt, Order } from "@/api/types";
 import { type Delta, POLICIES, type Policy, type Snapshot } from "@/stream/protocol";
 import { type ChannelState, emptyChannel, reduce } from "@/stream/reducer";
 
@@ -70,10 +70,10 @@ describe("reduce", () => {
   });
 
   it("lets go of what is told to be gone", () => {
-    const run = (id: string, state: Backtest["state"]) => ({ id, state, created_at: `2005-09-0${id}T20:00:00Z` }) as Backtest;
-    const before = apply([snapshot(1, [run("1", "done"), run("2", "running")])], undefined, POLICIES.backtests).state;
-    const { state } = apply([delta(2, run("1", "deleted")), delta(3, run("2", "done"))], before, POLICIES.backtests);
-    expect([...state.items.values()].map((one) => (one as Backtest).state)).toEqual(["done"]);
+    const halt = (id: string, state: Halt["state"]) => ({ id, state }) as Halt;
+    const before = apply([snapshot(1, [halt("1", "done"), halt("2", "working")])], undefined, POLICIES.halts).state;
+    const { state } = apply([delta(2, halt("1", "resumed")), delta(3, halt("2", "done"))], before, POLICIES.halts);
+    expect([...state.items.values()].map((one) => (one as Halt).state)).toEqual(["done"]);
   });
 
   it("turns a newest-first snapshot round", () => {

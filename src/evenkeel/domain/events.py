@@ -211,6 +211,10 @@ class Started(Struct, frozen=True, tag_field="n", tag="started"):
     wall: int = 0
 
 
+class TimersDue(Struct, frozen=True, tag_field="n", tag="timers-due"):
+    """A moment has come at which the engine has something to do, and the market is silent."""
+
+
 class PanicDue(Struct, frozen=True, tag_field="n", tag="panic-due"):
     """Nothing of what panics wait for has moved for a while: what was asked is to be asked again."""
 
@@ -226,4 +230,5 @@ AnyNotice = (
     | SliceDone
     | Started
     | PanicDue
+    | TimersDue
 )

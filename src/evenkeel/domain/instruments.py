@@ -8,6 +8,8 @@ from msgspec import Struct
 
 from evenkeel.domain.ids import derived
 
+AROUND_THE_CLOCK = "24/7"
+
 
 class AssetClass(StrEnum):
     EQUITY = "EQUITY"
@@ -39,7 +41,7 @@ class Instrument(Struct, frozen=True):
     tick_size: Decimal
     lot_size: Decimal
     multiplier: Decimal = Decimal(1)
-    calendar: str = "24/7"
+    calendar: str = AROUND_THE_CLOCK
     expiry: date | None = None
     strike: Decimal | None = None
     right: OptionRight | None = None

@@ -21,21 +21,34 @@ class ScopeKind(StrEnum):
 
 
 class Scope(Struct, frozen=True, omit_defaults=True):
-    """`id` names the deployment, account or user; the platform has none."""
+    """`id` names the deployment, account or user; the platform has none.
+
+    `account_id` narrows a strategy to one of its accounts, `instrument_id` anything to one instrument.
+    """
 
     kind: ScopeKind
     id: str = ""
+    account_id: str = ""
+    instrument_id: str = ""
 
     @property
     def key(self) -> str:
-        return f"{self.kind}:{self.id}"
+        where = f"@{self.account_id}" if self.account_id else ""
+        return f"{self.kind}:{self.id}{where}" + (f"/{self.instrument_id}" if self.instrument_id else "")
 
-    def covers(self, account: Account, book: str) -> bool:
-        """Whether orders of `account` in this book fall under it."""
-        return self.covers_account(account) or (self.kind is ScopeKind.STRATEGY and self.id == book)
+    def covers(self, account: Account, book: str, instrument_id: str = "") -> bool:
+        """Whether orders of `account` in this book, and in this instrument, fall under it."""
+        if self.instrument_id and self.instrument_id != instrument_id:
+            return False
+        if self.kind is ScopeKind.STRATEGY:
+            return self.id == book and self.account_id in ("", account.id)
+        return self._names(account)
 
     def covers_account(self, account: Account) -> bool:
         """Whether all of the account falls under it."""
+        return not self.instrument_id and self._names(account)
+
+    def _names(self, account: Account) -> bool:
         if self.kind is ScopeKind.PLATFORM:
             return True
         return (self.kind is ScopeKind.USER and self.id == account.user_id) or (

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evenkeel.domain.errors import InvalidInput
-from evenkeel.domain.instruments import Instrument
+from evenkeel.domain.instruments import AROUND_THE_CLOCK, Instrument
 from evenkeel.domain.marketdata import Bar, Dividend, Split
 from evenkeel.market.columns import COLUMNS, DAY, MEASURES, PRICES, Floats, Ints, checked_columns
 from evenkeel.market.frames import columns_of, completed
@@ -136,6 +136,11 @@ class Bars:
             columns = [getattr(self, name)[start : start + _CHUNK].tolist() for name in COLUMNS]
             for row in zip(*columns, strict=True):
                 yield Bar(self.instrument_id, *row)
+
+    @property
+    def calendar(self) -> str:
+        """The name of the calendar by which it trades; around the clock where no instrument is known."""
+        return self.instrument.calendar if self.instrument is not None else AROUND_THE_CLOCK
 
     def bar(self, index: int) -> Bar:
         """The bar at `index` (negative from the end). Raises IndexError."""

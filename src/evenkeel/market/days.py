@@ -6,6 +6,7 @@ import numpy as np
 from msgspec import Struct
 
 from evenkeel.domain.clock import from_ns
+from evenkeel.domain.instruments import AROUND_THE_CLOCK
 from evenkeel.market.bars import Bars
 from evenkeel.market.calendars import Calendar, calendar
 from evenkeel.market.columns import DAY, Ints
@@ -37,7 +38,7 @@ def days_of(bars: Bars) -> Days:
 
 def dates_at(closes: Ints, exchange: str) -> Ints:
     """The session dates (ordinals) of bars that close at these moments (ns), by the calendar `exchange`."""
-    if exchange == "24/7" or not len(closes):
+    if exchange == AROUND_THE_CLOCK or not len(closes):
         return (closes - 1) // DAY + date(1970, 1, 1).toordinal()
     sessions = calendar(exchange).around(int(closes[0]), int(closes[-1]))
     return np.asarray(sessions.days[np.searchsorted(sessions.closes, closes, side="left")], dtype=np.int64)
@@ -87,8 +88,7 @@ def _one_a_bar(bars: Bars) -> tuple[Ints, Ints]:
 
 def _calendar_of(bars: Bars) -> Calendar | None:
     """The calendar that says what a day is; None where it is a day in UTC."""
-    name = bars.instrument.calendar if bars.instrument is not None else "24/7"
-    return None if name == "24/7" else calendar(name)
+    return None if bars.calendar == AROUND_THE_CLOCK else calendar(bars.calendar)
 
 
 def _by_bar(utc: Ints) -> Ints:
@@ -102,7 +102,7 @@ def _per_year(bars: Bars, dates: Ints) -> tuple[float, str]:
     if bars.instrument is not None:
         name = bars.instrument.calendar
         first, last = from_ns(int(bars.ts[0])).year, from_ns(int(bars.close_ts[-1]) - 1).year
-        if name == "24/7":
+        if name == AROUND_THE_CLOCK:
             return 365.0, "every day of the year"
         sessions = calendar(name).sessions(date(first, 1, 1), date(last, 12, 31))
         return len(sessions) / (last - first + 1), f"sessions of {name} in {first}–{last}"

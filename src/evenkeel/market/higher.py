@@ -54,8 +54,7 @@ def higher(bars: D, timeframe: str) -> Higher[D]:
 
 def finished(bars: Bars, name: str, *, as_of: int) -> Bars:
     """The bars of the higher timeframe that have closed by `as_of` (ns), by the instrument's calendar, else 24/7."""
-    days = calendar(bars.instrument.calendar if bars.instrument is not None else "24/7")
-    made = resample(bars, name, days, as_of=as_of).as_of(as_of)
+    made = resample(bars, name, calendar(bars.calendar), as_of=as_of).as_of(as_of)
     return Bars.raw(made.instrument_id, made.timeframe, [getattr(made, one) for one in COLUMNS], bars.instrument)
 
 

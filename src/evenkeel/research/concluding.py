@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from evenkeel.quant import analytics
 from evenkeel.research.backtest.result import BacktestResult
 from evenkeel.research.report import Searched, search_sheet
 from evenkeel.research.search.searching import FEASIBLE, SearchResult
@@ -28,8 +27,7 @@ class Concluded(NamedTuple):
 
 def conclude(searched: Searched) -> Concluded:
     """Everything to be kept of it. Raises InvalidInput where the search chose nothing."""
-    found, verdict = searched.found, searched.verdict
-    result = found.result if verdict is None else verdict.result
+    found, result = searched.found, searched.result
     summary = result.summary() | {"search": summary_of(searched)}
     table = found.to_frame() if isinstance(found, WalkForwardResult) else _table(found)
     return Concluded(result, summary, table, search_sheet(searched))
@@ -57,11 +55,10 @@ def summary_of(searched: Searched) -> dict[str, Any]:
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:
-    years = verdict.result.days.per_year
     return {
         "trials": int(verdict.trials.number),
         "sharpe": verdict.sharpe,
-        "sharpe_by_luck": analytics.expected_max_sharpe(verdict.trials) * years**0.5,
+        "sharpe_by_luck": verdict.sharpe_by_luck,
         "deflated_sharpe": verdict.deflated_sharpe,
         "probability_of_overfitting": verdict.probability,
         "probability_of_loss": verdict.overfitting.loss_probability,
@@ -74,7 +71,7 @@ def _table(found: SearchResult) -> pl.DataFrame:
 
     if len(found.objectives) == 1:
         return found.table
-    axes = found.table.columns[: len(found.plan.space.axes)]
+    axes = list(found.plan.space.axes)
     kept = set(found.front.select(axes).iter_rows())
     on_front = [row in kept for row in found.table.select(axes).iter_rows()]
     return found.table.with_columns(pl.Series(FRONT, on_front, dtype=pl.Boolean))

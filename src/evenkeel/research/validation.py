@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from math import comb
+from math import comb, sqrt
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
@@ -142,6 +142,11 @@ class Verdict:
     trials: analytics.Trials
     overfitting: analytics.Overfitting
     result: BacktestResult
+
+    @property
+    def sharpe_by_luck(self) -> float:
+        """The annual Sharpe ratio that luck alone is expected to give the best of all trials."""
+        return analytics.expected_max_sharpe(self.trials) * sqrt(self.result.days.per_year)
 
 
 def overfitting(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from evenkeel.domain import records as r
 from evenkeel.domain.orders import TERMINAL, OrderEvent, OrderState
 from evenkeel.domain.records import AnyRecord, Batch
+from evenkeel.server import halting
 from evenkeel.server.ports import Feed, Trading
 from evenkeel.telemetry.metrics import Metrics, Portfolio, Sender
 from evenkeel.trading.engine.state import State
@@ -56,7 +57,7 @@ def senders(trading: Trading) -> Iterator[Sender]:
 
 def panics(state: State) -> dict[str, int]:
     """How many panics are at work, stuck and done."""
-    found = ["done" if halt.done_at else "stuck" if halt.stuck else "working" for halt in state.halts.values()]
+    found = [halting.state_of(halt) for halt in state.halts.values()]
     return {name: found.count(name) for name in ("working", "stuck", "done")}
 
 

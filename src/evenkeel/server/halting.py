@@ -1,5 +1,6 @@
 """What is halted and why, and how accounts send: views of panics and of outboxes, for one user at a time."""
 
+import time
 from collections.abc import Iterator
 from typing import Literal
 
@@ -10,6 +11,7 @@ from evenkeel.domain.accounts import Readiness
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.panics import ScopeKind
 from evenkeel.server import views
+from evenkeel.server.ports import Clock
 from evenkeel.server.schemas import Amount, Id, Moment, RateOut
 from evenkeel.server.scope import Tenant
 from evenkeel.trading.engine import halts, panic
@@ -20,6 +22,7 @@ from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.live.outbox import Sending
 
 MOST_LEFT = 100
+PanicState = Literal["working", "stuck", "done", "resumed"]
 
 
 class QueuesOut(Struct):
@@ -66,7 +69,7 @@ class PanicOut(Struct):
     scope: ScopeKind
     scope_id: str | None
     name: str
-    state: Literal["working", "stuck", "done", "resumed"]
+    state: PanicState
     keep_positions: bool
     reason: str
     since: Moment
@@ -78,8 +81,13 @@ class PanicOut(Struct):
     left: list[LeftOut]
 
 
-def seen_by(seen: Tenant) -> Iterator[Halt]:
-    """The panics that concern a user: of an account, a strategy, all that is the user's, or everybody's."""
+def panics_of(seen: Tenant, clock: Clock) -> list[PanicOut]:
+    """The panics that concern a user, as they stand now."""
+    return [panic_of(seen, halt, clock) for halt in _seen_by(seen)]
+
+
+def _seen_by(seen: Tenant) -> Iterator[Halt]:
+    """Those of an account, a strategy, all that is the user's, or everybody's."""
     for halt in seen.state.halts.values():
         scope = halt.scope
         match scope.kind:
@@ -93,8 +101,12 @@ def seen_by(seen: Tenant) -> Iterator[Halt]:
                 yield halt
 
 
-def panic_of(seen: Tenant, halt: Halt, *, at: int, wall: int) -> PanicOut:
-    """A panic as it stands at engine time `at` and wall-clock time `wall` (ns)."""
+def state_of(halt: Halt) -> PanicState:
+    return "done" if halt.done_at else "stuck" if halt.stuck else "working"
+
+
+def panic_of(seen: Tenant, halt: Halt, engine: Clock) -> PanicOut:
+    """A panic as it stands now, by the engine's clock and the wall clock."""
     left = [one for one in panic.left_of(seen.state, halt) if seen.owns(one.account_id)]
     kinds = [one.what for one in left]
     is_own = halt.scope.kind is ScopeKind.USER
@@ -103,12 +115,12 @@ def panic_of(seen: Tenant, halt: Halt, *, at: int, wall: int) -> PanicOut:
         scope=halt.scope.kind,
         scope_id=halt.scope.id or None,
         name=seen.user.username if is_own else halts.title(seen.state, halt.scope),
-        state="done" if halt.done_at else "stuck" if halt.stuck else "working",
+        state=state_of(halt),
         keep_positions=halt.keep_positions,
         reason=halt.reason,
         since=clock.iso(halt.since),
         done_at=clock.iso(halt.done_at) if halt.done_at else None,
-        cooldown_left=-(-halt.resumable(at, wall) // SECOND),
+        cooldown_left=-(-halt.resumable(engine.now(), time.time_ns()) // SECOND),
         round=halt.rounds,
         orders_left=kinds.count("order"),
         positions_left=kinds.count("position"),

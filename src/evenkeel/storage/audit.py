@@ -36,9 +36,9 @@ class Audit:
             r.FillBooked: self._booked,
             r.PositionCorrected: self._corrected,
             r.SplitApplied: self._split,
-            r.CashBooked: lambda record, _: self._cash(record.entries),
-            r.DividendPaid: lambda record, _: self._cash(record.entries),
-            r.NightsCharged: lambda record, _: self._cash(record.entries),
+            **dict.fromkeys(
+                (r.CashBooked, r.DividendPaid, r.NightsCharged), lambda record, _: self._cash(record.entries)
+            ),
         }
 
     def see(self, record: r.AnyRecord, state: State) -> None:

@@ -60,7 +60,6 @@ def through(book: Book, market: MarketSlice) -> list[e.AnyVenueEvent]:
 
 def test_exits_wait_until_all_else_of_the_bar_is_told() -> None:
     book = holding()
-    assert book.has_exits
     assert not book.is_quiet
     assert book.observe(shown(bar(2, 100, 101, 90, 92))) == []
     events = book.finish(shown(bar(2, 100, 101, 90, 92)))

@@ -10,7 +10,7 @@ import pytest
 from evenkeel.domain import commands as c
 from evenkeel.domain import events as e
 from evenkeel.domain import records as r
-from evenkeel.domain.accounts import Account, AccountMode, LedgerKind, Limits
+from evenkeel.domain.accounts import Account, AccountMode, LedgerKind, Limits, SendRate
 from evenkeel.domain.errors import Conflict, EvenkeelError, Forbidden, InvalidInput, NotFound
 from evenkeel.domain.orders import Side
 from evenkeel.domain.sizing import Kelly, Sizing, Units, VolatilityTarget
@@ -69,6 +69,9 @@ def test_an_account_may_start_empty(world: World) -> None:
             InvalidInput,
             {"limits.max_position_share", "limits.daily_loss", "limits.max_trades_per_day"},
         ),
+        (opening(limits=Limits(rate=SendRate(0.0, 1))), InvalidInput, {"limits.rate"}),
+        (opening(limits=Limits(rate=SendRate(float("nan"), 1))), InvalidInput, {"limits.rate"}),
+        (opening(limits=Limits(rate=SendRate(1.0, 0))), InvalidInput, {"limits.rate"}),
     ],
 )
 def test_accounts_that_cannot_be_opened(

@@ -140,7 +140,7 @@ async def test_a_slow_broker_is_an_unknown_outcome_too() -> None:
 async def test_an_intent_that_waited_is_judged_again_and_one_too_old_is_never_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("evenkeel.trading.live.dispatch.SEND_BY", 0.35)
+    monkeypatch.setattr("evenkeel.trading.live.dispatch.SEND_BY", 350_000_000)
     monkeypatch.setattr("evenkeel.trading.live.dispatch.RECHECK_AFTER", 0.05)
     broker = Troubled()
     broker.delay = 0.15

@@ -144,6 +144,20 @@ async def test_a_cancel_of_what_waits_is_never_sent() -> None:
     await runner.stop()
 
 
+async def test_a_cancel_of_what_has_ended_while_it_waited_is_not_sent_either() -> None:
+    broker = Watched(rate=SendRate(2.0, 1, reserved=0, queue=10))
+    runner = await desk(broker)
+    order = (await runner.submit(buy("one"))).id
+    await asyncio.sleep(0.05)
+    await runner.submit(c.CancelOrder(provenance=BY, order_id=order))
+    await show(runner, 1)
+    await asyncio.sleep(0.7)
+    assert runner.state.orders[order].state is OrderState.FILLED
+    assert not broker.cancelled
+    assert runner.sending(ACCOUNT.id).tokens == 1.0, "and costs nothing"
+    await runner.stop()
+
+
 async def test_a_limited_account_does_not_hold_up_the_market() -> None:
     runner = await desk(Watched(rate=SendRate(0.5, 1, reserved=0, queue=10)))
     await asyncio.gather(*(runner.submit(resting(str(n))) for n in range(5)))

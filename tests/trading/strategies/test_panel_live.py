@@ -251,7 +251,7 @@ def test_a_size_that_follows_the_market_is_told_of_each() -> None:
     host = started(msgspec.structs.replace(deployment("strongest", lines, {"back": 4}), sizing=sizing))
     found = signals_of(output for one in slices_of(lines) for output in host.on_slice(one))
     for one in found:
-        assert one.scale == last_scale(sizing, lines[one.instrument_id].as_of(one.at), "24/7")
+        assert one.scale == last_scale(sizing, lines[one.instrument_id].as_of(one.at))
     assert found[-1].scale > 0.0
 
 

@@ -29,7 +29,6 @@ export type Quote = Schemas["QuoteOut"];
 export type Feed = Schemas["FeedOut"];
 export type SystemStatus = Schemas["StatusOut"];
 export type DeskEvent = Schemas["EventOut"];
-export type Backtest = Schemas["BacktestOut"];
 export type Halt = Schemas["PanicOut"];
 
 export interface Page<T> {

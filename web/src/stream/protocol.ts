@@ -1,5 +1,5 @@
 import type {
-  Account, Backtest, Deployment, DeskEvent, EquityPoint, Fill, Halt, Order, Position, Quote, SystemStatus,
+  Account, Deployment, DeskEvent, EquityPoint, Fill, Halt, Order, Position, Quote, SystemStatus,
 } from "@/api/types";
 
 export interface ChannelItems {
@@ -11,7 +11,6 @@ export interface ChannelItems {
   quotes: Quote;
   events: DeskEvent;
   equity: EquityPoint;
-  backtests: Backtest;
   halts: Halt;
   system: SystemStatus;
 }
@@ -20,7 +19,7 @@ export type Channel = keyof ChannelItems;
 export type AnyItem = ChannelItems[Channel];
 
 export const CHANNELS: readonly Channel[] = [
-  "system", "accounts", "positions", "orders", "strategies", "events", "equity", "quotes", "fills", "backtests", "halts",
+  "system", "accounts", "positions", "orders", "strategies", "events", "equity", "quotes", "fills", "halts",
 ];
 
 export interface Snapshot {
@@ -88,6 +87,5 @@ export const POLICIES: Record<Channel, Policy> = {
   fills: { contiguous: true, keep: 400 },
   events: { contiguous: true, keep: 200 },
   equity: { contiguous: true, keep: 6000 },
-  backtests: { contiguous: true, keep: 200, gone: (item) => (item as Backtest).state === "deleted" },
   halts: { contiguous: true, keep: Infinity, gone: (item) => (item as Halt).state === "resumed" },
 };

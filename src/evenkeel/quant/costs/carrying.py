@@ -38,13 +38,13 @@ from msgspec import Struct
 
 from evenkeel.domain.clock import day_bounds, session_date
 from evenkeel.domain.errors import FieldError, InvalidInput
+from evenkeel.domain.instruments import AROUND_THE_CLOCK
 from evenkeel.quant.kernels import kernel
 
 Ints = npt.NDArray[np.int64]
 
 DAY = 86_400_000_000_000
 CARRY_STEP = Decimal("0.00000001")
-AROUND_THE_CLOCK = "24/7"
 DAY_COUNTS = {"ACT/360": 360.0, "ACT/365": 365.0}
 
 

@@ -74,12 +74,10 @@ class CompiledRun:
         self.terms = terms
         self.lines = tuple(Prepared(raw, one, terms) for raw, one in zip(listed, named, strict=True))
         self.charges = charge_table(terms.costs, currencies[0])
-        carry = terms.carry
-        self._carries = bool(carry.debit_rate or carry.credit_rate or carry.borrow_rate)
 
     @cached_property
     def joint(self) -> Joint:
-        return Joint(self.lines)
+        return Joint(self.lines, self.charges)
 
     @cached_property
     def _panel(self) -> Panel:
@@ -116,7 +114,7 @@ class CompiledRun:
         """Simulates targets: of several instruments as `Together`, of one also its array, whose first `warmup` do not
         count. Raises InvalidInput for one outside −1 to 1.
         """
-        if isinstance(targets, np.ndarray) and (len(self.lines) > 1 or self._carries):
+        if isinstance(targets, np.ndarray) and (len(self.lines) > 1 or self.terms.carries):
             known = np.where(np.arange(len(targets)) < warmup, np.nan, targets)
             targets = Together([Told(known, None)])
         count = ROOM + sum(len(line.raw) for line in self.lines) // 4 if fills else 0

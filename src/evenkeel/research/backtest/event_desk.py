@@ -119,9 +119,7 @@ class Desk:
 
     def show(self, market: MarketSlice) -> None:
         """Has engine and venue see a slice, and the engine all that the venue makes of it."""
-        step = self.engine.step(market, market.at)
-        if step.records:
-            self._told(step.records)
+        self._step(market, market.at)
         events = self.book.observe(market)
         if events:
             self._answer(events, market.at)
@@ -137,7 +135,7 @@ class Desk:
             self._answer(events, market.at)
         self._step(SliceDone(market), market.at)
 
-    def _step(self, event: SliceMet | SliceDone, at: int) -> None:
+    def _step(self, event: MarketSlice | SliceMet | SliceDone, at: int) -> None:
         step = self.engine.step(event, at)
         if step.records:
             self._told(step.records)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from evenkeel.market.columns import COLUMNS, PRICES
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Action = TypeVar("Action", Split, Dividend)
 Item = Any
 """A Bar or a Quote, as the market is one of bars or of quotes."""
 
@@ -163,14 +165,17 @@ class BarMarket(Market):
         self, splits: Sequence[Split], dividends: Sequence[Dividend], instruments: Mapping[str, Instrument]
     ) -> None:
         """Has each split and dividend come with the first bar of its instrument that opens on its ex-date or later."""
-        for split in splits:
-            moment = self._ex_moment(split, instruments)
+        self.splits, self.dividends = self._going_ex(splits, instruments), self._going_ex(dividends, instruments)
+
+    def _going_ex(
+        self, actions: Sequence[Action], instruments: Mapping[str, Instrument]
+    ) -> dict[int, tuple[Action, ...]]:
+        found: dict[int, list[Action]] = defaultdict(list)
+        for action in actions:
+            moment = self._ex_moment(action, instruments)
             if moment is not None:
-                self.splits[moment] = (*self.splits.get(moment, ()), split)
-        for dividend in dividends:
-            moment = self._ex_moment(dividend, instruments)
-            if moment is not None:
-                self.dividends[moment] = (*self.dividends.get(moment, ()), dividend)
+                found[moment].append(action)
+        return {moment: tuple(due) for moment, due in found.items()}
 
     def _ex_moment(self, action: Split | Dividend, instruments: Mapping[str, Instrument]) -> int | None:
         series = self.bars[self.ids.index(action.instrument_id)]

@@ -14,7 +14,6 @@ import numpy as np
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.market.columns import PRICES
 from evenkeel.quant.costs.carrying import day_roll, nights
-from evenkeel.quant.costs.tables import charge_table
 from evenkeel.research.backtest import joint_kernel as j
 from evenkeel.research.backtest import kernel as k
 from evenkeel.research.backtest.outcome import Floats, Ints
@@ -35,9 +34,9 @@ class Together(NamedTuple):
 class Joint:
     """Instruments side by side. `moments` are their closes (ns), `rows` the moment of every bar of each."""
 
-    def __init__(self, lines: Sequence[Prepared]) -> None:
-        """Raises InvalidInput for bars that an account cannot be valued by."""
-        self.lines = tuple(lines)
+    def __init__(self, lines: Sequence[Prepared], charges: Floats) -> None:
+        """`charges`: the `charge_table` of their terms. Raises InvalidInput for bars that value no account."""
+        self.lines, self.charges = tuple(lines), charges
         for line in self.lines:
             _check(line)
         closes = [line.raw.close_ts for line in self.lines]
@@ -48,8 +47,6 @@ class Joint:
         longest = max(self.lines, key=lambda line: len(line.raw))
         last = longest.raw.close_ts[longest.days.last]
         self.day_last = np.searchsorted(self.moments, last, side="right") - 1
-        terms = self.lines[0].terms
-        self.charges = charge_table(terms.costs, self.lines[0].instrument.currency)
         self._settings = np.stack([line.settings for line in self.lines])
         self._settings[:, k.LINE] = np.arange(len(self.lines))
 
@@ -100,8 +97,7 @@ class Joint:
     def _lasting(self) -> list[tuple[Ints, Floats]]:
         """What happens whatever is traded: nights, and what goes ex."""
         found = []
-        rates = self.lines[0].terms.carry
-        if rates.debit_rate or rates.credit_rate or rates.borrow_rate:
+        if self.lines[0].terms.carries:
             passed = nights(self.moments, *day_roll(line.instrument.calendar for line in self.lines))
             at = np.flatnonzero(passed)
             found.append((at, _rows(j.A_NIGHT, 0, passed[at].astype(np.float64), np.zeros(len(at)))))

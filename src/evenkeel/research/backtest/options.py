@@ -10,6 +10,8 @@ from decimal import Decimal, InvalidOperation
 from numbers import Real
 from typing import Any, TypedDict, TypeVar
 
+from msgspec import structs
+
 from evenkeel.domain.accounts import Limits
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.instruments import Instrument
@@ -20,6 +22,7 @@ from evenkeel.research.backtest.terms import FillAt, Terms
 
 Amount = str | Decimal | int | float
 Kind = TypeVar("Kind")
+Row = TypeVar("Row", Split, Dividend)
 _FEE = "a fee such as PercentFee('0.0005') or the name of a schedule"
 _RATES = ("limit_offset", "financing", "credit", "borrow")
 _OFF = ("participation", "stop_loss", "take_profit", "trailing_stop", "maintenance")  # where None
@@ -90,15 +93,11 @@ def terms_for(instruments: Sequence[Instrument], options: Mapping[str, Any]) -> 
     symbols = Counter(one.symbol for one in instruments)
     ids = {one.symbol: one.id for one in instruments if symbols[one.symbol] == 1}
     ids |= {one.id: one.id for one in instruments}
-    splits = tuple(
-        Split(ids[row.instrument_id], row.ex_date, row.numerator, row.denominator)
-        for row in terms.splits
-        if row.instrument_id in ids
-    )
-    dividends = tuple(
-        Dividend(ids[row.instrument_id], row.ex_date, row.amount) for row in terms.dividends if row.instrument_id in ids
-    )
-    return replace(terms, splits=splits, dividends=dividends)
+    return replace(terms, splits=_by_id(terms.splits, ids), dividends=_by_id(terms.dividends, ids))
+
+
+def _by_id(rows: Iterable[Row], ids: Mapping[str, str]) -> tuple[Row, ...]:
+    return tuple(structs.replace(row, instrument_id=ids[row.instrument_id]) for row in rows if row.instrument_id in ids)
 
 
 def amount(name: str, value: Amount) -> Decimal:

@@ -17,9 +17,9 @@ from evenkeel.market.days import Days, days_of
 from evenkeel.research.backtest import kernel as k
 from evenkeel.research.backtest.marks import marks_of
 from evenkeel.research.backtest.outcome import Floats, Ints
-from evenkeel.research.backtest.sizes import scale_of
 from evenkeel.research.backtest.terms import FillAt, Terms
 from evenkeel.trading.strategies.evaluate import read_only
+from evenkeel.trading.strategies.sizes import a_year_of, scale_of
 
 _FILL_AT = {FillAt.NEXT_OPEN: k.AT_OPEN, FillAt.CLOSE: k.AT_CLOSE, FillAt.LIMIT: k.AT_LIMIT}
 
@@ -56,7 +56,7 @@ class Prepared:
     @cached_property
     def scale(self) -> Floats:
         """What a size that follows the market finds at each bar; empty for other sizes."""
-        return scale_of(self.terms.sizing, self.bars, self.days)
+        return scale_of(self.terms.sizing, self.bars, a_year_of(self.bars, self.days))
 
     @cached_property
     def settings(self) -> Floats:
@@ -96,12 +96,7 @@ def _settings(terms: Terms, instrument: Instrument) -> Floats:
     settings[k.BPS], settings[k.SPREAD_SHARE], settings[k.IMPACT] = slip.bps, slip.spread_share, slip.impact
     settings[k.STOP_LOSS], settings[k.TAKE_PROFIT] = terms.stop_loss or 0.0, terms.take_profit or 0.0
     settings[k.TRAILING], settings[k.MAINTENANCE] = terms.trailing_stop or 0.0, terms.maintenance or 0.0
-    rates = terms.carry
-    settings[k.FINANCING], settings[k.CREDIT], settings[k.BORROW] = (
-        rates.debit_rate,
-        rates.credit_rate,
-        rates.borrow_rate,
-    )
+    settings[k.FINANCING], settings[k.CREDIT], settings[k.BORROW] = terms.financing, terms.credit, terms.borrow
     return settings
 
 

@@ -13,7 +13,7 @@ from evenkeel.domain.accounts import Limits
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.marketdata import Dividend, Split
 from evenkeel.domain.sizing import PercentOfEquity, Sizing, checked
-from evenkeel.quant.costs import Carry, CostSchedule, Slippage, find_schedule
+from evenkeel.quant.costs import CostSchedule, Slippage, find_schedule
 
 
 class FillAt(StrEnum):
@@ -65,9 +65,9 @@ class Terms:
             raise InvalidInput(f"the backtest's terms are not valid: {said}", errors=tuple(faults))
 
     @property
-    def carry(self) -> Carry:
-        """The annual rates of what is held overnight, ACT/365."""
-        return Carry(debit_rate=self.financing, credit_rate=self.credit, borrow_rate=self.borrow, day_count="ACT/365")
+    def carries(self) -> bool:
+        """Whether holding overnight costs or earns anything."""
+        return bool(self.financing or self.credit or self.borrow)
 
     def _faults(self) -> list[tuple[str, str]]:
         faults = []

@@ -59,8 +59,7 @@ def search_sheet(
 
     Options as in `tear_sheet`. Raises InvalidInput also where the search chose nothing.
     """
-    result = search.found.result if search.verdict is None else search.verdict.result
-    return _written(result, search, benchmark=benchmark, title=title, bootstrap=bootstrap, seed=seed)
+    return _written(search.result, search, benchmark=benchmark, title=title, bootstrap=bootstrap, seed=seed)
 
 
 def _written(

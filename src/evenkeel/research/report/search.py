@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from evenkeel.quant import analytics
 from evenkeel.quant.analytics.metrics import BY_NAME, Unit
+from evenkeel.research.backtest.result import BacktestResult
 from evenkeel.research.report.heat import MOST, heat_grid, heat_map
 from evenkeel.research.report.markup import facts, figure, paragraph, safe, section, table
 from evenkeel.research.report.sheet import Sheet
@@ -47,6 +47,11 @@ class Searched:
     def objective(self) -> str:
         return self.found.plan.objectives[0]
 
+    @property
+    def result(self) -> BacktestResult:
+        """The backtest of what was chosen, or the record. Raises InvalidInput where nothing was chosen."""
+        return self.found.result if self.verdict is None else self.verdict.result
+
 
 def search_part(sheet: Sheet) -> str:
     """How the parameters were found; nothing for a sheet about parameters that somebody gave."""
@@ -81,8 +86,7 @@ def _facts(search: Searched) -> dict[str, str]:
     elif found.refused:
         said["May not run"] = f"{len(found.refused):,}"
     if verdict is not None:
-        best = analytics.expected_max_sharpe(verdict.trials) * verdict.result.days.per_year**0.5
-        said["Sharpe by luck alone"] = number(best)
+        said["Sharpe by luck alone"] = number(verdict.sharpe_by_luck)
         said["Deflated Sharpe ratio"] = percent(verdict.deflated_sharpe)
         said["Probability of overfitting"] = percent(verdict.probability)
     return {name: safe(value) for name, value in said.items()}
@@ -91,7 +95,7 @@ def _facts(search: Searched) -> dict[str, str]:
 def _of_sweep(found: SearchResult) -> Iterator[str]:
     yield from _heat(found)
     frame = found.ranked().head(_LISTED)
-    axes = frame.columns[: len(found.plan.space.axes)]
+    axes = list(found.plan.space.axes)
     figures = list(dict.fromkeys((*found.objectives, *_BESIDE)))
     shown = [name for name in figures if name in frame.columns[len(axes) :]]
     heads = [*axes, *map(_title, shown), *(["Qualifies"] if FEASIBLE in frame.columns else [])]
@@ -105,7 +109,7 @@ def _row(row: Mapping[str, Any], axes: list[str], shown: list[str]) -> list[str]
 
 
 def _heat(found: SearchResult) -> Iterator[str]:
-    axes = _varied(found.table, found.table.columns[: len(found.plan.space.axes)])
+    axes = _varied(found.table, found.plan.space.axes)
     if len(axes) < 2:
         return
     x, y, value = *axes[:2], found.objectives[0]
@@ -116,7 +120,7 @@ def _heat(found: SearchResult) -> Iterator[str]:
     yield figure(f"{_title(value)} by {x} and {y}", f'<div class="scroll">{heat_map(grid)}</div>', note=note)
 
 
-def _varied(frame: pl.DataFrame, axes: list[str]) -> list[str]:
+def _varied(frame: pl.DataFrame, axes: Iterable[str]) -> list[str]:
     """Axes with several values, and few enough to draw."""
     return [name for name in axes if 2 <= frame[name].n_unique() <= MOST]
 

@@ -64,7 +64,7 @@ def _shown(parts: AppParts, seen: Tenant, scope: Scope) -> PanicOut:
     halt = seen.state.halts.get(scope.key)
     if halt is None:
         raise NotFound("this scope is not halted")
-    return halting.panic_of(seen, halt, at=parts.runner.clock.now(), wall=time.time_ns())
+    return halting.panic_of(seen, halt, parts.runner.clock)
 
 
 async def resume(request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)) -> Response:
@@ -84,8 +84,7 @@ async def list_panics(
 ) -> Response:
     """What is halted, how far each panic is, and what is left to do."""
     wire.query(request, requests.NoQuery)
-    at, wall = parts.runner.clock.now(), time.time_ns()
-    return wire.Json(s.Page([halting.panic_of(seen, halt, at=at, wall=wall) for halt in halting.seen_by(seen)]))
+    return wire.Json(s.Page(halting.panics_of(seen, parts.runner.clock)))
 
 
 ENDPOINTS = (

@@ -5,10 +5,12 @@ Everything else about them (state, equity, sheet, comparison, cancelling) is as 
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from fastapi import Depends, Request, Response
 
 from evenkeel.desk.backtests import Backtest, Search, Stretch
@@ -19,7 +21,7 @@ from evenkeel.server import requests, searches, wire
 from evenkeel.server import schemas as s
 from evenkeel.server import search_requests as asked
 from evenkeel.server.api.backtesting import NAMES, ONE, PATH, done, row_of, submitted
-from evenkeel.server.api.templates import chosen
+from evenkeel.server.api.templates import check_printable, chosen
 from evenkeel.server.contract import Endpoint, Link
 from evenkeel.server.listing import BAD_CURSOR
 from evenkeel.server.parts import AppParts
@@ -60,6 +62,7 @@ def _common(given: asked.NewSearch) -> dict[str, Any]:
 async def _submit(seen: Tenant, parts: AppParts, given: asked.NewSearch, search: Search) -> Response:
     fields = wire.Fields()
     code = await chosen(seen, parts, given.strategy, values={}, fields=fields, field="strategy")
+    check_printable(given.parameters, fields)
     _check_space(search, fields)
     if not fields.faults:
         templates = await asyncio.to_thread(parts.templates)
@@ -69,9 +72,12 @@ async def _submit(seen: Tenant, parts: AppParts, given: asked.NewSearch, search:
 
 
 def _check_space(search: Search, fields: wire.Fields) -> None:
-    """Faults of stretches that go nowhere, or on for ever; nothing is listed before this has passed."""
+    """Faults of texts that cannot be seen, and of stretches that go nowhere, or on for ever; nothing is listed before
+    this has passed."""
     for name, axis in search.space.items():
         if not isinstance(axis, Stretch):
+            if not all(value.isprintable() for value in axis if isinstance(value, str)):
+                fields.fault(f"space.{name}", "expected printable characters only")
             continue
         wide, step = axis.high - axis.low, 1.0 if axis.step is None else axis.step
         if not (isfinite(wide) and wide >= 0 and isfinite(step) and step > 0):
@@ -95,14 +101,14 @@ def _fixed(
     fixed = {name: value for name, value in code.parameters.items() if name not in search.space} | given.parameters
     rules = _tried(lambda: Rules.of(search.constraints, [one.name for one in strategy.parameters]), search, fields)
     for name in search.objectives:
-        _tried(lambda name=name: checked_objective(name), search, fields)  # type: ignore[misc]
+        _tried(partial(checked_objective, name), search, fields)
     conditions = () if rules is None else rules.on_params
     space = _tried(lambda: space_of(strategy, search.axes(), fixed=fixed, conditions=conditions), search, fields)
     size = _tried(lambda: space.size, search, fields) if space is not None and search.method == "grid" else None
     if size is not None and size > MOST_COMBINATIONS:
         most = f"at most {MOST_COMBINATIONS:,} are taken here, `evenkeel backtest sweep` has no such limit"
         fields.fault("space", f"these are {size:,} combinations; {most}")
-    return Chosen(code.template, code.version, fixed, code.size, code.configuration)
+    return msgspec.structs.replace(code, parameters=fixed)
 
 
 def _tried(ask: Callable[[], Any], search: Search, fields: wire.Fields) -> Any:
@@ -138,13 +144,18 @@ def _combinations(found: Backtest, parts: AppParts, query: asked.CombinationsQue
     assert search is not None
     table = keeping.table(parts.backtests.file_of(found)).with_row_index("_place")
     rows = ranked(table, search.objectives[0]) if query.sort is None else _sorted(table, query.sort)
-    start = row_of(query.cursor)
-    if start > len(rows):
-        raise BAD_CURSOR
-    part = rows.slice(start, query.limit)
+    _, part, cursor = _cut(rows, query)
     items = searches.combinations(part.drop("_place"), part["_place"].to_list(), len(summary.axes))
-    after = start + len(part)
-    return wire.Json(s.Page(items, str(after) if after < len(rows) else None))
+    return wire.Json(s.Page(items, cursor))
+
+
+def _cut(table: "pl.DataFrame", query: requests.PageQuery) -> "tuple[int, pl.DataFrame, str | None]":
+    """The first row of a page, its rows, and the cursor of the next. Raises InvalidInput."""
+    start = row_of(query.cursor)
+    if start > len(table):
+        raise BAD_CURSOR
+    after = start + query.limit
+    return start, table.slice(start, query.limit), str(after) if after < len(table) else None
 
 
 def _sorted(table: "pl.DataFrame", sort: str) -> "pl.DataFrame":
@@ -202,13 +213,9 @@ async def list_windows(
     found = await done(backtest_id, seen, parts)
     if found.kind != "walk-forward":
         raise Conflict(f"a {found.kind} has no windows", hint="Those are of walk-forwards.")
-    start = row_of(query.cursor)
     table = await asyncio.to_thread(keeping.table, parts.backtests.file_of(found))
-    if start > len(table):
-        raise BAD_CURSOR
-    items = searches.windows(table.slice(start, query.limit), start)
-    after = start + len(items)
-    return wire.Json(s.Page(items, str(after) if after < len(table) else None))
+    start, part, cursor = _cut(table, query)
+    return wire.Json(s.Page(searches.windows(part, start), cursor))
 
 
 async def _swept(backtest_id: str, seen: Tenant, parts: AppParts) -> Backtest:

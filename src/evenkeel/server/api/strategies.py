@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 
 from evenkeel.domain import clock
 from evenkeel.domain.commands import ChangeDeployment, Deploy, RemoveDeployment
-from evenkeel.domain.errors import InvalidInput
+from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.ids import Random
 from evenkeel.domain.strategies import Action, Allocation, Deployment, Entry, Protection, Revision, SwitchRules
 from evenkeel.server import requests, views, wire
@@ -106,10 +106,13 @@ async def _check_form(name: str, given: object, template: str, parts: AppParts, 
 
 async def _check_fit(code: Chosen, parts: AppParts, fields: wire.Fields, *, instruments: int, timeframe: str) -> None:
     """It may take another number of instruments, or read timeframes that are not above the deployment's."""
+
+    def faults() -> tuple[FieldError, ...]:
+        strategy = parts.templates().create(code.template)
+        return misfits(strategy, Params(code.parameters), instruments=instruments, timeframe=timeframe)
+
     if code.template:
-        strategy = (await asyncio.to_thread(parts.templates)).create(code.template)
-        params = Params(code.parameters)
-        fields.faults.extend(misfits(strategy, params, instruments=instruments, timeframe=timeframe))
+        fields.faults.extend(await asyncio.to_thread(faults))
 
 
 def _allocations(seen: Tenant, given: list[requests.AllocationIn], fields: wire.Fields) -> tuple[Allocation, ...]:

@@ -100,9 +100,9 @@ async def save_template(
 
 
 def _wanted(given: c.NewConfiguration, fields: wire.Fields) -> Configuration:
-    _check_printable(given.parameters, fields)
+    check_printable(given.parameters, fields)
     for place, member in enumerate(given.members):
-        _check_printable(member.parameters, fields, at=f"members.{place}.")
+        check_printable(member.parameters, fields, at=f"members.{place}.")
     return Configuration(
         template=given.template,
         parameters=given.parameters,
@@ -113,7 +113,8 @@ def _wanted(given: c.NewConfiguration, fields: wire.Fields) -> Configuration:
     )
 
 
-def _check_printable(parameters: Mapping[str, Scalar], fields: wire.Fields, *, at: str = "") -> None:
+def check_printable(parameters: Mapping[str, Scalar], fields: wire.Fields, *, at: str = "") -> None:
+    """Faults of texts that no database would take, or nobody see."""
     for name, value in parameters.items():
         if isinstance(value, str) and not value.isprintable():
             fields.fault(f"{at}parameters.{name}", "expected printable characters only")
@@ -136,7 +137,7 @@ async def chosen(
     even_archived: bool = False,
 ) -> Chosen:
     """The template or configuration that `reference` names, with `values`; what is wrong goes to `fields`."""
-    _check_printable(values, fields)
+    check_printable(values, fields)
     templates = await asyncio.to_thread(parts.templates)
     saved = await _found(seen, parts, reference, templates=templates)
     if saved is not None and saved.archived_at is not None and not even_archived:

@@ -13,6 +13,7 @@ from evenkeel.research.concluding import Concluded, conclude
 from evenkeel.research.report import Searched
 from evenkeel.research.search.searching import SearchResult
 from evenkeel.research.search.searching import search as searched
+from evenkeel.research.search.space import space_of
 from evenkeel.research.search.study import OtherStudy
 from evenkeel.research.validation import judge
 from evenkeel.research.walkforward import WalkForwardResult, walk_forward
@@ -21,6 +22,7 @@ from evenkeel.server.jobs.telling import Teller
 
 if TYPE_CHECKING:
     from evenkeel.desk.backtests import Search
+    from evenkeel.domain.strategies import Scalar
     from evenkeel.market.bars import Bars
     from evenkeel.trading.strategies.registry import AnyStrategy
 
@@ -51,7 +53,7 @@ def search(
         "progress": Teller(tell, "running").moved,
     }
     tell(Progress("running"))
-    _check_length(asked, history)
+    _check_length(asked, strategy, history, fixed=how["params"])
     found = _resumed(lambda: _search(asked, strategy, history, how), study)
     tell(Progress("judging"))
     judged = _judged(found, Teller(tell, "judging"))
@@ -75,28 +77,21 @@ def _search(asked: Search, strategy: AnyStrategy, history: Mapping[str, Bars], h
     return walk_forward(strategy, history, space=axes, objective=asked.objectives[0], **lengths, **ways, **how)
 
 
-def _check_length(asked: Search, history: Mapping[str, Bars]) -> None:
+def _check_length(
+    asked: Search, strategy: AnyStrategy, history: Mapping[str, Bars], *, fixed: Mapping[str, Scalar]
+) -> None:
     """Raises InvalidInput for a walk-forward of more runs than a worker should hold."""
     if asked.test is None:
         return
     windows = max(map(len, history.values())) // asked.test + 1
     tries = asked.trials
     if asked.method == "grid":
-        tries = 1
-        for axis in asked.axes().values():
-            tries *= _length(axis)
+        tries = space_of(strategy, asked.axes(), fixed=fixed).size
     if windows * tries > MOST_RUNS:
         raise InvalidInput(
             f"{windows:,} windows of {tries:,} combinations are more than the {MOST_RUNS:,} runs that are taken here",
             hint="Take longer test windows or fewer combinations; `evenkeel backtest walk-forward` has no such limit.",
         )
-
-
-def _length(axis: Any) -> int:
-    """How many values an axis of a grid has at most."""
-    if isinstance(axis, tuple | list):
-        return len(axis)
-    return int((axis.high - axis.low) / (axis.step or 1.0)) + 1
 
 
 def _resumed(run: Callable[[], Found], study: Path) -> Found:

@@ -6,7 +6,6 @@ loop; a channel's numbers never skip.
 """
 
 import asyncio
-import time
 from typing import Any
 
 from msgspec.structs import replace
@@ -134,14 +133,9 @@ class Hub:
         if gathered.system:
             self.tell_status()
 
-    def halts_of(self, tenant: Tenant) -> list[PanicOut]:
-        """The panics that concern a user, as they stand now."""
-        at, wall = self.parts.runner.clock.now(), time.time_ns()
-        return [halting.panic_of(tenant, halt, at=at, wall=wall) for halt in halting.seen_by(tenant)]
-
     def _publish_halts(self, desk: Desk, tenant: Tenant) -> None:
         """Tells of panics that have moved, and of those that are over; a cool-down that runs is no news."""
-        found = {halt.id: halt for halt in self.halts_of(tenant)}
+        found = {halt.id: halt for halt in halting.panics_of(tenant, self.parts.runner.clock)}
         for halt_id, halt in found.items():
             known = desk.halts.get(halt_id)
             if known is None or replace(known, cooldown_left=halt.cooldown_left) != halt:

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket
 
 from evenkeel.desk.auth import Ticket
 from evenkeel.desk.ports import User
-from evenkeel.server import backtests, status, views
+from evenkeel.server import backtests, halting, status, views
 from evenkeel.server.contract import PREFIX
 from evenkeel.server.listing import Listing, page
 from evenkeel.server.parts import AppParts
@@ -125,7 +125,7 @@ class Streams:
             case "equity":
                 return self._equity(seen, history)
             case "halts":
-                return self.hub.halts_of(seen)
+                return halting.panics_of(seen, self.parts.runner.clock)
             case _:
                 return [status.status(self.parts, self.hub.lag)]
 

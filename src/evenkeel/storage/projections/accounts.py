@@ -97,15 +97,7 @@ def account_reconciled(unit: Unit, place: Place, record: r.AccountReconciled) ->
         account["readiness"], account["readiness_reason"] = Readiness.READY.value, None
 
 
-def cash_booked(unit: Unit, place: Place, record: r.CashBooked) -> None:
-    book_entries(unit, place, record.entries, at=record.at)
-
-
-def dividend_paid(unit: Unit, place: Place, record: r.DividendPaid) -> None:
-    book_entries(unit, place, record.entries, at=record.at)
-
-
-def nights_charged(unit: Unit, place: Place, record: r.NightsCharged) -> None:
+def cash_booked(unit: Unit, place: Place, record: r.CashBooked | r.DividendPaid | r.NightsCharged) -> None:
     book_entries(unit, place, record.entries, at=record.at)
 
 

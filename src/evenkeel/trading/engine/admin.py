@@ -95,6 +95,9 @@ def _limit_faults(limits: Limits) -> list[FieldError]:
         faults.append(FieldError("limits.maintenance", "a fraction of what is held, above 0 and below 1"))
     if limits.max_trades_per_day is not None and limits.max_trades_per_day < 0:
         faults.append(FieldError("limits.max_trades_per_day", "zero or more"))
+    rate = limits.rate
+    if rate is not None and not (0 < rate.per_second < inf and rate.burst >= 1):
+        faults.append(FieldError("limits.rate", "more than 0 requests a second, and a burst of 1 or more"))
     return faults
 
 

@@ -24,6 +24,7 @@ from evenkeel.trading.engine import (
     protection,
     reconcile,
     signals,
+    timers,
     venue,
 )
 from evenkeel.trading.engine.effects import Outcome
@@ -76,6 +77,12 @@ def _started(turn: Turn, event: e.Started) -> None:
     turn.emit(RunStarted(at=turn.at, run=event.run, version=event.version, wall=event.wall))
 
 
+def _timers_due(turn: Turn, event: e.TimersDue) -> None:
+    for account in turn.state.accounts.values():
+        market.keep_day(turn, account)
+    timers.run(turn)
+
+
 _HANDLERS: dict[type, Callable[[Turn, Any], Outcome | None]] = {
     MarketSlice: market.slice_seen,
     c.SubmitOrder: orders.submit,
@@ -113,4 +120,5 @@ _HANDLERS: dict[type, Callable[[Turn, Any], Outcome | None]] = {
     e.SendFailed: notices.failed,
     e.BrokerLink: notices.link,
     e.PanicDue: panic.due,
+    e.TimersDue: _timers_due,
 }

@@ -8,7 +8,7 @@ from typing import Any
 from evenkeel.domain import records as r
 from evenkeel.domain.accounts import LedgerEntry, LedgerKind, Readiness
 from evenkeel.domain.errors import JournalCorrupt
-from evenkeel.domain.money import ZERO, add, neg, sub
+from evenkeel.domain.money import ZERO, add, sub
 from evenkeel.domain.orders import Order, OrderState, TimeInForce
 from evenkeel.domain.positions import Position, PositionKey
 from evenkeel.trading.engine import guarding, halts, tracking
@@ -259,8 +259,7 @@ def _fill_booked(state: State, record: r.FillBooked) -> None:
     order.has_venue_event = True
     _place(state, order, record.state, at=record.at, venue_order_id=record.venue_order_id)
     key = PositionKey(fill.account_id, fill.book, fill.instrument_id, order.spec.product)
-    signed = fill.quantity if fill.side.sign > 0 else neg(fill.quantity)
-    position = _book_position(state, key, signed, fill.price)
+    position = _book_position(state, key, fill.signed, fill.price)
     for entry in record.entries:
         _book_entry(state, entry)
         if entry.kind is not LedgerKind.TRADE:

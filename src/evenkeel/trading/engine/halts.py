@@ -84,6 +84,11 @@ def over(state: "State", account: Account, book: str) -> Halt | None:
     return next((halt for halt in state.halts.values() if halt.scope.covers(account, book)), None)
 
 
+def is_over(state: "State", spec: OrderSpec) -> bool:
+    """Whether an order falls under a halt."""
+    return over(state, state.accounts[spec.account_id].account, spec.book) is not None
+
+
 def closes(state: "State", account: Account, book: str) -> bool:
     """Whether what this book holds in the account is being closed, so that nothing else is to guard it."""
     return any(not halt.keep_positions and halt.scope.covers(account, book) for halt in state.halts.values())
@@ -172,8 +177,8 @@ def filled(state: "State", spec: OrderSpec) -> None:
 
 def rearmed(state: "State", account_id: str | None = None) -> None:
     """An account that has just been compared with its broker, or a new start, is worth another attempt."""
+    held = None if account_id is None else state.accounts[account_id]
     for halt in state.halts.values():
-        held = None if account_id is None else state.accounts[account_id]
         if held is None or any(halt.scope.covers(held.account, book) for book in ("", *_books(held))):
             halt.arm()
             for order_id in tuple(halt.asked) if held is None else held.working:

@@ -13,13 +13,13 @@ from evenkeel.domain.orders import Product
 from evenkeel.domain.positions import Position
 from evenkeel.domain.records import DayClosed, SplitApplied, SplitOrder, SplitPosition
 from evenkeel.trading.brokers.splits import SplitHolding, SplitTerms, split_books, split_order
-from evenkeel.trading.engine import income
+from evenkeel.trading.engine import income, timers
 from evenkeel.trading.engine.state import AccountState, Mark, State
 from evenkeel.trading.engine.turn import Turn
 
 
 def slice_seen(turn: Turn, event: MarketSlice) -> None:
-    """Takes one slice: closes days that have ended, pays dividends, applies splits, then moves the marks."""
+    """Takes a slice: closes days that have ended, pays dividends, applies splits, moves the marks, does what is due."""
     for account in turn.state.accounts.values():
         keep_day(turn, account)
     for dividend in event.dividends:
@@ -27,11 +27,12 @@ def slice_seen(turn: Turn, event: MarketSlice) -> None:
     for split in event.splits:
         apply_split(turn, split)
     move_marks(turn.state, event)
+    timers.run(turn)
 
 
 def is_quiet(state: State, event: MarketSlice, at: int) -> bool:
     """True when a slice moves marks and does nothing else: no day has ended by `at`, and nothing goes ex."""
-    if event.splits or event.dividends:
+    if event.splits or event.dividends or at >= state.timers.next:
         return False
     for account in state.accounts.values():  # noqa: SIM110 - most of what a backtest asks, and a generator costs more
         if at >= account.due:

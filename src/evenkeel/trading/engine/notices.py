@@ -44,14 +44,8 @@ def end_unsent(turn: Turn, order_id: str, reason: str, check: Check | None = Non
         )
     )
     about = {"account_id": order.spec.account_id, "order_id": order_id}
-    if check is not None or not _is_halted(turn, order):
+    if check is not None or not halts.is_over(turn.state, order.spec):  # a panic speaks of all of them at once
         turn.alert("warning", "order-unsent", f"An order was not sent: {reason}", **about)
-
-
-def _is_halted(turn: Turn, order: Order) -> bool:
-    """Whether it is a panic that ends the order, which speaks of all of them at once."""
-    state, spec = turn.state, order.spec
-    return bool(state.halts) and halts.over(state, state.accounts[spec.account_id].account, spec.book) is not None
 
 
 def delayed(turn: Turn, event: e.IntentDelayed) -> None:
@@ -127,7 +121,8 @@ def failed(turn: Turn, event: e.SendFailed) -> None:
         turn.emit(
             OrderMoved(at=turn.at, order_id=order.id, event=kind, state=after, reason=event.reason, by_venue=False)
         )
-    if event.what == "modify" or not _is_halted(turn, order):  # a panic asks again, and says once what it cannot do
+    # A panic asks again, and says once what it cannot do.
+    if event.what == "modify" or not halts.is_over(turn.state, order.spec):
         message = f"Could not {event.what} an order: {event.reason}"
         turn.alert("warning", f"{event.what}-failed", message, **about)
 

@@ -312,15 +312,14 @@ def request_cancel(turn: Turn, order: Order, provenance: Provenance) -> None:
 
 def send_cancel(turn: Turn, order: Order) -> None:
     """Lets a recorded wish to cancel out; under a halt, before everything else."""
-    state, spec = turn.state, order.spec
-    is_urgent = bool(state.halts) and halts.over(state, state.accounts[spec.account_id].account, spec.book) is not None
+    lane = Lane.PANIC if halts.is_over(turn.state, order.spec) else Lane.CANCEL
     cancellation = Cancellation(
         account_id=order.spec.account_id,
         venue_client_id=order.venue_client_id,
         venue_order_id=order.venue_order_id,
         at=turn.at,
     )
-    turn.effects.append(SendCancel(order.id, cancellation, Lane.PANIC if is_urgent else Lane.CANCEL))
+    turn.effects.append(SendCancel(order.id, cancellation, lane))
 
 
 def as_it_stands(order: Order) -> OrderSpec:

@@ -109,7 +109,7 @@ def _pause(turn: Turn, halt: Halt) -> None:
     """Takes out of trading the strategies that have nothing left to trade."""
     for held in turn.state.deployments.values():
         this = held.deployment
-        is_covered = halt.scope.key == f"{ScopeKind.STRATEGY}:{this.id}" or halts.stops(turn.state, this) is halt
+        is_covered = halt.scope == Scope(ScopeKind.STRATEGY, this.id) or halts.stops(turn.state, this) is halt
         if is_covered and held.is_running:
             paused = structs.replace(this, paused=_paused(turn.state, halt))
             turn.emit(r.DeploymentChanged(at=turn.at, deployment=paused, provenance=_provenance(halt)))
@@ -170,12 +170,11 @@ def due(turn: Turn, event: PanicDue) -> None:
 
 def said(state: State, left: Left) -> str:
     """What is left in words."""
-    name, symbol = state.accounts[left.account_id].account.name, _symbol(state, left.instrument_id)
-    return f"{name}: {left.what} {symbol} {plain(left.quantity)}, {left.why}".replace("  ", " ")
-
-
-def _symbol(state: State, instrument_id: str) -> str:
-    return state.instruments[instrument_id].symbol if instrument_id else ""
+    name = state.accounts[left.account_id].account.name
+    if not left.instrument_id:
+        return f"{name}: {left.why}"
+    symbol = state.instruments[left.instrument_id].symbol
+    return f"{name}: {left.what} {symbol} {plain(left.quantity)}, {left.why}"
 
 
 def follow(turn: Turn) -> None:

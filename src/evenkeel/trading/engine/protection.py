@@ -140,7 +140,7 @@ def keep(turn: Turn, key: PositionKey, *, fill: r.FillBooked | None = None, best
     if turn.state.halts and halts.closes(turn.state, account.account, key.book):
         has_rules = False
     if guard is not None and (not has_rules or side != guard.side):
-        _withdraw(turn, account, guard, key)
+        _withdraw(turn, guard, key)
         turn.emit(r.ProtectionChanged(at=turn.at, key=key))
         guard = None
     if not side or not has_rules:
@@ -243,7 +243,7 @@ def _uncovered(account: AccountState, position: Position) -> Decimal:
     return max(ZERO, left)
 
 
-def _withdraw(turn: Turn, account: AccountState, guard: Guard, key: PositionKey) -> None:
+def _withdraw(turn: Turn, guard: Guard, key: PositionKey) -> None:
     for order in _exits(turn.state, guard):
         orders.request_cancel(turn, order, _provenance(turn.state, key))
 

@@ -29,9 +29,7 @@ _SCALE_STEP = Decimal("0.000000000000001")
 
 
 def take(turn: Turn, command: TakeSignal) -> Outcome | None:
-    """Records a signal and, when it changes or restores the folded target, places the orders that follow in every
-    account.
-    """
+    """Records a signal; where it changes or restores the folded target, places what follows of it in every account."""
     signal = command.signal
     held = turn.state.deployment(signal.deployment_id)
     if not held.is_running or (turn.state.halts and halts.stops(turn.state, held.deployment) is not None):
@@ -59,7 +57,7 @@ def take(turn: Turn, command: TakeSignal) -> Outcome | None:
             price=_price(turn.state, held, signal.instrument_id),
         )
     )
-    switched = held.track is not None and switches.judge(turn, held, signal_id)
+    switched = switches.judge(turn, held, signal_id)
     is_on = held.deployment.is_on
     if action is not Action.HOLD or signal.rebalance or awaited or switched or not is_on:
         provenance = _provenance(command.provenance, held, signal_id)

@@ -24,6 +24,7 @@ from evenkeel.quant.costs import CostSchedule, find_schedule
 from evenkeel.trading.engine.growth import Growth
 from evenkeel.trading.engine.halts import Halt
 from evenkeel.trading.engine.holdings import Holdings, Mark, Marks
+from evenkeel.trading.engine.timers import Timers
 from evenkeel.trading.engine.track import Track
 from evenkeel.trading.engine.working import Working
 
@@ -134,6 +135,7 @@ class State(Struct, kw_only=True):
 
     `halts` are the panics in force, by the key of their scope. `find_schedule` knows the cost schedules that accounts
     name; it raises NotFound. `rates` are how fast brokers may be sent to, by name: like marks, no facts of ours.
+    `timers` are the moments at which something is due.
     `places` (ns) are up to where those deployments have been given the feed that are not at the cursor.
     """
 
@@ -157,6 +159,7 @@ class State(Struct, kw_only=True):
     dividends_paid: set[tuple[str, date]] = field(default_factory=set)
     guarded: bool = False
     halts: dict[str, Halt] = field(default_factory=dict)
+    timers: Timers = field(default_factory=Timers)
     rates: dict[str, SendRate] = field(default_factory=dict)
     find_schedule: Callable[[str], CostSchedule] = find_schedule
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from evenkeel.domain.accounts import AccountMode
+from evenkeel.domain.accounts import SEND_BY, AccountMode
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.errors import (
     BrokerError,
@@ -39,30 +39,17 @@ from evenkeel.trading.engine.effects import Effect, Lane, SendAmendment, SendCan
 from evenkeel.trading.engine.orders import PANIC_SEND_BY, as_it_stands
 from evenkeel.trading.live.line import Line
 from evenkeel.trading.live.links import venue_of
-from evenkeel.trading.live.outbox import Outbox, Sending
+from evenkeel.trading.live.outbox import Outbox, Sending, account_of
 from evenkeel.trading.live.snapshots import take_snapshot
 
 if TYPE_CHECKING:
     from evenkeel.trading.live.runner import Runner
 
 log = structlog.get_logger(__name__)
-SEND_BY = 2.0
 RECHECK_AFTER = 0.25
 SWEEP_EVERY = 0.1
 RETRY_FIRST, RETRY_LAST, RETRY_SOONEST = 0.5, 30.0, 0.1
 AT_ONCE = 16
-
-
-def account_of(effect: Effect) -> str:
-    match effect:
-        case SendOrder(ticket=ticket):
-            return ticket.spec.account_id
-        case SendAmendment(amendment=amendment):
-            return amendment.account_id
-        case SendCancel(cancellation=cancellation):
-            return cancellation.account_id
-        case WantReconcile(account_id=account_id):
-            return account_id
 
 
 class Dispatcher:
@@ -74,6 +61,7 @@ class Dispatcher:
     def __init__(self, runner: "Runner", brokers: Mapping[str, Broker]) -> None:
         self.runner = runner
         self.brokers = brokers
+        self._now = runner.clock.monotonic
         self._lines: dict[str, Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._deadlines: dict[str, float] = {}
@@ -106,7 +94,7 @@ class Dispatcher:
         if isinstance(effect, WantReconcile):
             self._repeats.pop(effect.account_id, None)
         if isinstance(effect, SendCancel) and not self.runner.deterministic and effect.order_id in self._queued:
-            waited = time.monotonic() - self._queued[effect.order_id]
+            waited = self._now() - self._queued[effect.order_id]
             self._forget(effect.order_id)
             self._line(account_of(effect)).outbox.forget(effect.order_id)
             self.runner.post(IntentDelayed(effect.order_id, int(waited * 1e9)))
@@ -117,6 +105,11 @@ class Dispatcher:
     def busy(self) -> int:
         """How many effects are queued or under way."""
         return sum(line.busy for line in self._lines.values())
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether something that a panic asked has not gone out yet, or has not been taken."""
+        return any(line.outbox.is_urgent or line.hurries for line in self._lines.values())
 
     def queued(self) -> dict[str, int]:
         """How far each account will be once all is carried out that no limit holds back."""
@@ -129,17 +122,17 @@ class Dispatcher:
     def sending(self, account_id: str) -> Sending:
         """How the account's sending stands now."""
         line = self._line(account_id)
-        return line.outbox.standing(time.monotonic(), line.under_way)
+        return line.outbox.standing(self._now(), line.under_way)
 
     def _enqueue(self, effect: Effect) -> None:
-        line, now = self._line(account_of(effect)), time.monotonic()
+        line, now = self._line(account_of(effect)), self._now()
         was_queued = False
         if isinstance(effect, SendOrder):
             order_id = effect.ticket.order_id
             was_queued = order_id in self._deadlines
             self._queued[order_id] = now
-            longest = PANIC_SEND_BY / SECOND if effect.lane is Lane.PANIC else SEND_BY
-            self._deadlines.setdefault(order_id, now + longest)
+            longest = PANIC_SEND_BY if effect.lane is Lane.PANIC else SEND_BY
+            self._deadlines.setdefault(order_id, now + longest / SECOND)
         if not line.outbox.put(effect, now, first=was_queued):
             return
         is_urgent = not isinstance(effect, WantReconcile) and effect.lane is Lane.PANIC
@@ -151,12 +144,12 @@ class Dispatcher:
     def _line(self, account_id: str) -> Line:
         line = self._lines.get(account_id)
         if line is None:
-            line = self._lines[account_id] = Line(account_id, Outbox(lanes=not self.runner.deterministic))
+            line = self._lines[account_id] = Line(account_id, clock=self._now, lanes=not self.runner.deterministic)
             self._spawn(self._work(line), f"send {account_id}")
         if not self.runner.deterministic:
             rate = self.runner.state.rate_of(self.runner.state.account(account_id))
             if rate is not None or line.outbox.limiter is not None:
-                line.outbox.set_rate(rate, time.monotonic())
+                line.outbox.set_rate(rate, self._now())
         return line
 
     def is_waiting(self, order_id: str) -> bool:
@@ -189,8 +182,14 @@ class Dispatcher:
         while True:
             await room.acquire()
             effect = await self._next(line, urgent=True)
+            line.hurries += 1
             task = self._spawn(self._finish(line, effect), f"panic {line.account_id}")
-            task.add_done_callback(lambda _: room.release())
+            task.add_done_callback(lambda _: self._hurried(line, room))
+
+    @staticmethod
+    def _hurried(line: Line, room: asyncio.Semaphore) -> None:
+        line.hurries -= 1
+        room.release()
 
     async def _next(self, line: Line, *, urgent: bool) -> Effect:
         effect, waited = await line.next(urgent=urgent)
@@ -230,18 +229,18 @@ class Dispatcher:
             broker = self.broker_of(spec.account_id)
             await self._introduce(broker, spec.account_id, spec.instrument_id)
             if not await self._take(ticket):
-                outbox.give_back(time.monotonic())
+                outbox.give_back(self._now())
                 return
-            self.runner.on_stage("sent", time.monotonic() - queued)
+            self.runner.on_stage("sent", self._now() - queued)
             started = time.perf_counter()
-            async with asyncio.timeout(self._seconds(broker.profile.place_timeout)):
+            async with asyncio.timeout(broker.profile.place_timeout / SECOND):
                 await broker.place(ticket)
         except BrokerRejected as error:
             self.runner.post(
                 VenueRejected(account_id=spec.account_id, venue_client_id=ticket.venue_client_id, reason=error.message)
             )
         except (BrokerUnavailable, Forbidden) as error:
-            outbox.heed(error, time.monotonic())
+            outbox.heed(error, self._now())
             self._forget(order_id)
             self.runner.post(SendFailed(order_id, "place", error.message))
         except (OutcomeUnknown, BrokerError, TimeoutError) as error:
@@ -282,7 +281,7 @@ class Dispatcher:
         queued = self._queued.pop(order_id, None)
         if queued is None:
             return False
-        order, now = self.runner.state.orders[order_id], time.monotonic()
+        order, now = self.runner.state.orders[order_id], self._now()
         is_late = not self.runner.deterministic and now - queued > RECHECK_AFTER
         if not is_late and order.state is OrderState.SUBMITTED and as_it_stands(order) == ticket.spec:
             del self._deadlines[order_id]
@@ -300,7 +299,7 @@ class Dispatcher:
         """Ends intents whose time is over though their account's queue has not come to them."""
         while True:
             await asyncio.sleep(SWEEP_EVERY)
-            now = time.monotonic()
+            now = self._now()
             for order_id in [one for one, deadline in self._deadlines.items() if deadline < now]:
                 if self._forget(order_id) is not None:
                     account_id = self.runner.state.orders[order_id].spec.account_id
@@ -311,9 +310,12 @@ class Dispatcher:
         what = "cancel" if isinstance(effect, SendCancel) else "modify"
         while effect.order_id in self._placing:
             await self._placing[effect.order_id].wait()
+        if isinstance(effect, SendCancel) and not self.runner.deterministic and self._is_over(effect.order_id):
+            outbox.give_back(self._now())
+            return
         try:
             broker = self.broker_of(account_of(effect))
-            async with asyncio.timeout(self._seconds(broker.profile.place_timeout)):
+            async with asyncio.timeout(broker.profile.place_timeout / SECOND):
                 if isinstance(effect, SendCancel):
                     await broker.cancel(effect.cancellation)
                 else:
@@ -321,7 +323,7 @@ class Dispatcher:
         except BrokerRejected as error:
             self._refused(effect, what, error.message)
         except (BrokerUnavailable, Forbidden) as error:
-            outbox.heed(error, time.monotonic())
+            outbox.heed(error, self._now())
             if isinstance(error, RateLimited) and isinstance(effect, SendCancel) and not self.runner.deterministic:
                 self._once_more(effect, error.retry_after)
             else:
@@ -334,6 +336,11 @@ class Dispatcher:
             self.runner.post(SendFailed(effect.order_id, f"{what}-unknown", str(error)))
             self._retry_reconcile(account_of(effect), self._repeats)
 
+    def _is_over(self, order_id: str) -> bool:
+        """Whether an order has ended while its cancel waited here: there is nothing left to ask."""
+        order = self.runner.state.orders[order_id]
+        return not order.is_working and order.state is not OrderState.ANOMALY
+
     def _once_more(self, cancel: SendCancel, wait: float) -> None:
         """Asks again for a cancel that the venue has not looked at: to ask twice does no harm."""
         order_id, loop = cancel.order_id, asyncio.get_running_loop()
@@ -341,7 +348,7 @@ class Dispatcher:
 
     def _asked_again(self, cancel: SendCancel) -> None:
         self._again.pop(cancel.order_id, None)
-        if self.runner.state.orders[cancel.order_id].is_working:
+        if not self._is_over(cancel.order_id):
             self._enqueue(cancel)
 
     def _refused(self, effect: SendAmendment | SendCancel, what: str, reason: str) -> None:
@@ -391,7 +398,3 @@ class Dispatcher:
             timer.cancel()
         again = WantReconcile(account_id, "trying again")
         self._retry_timers[account_id] = asyncio.get_running_loop().call_later(delay, self._enqueue, again)
-
-    @staticmethod
-    def _seconds(ns: int) -> float:
-        return ns / 1e9

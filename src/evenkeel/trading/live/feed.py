@@ -7,7 +7,6 @@ slices behind the cursor come again, and whoever has seen them ignores them.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -219,8 +218,8 @@ class FeedControl:
 
     async def _until_ready(self) -> None:
         """Waits for the first reconcile of every account; trading goes by account, the first slice waits for all."""
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
+        deadline = self.runner.clock.monotonic() + 30
+        while self.runner.clock.monotonic() < deadline:
             accounts = self.runner.state.accounts.values()
             if all(account.readiness == "READY" for account in accounts):
                 return
@@ -236,7 +235,7 @@ class FeedControl:
             await self._go.wait()
             speed = float(self.speed)
             due = last + 1.0 / speed if speed > 0 else last
-            wait = due - time.monotonic()
+            wait = due - self.runner.clock.monotonic()
             if wait <= 0:
                 break
             self._steered.clear()
@@ -244,7 +243,7 @@ class FeedControl:
                 async with asyncio.timeout(wait):
                     await self._steered.wait()
         await asyncio.sleep(0)
-        return max(due, time.monotonic() - _MOST_BEHIND)
+        return max(due, self.runner.clock.monotonic() - _MOST_BEHIND)
 
     async def hand_over(self, market: MarketSlice) -> None:
         """Takes one slice through engine, venues and strategies, and returns when all of it is answered."""
@@ -300,9 +299,9 @@ class FeedControl:
         if self.strategies is not None:
             commands = list(await self.strategies.on_slice(market))
             is_due = bool(commands) or self.strategies.is_late
-        if not is_due and (self.runner.deterministic or time.monotonic() - self._cursor_at < CURSOR_EVERY):
+        if not is_due and (self.runner.deterministic or self.runner.clock.monotonic() - self._cursor_at < CURSOR_EVERY):
             return False
-        self._cursor_at = time.monotonic()
+        self._cursor_at = self.runner.clock.monotonic()
         await self._commit(commands, self._cursor(market.at))
         return bool(commands)
 

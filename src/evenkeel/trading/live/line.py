@@ -1,7 +1,7 @@
 """One account's outbox with the clock and the waking that it knows nothing of."""
 
 import asyncio
-import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from evenkeel.trading.engine.effects import Effect
@@ -9,13 +9,17 @@ from evenkeel.trading.live.outbox import Outbox
 
 
 class Line:
-    """`under_way` counts what its workers carry out now; `has_urgent`: one of them is for what panics ask."""
+    """`under_way` counts what its workers carry out now, `hurries` what of it panics asked; `has_urgent`: one of the
+    workers is for that alone.
+    """
 
-    def __init__(self, account_id: str, outbox: Outbox) -> None:
+    def __init__(self, account_id: str, *, clock: Callable[[], float], lanes: bool) -> None:
         self.account_id = account_id
-        self.outbox = outbox
+        self.outbox = Outbox(lanes=lanes)
+        self._clock = clock
         self.has_urgent = False
         self.under_way = 0
+        self.hurries = 0
         self._done = 0
         self._wakes = {False: asyncio.Event(), True: asyncio.Event()}
 
@@ -48,7 +52,7 @@ class Line:
         """Waits for the next effect that may go out; it counts as under way until `finished`."""
         wake = self._wakes[urgent]
         while True:
-            found = self.outbox.take(time.monotonic(), urgent=urgent)
+            found = self.outbox.take(self._clock(), urgent=urgent)
             if isinstance(found, tuple):
                 self.under_way += 1
                 return found

@@ -33,6 +33,18 @@ def order_of(effect: SendOrder | SendAmendment | SendCancel) -> str:
     return effect.ticket.order_id if isinstance(effect, SendOrder) else effect.order_id
 
 
+def account_of(effect: Effect) -> str:
+    match effect:
+        case SendOrder(ticket=ticket):
+            return ticket.spec.account_id
+        case SendAmendment(amendment=amendment):
+            return amendment.account_id
+        case SendCancel(cancellation=cancellation):
+            return cancellation.account_id
+        case WantReconcile(account_id=account_id):
+            return account_id
+
+
 class Outbox:
     """The queues of one account. Without `lanes` there is one, and what was put first goes first: for runs that repeat.
 
@@ -50,6 +62,11 @@ class Outbox:
 
     def __len__(self) -> int:
         return self._count
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether something that a panic asked waits here."""
+        return bool(self._lanes[Lane.PANIC])
 
     def set_rate(self, rate: SendRate | None, now: float) -> None:
         """Puts another limit in force; what it has used of the one before counts."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from evenkeel.trading.live.runner import Runner
 
 FIRST, LAST = 1.0, 30.0
+MOST_LATE = 0.25
 
 
 class PanicWatch:
@@ -49,8 +50,11 @@ class PanicWatch:
         self._timer = asyncio.get_running_loop().call_later(self._delay, self._remind)
 
     def _remind(self) -> None:
-        self._delay = min(2 * self._delay, LAST)
-        self.runner.post(PanicDue())
+        """What has not been sent yet, or lies here unread, is not what the broker owes an answer to."""
+        late = asyncio.get_running_loop().time() - (self._timer.when() if self._timer is not None else 0.0)
+        if late < MOST_LATE and not self.runner.dispatcher.is_urgent:
+            self._delay = min(2 * self._delay, LAST)
+            self.runner.post(PanicDue())
         self._wait()
 
 

@@ -84,9 +84,9 @@ async def _see_through(runner: Runner, scope: Scope, name: str, *, wait: float) 
 
 def _rests(state: State, halt: Halt) -> bool:
     """Whether everything that is left has an order at the broker that will close it."""
-    accounts = {one.account_id for one in panic.left_of(state, halt)}
-    if any(state.accounts[account_id].readiness is not Readiness.READY for account_id in accounts):
-        return False
     left = list(panic.left_of(state, halt))
-    sent = {one.instrument_id for one in left if one.order_id and state.orders[one.order_id].has_venue_event}
-    return all(one.what != "order" and one.instrument_id in sent for one in left)
+    if any(state.accounts[one.account_id].readiness is not Readiness.READY for one in left):
+        return False
+    at_broker = (one for one in left if one.order_id and state.orders[one.order_id].has_venue_event)
+    sent = {(one.account_id, one.instrument_id) for one in at_broker}
+    return all(one.what != "order" and (one.account_id, one.instrument_id) in sent for one in left)

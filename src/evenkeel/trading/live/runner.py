@@ -32,6 +32,7 @@ from evenkeel.trading.live.outbox import Sending
 from evenkeel.trading.live.panics import PanicWatch
 from evenkeel.trading.live.ports import Journal, Subscriber
 from evenkeel.trading.live.recovery import recover
+from evenkeel.trading.live.timers import TimerWatch
 
 log = structlog.get_logger(__name__)
 MAX_BATCH = 2_000
@@ -49,14 +50,22 @@ class Item(Struct):
 
 
 class Clock:
-    """Engine time: the wall clock, or, in a replay, the moment of the last slice."""
+    """Engine time: the wall clock, or, in a replay, the moment of the last slice. All that waits asks it, too."""
 
     def __init__(self, *, replay: bool = False) -> None:
         self.is_replay = replay
         self.at = 0
 
     def now(self) -> int:
-        return self.at if self.is_replay else time.time_ns()
+        return self.at if self.is_replay else self.wall()
+
+    def wall(self) -> int:
+        """Nanoseconds of the wall clock."""
+        return time.time_ns()
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic()
 
 
 class Runner:
@@ -91,8 +100,8 @@ class Runner:
         self.state.rates = {name: rate for name, rate in rates.items() if rate is not None}
         self.dispatcher = Dispatcher(self, self.brokers)
         self.links = Links(self, self.brokers)
-        self._panics = PanicWatch(self)
-        self._subscribers: list[Subscriber] = [] if deterministic else [self._panics]
+        self._panics, self._timers = PanicWatch(self), TimerWatch(self)
+        self._subscribers: list[Subscriber] = [] if deterministic else [self._panics, self._timers]
         self._inbox: deque[Item] = deque()
         self._wake = asyncio.Event()
         self._changed = asyncio.Event()
@@ -112,7 +121,7 @@ class Runner:
     async def start(self, *, run: str, version: str) -> None:
         """Takes over: records the start, connects the brokers and reconciles every account."""
         self._task = asyncio.create_task(self._run(), name="runner")
-        wall = 0 if self.deterministic else time.time_ns()
+        wall = 0 if self.deterministic else self.clock.wall()
         await self.post_all([Started(run=run, version=version, at=self.clock.now(), wall=wall)])
         self.dispatcher.start()
         self.links.start()
@@ -121,6 +130,7 @@ class Runner:
         """Lets what has been taken finish its commit, then stops. What is not yet sent is looked up next time."""
         self._stopping = True
         self._panics.stop()
+        self._timers.stop()
         await self.links.stop()
         await self.dispatcher.stop()
         if self._task is not None:
@@ -265,7 +275,7 @@ class Runner:
 
     def _step(self, event: Input, records: list[AnyRecord], effects: list[Effect]) -> Result:
         at = event.at if isinstance(event, MarketSlice) else self.clock.now()
-        wall = 0 if self.deterministic else time.time_ns()
+        wall = 0 if self.deterministic else self.clock.wall()
         try:
             step = self.engine.step(event, at, wall)
         except EvenkeelError as error:

@@ -1,7 +1,6 @@
 """Taking an account's picture from its broker: orders, then what is missing, then executions around positions."""
 
 import asyncio
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -77,7 +76,7 @@ async def _look_up(runner: "Runner", broker: Broker, order: Order) -> Lookup:
         return Lookup(order_id=order.id, found=None, conclusive=False)
     if not runner.deterministic and order.send_by:
         # However the wall clock may have been set, no intent is sent later than this after it was decided.
-        left = min(order.send_by - time.time_ns(), SEND_BY)
+        left = min(order.send_by - runner.clock.wall(), SEND_BY)
         await asyncio.sleep(max(0.0, (left + profile.settle_time) / 1e9))
     async with asyncio.timeout(profile.query_timeout / 1e9):
         found = await broker.order_status(order.spec.account_id, order.venue_client_id)

@@ -26,7 +26,7 @@ from evenkeel.trading.strategies.messages import Holding, Output
 from evenkeel.trading.strategies.parameters import Params
 from evenkeel.trading.strategies.runners import recorded, scale_at
 from evenkeel.trading.strategies.sizes import window_of
-from evenkeel.trading.strategies.windows import Window
+from evenkeel.trading.strategies.windows import windows_of
 
 _Due = tuple[float | None, bool]
 _NOTHING: _Due = (None, False)
@@ -58,10 +58,7 @@ class PanelRunner:
         self._least = None if path_dependent else lookback_of(strategy, params, deployment.timeframe) + 1
         # One more than is looked at holds the last close before, where an instrument has a bar at every moment.
         keep = None if self._least is None else max(self._least + 1, window_of(deployment.sizing))
-        known = {one.id: one for one in instruments}
-        self._windows = {
-            i: Window(i, deployment.timeframe, keep, instrument=known.get(i)) for i in deployment.instrument_ids
-        }
+        self._windows = windows_of(deployment, instruments, keep=keep)
         self._memory = _Memory() if state is None else msgspec.msgpack.decode(state, type=_Memory)
         self._begins = state is None
 

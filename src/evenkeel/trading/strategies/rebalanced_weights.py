@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from evenkeel.domain.errors import FieldError
+from evenkeel.domain.instruments import AROUND_THE_CLOCK
 from evenkeel.market.days import dates_at
 from evenkeel.market.panel import Panel
 from evenkeel.market.spans import period
@@ -95,7 +96,7 @@ def _begins(bars: Panel, every: str) -> Flags:
         return flags
     name, count = _PERIODS[every]
     first = bars.instruments[0]
-    days = dates_at(bars.close_ts, first.calendar if first is not None else "24/7")
+    days = dates_at(bars.close_ts, first.calendar if first is not None else AROUND_THE_CLOCK)
     flags[1:] = np.diff(period(days, timeframe(name)) // count) != 0
     return flags
 

@@ -25,10 +25,9 @@ from evenkeel.trading.strategies.evaluate import confidence_of, evaluate, lookba
 from evenkeel.trading.strategies.messages import Holding, Output
 from evenkeel.trading.strategies.parameters import Params
 from evenkeel.trading.strategies.sizes import last_scale, window_of
-from evenkeel.trading.strategies.windows import History, Window
+from evenkeel.trading.strategies.windows import History, Window, windows_of
 
 _CONTEXT_BARS = 1_000
-AROUND_THE_CLOCK = "24/7"
 
 
 class Runner(Protocol):
@@ -69,10 +68,7 @@ class SignalRunner:
         least = lookback_of(strategy, params, deployment.timeframe) + 1
         self._looks_at = None if path_dependent and not self._incremental else least
         keep = None if self._looks_at is None else max(self._looks_at, window_of(deployment.sizing))
-        known = {one.id: one for one in instruments}
-        self._windows = {
-            i: Window(i, deployment.timeframe, keep, instrument=known.get(i)) for i in deployment.instrument_ids
-        }
+        self._windows = windows_of(deployment, instruments, keep=keep)
         self._states: dict[str, tuple[int, bytes]] = {}
         if state is not None and self._incremental:
             self._states = msgspec.msgpack.decode(state, type=_SignalState).by_instrument
@@ -156,10 +152,7 @@ def recorded(details: Mapping[str, Any]) -> dict[str, float | str]:
 def scale_at(sizing: Sizing | None, window: Window) -> float:
     """What a size that follows the market finds at the newest bar; 1 for other sizes."""
     count = window_of(sizing)
-    if sizing is None or not count:
-        return 1.0
-    bars = window.bars(count)
-    return last_scale(sizing, bars, bars.instrument.calendar if bars.instrument is not None else AROUND_THE_CLOCK)
+    return 1.0 if sizing is None or not count else last_scale(sizing, window.bars(count))
 
 
 class _EventState(Struct, omit_defaults=True):
@@ -194,13 +187,9 @@ class EventRunner:
         instruments: Iterable[Instrument] = (),
     ) -> None:
         self._strategy, self._deployment = strategy, deployment
-        known = {one.id: one for one in instruments}
-        self._windows: Mapping[str, History] = histories or {
-            i: Window(
-                i, deployment.timeframe, kept_bars(strategy, params, deployment.timeframe), instrument=known.get(i)
-            )
-            for i in deployment.instrument_ids
-        }
+        self._windows: Mapping[str, History] = histories or windows_of(
+            deployment, instruments, keep=kept_bars(strategy, params, deployment.timeframe)
+        )
         self._context = Context(deployment, params, history=self._history)
         self._seen_by: int | None = None
         self._memory = _EventState(None)

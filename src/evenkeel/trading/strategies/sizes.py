@@ -41,10 +41,10 @@ def scale_of(sizing: Sizing | None, bars: Bars, a_year: float) -> Floats:
     return np.where(np.isfinite(scale), scale, np.nan)
 
 
-def last_scale(sizing: Sizing, bars: Bars, calendar: str) -> float:
+def last_scale(sizing: Sizing, bars: Bars) -> float:
     """What `scale_of` says of the last bar, 0 where it says nothing: no size yet is no position."""
     count = min(len(bars), window_of(sizing))
-    scale = float(scale_of(sizing, bars.rows(len(bars) - count), _nominal(bars.timeframe, calendar))[-1])
+    scale = float(scale_of(sizing, bars.rows(len(bars) - count), _nominal(bars.timeframe, bars.calendar))[-1])
     return 0.0 if np.isnan(scale) else scale
 
 

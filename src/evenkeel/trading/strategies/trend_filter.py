@@ -5,17 +5,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from evenkeel.domain.errors import FieldError
 from evenkeel.market.bars import Bars
 from evenkeel.market.higher import higher
-from evenkeel.quant.indicators import Floats, above, below, crossing, ratio, sma
-from evenkeel.trading.strategies.base import SignalStrategy
+from evenkeel.quant.indicators import Floats, above, below, crossing, sma
+from evenkeel.trading.strategies.crossover import Crossover
 from evenkeel.trading.strategies.parameters import Parameter, ParameterType, Params, flag, whole
 
-_CERTAIN_GAP = 0.05
 
-
-class TrendFilter(SignalStrategy):
+class TrendFilter(Crossover):
     name = "trend-filter"
     aliases: ClassVar[tuple[str, ...]] = ("multi-timeframe",)
     version = "1"
@@ -39,11 +36,6 @@ class TrendFilter(SignalStrategy):
         flag("allow_short", False, description="Go short, not just flat, where both point down."),
     )
 
-    def check(self, params: Params) -> tuple[FieldError, ...]:
-        if params.whole("fast") < params.whole("slow"):
-            return ()
-        return (FieldError("parameters.fast", f"expected less than slow ({params.whole('slow')})"),)
-
     def warmup(self, params: Params) -> int:
         return params.whole("slow") - 1
 
@@ -60,16 +52,14 @@ class TrendFilter(SignalStrategy):
 
     def confidence(self, bars: Bars, params: Params, targets: Floats) -> Floats:
         """The gap between the averages, as a share of 5 % of the slow one; full where nothing is held."""
-        fast, slow = self._averages(bars, params)
-        return np.where(targets == 0.0, 1.0, np.abs(ratio(fast, slow) - 1.0) / _CERTAIN_GAP)
+        return np.where(targets == 0.0, 1.0, super().confidence(bars, params, targets))
 
     def details(self, bars: Bars, params: Params) -> Mapping[str, Floats]:
-        fast, slow = self._averages(bars, params)
         close, trend = self._higher(bars, params)
-        return {"fast": fast, "slow": slow, "higher_close": close, "trend": trend}
+        return {**super().details(bars, params), "higher_close": close, "trend": trend}
 
-    def _averages(self, bars: Bars, params: Params) -> tuple[Floats, Floats]:
-        return sma(bars.close, params.whole("fast")), sma(bars.close, params.whole("slow"))
+    def average(self, series: Floats, period: int) -> Floats:
+        return sma(series, period)
 
     def _higher(self, bars: Bars, params: Params) -> tuple[Floats, Floats]:
         """The close of the higher timeframe's last finished bar and the average of these, as known at each bar."""

@@ -4,6 +4,7 @@ Rows are only ever written behind what has been handed out, and a split writes n
 a strategy never changes under it and costs no copy.
 """
 
+from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Bar, Split
+from evenkeel.domain.strategies import Deployment
 from evenkeel.market.bars import Bars
 from evenkeel.market.columns import COLUMNS, MEASURES
 from evenkeel.market.higher import finished, higher
@@ -125,6 +127,14 @@ class Window:
         self._times = _moved(self._times, self._length, kept=kept, room=room)
         self._measures = _moved(self._measures, self._length, kept=kept, room=room)
         self._length = kept
+
+
+def windows_of(deployment: Deployment, instruments: Iterable[Instrument], *, keep: int | None) -> dict[str, Window]:
+    """One for each instrument of the deployment; `instruments` are those whose calendar is known."""
+    known = {one.id: one for one in instruments}
+    return {
+        name: Window(name, deployment.timeframe, keep, instrument=known.get(name)) for name in deployment.instrument_ids
+    }
 
 
 class Uncovered:

@@ -285,11 +285,6 @@ class Book:
         """True when no order works here, so that the market causes nothing."""
         return not (self._working or self._exits)
 
-    @property
-    def has_exits(self) -> bool:
-        """True when `finish` has something to do."""
-        return bool(self._exits)
-
     def balance(self, account_id: str) -> BrokerBalance:
         """Cash by currency. Raises BrokerUnavailable, as every query does for an unknown account."""
         self._account(account_id)
