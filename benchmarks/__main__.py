@@ -9,12 +9,14 @@ from importlib import import_module
 from typing import Any
 
 BENCHMARKS = {
-    "orders": ("benchmarks.order_path", "throughput"),
+    "orders": ("benchmarks.orders", "orders"),
+    "posts": ("benchmarks.order_path", "throughput"),
     "latency": ("benchmarks.order_path", "latency"),
     "restart": ("benchmarks.restart", "restart"),
     "panic": ("benchmarks.panic", "panic"),
     "engine": ("benchmarks.engine", "engine"),
     "journal": ("benchmarks.journal", "journal"),
+    "simulator": ("benchmarks.simulator", "simulator"),
     "replay": ("benchmarks.replay", "replay"),
     "strategy-hosts": ("benchmarks.hosts", "strategy_hosts"),
     "startup": ("benchmarks.startup", "startup"),

@@ -87,9 +87,13 @@ def checked(home: Path, load: Load, database_url: str | None) -> dict[str, Any]:
     states = Counter(str(state.orders[order_id].state) for order_id in load.orders if order_id in state.orders)
     fills = sum(1 for fill in state.fills.values() if fill.reverses is None)
     refused = {answer: count for answer, count in load.answers.items() if not answer.startswith("201 ")}
-    if missing or refused or set(states) - {"FILLED"} or fills != states["FILLED"]:
-        raise RuntimeError(f"missing {len(missing)}, states {dict(states)}, fills {fills}, answers {refused}")
+    doubled = len(load.orders) - len(set(load.orders)) + max(0, fills - len(state.orders))
+    if missing or doubled or refused or set(states) - {"FILLED"} or fills != states["FILLED"]:
+        said = f"missing {len(missing)}, doubled {doubled}, states {dict(states)}, fills {fills}, answers {refused}"
+        raise RuntimeError(said)
     return {
+        "lost": len(missing),
+        "doubled": doubled,
         "orders": len(load.orders),
         "states": dict(states),
         "fills": fills,
@@ -100,14 +104,20 @@ def checked(home: Path, load: Load, database_url: str | None) -> dict[str, Any]:
 
 
 def throughput(
-    *, connections: int = 64, seconds: float = 60.0, orders: int = 1_000_000, database_url: str | None = None
+    *,
+    connections: int = 64,
+    seconds: float = 60.0,
+    orders: int = 1_000_000,
+    basket: int = 0,
+    database_url: str | None = None,
 ) -> dict[str, Any]:
-    """Single posts on many connections for `seconds` or until `orders` are answered."""
+    """Posts on many connections for `seconds` or until `orders` are answered; `basket`: so many in each, 0 for one."""
     with tempfile.TemporaryDirectory(prefix="evenkeel-bench-") as folder:
         home = Path(folder) / "home"
         with desk_of(home, database_url) as desk:
             account_id, symbols = desk.open_account(), symbols_of(desk)
-            poster = Poster(desk.port, desk.token, account_id=account_id, symbols=symbols, run="many")
+            names: dict[str, Any] = {"account_id": account_id, "symbols": symbols, "run": "many"}
+            poster = Poster(desk.port, desk.token, basket=basket, **names)
             idle = background(desk)
             before = desk.cpu()
             load = asyncio.run(poster.run(MARKET_ORDER, connections=connections, orders=orders, seconds=seconds))
@@ -123,9 +133,9 @@ def throughput(
         count = len(load.orders)
         main, _ = used(before, after)
         return {
-            "benchmark": "orders",
-            "what": f"single posts on {connections} connections, closed loop; market orders filled by the "
-            f"simulated broker at the next of {BARS_A_SECOND} one-minute bars a second",
+            "benchmark": "posts",
+            "what": f"{f'baskets of {basket}' if basket else 'single posts'} on {connections} connections: orders "
+            f"that fill at the next of {BARS_A_SECOND} one-minute bars a second",
             "result": result,
             "seconds": round(load.seconds, 2),
             "orders_per_minute": round(count / load.seconds * 60),

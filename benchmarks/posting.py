@@ -1,19 +1,21 @@
-"""A load of single posts: raw HTTP/1.1 over kept connections, cheap enough not to take the machine from the server.
+"""A load of posts, of single orders or baskets: raw HTTP/1.1 over kept connections, cheap beside the server's own work.
 
 Each connection posts its next order when the last is answered (a closed loop).
 """
 
 import asyncio
-import json
 import time
 from collections import Counter
 from typing import Any
 
+import msgspec
 from msgspec import Struct
+
+ENCODER, DECODER = msgspec.json.Encoder(), msgspec.json.Decoder()
 
 
 class Load(Struct):
-    """What came back: answers by (status, state), the order ids, and seconds from post to answer."""
+    """What came back: answers by (status, state) of each order, the order ids, and seconds from post to answer."""
 
     answers: Counter[str]
     orders: list[str]
@@ -58,34 +60,40 @@ class _Connection(asyncio.Protocol):
 
 
 class Poster:
-    """Posts orders of one account to a desk's port; symbols in turn."""
+    """Posts orders of one account to a desk's port; symbols in turn. `basket` of them go in one post, or each alone."""
 
-    def __init__(self, port: int, token: str, *, account_id: str, symbols: list[str], run: str) -> None:
+    def __init__(
+        self, port: int, token: str, *, account_id: str, symbols: list[str], run: str, basket: int = 0
+    ) -> None:
         self._port, self._account_id, self._symbols, self._run = port, account_id, symbols, run
+        self._basket = basket
         self.sent: dict[str, float] = {}
         self._head = (
-            f"POST /api/v2/trading/orders HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+            f"POST /api/v2/trading/{'baskets' if basket else 'orders'} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
             f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: "
         ).encode()
 
-    def _request(self, number: int, order: dict[str, Any]) -> bytes:
-        """The bytes of one post; notes the moment under its client_order_id."""
-        name = f"{self._run}-{number}"
-        self.sent[name] = time.perf_counter()
-        body = json.dumps(
+    def _request(self, first: int, order: dict[str, Any]) -> bytes:
+        """The bytes of one post; notes the moment under each client_order_id."""
+        now = time.perf_counter()
+        named = [(number, f"{self._run}-{number}") for number in range(first, first + (self._basket or 1))]
+        self.sent |= {name: now for _, name in named}
+        given = [
             {
                 "account_id": self._account_id,
                 "symbol": self._symbols[number % len(self._symbols)],
                 "client_order_id": name,
                 **order,
             }
-        ).encode()
+            for number, name in named
+        ]
+        body = ENCODER.encode({"orders": given} if self._basket else given[0])
         return self._head + str(len(body)).encode() + b"\r\n\r\n" + body
 
     async def run(self, order: dict[str, Any], *, connections: int, orders: int, seconds: float) -> Load:
         """Posts until `orders` are answered or `seconds` have passed, whichever comes first."""
         load = Load(Counter(), [], [])
-        numbers = iter(range(orders))
+        numbers = iter(range(0, orders, self._basket or 1))
         loop = asyncio.get_running_loop()
         links = [(await loop.create_connection(_Connection, "127.0.0.1", self._port))[1] for _ in range(connections)]
         started = time.perf_counter()
@@ -98,10 +106,11 @@ class Poster:
                     return
                 status, body = await link.post(self._request(number, order))
                 load.latencies.append(time.perf_counter() - sent)
-                answer = json.loads(body)
-                load.answers[f"{status} {answer.get('state', answer.get('code'))}"] += 1
-                if status == 201:
-                    load.orders.append(answer["id"])
+                answer = DECODER.decode(body)
+                for one in answer.get("orders", (answer,)):
+                    load.answers[f"{status} {one.get('state', one.get('code'))}"] += 1
+                    if status == 201:
+                        load.orders.append(one["id"])
 
         await asyncio.gather(*(keep_posting(link) for link in links))
         load.seconds = time.perf_counter() - started

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from evenkeel.domain.accounts import Limits
 from evenkeel.domain.errors import InvalidInput
+from evenkeel.domain.limits import HOUSE
 from evenkeel.settings import ALIASES, OPTIONS, PREFIX, Settings, load
 from tests.services import ROOT
 
@@ -39,7 +41,7 @@ def faults(home: Path, **environ: str) -> dict[str, str]:
 def test_defaults_are_safe(folder: Path) -> None:
     found = read(folder)
     assert (found.host, found.port, found.database_url, found.feed) == ("127.0.0.1", 8000, None, "none")
-    assert found.limits() == Limits()
+    assert found.limits() == replace(Limits(), **HOUSE)
     assert notices(folder) == ()
 
 

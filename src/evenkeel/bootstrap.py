@@ -410,7 +410,7 @@ class Desk:
     def _parts(self, auth: Any) -> AppParts:
         from evenkeel.server.parts import AppParts, Identity
         from evenkeel.server.parts import Doors as DoorSettings
-        from evenkeel.storage.repositories import History, StoredConfigurations
+        from evenkeel.storage.repositories import History, StoredConfigurations, StoredOrderTemplates
 
         run = self.run
         return AppParts(
@@ -421,6 +421,7 @@ class Desk:
             bars=run.bars,
             templates=lambda: self.registry,
             configurations=StoredConfigurations(self._engine),
+            order_templates=StoredOrderTemplates(self._engine),
             auth=auth,
             metrics=self.metrics,
             identity=Identity(self.user.id, "Evenkeel", __version__, self.plan.mode, self.started_at),
@@ -461,8 +462,15 @@ class Desk:
         return app
 
     def _watch_market(self, app: FastAPI | None = None) -> None:
-        hub = (app or self.app).state.hub
-        self.run.control.watchers.append(hub.market_moved)
+        from evenkeel.desk.risk.watch import RiskWatch
+
+        doors, control = (app or self.app).state, self.run.control
+        control.watchers += [doors.hub.market_moved, doors.closes.market_moved]
+        watch = RiskWatch(self.run.runner, doors.closes)
+        if control.source is None:
+            self.run.runner.subscribe(watch)
+        else:
+            control.before = watch.prepare
 
     async def _open_doors(self) -> None:
         """Serves HTTP on the listener and, for the command line, on the home's private socket."""

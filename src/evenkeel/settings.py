@@ -14,11 +14,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource
 
 from evenkeel.domain.accounts import Limits
 from evenkeel.domain.errors import FieldError, InvalidInput
+from evenkeel.domain.limits import HOUSE
 
 PREFIX = "EVENKEEL_"
 TOML = "evenkeel.toml"
@@ -83,13 +85,14 @@ class Settings(BaseModel):
         return value
 
     def limits(self) -> Limits:
-        """The limits of an account opened under these settings."""
-        return Limits(
+        """The limits of an account opened under these settings, with those of the house."""
+        limits = Limits(
             max_position_share=self.max_position_size,
             daily_loss=self.risk_limit,
             max_trades_per_day=self.max_daily_trades,
             allow_short=self.enable_short_selling,
         )
+        return replace(limits, **HOUSE)
 
 
 def _is_loopback(host: str) -> bool:

@@ -11,12 +11,14 @@ from benchmarks.__main__ import BENCHMARKS
 from tests.services import ROOT
 
 TINY = {
-    "orders": ("--connections", "4", "--orders", "40", "--seconds", "10"),
+    "orders": ("--seconds", "1", "--case", "basket", "--database", "sqlite"),
+    "posts": ("--connections", "4", "--orders", "40", "--seconds", "10"),
     "latency": ("--orders", "5", "--seconds", "10"),
     "restart": ("--orders", "200"),
     "panic": ("--accounts", "2", "--orders", "12", "--positions", "1"),
     "engine": ("--orders", "300", "--instruments", "3", "--working", "50"),
     "journal": ("--seconds", "0.1"),
+    "simulator": ("--seeds", "5"),
     "replay": ("--seconds", "5"),
     "strategy-hosts": ("--deployments", "5", "--bars", "60"),
     "startup": ("--times", "1"),
@@ -33,7 +35,7 @@ TINY = {
     "peers": ("--bars", "2000", "--repeat", "1", "--rounds", "1"),
     "sweep": ("--bars", "2000", "--repeat", "1"),
 }
-QUICK = ("engine", "journal", "import", "orders", "backtest-100k", "strategies-100")
+QUICK = ("engine", "journal", "simulator", "import", "posts", "backtest-100k", "strategies-100")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

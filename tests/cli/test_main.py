@@ -50,16 +50,16 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("path", sorted(commands()), ids=" ".join)
 def test_examples_in_help_are_commands(path: tuple[str, ...]) -> None:
     for line in invoke(*path, "--help").stdout.partition("Examples:")[2].splitlines():
-        if found := re.match(r"    evenkeel ([a-z]+)(?: ([a-z][a-z-]*))?", line):
+        if found := re.match(r"    evenkeel ([a-z]+)(?: ([a-z][a-z-]*))?(?: ([a-z][a-z-]*))?", line):
             words = tuple(word for word in found.groups() if word)
-            assert words in commands() or words[:1] in commands(), line
+            assert any(words[:count] in commands() for count in (1, 2, 3)), line
 
 
 @pytest.mark.parametrize("group", ["account", "backtest", "order", "strategy", "market", "feed", "data", "db", "user"])
 def test_a_noun_alone_lists_its_verbs(group: str) -> None:
     for arguments in ((group,), (group, "--help")):
         said = invoke(*arguments, code=0 if "--help" in arguments else 2).output
-        assert all(name in said for path in commands() if path[0] == group for name in path[1:])
+        assert all(name in said for path in commands() if path[0] == group for name in path[1:2])
 
 
 def test_help_and_version_load_nothing_heavy() -> None:

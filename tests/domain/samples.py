@@ -13,14 +13,17 @@ from evenkeel.domain.accounts import (
     Limits,
     Readiness,
 )
+from evenkeel.domain.composite_records import SplitComposite
 from evenkeel.domain.fills import Charge, Fill
 from evenkeel.domain.instruments import AssetClass, Instrument, OptionRight, SymbolAlias
+from evenkeel.domain.limits import Layer
 from evenkeel.domain.marketdata import Dividend, Split
 from evenkeel.domain.orders import OrderEvent, OrderKind, OrderSpec, OrderState, Product, Side, TimeInForce
 from evenkeel.domain.panics import Scope, ScopeKind
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.provenance import Arrival, Provenance, Source
 from evenkeel.domain.strategies import Action, Allocation, Deployment
+from tests.domain.later_samples import KEPT, LATER, TERMS
 
 D = Decimal
 DAY = date(2024, 3, 4)
@@ -88,6 +91,8 @@ SAMPLES: tuple[r.AnyRecord, ...] = (
         arrival=Arrival(9.9, 10.1, 10.0, 5, 3),
         send_by=9,
         since=8,
+        held=True,
+        kept=KEPT,
     ),
     r.IntentRechecked(at=1, order_id="ord", approved=False, checks=(CHECK,), waited=300),
     r.OrderMoved(
@@ -108,6 +113,7 @@ SAMPLES: tuple[r.AnyRecord, ...] = (
         limit_price=D("9.85"),
         stop_price=D("9.90"),
         provenance=WHO,
+        layer=Layer.PLATFORM,
     ),
     r.AmendRequested(
         at=1,
@@ -136,6 +142,7 @@ SAMPLES: tuple[r.AnyRecord, ...] = (
         positions=(r.SplitPosition(KEY, D(21), D("0.50"), D("0.25")),),
         orders=(r.SplitOrder("ord", D(10), D(2), D("4.95"), D("5.00")),),
         entries=(ENTRY,),
+        composites=(SplitComposite("com", TERMS, {"entry": D(2)}, {"entry": D(1)}),),
     ),
     r.DividendPaid(at=1, dividend=Dividend("ins", DAY, D("0.35")), entries=(ENTRY,)),
     r.NightsCharged(at=1, account_id="acc", nights=3, entries=(ENTRY,)),
@@ -177,4 +184,5 @@ SAMPLES: tuple[r.AnyRecord, ...] = (
         order_id="ord",
         deployment_id="dep",
     ),
+    *LATER,
 )

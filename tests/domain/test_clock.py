@@ -108,6 +108,7 @@ def test_the_account_day_of_a_moment(zone: str, roll: time, moment: str, day: da
     ],
 )
 def test_days_on_which_the_clocks_change(zone: str, day: date, hours: int) -> None:
+    """F25: an account's day is as long as the clocks of its zone make it."""
     start, end = day_bounds(day, zone, time(0))
     assert end - start == hours * HOUR
 

@@ -9,6 +9,7 @@ import pytest
 from evenkeel.domain.errors import IllegalTransition
 from evenkeel.domain.money import ZERO
 from evenkeel.domain.orders import (
+    OPEN,
     TERMINAL,
     TRANSITIONS,
     WORKING,
@@ -24,12 +25,13 @@ from evenkeel.domain.orders import (
 
 S, E = OrderState, OrderEvent
 STATES: list[OrderState | None] = [None, *OrderState]
-OURS = (E.APPROVE, E.REFUSE, E.CANCEL_REQUEST, E.UNSENT, E.DOUBT)
+OURS = (E.APPROVE, E.REFUSE, E.HOLD, E.RELEASE, E.CANCEL_REQUEST, E.UNSENT, E.DOUBT)
 VENUES = tuple(event for event in OrderEvent if event not in OURS)
 
 # One row a state; a dot stays, a dash is outside the table.
 TABLE = """
                  ACCEPT   REJECT   PARTIAL_FILL     FILL   CANCEL_REFUSED CANCEL_REFUSED_PARTIAL CANCEL    EXPIRE  AMEND    BUST
+HELD             -        -        -                -      -              -                      CANCELLED EXPIRED .        -
 SUBMITTED        ACCEPTED REJECTED PARTIALLY_FILLED FILLED .              .                      CANCELLED EXPIRED .        -
 ACCEPTED         .        REJECTED PARTIALLY_FILLED FILLED .              .                      CANCELLED EXPIRED .        -
 PARTIALLY_FILLED .        REJECTED .                FILLED .              .                      CANCELLED EXPIRED .        .
@@ -65,6 +67,11 @@ def test_the_table_above_is_complete() -> None:
 OUR_TABLE = {
     (None, E.APPROVE): S.SUBMITTED,
     (None, E.REFUSE): S.REFUSED,
+    (None, E.HOLD): S.HELD,
+    (S.HELD, E.RELEASE): S.SUBMITTED,
+    (S.HELD, E.REFUSE): S.REFUSED,
+    (S.SUBMITTED, E.HOLD): S.HELD,
+    (S.IN_DOUBT, E.HOLD): S.HELD,
     (S.SUBMITTED, E.CANCEL_REQUEST): S.CANCEL_PENDING,
     (S.ACCEPTED, E.CANCEL_REQUEST): S.CANCEL_PENDING,
     (S.PARTIALLY_FILLED, E.CANCEL_REQUEST): S.CANCEL_PENDING,
@@ -91,9 +98,10 @@ def test_every_event_of_ours_in_every_state(state: OrderState | None, event: Ord
             transition(state, event)
 
 
-def test_states_are_working_or_done() -> None:
-    assert set(OrderState) == WORKING | TERMINAL
-    assert not WORKING & TERMINAL
+def test_states_are_open_or_done() -> None:
+    assert set(OrderState) == OPEN | TERMINAL
+    assert not OPEN & TERMINAL
+    assert {S.HELD} == OPEN - WORKING, "what is held here no venue can fill"
 
 
 def test_what_is_done_never_works_again() -> None:

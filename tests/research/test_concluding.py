@@ -139,6 +139,8 @@ def test_one_parameter_has_no_heat_map_and_three_are_folded() -> None:
     assert "Each cell is the median over allow_short." in page
     with pytest.raises(InvalidInput, match="several rows have the same fast and slow"):
         sweep_heat_map(three.table, x="fast", y="slow", value="sharpe")
+    with pytest.raises(InvalidInput, match="expected a figure, not one of the two"):
+        heat_grid(three.table, x="fast", y="slow", value="slow", others="max")
     grid = heat_grid(three.table, x="fast", y="slow", value="sharpe", others="max")
     best = three.table.group_by("fast", "slow").agg(pl.col("sharpe").max()).sort("slow", "fast")
     assert grid.values.ravel().tolist() == best["sharpe"].to_list()

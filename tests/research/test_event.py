@@ -1,9 +1,11 @@
 """The backtest on the live engine: what it finds, what it refuses by name, and that it is the live engine."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -20,6 +22,7 @@ from evenkeel.quant.costs import PercentFee, find_schedule
 from evenkeel.quant.indicators import Floats
 from evenkeel.research.backtest.asking import targets_of
 from evenkeel.research.backtest.event import Replay, run_event, run_quotes
+from evenkeel.research.backtest.event_desk import NO_LIMITS
 from evenkeel.research.backtest.event_market import BarMarket, Quotes
 from evenkeel.research.backtest.outcome import Outcome, Why
 from evenkeel.research.backtest.terms import FillAt, Terms
@@ -135,6 +138,23 @@ def test_limits_are_the_live_ones() -> None:
     assert (found.orders, found.refused, len(found.fills)) == (3, 2, 1)
     assert found.notes == ("risk refused 1 orders by max-position-share", "risk refused 1 orders by short-selling")
     assert run(follow(1, -1, 0.5, np.nan), priced(10, 10, 10, 10), Terms(sizing=Units(D(60)))).refused == 0
+
+
+def test_rules_of_every_kind_bind_a_backtest() -> None:
+    limits = msgspec.structs.replace(NO_LIMITS, max_gross_leverage=D("0.5"), max_order_quantity=D(60))
+    terms = Terms(cash=D(1000), sizing=Units(D(60)), limits=limits)
+    found = run(follow(1, -1, 0.5, np.nan), priced(10, 10, 10, 10), terms)
+    assert found.notes == ("risk refused 2 orders by max-gross-leverage",)
+
+
+def test_a_drawdown_that_recovers_between_two_signals_has_halted_entries_all_the_same() -> None:
+    """No bar on the way is skipped, though nothing works and the strategy asks for nothing."""
+    limits = msgspec.structs.replace(NO_LIMITS, drawdown_halt=D("0.12"))
+    wants = follow(1, *[np.nan] * 5, 0, 1, np.nan)
+    prices = priced(10, 10, 10, 8, 10, 10, 10, 10, 10)
+    terms = Terms(cash=D(1000), sizing=Units(D(90)))
+    assert run(wants, prices, terms).refused == 0
+    assert run(wants, prices, replace(terms, limits=limits)).notes == ("risk refused 1 orders by drawdown-halt",)
 
 
 def test_another_currency_is_refused_by_risk_and_said() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import time
 from decimal import Decimal
 from math import fsum
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 import evenkeel as ek
 from evenkeel.domain.errors import InvalidInput
+from evenkeel.domain.limits import Window
 from evenkeel.market.bars import Bars
 from evenkeel.market.sample import sample_market
 from evenkeel.quant.analytics import METRICS, Trials
@@ -119,6 +121,14 @@ def test_risk_limits_are_spelled_out(usual: BacktestResult) -> None:
         "a position to 25.0 % of equity; a day's loss of any size; 3 trades a day; no short; cash must cover buys"
         in Page(tear_sheet(result, bootstrap=0)).text
     )
+
+
+def test_rules_beyond_the_usual_are_spelled_out_too(usual: BacktestResult) -> None:
+    hours = (Window(time(9, 45), time(15, 45), "America/New_York"),)
+    limits = ek.Limits(max_gross_leverage=Decimal("1.5"), exchange_hours=True, windows=hours)
+    text = Page(tear_sheet(replace(usual, terms=replace(usual.terms, limits=limits)), bootstrap=0)).text
+    said = "max gross leverage 1.5; windows 09:45–15:45 America/New_York; exchange hours only"
+    assert f"cash must cover buys; {said}" in text
 
 
 def test_every_metric_has_its_unit_and_definition(usual: BacktestResult) -> None:

@@ -148,6 +148,8 @@ def test_all_refused_is_an_empty_table() -> None:
         ({"grid": {}}, "at least one parameter"),
         ({"grid": "fast"}, "at least one parameter"),
         ({"params": [1]}, "parameters are given by name"),
+        ({"params": {"fast": 3}}, "fast: is searched already"),
+        ({"risk_free": "x"}, "risk_free: expected an annual rate"),
         ({"params": {"allow_short": None}}, "allow_short: expected true or false"),
         ({"grid": {"quick": [1]}}, "quick: unknown; expected one of fast, slow"),
         ({"grid": {"fast": [0, 2], "slow": "abc"}}, "fast: expected a whole number .* slow: expected a list"),

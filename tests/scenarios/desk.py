@@ -110,6 +110,12 @@ class Desk(World):
         self.step(market, market.at)
         self.post.extend(self.book.observe(market))
         self.deliver()
+        if self.state.minds_bars:
+            self.step(e.SliceMet(market))
+            self.post.extend(self.book.finish(market))
+            self.deliver()
+            self.step(e.SliceDone(market))
+            self.deliver()
         self._decide(market)
         self.deliver()
         self.step(e.CursorAdvanced(market.at))
@@ -161,6 +167,9 @@ class Desk(World):
                     self.deliver()
                     self.step(self.picture(effect.account_id))
         except BrokerRejected as error:
+            if isinstance(effect, SendAmendment):
+                self.step(e.SendFailed(effect.order_id, "modify", error.message))
+                return
             assert isinstance(effect, SendOrder)
             ticket = effect.ticket
             account_id, client_id = ticket.spec.account_id, ticket.venue_client_id
@@ -201,6 +210,7 @@ class Desk(World):
         desk = Desk.__new__(Desk)
         desk.__dict__ |= self.__dict__
         desk.engine = Engine(fold(self.records), Hashed("test"))
+        desk.state.profiles = self.state.profiles
         desk.records, desk.effects = list(self.records), list(self.effects)
         for name, bar in self.last.items():
             desk.state.marks[name] = Mark(bar.close, bar.close_ts, bar.spread)
@@ -222,4 +232,5 @@ class Desk(World):
 
 
 def _terms(order: Any) -> str:
-    return f"{order.venue_client_id} {order.quantity} {order.filled} {order.limit_price} {order.stop_price}"
+    stop_price = order.as_it_stands().stop_price if isinstance(order, Order) else order.stop_price
+    return f"{order.venue_client_id} {order.quantity} {order.filled} {order.limit_price} {stop_price}"

@@ -21,6 +21,7 @@ from evenkeel.desk.users import People
 from evenkeel.domain import commands as c
 from evenkeel.domain import records as r
 from evenkeel.domain.accounts import Account, AccountType, Limits
+from evenkeel.domain.events import SliceDone, SliceMet
 from evenkeel.domain.marketdata import MarketSlice, Split
 from evenkeel.domain.records import AnyRecord
 from evenkeel.domain.strategies import Action, Allocation, Deployment, Signal
@@ -33,7 +34,7 @@ from evenkeel.telemetry.metrics import Metrics
 from evenkeel.trading.live.feed import FeedControl
 from evenkeel.trading.live.runner import Runner
 from tests.desk.memory import MemoryTokens, MemoryUsers
-from tests.server import backtests, configurations
+from tests.server import backtests, configurations, order_templates
 from tests.trading.live.desk import BY, DAY, START, STOCK, MemoryJournal, bar, make_runner, market
 
 PASSWORD = "correct horse battery"
@@ -197,9 +198,17 @@ class World:
         await self.runner.quiet()
         self.runner.clock.at = max(self.runner.clock.at, slice_.at)
         await self.runner.post_all([slice_])
-        for venue in FeedControl(self.runner, None, None).venues:
+        venues = FeedControl(self.runner, None, None).venues
+        for venue in venues:
             await venue.observe(slice_)
         await self.runner.quiet()
+        if self.runner.state.minds_bars:
+            await self.runner.post_all([SliceMet(slice_)])
+            for venue in venues:
+                await venue.finish(slice_)
+            await self.runner.quiet()
+            await self.runner.post_all([SliceDone(slice_)])
+            await self.runner.quiet()
         self.app.state.hub.market_moved(slice_)
 
 
@@ -233,6 +242,7 @@ async def world(*, static: Path | None = None, hosts: tuple[str, ...] = (), mode
         bars=bars,
         templates=backtests.templates,
         configurations=await configurations.made(owner),
+        order_templates=await order_templates.made(owner),
         backtests=BacktestQueue(stored, research, bars=lambda: bars, templates=backtests.templates),
         auth=auth,
         metrics=Metrics("0"),

@@ -1,17 +1,31 @@
 """Journals of trading that might have happened: random but legal records, made against their own fold."""
 
 import random
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
+from typing import Any
 
+from evenkeel.domain import mtm
+from evenkeel.domain import mtm_records as m
 from evenkeel.domain import records as r
-from evenkeel.domain.accounts import UNASSIGNED, Account, LedgerEntry, LedgerKind, Limits, Readiness
+from evenkeel.domain.accounts import (
+    UNASSIGNED,
+    Account,
+    AccountMode,
+    FillTerms,
+    LedgerEntry,
+    LedgerKind,
+    Limits,
+    Readiness,
+)
 from evenkeel.domain.fills import Charge, Fill
+from evenkeel.domain.held_records import OrderKept, OrderReleased
 from evenkeel.domain.instruments import AssetClass, Instrument, SymbolAlias, instrument_id
 from evenkeel.domain.marketdata import Dividend, Split
 from evenkeel.domain.money import ZERO, mul, neg, rounded
 from evenkeel.domain.orders import (
     TRANSITIONS,
+    Kept,
     Order,
     OrderEvent,
     OrderKind,
@@ -20,10 +34,21 @@ from evenkeel.domain.orders import (
     Product,
     Side,
     TimeInForce,
+    Trail,
+    Trigger,
 )
+from evenkeel.domain.panics import Scope, ScopeKind
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.provenance import Arrival, Provenance, Source
 from evenkeel.domain.strategies import Action, Allocation, Deployment
+from evenkeel.domain.walkforward import (
+    SessionCompleted,
+    SessionFigures,
+    SessionMoved,
+    SessionOpened,
+    SessionStatus,
+    WalkForwardSession,
+)
 from evenkeel.trading.engine.fold import apply
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.live.ports import Journal
@@ -73,7 +98,8 @@ class Story:
             + [self._signal] * 3
             + [self._alert, self._cash, self._limits, self._readiness, self._deployment, self._correct, self._cursor]
             + [self._split, self._bust, self._adopt, self._recheck, self._amend, self._close_day, self._restart]
-            + [self._hold, self._guard]
+            + [self._hold, self._guard, self._control, self._walk]
+            + [self._keep, self._release] * 2
         )
         for _ in range(count):
             self.random.choice(steps)()
@@ -142,6 +168,25 @@ class Story:
         for key in tuple(self.state.accounts[self._account()].positions)[:1]:
             link = self.random.choice(["", "link-1"])
             self.emit(r.ProtectionChanged(at=self.at, key=key, link=link, side=1, best=10.5, rule="stop_loss"))
+
+    def _walk(self) -> None:
+        """A walk-forward session is opened, or goes on from where it stands."""
+        if not self.state.walkforwards:
+            terms = FillTerms(latency=250_000_000, spread=0.0005, queue=0.2)
+            account = Account("account-w", SHARD, "w", "simulated", "USD", AccountMode.WALKFORWARD, terms=terms)
+            session = WalkForwardSession("session-w", "w", SHARD, account.id, costs=True)
+            self.emit(r.AccountOpened(at=self.at, account=account, provenance=BY_USER))
+            self.emit(SessionOpened(at=self.at, session=session, provenance=BY_USER))
+            return
+        held = self.state.walkforwards["session-w"]
+        if held.status is SessionStatus.COMPLETED:
+            return
+        if held.status is SessionStatus.CLOSING:
+            figures = SessionFigures(Decimal("1000001.25"), Decimal("1000001.25"), 1.00000125, 2, 3, Decimal("0.75"))
+            self.emit(SessionCompleted(at=self.at, session_id="session-w", figures=figures))
+            return
+        status = self.random.choice([SessionStatus.RUNNING, SessionStatus.STOPPED, SessionStatus.CLOSING])
+        self.emit(SessionMoved(at=self.at, session_id="session-w", status=status, close=status != "running"))
 
     def _account(self) -> str:
         return self.random.choice(sorted(self.state.accounts))
@@ -237,7 +282,12 @@ class Story:
             time_in_force=self.random.choice(list(TimeInForce)),
             product=self.random.choice([Product.NONE, Product.CNC]),
             link=self.random.choice(["", "link-1"]),
+            trigger=self.random.choice([None, Trigger(price)]),
+            trail=Trail(Decimal("1.50")) if kind is OrderKind.TRAILING_STOP else None,
+            expires_at=self.random.choice([0, self.at + 10**15]),
+            not_before=self.random.choice([0, self.at + 10**13]),
         )
+        kept = self._kept(spec) if kind is OrderKind.TRAILING_STOP or self.random.random() < 0.3 else None
         why = None if approved else "the order is too large"
         self.emit(
             r.OrderDecided(
@@ -252,6 +302,49 @@ class Story:
                 arrival=Arrival(bid=float("nan"), ask=10.5, last=10.25, quote_age=5, limits_version=1),
                 send_by=self.at + 2 * 10**9,
                 since=self.random.choice([0, self.at - 1]),
+                held=kept is not None and self.random.random() < 0.7,
+                kept=kept,
+            )
+        )
+
+    def _kept(self, spec: OrderSpec) -> Kept:
+        return Kept(
+            kind=self.random.choice([None, OrderKind.MARKET, OrderKind.STOP]),
+            begins=self.random.choice([0, spec.not_before]),
+            level=self.random.choice([None, self._price(spec.instrument_id)]),
+            since=self.at,
+            trail=spec.trail,
+            best=self.random.choice([0.0, 12.5]),
+            until=self.random.choice([0, spec.expires_at]),
+            closes=self.random.random() < 0.5,
+            reached=self.random.random() < 0.2,
+        )
+
+    def _keep(self) -> None:
+        orders = [order for order in self.state.orders.values() if order.kept is not None and order.is_open]
+        if orders:
+            order = self.random.choice(orders)
+            who = self.random.choice([None, BY_USER])
+            self.emit(OrderKept(at=self.at, order_id=order.id, kept=self._kept(order.spec), provenance=who))
+
+    def _release(self) -> None:
+        orders = [order for order in self.state.orders.values() if order.state is OrderState.HELD]
+        if not orders:
+            return
+        order, approved = self.random.choice(orders), self.random.random() < 0.8
+        self.emit(
+            OrderReleased(
+                at=self.at,
+                order_id=order.id,
+                venue_client_id=self.random.choice([order.venue_client_id, f"W{len(self.records):019d}"]),
+                session_date=self.state.accounts[order.spec.account_id].day,
+                approved=approved,
+                checks=(r.Check("cash", "10.00", "12.00", None if approved else "too dear"),),
+                quantity=self.random.choice([order.quantity, Decimal(1)]),
+                kept=self._kept(order.spec),
+                since=self.at - 1,
+                send_by=self.at + 2 * 10**9,
+                triggered=self.random.random() < 0.5,
             )
         )
 
@@ -307,6 +400,8 @@ class Story:
         if order is None:
             return
         fills = {OrderEvent.FILL, OrderEvent.PARTIAL_FILL, OrderEvent.BUST}
+        if order.kept is None:
+            fills.add(OrderEvent.HOLD)
         choices = [(e, after) for (state, e), after in TRANSITIONS.items() if state is order.state and e not in fills]
         event, after = self.random.choice(choices)
         amended = event is OrderEvent.AMEND
@@ -398,6 +493,23 @@ class Story:
             )
         )
 
+    def _control(self) -> None:
+        """Rules of a level, a breach of them, and what that stops; then it is let go."""
+        scope = Scope(ScopeKind.ACCOUNT, self._account())
+        held, amount = self.state.accounts[scope.id], Decimal(self.random.randrange(1, 999))
+        rules = mtm.MtmRules(stop_loss=mtm.Measure(amount), day=mtm.DayRules(square_off_at=time(15, 15)))
+        level: dict[str, Any] = {"scope": scope, "equity": held.day_start_equity, "base": neg(amount)}
+        more: dict[str, Any] = {"at": self.at, "version": 1, "currency": "USD", "provenance": BY_USER}
+        self.emit(m.MtmRulesSet(rules=rules, day=held.day, **level, **more))
+        name, rule, value = self._id("breach"), mtm.Rule.STOP_LOSS, neg(amount)
+        seen: dict[str, Any] = {"rule": rule, "limit": value, "value": value, "peak": ZERO, "version": 1}
+        seen |= {"action": mtm.BreachAction.CLOSE}
+        self.emit(m.MtmBreached(at=self.at, id=name, currency="USD", **level, **seen))
+        stop: dict[str, Any] = {"id": name, "key": f"mtm:{scope.key}", "scope": scope, "rule": rule, "reason": ""}
+        self.emit(m.MtmStopped(at=self.at, until=self.at, cooldown=0, provenance=BY_USER, **stop))
+        self.emit(r.PanicEnded(at=self.at, id=name, orders=0, positions=0, provenance=BY_USER))
+        self.emit(m.MtmBased(at=self.at, why="re-armed", day=held.day, **level))
+
     def _split(self) -> None:
         listed = INSTRUMENTS[0]
         day = date(2005, 1, 1).replace(year=2005 + len(self.state.splits_applied))
@@ -414,9 +526,16 @@ class Story:
             for p in held
         )
         orders = tuple(
-            r.SplitOrder(order.id, order.quantity * 2, order.filled * 2, order.limit_price, order.stop_price)
+            r.SplitOrder(
+                order.id,
+                order.quantity * 2,
+                order.filled * 2,
+                order.limit_price,
+                order.stop_price,
+                None if order.kept is None else self._kept(order.spec),
+            )
             for order in self.state.orders.values()
-            if order.is_working and order.spec.instrument_id == listed.id
+            if order.is_open and order.spec.instrument_id == listed.id
         )
         entries = tuple(
             LedgerEntry(p.key.account_id, p.key.book, "USD", LedgerKind.TRADE, p.cash_in_lieu, day, "cash in lieu")

@@ -150,7 +150,7 @@ async def test_the_history_comes_in_pages_newest_first(told: Told) -> None:
 
 async def test_orders_are_filtered(told: Told) -> None:
     state = told.story.state
-    working = {order.id for order in state.orders.values() if order.is_working}
+    working = {order.id for order in state.orders.values() if order.is_open}
     open_, _ = await told.history.orders(state.accounts, status="open", limit=500)
     closed, _ = await told.history.orders(state.accounts, status="closed", limit=500)
     refused, _ = await told.history.orders(state.accounts, status="REFUSED", limit=500)

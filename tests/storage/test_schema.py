@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -95,24 +96,14 @@ def test_a_failed_upgrade_leaves_everything_as_it_was(database: Database) -> Non
     assert is_up_to_date(database)
 
 
-NEWEST = (
-    ("orders", "link"),
-    ("orders", "since"),
-    ("strategies", "entry"),
-    ("strategies", "protection"),
-    ("accounts", "financing"),
-)
-
-
 def test_an_older_sqlite_file_is_backed_up_first(tmp_path: Path) -> None:
     where = Database(tmp_path)
-    upgrade(where)
-    engine = sync_engine(where, "migrate")
-    with engine.begin() as connection:
-        views.drop(connection)
-        for table, column in NEWEST:
-            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-    _stamp(where, migrations.REVISIONS[-2])
+    config = Config()
+    config.set_main_option("script_location", str(VERSIONS))
+    config.set_main_option("path_separator", "os")
+    with sync_engine(where, "migrate").begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, migrations.REVISIONS[-2])
     backup = upgrade(where)
     assert backup is not None
     assert migrations.REVISIONS[-2] in backup.name

@@ -6,7 +6,7 @@ import time
 from prometheus_client.parser import text_string_to_metric_families
 
 from evenkeel.telemetry.loop import LoopLag
-from evenkeel.telemetry.metrics import Metrics, Portfolio
+from evenkeel.telemetry.metrics import Metrics, Portfolio, Risk
 
 MAIN = Portfolio("id-1", 'Main "A"', 105_000.0, 0.05, 0.02, 3)
 
@@ -46,6 +46,21 @@ def test_the_accounts_are_asked_at_each_scrape() -> None:
     assert found[f"portfolio_positions{labels}"] == 3
     accounts[0] = MAIN._replace(value=1.0)
     assert samples(metrics)[f"portfolio_total_value{labels}"] == 1
+
+
+def test_risk_is_exported_as_far_as_it_is_known() -> None:
+    metrics = Metrics("0")
+    risks = [Risk("id-1", "Main", 900.0, -100.0, None, {})]
+    metrics.watch_risks(lambda: risks)
+    labels = "|account=Main|account_id=id-1"
+    found = samples(metrics)
+    assert (found[f"portfolio_gross_exposure{labels}"], found[f"portfolio_net_exposure{labels}"]) == (900, -100)
+    assert not [one for one in found if one.startswith(("portfolio_volatility", "portfolio_value_at_risk"))]
+    risks[0] = risks[0]._replace(volatility=0.2, tails={"0.99": (30.0, 40.0)})
+    found = samples(metrics)
+    assert found[f"portfolio_volatility{labels}"] == 0.2
+    assert found[f"portfolio_value_at_risk{labels}|confidence=0.99"] == 30
+    assert found[f"portfolio_expected_shortfall{labels}|confidence=0.99"] == 40
 
 
 def test_stages_are_a_cumulative_histogram() -> None:

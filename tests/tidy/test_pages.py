@@ -3,6 +3,7 @@
 import ast
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -11,8 +12,9 @@ from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.orders import TERMINAL, TRANSITIONS, OrderState
 from evenkeel.quant.costs.schedules import SCHEDULES
 from evenkeel.server import problems
-from evenkeel.telemetry.metrics import Metrics, Portfolio, Sender
-from evenkeel.trading.risk import checks
+from evenkeel.telemetry.metrics import Metrics, Portfolio, Risk, Sender
+from evenkeel.trading.engine import keeping
+from evenkeel.trading.risk import checks, rules
 from tests.services import ROOT
 from tests.tidy.sources import text, tree
 
@@ -41,20 +43,30 @@ def test_every_order_state_and_what_it_may_become_is_told() -> None:
     assert set(told) == set(OrderState)
 
 
-def test_every_risk_rule_is_told_in_order() -> None:
-    names = {
-        function.name: {
-            node.args[0].value
+def _named(module: ModuleType, callee: str, place: int) -> dict[str, list[str]]:
+    """The rules that each function of a module makes checks of, by the call's argument at `place`."""
+    return {
+        function.name: sorted({
+            str(named.value)
             for node in ast.walk(function)
-            if isinstance(node, ast.Call)
-            and ast.unparse(node.func) == "Check"
-            and isinstance(node.args[0], ast.Constant)
-        }
-        for function in ast.walk(tree(Path(checks.__file__)))
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == callee
+            for named in node.args[place : place + 1]
+            if isinstance(named, ast.Constant)
+        })
+        for function in ast.walk(tree(Path(str(module.__file__))))
         if isinstance(function, ast.FunctionDef)
-    }
-    in_order = [name for check in checks.CHECKS for name in names[check.__name__]]
-    assert list(rows("trading.md", "rule")) == in_order
+    }  # fmt: skip
+
+
+def test_every_check_is_told_in_order() -> None:
+    names = _named(checks, "Check", 0)
+    names["supported"] = sorted({name for found in _named(keeping, "Check", 0).values() for name in found})
+    asked = (*checks.ORDER_CHECKS, *checks.ENTRY_CHECKS, checks.cash)
+    assert list(rows("trading.md", "rule")) == [name for check in asked for name in names[check.__name__]]
+
+
+def test_every_rule_of_a_layer_is_told_in_order() -> None:
+    assert list(rows("limits.md", "rule")) == [name for _, names in rules.RULE_CHECKS for name in names]
 
 
 def test_every_fee_schedule_is_told() -> None:
@@ -83,6 +95,7 @@ def test_every_metric_is_told() -> None:
     metrics = Metrics("1")
     metrics.orders_placed = 1
     metrics.watch_portfolios(lambda: [Portfolio("1", "Main", 1.0, 0.0, 0.0, 1)])
+    metrics.watch_risks(lambda: [Risk("1", "Main", 1.0, 1.0, 0.1, {"0.95": (1.0, 2.0)})])
     metrics.watch_sending(lambda: [Sender("1", "Main", 5.0, {"open": 1}, 0.1)], lambda: {"done": 1})
     metrics.watch_journal(lambda: (1, 0))
     metrics.observe_stage("decided", 0.001)

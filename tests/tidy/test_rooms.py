@@ -6,7 +6,7 @@ from tests.services import ROOT
 from tests.tidy.sources import SRC, files
 
 TESTS = ROOT / "tests"
-BESIDE_THE_ROOMS = {"tidy", "scenarios", "e2e", "contracts", "chaos", "data", "examples", "benchmarks"}
+BESIDE_THE_ROOMS = {"tidy", "scenarios", "e2e", "contracts", "chaos", "data", "examples", "benchmarks", "simulator"}
 SMALL = 60  # lines of code under which a room's tests may lie in its neighbours'
 
 

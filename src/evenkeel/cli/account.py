@@ -21,7 +21,7 @@ from evenkeel.cli.common import (
     reporting,
     resolve_home,
 )
-from evenkeel.domain.accounts import AccountType
+from evenkeel.domain.accounts import MANUAL, UNASSIGNED, AccountType
 
 app = typer.Typer(name="account", help="List, open and look into accounts.", no_args_is_help=True)
 
@@ -31,6 +31,13 @@ AmountArgument = Annotated[Decimal, typer.Argument(metavar="AMOUNT", parser=numb
 
 def the_account(client: Client, wanted: str) -> dict[str, Any]:
     return find(client.get("/accounts")["items"], wanted, what="account")
+
+
+def the_book(client: Client, wanted: str) -> str:
+    """A book by its name or id. Raises NotFound."""
+    if wanted in (MANUAL, UNASSIGNED):
+        return wanted
+    return str(find(client.get("/strategies")["items"], wanted, what="strategy")["id"])
 
 
 @app.command("list", epilog=examples("evenkeel account list", "evenkeel account list --json"))

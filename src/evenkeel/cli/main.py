@@ -9,7 +9,27 @@ from typing import Annotated, NoReturn
 import typer
 
 from evenkeel import __version__
-from evenkeel.cli import account, backtest, data, db, doctor, feed, market, order, panic, serve, strategy, system, user
+from evenkeel.cli import (
+    account,
+    backtest,
+    composite,
+    data,
+    db,
+    doctor,
+    feed,
+    market,
+    mtm,
+    order,
+    panic,
+    position,
+    risk,
+    routing,
+    serve,
+    session,
+    strategy,
+    system,
+    user,
+)
 from evenkeel.cli.common import examples
 from evenkeel.cli.doors import Doors
 
@@ -40,7 +60,13 @@ app.command(epilog=panic.PANIC_EXAMPLES)(panic.panic)
 app.command(epilog=panic.RESUME_EXAMPLES)(panic.resume)
 app.add_typer(account.app)
 app.add_typer(order.app)
+app.add_typer(position.app)
+app.add_typer(composite.app)
+app.add_typer(routing.app)
+app.add_typer(risk.app)
+app.add_typer(mtm.app)
 app.add_typer(strategy.app)
+app.add_typer(session.app)
 app.add_typer(backtest.app)
 app.add_typer(market.app)
 app.add_typer(feed.app)

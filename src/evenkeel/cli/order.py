@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from evenkeel.cli.account import the_account
-from evenkeel.cli.client import Client, find, path_of
+from evenkeel.cli import many, order_templates, order_terms
+from evenkeel.cli.account import the_account, the_book
+from evenkeel.cli.client import Client, path_of
 from evenkeel.cli.common import (
     HomeOption,
     JsonOption,
@@ -21,9 +22,9 @@ from evenkeel.cli.common import (
     reporting,
     resolve_home,
 )
-from evenkeel.domain.accounts import MANUAL, UNASSIGNED
+from evenkeel.domain.accounts import MANUAL
 from evenkeel.domain.errors import EvenkeelError, InvalidInput, NotFound
-from evenkeel.domain.orders import OrderKind, Product, Side, TimeInForce
+from evenkeel.domain.orders import Product, Side
 
 app = typer.Typer(name="order", help="Place, list and cancel orders.", no_args_is_help=True)
 
@@ -31,13 +32,7 @@ OrderArgument = Annotated[str, typer.Argument(metavar="ORDER", help="The order's
 AccountOption = Annotated[
     str | None, typer.Option("--account", metavar="ACCOUNT", help="Name or id; without it, all accounts.")
 ]
-_KINDS = {
-    (False, False): OrderKind.MARKET,
-    (True, False): OrderKind.LIMIT,
-    (False, True): OrderKind.STOP,
-    (True, True): OrderKind.STOP_LIMIT,
-}
-_OPTIONS = {
+_OPTIONS = order_terms.OPTIONS | {
     "symbol": "SYMBOL",
     "quantity": "QUANTITY",
     "limit_price": "--limit",
@@ -54,6 +49,8 @@ _OPTIONS = {
         "evenkeel order place Main buy 10 AAPL",
         "evenkeel order place Main sell 10 AAPL --limit 52.30 --tif GTC",
         "evenkeel order place Main sell 10 AAPL --stop 47.50",
+        "evenkeel order place Main sell 10 AAPL --trail 1.5% --tif GTC",
+        "evenkeel order place Main buy 10 AAPL --limit 41 --trigger 41.50 --expires 2099-12-31T21:00:00Z",
         note="Exit code 1 when risk refuses it: the refusal is recorded, and the answer names rule, limit and value.",
     ),
 )
@@ -66,9 +63,12 @@ def place(
         Decimal | None, typer.Option("--limit", parser=number, metavar="PRICE", help="Limit price.")
     ] = None,
     stop: Annotated[Decimal | None, typer.Option("--stop", parser=number, metavar="PRICE", help="Stop price.")] = None,
-    tif: Annotated[TimeInForce, typer.Option("--tif", case_sensitive=False, help="How long it works.")] = (
-        TimeInForce.DAY
-    ),
+    trail: order_terms.TrailOption = None,
+    trigger: order_terms.TriggerOption = None,
+    kind: order_terms.KindOption = None,
+    tif: order_terms.TimeOption = None,
+    expires: order_terms.ExpiresOption = None,
+    after_market: order_terms.LaterOption = False,
     product: Annotated[Product, typer.Option("--product", case_sensitive=False, help="Indian products.")] = (
         Product.NONE
     ),
@@ -83,7 +83,7 @@ def place(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Place an order: market without prices, else limit, stop, or stop-limit with both."""
+    """Place an order: market without prices, else limit, stop, or stop-limit with both; with a trail, trailing stop."""
     with reporting(as_json=as_json):
         client = Client(resolve_home(home), options=_OPTIONS)
         body = {
@@ -91,22 +91,15 @@ def place(
             "symbol": symbol,
             "side": side.value,
             "quantity": f"{quantity:f}",
-            "kind": _KINDS[limit is not None, stop is not None].value,
-            "limit_price": None if limit is None else f"{limit:f}",
-            "stop_price": None if stop is None else f"{stop:f}",
-            "time_in_force": tif.value,
+            **order_terms.terms(wanted=kind, limit=limit, stop=stop, distance=trail, tif=tif, expires=expires),
+            "trigger_price": None if trigger is None else f"{trigger:f}",
+            "after_market": after_market,
             "product": product.value,
             "venue": venue,
-            "book": _book(client, book),
+            "book": the_book(client, book),
             "client_order_id": client_order_id or f"cli-{uuid.uuid4()}",
         }
         _placed(client.call("POST", "/trading/orders", body), as_json=as_json)
-
-
-def _book(client: Client, wanted: str) -> str:
-    if wanted in (MANUAL, UNASSIGNED):
-        return wanted
-    return str(find(client.get("/strategies")["items"], wanted, what="strategy")["id"])
 
 
 def _placed(order: dict[str, Any], *, as_json: bool) -> None:
@@ -147,11 +140,11 @@ def list_orders(
             print_items(items)
             return
         rows = [
-            [o["created_at"], o["side"], o["quantity"], o["symbol"], o["kind"], o["state"], o["filled_quantity"],
-             o["strategy"] or o["book"], o["reason"] or "", o["id"]]
+            [o["created_at"], o["side"], o["quantity"], o["symbol"], o["kind"], o["state"], o["rests_at"] or "",
+             o["filled_quantity"], o["strategy"] or o["book"], o["reason"] or "", o["id"]]
             for o in items
         ]  # fmt: skip
-        headings = ["at", "side", "quantity", "symbol", "kind", "state", "filled", "book", "reason", "id"]
+        headings = ["at", "side", "quantity", "symbol", "kind", "state", "rests at", "filled", "book", "reason", "id"]
         print_table(headings, rows, empty="No orders.")
 
 
@@ -182,30 +175,34 @@ def _of_order(client: Client, order: str, *, method: str = "GET", verb: str | No
     epilog=examples(
         "evenkeel order cancel 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061",
         "evenkeel order cancel --all --account Main",
-        "evenkeel order cancel --all --json",
+        "evenkeel order cancel --all --symbol AAPL --side buy --json",
         note="An order may still fill before its cancel arrives; `evenkeel order show ORDER` tells what became of it.",
     ),
 )
 def cancel(
     orders: Annotated[list[str] | None, typer.Argument(metavar="ORDER...", help="Ids of orders.")] = None,
-    all_of_them: Annotated[bool, typer.Option("--all", help="Every working order.")] = False,
-    account: AccountOption = None,
+    all_of_them: Annotated[bool, typer.Option("--all", help="Every working order that fits.")] = False,
+    account: many.AccountFilter = None,
+    book: many.BookFilter = None,
+    symbol: many.SymbolFilter = None,
+    side: many.SideFilter = None,
+    kind: many.KindFilter = None,
+    product: many.ProductFilter = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ask the broker to cancel working orders. Exit code 1 when one of them cannot be cancelled."""
-    if bool(orders) is all_of_them:
-        raise typer.BadParameter("name orders, or --all of them", param_hint="ORDER...")
-    if account is not None and not all_of_them:
-        raise typer.BadParameter("goes with --all", param_hint="--account")
+    given = {"account": account, "book": book, "symbol": symbol, "side": side, "kind": kind, "product": product}
+    many.check_choice(orders, given, all_of_them=all_of_them)
     with reporting(as_json=as_json):
-        client = Client(resolve_home(home))
-        wanted = orders or _working(client, account)
+        client = Client(resolve_home(home), options=many.OPTIONS)
+        wanted = orders or []
+        if not wanted:
+            many.cancel_all(client, given, as_json=as_json)
+            return
         done, faults = _cancel(client, wanted)
         if as_json:
             print_items(done)
-        elif not wanted:
-            print("No order is working.")
         for one in [] if as_json else done:
             print(f"{one['side']} {one['quantity']} {one['symbol']}: {one['state']}  {one['id']}")
         if len(faults) == 1:
@@ -239,12 +236,6 @@ def resolve(
             print(f"{found['side']} {found['quantity']} {found['symbol']}: {found['state']}  {found['id']}")
 
 
-def _working(client: Client, account: str | None) -> list[str]:
-    account_id = the_account(client, account)["id"] if account is not None else None
-    found = client.pages("/trading/orders", limit=100_000, account_id=account_id, status="open")
-    return [one["id"] for one in found]
-
-
 def _cancel(client: Client, wanted: list[str]) -> tuple[list[dict[str, Any]], list[EvenkeelError]]:
     done: list[dict[str, Any]] = []
     faults: list[EvenkeelError] = []
@@ -273,3 +264,8 @@ def fills(
             for f in items
         ]
         print_table(["at", "side", "quantity", "symbol", "price", "fees", "book"], rows, empty="No fills.")
+
+
+app.command("basket", epilog=many.BASKET_EXAMPLES)(many.basket)
+app.command("modify", epilog=many.MODIFY_EXAMPLES)(many.modify)
+app.add_typer(order_templates.app)

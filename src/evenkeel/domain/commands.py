@@ -4,12 +4,18 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from evenkeel.domain.accounts import Account, LedgerKind, Limits
+from evenkeel.domain.accounts import MANUAL, Account, LedgerKind, Limits
+from evenkeel.domain.composites import CompositeChange, Terms
 from evenkeel.domain.instruments import Instrument, SymbolAlias
-from evenkeel.domain.orders import OrderSpec
+from evenkeel.domain.limits import LimitScope, RuleSet
+from evenkeel.domain.mtm import MtmRules
+from evenkeel.domain.orders import OrderSpec, Product, Trail
 from evenkeel.domain.panics import COOLDOWN, Scope
 from evenkeel.domain.provenance import Provenance
+from evenkeel.domain.routing import Route
+from evenkeel.domain.selections import Edit, Selection
 from evenkeel.domain.strategies import Allocation, Deployment, Revision, Signal
+from evenkeel.domain.walkforward import WalkForwardSession
 
 
 class Command(Struct, frozen=True, kw_only=True, tag_field="c", gc=False):
@@ -20,23 +26,135 @@ class SubmitOrder(Command, frozen=True, tag="order.submit"):
     spec: OrderSpec
 
 
+class SetRoute(Command, frozen=True, tag="route.set"):
+    route: Route
+
+
+class RemoveRoute(Command, frozen=True, tag="route.remove"):
+    user_id: str
+    name: str
+
+
+class RouteOrder(Command, frozen=True, tag="order.route"):
+    """Places an order in the account, and at the venue, that a declared route prefers.
+
+    `spec` names an account of the route and an instrument of the symbol; both may become others.
+    """
+
+    user_id: str
+    name: str
+    spec: OrderSpec
+
+
 class CancelOrder(Command, frozen=True, tag="order.cancel"):
     order_id: str
 
 
 class ResolveOrder(Command, frozen=True, tag="order.resolve"):
-    """A person's word on an order in doubt: the venue never had it. If the venue speaks of it all the same, ANOMALY."""
+    """A person's word on an order in doubt: the venue never had it or, where it had spoken of it, has it no more."""
 
     order_id: str
 
 
 class ModifyOrder(Command, frozen=True, tag="order.modify"):
-    """New total quantity and prices of a working order; None keeps what stands."""
+    """New total quantity, prices and terms of an open order; None keeps what stands."""
 
     order_id: str
     quantity: Decimal | None = None
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    trail: Trail | None = None
+    expires_at: int | None = None
+
+
+class SubmitBasket(Command, frozen=True, tag="basket.submit"):
+    """Orders placed as one. `together`: none is sent unless every one is approved, each judged as if those before it
+    had been placed; else each is judged by itself, in sequence."""
+
+    orders: tuple[OrderSpec, ...]
+    together: bool = False
+
+
+class CancelOrders(Command, frozen=True, tag="orders.cancel"):
+    """Asks for every working order that fits to be cancelled."""
+
+    selection: Selection
+
+
+class EditOrders(Command, frozen=True, tag="orders.edit"):
+    """Changes working orders, each as it says; and by `edit` all that fit `selection`."""
+
+    edits: tuple[tuple[str, Edit], ...] = ()
+    selection: Selection | None = None
+    edit: Edit | None = None
+
+
+class ClosePosition(Command, frozen=True, tag="position.close"):
+    """Closes what an account holds of an instrument, in each book and product that fits, by orders at the market.
+
+    All of it, or `quantity` units or `share` of one position. With `cancel`, what works there is cancelled first.
+    """
+
+    account_id: str
+    instrument_id: str
+    client_order_id: str
+    book: str | None = None
+    product: Product | None = None
+    quantity: Decimal | None = None
+    share: Decimal | None = None
+    cancel: bool = True
+
+
+class ReversePosition(Command, frozen=True, tag="position.reverse"):
+    """Turns a long into a short of the same size, or a short into a long, once what works there is cancelled."""
+
+    account_id: str
+    instrument_id: str
+    client_order_id: str
+    book: str | None = None
+    product: Product | None = None
+
+
+class TargetPosition(Command, frozen=True, tag="position.target"):
+    """Brings a position to a signed quantity, counting what works. At the market, or at `limit_price`."""
+
+    account_id: str
+    instrument_id: str
+    client_order_id: str
+    quantity: Decimal
+    book: str = MANUAL
+    product: Product = Product.NONE
+    limit_price: Decimal | None = None
+
+
+class Flatten(Command, frozen=True, tag="positions.flatten"):
+    """Closes every position that fits, each in its book, by an order of its own; trading goes on.
+
+    With `cancel`, the working orders that fit are cancelled first, and each position is closed once its own are gone.
+    """
+
+    selection: Selection
+    cancel: bool = True
+
+
+class SubmitComposite(Command, frozen=True, tag="composite.submit"):
+    """Several orders that are one intention; `client_order_id` names them as it names an order."""
+
+    client_order_id: str
+    terms: Terms
+
+
+class ModifyComposite(Command, frozen=True, tag="composite.modify"):
+    composite_id: str
+    change: CompositeChange
+
+
+class CancelComposite(Command, frozen=True, tag="composite.cancel"):
+    """Cancels what has not been entered yet. Exits of what has been stay, unless all of it is to be closed."""
+
+    composite_id: str
+    close: bool = False
 
 
 class OpenAccount(Command, frozen=True, tag="account.open"):
@@ -56,6 +174,19 @@ class MoveCash(Command, frozen=True, tag="account.cash"):
 class SetLimits(Command, frozen=True, tag="account.limits"):
     account_id: str
     limits: Limits
+
+
+class SetScopeLimits(Command, frozen=True, tag="limits.scope"):
+    """The whole set of rules of a layer other than an account's; none at all takes the layer away."""
+
+    scope: LimitScope
+    rules: RuleSet
+
+
+class LiftHalt(Command, frozen=True, tag="limits.lift"):
+    """A person's word that a scope whose drawdown has halted entries may trade again; it is measured anew from now."""
+
+    scope: LimitScope
 
 
 class ListInstrument(Command, frozen=True, tag="instrument.list"):
@@ -98,6 +229,31 @@ class TakeSignal(Command, frozen=True, tag="strategy.signal"):
     signal: Signal
 
 
+class OpenSession(Command, frozen=True, tag="walkforward.open"):
+    """Opens a walk-forward session, stopped, with an account of its own and its strategies: all of it or nothing."""
+
+    session: WalkForwardSession
+    account: Account
+    deployments: tuple[Deployment, ...] = ()
+
+
+class StartSession(Command, frozen=True, tag="walkforward.start"):
+    session_id: str
+
+
+class StopSession(Command, frozen=True, tag="walkforward.stop"):
+    """Has a session trade no more; with `close` what it holds is closed, else kept."""
+
+    session_id: str
+    close: bool = False
+
+
+class CompleteSession(Command, frozen=True, tag="walkforward.complete"):
+    """Ends a session for good: what it holds is closed, and its figures are frozen."""
+
+    session_id: str
+
+
 class Panic(Command, frozen=True, tag="risk.panic"):
     """Halts all trading of a scope: cancels what works and closes what is held, or keeps it.
 
@@ -117,20 +273,54 @@ class Resume(Command, frozen=True, tag="risk.resume"):
     abandon: bool = False
 
 
+class SetMtmRules(Command, frozen=True, tag="mtm.rules"):
+    """Sets the rules on what a level makes, and its times; empty ones take it away."""
+
+    scope: Scope
+    rules: MtmRules
+
+
+class RearmMtm(Command, frozen=True, tag="mtm.re-arm"):
+    """Lets a level that a rule has closed trade again before its day is over, and counts anew from now."""
+
+    scope: Scope
+
+
 AnyCommand = (
     SubmitOrder
+    | SetRoute
+    | RemoveRoute
+    | RouteOrder
     | CancelOrder
     | ResolveOrder
     | ModifyOrder
+    | SubmitComposite
+    | ModifyComposite
+    | CancelComposite
+    | SubmitBasket
+    | CancelOrders
+    | EditOrders
+    | ClosePosition
+    | ReversePosition
+    | TargetPosition
+    | Flatten
     | OpenAccount
     | MoveCash
     | SetLimits
+    | SetScopeLimits
+    | LiftHalt
     | ListInstrument
     | Deploy
     | ChangeDeployment
     | RemoveDeployment
     | PauseDeployment
     | TakeSignal
+    | OpenSession
+    | StartSession
+    | StopSession
+    | CompleteSession
     | Panic
     | Resume
+    | SetMtmRules
+    | RearmMtm
 )

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from evenkeel.domain.fills import Charge
 from evenkeel.domain.marketdata import MarketSlice
+from evenkeel.domain.mtm import SessionTimes
 from evenkeel.domain.orders import OrderKind, OrderState, Product, Side, TimeInForce
 
 
@@ -202,6 +203,20 @@ class SliceDone(Struct, frozen=True, tag_field="n", tag="slice-done"):
     market: MarketSlice
 
 
+class RiskInputs(Struct, frozen=True, kw_only=True, tag_field="n", tag="risk-inputs"):
+    """How daily returns of instruments went together over `days` of them up to `as_of` (ns).
+
+    `correlations` has a row and a column for each of `instruments`, NaN where one did not move; `volatilities` are by
+    the year. Measurements, as prices are: they are kept in memory, and what a check saw of them is in its record.
+    """
+
+    as_of: int
+    days: int
+    instruments: tuple[str, ...]
+    correlations: tuple[tuple[float, ...], ...]
+    volatilities: tuple[float, ...]
+
+
 class Started(Struct, frozen=True, tag_field="n", tag="started"):
     """A process has taken ownership and folded the journal. `wall` is outside what replays compare."""
 
@@ -213,6 +228,14 @@ class Started(Struct, frozen=True, tag_field="n", tag="started"):
 
 class TimersDue(Struct, frozen=True, tag_field="n", tag="timers-due"):
     """A moment has come at which the engine has something to do, and the market is silent."""
+
+
+class SessionsKnown(Struct, frozen=True, tag_field="n", tag="sessions"):
+    """The coming sessions of an exchange and its time zone; none where nobody knows its calendar."""
+
+    calendar: str
+    zone: str
+    sessions: tuple[SessionTimes, ...]
 
 
 class PanicDue(Struct, frozen=True, tag_field="n", tag="panic-due"):
@@ -228,7 +251,9 @@ AnyNotice = (
     | CursorAdvanced
     | SliceMet
     | SliceDone
+    | RiskInputs
     | Started
     | PanicDue
     | TimersDue
+    | SessionsKnown
 )

@@ -8,9 +8,11 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+import msgspec
 from msgspec import Struct
 
 from evenkeel.domain.errors import IllegalTransition
+from evenkeel.domain.limits import Layer
 from evenkeel.domain.money import ZERO, ratio, sub
 
 
@@ -35,6 +37,7 @@ class OrderKind(StrEnum):
     LIMIT = "LIMIT"
     STOP = "STOP"
     STOP_LIMIT = "STOP_LIMIT"
+    TRAILING_STOP = "TRAILING_STOP"
 
 
 NEEDS = {
@@ -42,18 +45,23 @@ NEEDS = {
     OrderKind.LIMIT: (True, False),
     OrderKind.STOP: (False, True),
     OrderKind.STOP_LIMIT: (True, True),
+    OrderKind.TRAILING_STOP: (False, False),
 }
 """Whether an order of each kind has a limit price, and a stop price."""
 
 
 class TimeInForce(StrEnum):
-    """How long an order works. BAR: through the next bar of its instrument, at whose close the engine cancels it."""
+    """How long an order works. GTD: until the moment it names.
+
+    BAR: through the next bar of its instrument, at whose close the engine cancels it.
+    """
 
     DAY = "DAY"
     GTC = "GTC"
     IOC = "IOC"
     FOK = "FOK"
     BAR = "BAR"
+    GTD = "GTD"
 
 
 class Product(StrEnum):
@@ -66,10 +74,12 @@ class Product(StrEnum):
 
 
 class OrderState(StrEnum):
-    """`is_working`: the order may still fill, as far as is known."""
+    """`is_working`: a venue may still fill the order, as far as is known. `is_open`: it works, or is held here."""
 
     is_working: bool
+    is_open: bool
 
+    HELD = "HELD"
     SUBMITTED = "SUBMITTED"
     ACCEPTED = "ACCEPTED"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
@@ -87,6 +97,8 @@ class OrderState(StrEnum):
 class OrderEvent(StrEnum):
     APPROVE = "APPROVE"
     REFUSE = "REFUSE"
+    HOLD = "HOLD"
+    RELEASE = "RELEASE"
     ACCEPT = "ACCEPT"
     REJECT = "REJECT"
     PARTIAL_FILL = "PARTIAL_FILL"
@@ -104,8 +116,9 @@ class OrderEvent(StrEnum):
 
 _S, _E = OrderState, OrderEvent
 WORKING = frozenset({_S.SUBMITTED, _S.ACCEPTED, _S.PARTIALLY_FILLED, _S.CANCEL_PENDING, _S.IN_DOUBT})
+OPEN = WORKING | {_S.HELD}
 for _state in OrderState:
-    _state.is_working = _state in WORKING
+    _state.is_working, _state.is_open = _state in WORKING, _state in OPEN
 TERMINAL = frozenset({_S.FILLED, _S.CANCELLED, _S.REJECTED, _S.EXPIRED, _S.REFUSED, _S.EXPIRED_UNSENT, _S.ANOMALY})
 
 # A refused cancel changes nothing but a pending one; it may come twice, or after the order has moved on.
@@ -126,12 +139,21 @@ _LIVE = {
     _E.DOUBT: _S.IN_DOUBT,
 }
 _BY_STATE: dict[OrderState | None, dict[OrderEvent, OrderState]] = {
-    None: {_E.APPROVE: _S.SUBMITTED, _E.REFUSE: _S.REFUSED},
+    None: {_E.APPROVE: _S.SUBMITTED, _E.REFUSE: _S.REFUSED, _E.HOLD: _S.HELD},
+    # Held here: no venue knows it, so that all that befalls it is our own doing.
+    _S.HELD: {
+        _E.RELEASE: _S.SUBMITTED,
+        _E.REFUSE: _S.REFUSED,
+        _E.CANCEL: _S.CANCELLED,
+        _E.EXPIRE: _S.EXPIRED,
+        _E.AMEND: _S.HELD,
+    },
     _S.SUBMITTED: {
         **_LIVE,
         **_stays(_S.SUBMITTED, _E.AMEND, *_NOT_CANCELLED),
         _E.ACCEPT: _S.ACCEPTED,
         _E.UNSENT: _S.EXPIRED_UNSENT,
+        _E.HOLD: _S.HELD,
     },
     _S.ACCEPTED: {**_LIVE, **_stays(_S.ACCEPTED, _E.ACCEPT, _E.AMEND, *_NOT_CANCELLED)},
     _S.PARTIALLY_FILLED: {
@@ -151,6 +173,7 @@ _BY_STATE: dict[OrderState | None, dict[OrderEvent, OrderState]] = {
         _E.ACCEPT: _S.ACCEPTED,
         _E.AMEND: _S.ACCEPTED,
         _E.UNSENT: _S.EXPIRED_UNSENT,
+        _E.HOLD: _S.HELD,
     },
     # A fill may overtake, or be overtaken by, the message that ends the order: both orders of arrival agree.
     _S.FILLED: _stays(_S.FILLED, _E.ACCEPT, _E.AMEND, _E.CANCEL, _E.EXPIRE, _E.BUST, *_NOT_CANCELLED),
@@ -187,10 +210,70 @@ def venue_transition(state: OrderState, event: OrderEvent) -> OrderState:
     return TRANSITIONS.get((state, event), OrderState.ANOMALY)
 
 
+class AverageRange(Struct, frozen=True, omit_defaults=True, gc=False):
+    """So many times the average true range over `period` bars of a timeframe."""
+
+    multiple: Decimal
+    period: int
+    timeframe: str
+
+
+class Trail(Struct, frozen=True, omit_defaults=True, gc=False):
+    """How far a trailing stop stays behind the best price: an amount of price, or a fraction of that best price.
+
+    `average_range` is what the amount was made of, where it was.
+    """
+
+    amount: Decimal | None = None
+    fraction: Decimal | None = None
+    average_range: AverageRange | None = None
+
+
+class Trigger(Struct, frozen=True, omit_defaults=True, gc=False):
+    """The price that sets an order off, by rising to it or by falling; None: whichever it takes from the last price."""
+
+    price: Decimal
+    rises: bool | None = None
+
+
+class Kept(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What the engine itself sees to for an order: when it goes out and as what, what its stop follows, when it ends.
+
+    `kind` and `time_in_force` are what it is at the venue, where that is not what was asked. While it is held it waits
+    until `begins`, then for `level`, which is reached by rising where it `rises`, by prices after `since`. With a
+    `trail` the level follows the `best` price, 0 before the first, held here or as the stop of the venue's order.
+    It is ended at `until`; with `day`, at the end of the day on which it first meets the market. `closes`: it may only
+    close what its book holds. `reached`: its price has been, and it waits to go out, which is tried `again` at that
+    moment. `asked` is the quantity of a change that is under way. (0: never.)
+    """
+
+    kind: OrderKind | None = None
+    time_in_force: TimeInForce | None = None
+    begins: int = 0
+    level: Decimal | None = None
+    rises: bool = False
+    since: int = 0
+    trail: Trail | None = None
+    best: float = 0.0
+    until: int = 0
+    day: bool = False
+    closes: bool = False
+    reached: bool = False
+    again: int = 0
+    asked: Decimal | None = None
+
+
+ENTRY_LEG = "entry"
+"""How the names of those legs begin that open a position."""
+
+
 class OrderSpec(Struct, frozen=True, omit_defaults=True, gc=False):
     """What was asked, as it was asked. Prices and quantity are raw: ticks and lots of the instrument.
 
-    Orders with the same `link` are exits of one position: what one of them fills, the others give up.
+    Of orders with the same `link` one fills in the others' place: they are exits of one position, or the entries of an
+    either-or. An order that a composite has placed names it as `parent`, and the part it plays as `leg`.
+
+    It is held until `not_before`, and then until its `trigger`; a GTD order ends at `expires_at` (ns, 0: never).
     """
 
     account_id: str
@@ -205,10 +288,24 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True, gc=False):
     time_in_force: TimeInForce = TimeInForce.DAY
     product: Product = Product.NONE
     link: str = ""
+    parent: str = ""
+    leg: str = ""
+    trigger: Trigger | None = None
+    trail: Trail | None = None
+    expires_at: int = 0
+    not_before: int = 0
+
+    @property
+    def is_exit(self) -> bool:
+        """Whether it is one of the exits of a position, of which only one fills."""
+        return bool(self.link) and not self.leg.startswith(ENTRY_LEG)
 
 
 class Order(Struct, kw_only=True, gc=False):
-    """One order as it stands. Only the fold of the journal changes it."""
+    """One order as it stands. Only the fold of the journal changes it.
+
+    `kept` is what the engine sees to for it; None for one that goes to its venue as it was asked, and is the venue's.
+    """
 
     id: str
     spec: OrderSpec
@@ -227,11 +324,13 @@ class Order(Struct, kw_only=True, gc=False):
     rule: str | None = None
     limit: str | None = None
     value: str | None = None
+    layer: Layer | None = None
     source: str = ""
     send_by: int = 0
     triggered: bool = False
     has_venue_event: bool = False
     since: int = 0
+    kept: Kept | None = None
 
     @property
     def remaining(self) -> Decimal:
@@ -240,6 +339,35 @@ class Order(Struct, kw_only=True, gc=False):
     @property
     def is_working(self) -> bool:
         return self.state.is_working
+
+    @property
+    def is_open(self) -> bool:
+        return self.state.is_open
+
+    @property
+    def kind(self) -> OrderKind:
+        """What it is at the venue, or will be once it is there."""
+        return self.spec.kind if self.kept is None else self.kept.kind or self.spec.kind
+
+    def as_it_stands(self) -> OrderSpec:
+        """What the venue is asked: in the kind it goes out as, with what splits and amendments have made of it."""
+        if self.kept is None:
+            return msgspec.structs.replace(
+                self.spec, quantity=self.quantity, limit_price=self.limit_price, stop_price=self.stop_price
+            )
+        kind, lasts = self.kind, self.kept.time_in_force or self.spec.time_in_force
+        return msgspec.structs.replace(
+            self.spec,
+            quantity=self.quantity,
+            limit_price=self.limit_price,
+            stop_price=self.stop_price if NEEDS[kind][1] else None,
+            kind=kind,
+            time_in_force=lasts,
+            trigger=None,
+            trail=self.spec.trail if kind is OrderKind.TRAILING_STOP else None,
+            expires_at=self.spec.expires_at if lasts is TimeInForce.GTD else 0,
+            not_before=0,
+        )
 
     @property
     def average_price(self) -> Decimal | None:

@@ -36,19 +36,20 @@ class Scope(Struct, frozen=True, omit_defaults=True):
         where = f"@{self.account_id}" if self.account_id else ""
         return f"{self.kind}:{self.id}{where}" + (f"/{self.instrument_id}" if self.instrument_id else "")
 
-    def covers(self, account: Account, book: str, instrument_id: str = "") -> bool:
+    def covers(self, account: Account, book: str, *, instrument_id: str = "") -> bool:
         """Whether orders of `account` in this book, and in this instrument, fall under it."""
         if self.instrument_id and self.instrument_id != instrument_id:
             return False
         if self.kind is ScopeKind.STRATEGY:
             return self.id == book and self.account_id in ("", account.id)
-        return self._names(account)
+        return self.names(account)
 
     def covers_account(self, account: Account) -> bool:
         """Whether all of the account falls under it."""
-        return not self.instrument_id and self._names(account)
+        return not self.instrument_id and self.names(account)
 
-    def _names(self, account: Account) -> bool:
+    def names(self, account: Account) -> bool:
+        """Whether it is of the account, of its user or of all."""
         if self.kind is ScopeKind.PLATFORM:
             return True
         return (self.kind is ScopeKind.USER and self.id == account.user_id) or (

@@ -10,24 +10,34 @@ from decimal import Decimal
 from hashlib import sha256
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from evenkeel.domain.accounts import Account, LedgerEntry, Limits, Readiness
+from evenkeel.domain.composite_records import AnyCompositeRecord, SplitComposite
 from evenkeel.domain.errors import JournalCorrupt
 from evenkeel.domain.fills import Fill
+from evenkeel.domain.followups import AnyFollowUpRecord
+from evenkeel.domain.held_records import AnyHeldRecord
 from evenkeel.domain.instruments import Instrument, SymbolAlias
+from evenkeel.domain.limit_records import AnyLimitRecord
+from evenkeel.domain.limits import Layer
 from evenkeel.domain.marketdata import Dividend, Split
-from evenkeel.domain.orders import OrderEvent, OrderSpec, OrderState
-from evenkeel.domain.panics import Scope
+from evenkeel.domain.mtm_records import AnyMtmRecord
+from evenkeel.domain.orders import Kept, OrderEvent, OrderSpec, OrderState
+from evenkeel.domain.panic_records import AnyPanicRecord
+from evenkeel.domain.panic_records import PanicEnded as PanicEnded
+from evenkeel.domain.panic_records import PanicMoved as PanicMoved
+from evenkeel.domain.panic_records import PanicStarted as PanicStarted
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.provenance import Arrival, Provenance
+from evenkeel.domain.record import Check as Check
+from evenkeel.domain.record import Record
+from evenkeel.domain.routing import AnyRouteRecord
+from evenkeel.domain.routing import OrderRouted as OrderRouted
+from evenkeel.domain.routing import RouteRemoved as RouteRemoved
+from evenkeel.domain.routing import RouteSet as RouteSet
 from evenkeel.domain.strategies import Action, Deployment
-
-
-class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", gc=False):
-    """One line of the journal; `at` is engine time in ns."""
-
-    at: int
+from evenkeel.domain.walkforward import AnySessionRecord
 
 
 class RunStarted(Record, frozen=True, tag="run.started/1"):
@@ -86,26 +96,18 @@ class SignalRecorded(Record, frozen=True, tag="strategy.signal/1"):
     folded: float
     action: Action
     confidence: float
-    details: dict[str, float | str] = {}
+    details: dict[str, float | str] = field(default_factory=dict)
     price: float | None = None
     scale: float = 1.0
     whole: bool = False
     rebalance: bool = False
 
 
-class Check(Struct, frozen=True, omit_defaults=True, gc=False):
-    """One risk check: the rule, what it allowed and what it saw."""
-
-    rule: str
-    limit: str
-    value: str
-    reason: str | None = None
-
-
 class OrderDecided(Record, frozen=True, tag="order.decided/1"):
     """A command to place an order with its verdict. Approved, it is also the intent to send, written before sending.
 
     The market counts from `since`, where that is not the moment of the decision: an exit works from its entry's fill.
+    `held`: it is not to be sent before something that `kept` says has come.
     """
 
     order_id: str
@@ -118,6 +120,15 @@ class OrderDecided(Record, frozen=True, tag="order.decided/1"):
     arrival: Arrival
     send_by: int = 0
     since: int = 0
+    held: bool = False
+    kept: Kept | None = None
+
+    @property
+    def state(self) -> OrderState:
+        """What the order is with that."""
+        if not self.approved:
+            return OrderState.REFUSED
+        return OrderState.HELD if self.held else OrderState.SUBMITTED
 
 
 class IntentRechecked(Record, frozen=True, tag="order.rechecked/1"):
@@ -137,6 +148,7 @@ class OrderMoved(Record, frozen=True, tag="order.moved/1"):
     rule: str | None = None
     limit: str | None = None
     value: str | None = None
+    layer: Layer = Layer.ACCOUNT
     venue_order_id: str | None = None
     venue_at: int = 0
     bar: int = 0
@@ -200,14 +212,15 @@ class SplitPosition(Struct, frozen=True):
     cost_released: Decimal
 
 
-class SplitOrder(Struct, frozen=True):
-    """A working order after a split."""
+class SplitOrder(Struct, frozen=True, omit_defaults=True):
+    """An open order after a split."""
 
     order_id: str
     quantity: Decimal
     filled: Decimal
     limit_price: Decimal | None
     stop_price: Decimal | None
+    kept: Kept | None = None
 
 
 class SplitApplied(Record, frozen=True, tag="split.applied/1"):
@@ -215,6 +228,7 @@ class SplitApplied(Record, frozen=True, tag="split.applied/1"):
     positions: tuple[SplitPosition, ...]
     orders: tuple[SplitOrder, ...]
     entries: tuple[LedgerEntry, ...] = ()
+    composites: tuple[SplitComposite, ...] = ()
 
 
 class DividendPaid(Record, frozen=True, tag="dividend.paid/1"):
@@ -247,41 +261,6 @@ class ProtectionChanged(Record, frozen=True, tag="position.protection/1"):
     since: int = 0
 
 
-class PanicStarted(Record, frozen=True, tag="panic.started/1"):
-    """Trading of a scope is halted, or asked to be once more. `wall` is the wall clock, 0 in a deterministic run."""
-
-    id: str
-    scope: Scope
-    keep_positions: bool
-    cooldown: int
-    provenance: Provenance
-    reason: str = ""
-    wall: int = 0
-
-
-class PanicMoved(Record, frozen=True, tag="panic.moved/1"):
-    """How far a panic is: the orders and positions that are left, and how often what was asked was asked again.
-
-    `stuck`: it has given up asking until something changes; `done`: nothing is left.
-    """
-
-    id: str
-    orders: int
-    positions: int
-    round: int = 0
-    stuck: bool = False
-    done: bool = False
-
-
-class PanicEnded(Record, frozen=True, tag="panic.ended/1"):
-    """A person lets the scope trade again, with what was left then."""
-
-    id: str
-    orders: int
-    positions: int
-    provenance: Provenance
-
-
 class DayClosed(Record, frozen=True, tag="account.day-closed/1"):
     """The end-of-day mark of every position held and the rates used, with the equity they give.
 
@@ -295,7 +274,7 @@ class DayClosed(Record, frozen=True, tag="account.day-closed/1"):
     cash: Decimal
     equity: Decimal
     marks: dict[str, Decimal]
-    fx: dict[str, Decimal] = {}
+    fx: dict[str, Decimal] = field(default_factory=dict)
     contributed: Decimal | None = None
     growth: float | None = None
     drawdown: float | None = None
@@ -308,9 +287,9 @@ class CursorMoved(Record, frozen=True, tag="feed.cursor/1"):
     """
 
     cursor: int
-    states: dict[str, bytes] = {}
+    states: dict[str, bytes] = field(default_factory=dict)
     ended: bool = False
-    places: dict[str, int] = {}
+    places: dict[str, int] = field(default_factory=dict)
 
 
 class AccountReconciled(Record, frozen=True, tag="account.reconciled/1"):
@@ -350,13 +329,18 @@ AnyRecord = (
     | DividendPaid
     | NightsCharged
     | ProtectionChanged
-    | PanicStarted
-    | PanicMoved
-    | PanicEnded
+    | AnyPanicRecord
+    | AnyRouteRecord
     | DayClosed
     | CursorMoved
     | AccountReconciled
     | AlertRaised
+    | AnyFollowUpRecord
+    | AnyMtmRecord
+    | AnySessionRecord
+    | AnyLimitRecord
+    | AnyCompositeRecord
+    | AnyHeldRecord
 )
 
 _ENCODER = msgspec.msgpack.Encoder()

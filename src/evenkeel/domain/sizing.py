@@ -12,7 +12,7 @@ from msgspec.structs import force_setattr
 from evenkeel.domain.errors import FieldError, InvalidInput
 
 
-def _exactly(rule: Struct, name: str) -> None:
+def exactly(rule: Struct, name: str) -> None:
     """Lets a person write 10, 0.5 or "0.5" where a Decimal belongs. Raises InvalidInput."""
     value = getattr(rule, name)
     if isinstance(value, Decimal):
@@ -30,7 +30,7 @@ class Units(Struct, frozen=True, tag="units"):
     quantity: Decimal
 
     def __post_init__(self) -> None:
-        _exactly(self, "quantity")
+        exactly(self, "quantity")
 
 
 class Cash(Struct, frozen=True, tag="cash"):
@@ -39,7 +39,7 @@ class Cash(Struct, frozen=True, tag="cash"):
     amount: Decimal
 
     def __post_init__(self) -> None:
-        _exactly(self, "amount")
+        exactly(self, "amount")
 
 
 class PercentOfEquity(Struct, frozen=True, tag="percent-of-equity"):
@@ -48,7 +48,7 @@ class PercentOfEquity(Struct, frozen=True, tag="percent-of-equity"):
     share: Decimal = Decimal(1)
 
     def __post_init__(self) -> None:
-        _exactly(self, "share")
+        exactly(self, "share")
 
 
 class VolatilityTarget(Struct, frozen=True, tag="volatility-target"):

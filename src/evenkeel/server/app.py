@@ -7,14 +7,36 @@ from fastapi import FastAPI, WebSocket
 from starlette.requests import Request
 from starlette.responses import Response
 
+from evenkeel.desk.risk.closes import DailyCloses
 from evenkeel.server import docs, problems, wire
-from evenkeel.server.api import accounts, auth, backtesting, market, risk, searches, strategies, system, trading
+from evenkeel.server.api import (
+    accounts,
+    auth,
+    backtesting,
+    baskets,
+    composites,
+    limits,
+    market,
+    mtm,
+    order_templates,
+    positions,
+    risk,
+    risk_metrics,
+    routing,
+    searches,
+    strategies,
+    system,
+    trading,
+    walkforward,
+)
 from evenkeel.server.contract import PREFIX, document, mount
 from evenkeel.server.counting import OrderCounter, hosts, panics, portfolios, senders
 from evenkeel.server.guard import Guard, local_app
 from evenkeel.server.hot import ShortWay
 from evenkeel.server.listing import Listing
 from evenkeel.server.parts import AppParts
+from evenkeel.server.pnl import Fifo
+from evenkeel.server.risk_gauges import RiskGauges
 from evenkeel.server.static import StaticDesk
 from evenkeel.server.streams.hub import Hub
 from evenkeel.server.streams.socket import PATH, Streams
@@ -23,11 +45,20 @@ from evenkeel.telemetry.loop import LoopLag
 ENDPOINTS = (
     *auth.ENDPOINTS,
     *accounts.ENDPOINTS,
+    *composites.ENDPOINTS,
+    *routing.ENDPOINTS,  # before the paths with an order's id
+    *order_templates.ENDPOINTS,  # before the paths with an order's id, as is the next
+    *baskets.ENDPOINTS,
+    *positions.ENDPOINTS,
     *trading.ENDPOINTS,
     *risk.ENDPOINTS,
+    *limits.ENDPOINTS,
+    *mtm.ENDPOINTS,
+    *risk_metrics.ENDPOINTS,
     *strategies.ENDPOINTS,
     *searches.ENDPOINTS,  # before the paths with an id in the place of theirs
     *backtesting.ENDPOINTS,
+    *walkforward.ENDPOINTS,
     *market.ENDPOINTS,
     *system.ENDPOINTS,
 )
@@ -66,12 +97,15 @@ def create_app(parts: AppParts) -> FastAPI:
 
 def _bind(app: FastAPI, parts: AppParts) -> None:
     hub, listing = Hub(parts), Listing(parts.runner.state)
-    app.state.hub, app.state.listing = hub, listing
+    app.state.hub, app.state.listing, app.state.fifo = hub, listing, Fifo()
+    app.state.closes = DailyCloses(parts.bars)
+    app.state.gauges = RiskGauges(parts, app.state.closes)
     app.state.streams = Streams(parts, hub, listing)
     for subscriber in (listing, hub, OrderCounter(parts.metrics)):
         parts.runner.subscribe(subscriber)
     parts.backtests.on_change = hub.backtest_changed
     parts.metrics.watch_portfolios(lambda: portfolios(parts.runner.state))
+    parts.metrics.watch_risks(lambda: app.state.gauges.risks)
     parts.metrics.watch_sending(lambda: senders(parts.runner), lambda: panics(parts.runner.state))
     parts.metrics.watch_hosts(lambda: hosts(parts.feed))
     parts.metrics.watch_journal(lambda: (parts.runner.committed_seq, hub.lag))

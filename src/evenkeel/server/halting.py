@@ -2,15 +2,15 @@
 
 import time
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from evenkeel.domain import clock
 from evenkeel.domain.accounts import Readiness
 from evenkeel.domain.clock import SECOND
-from evenkeel.domain.panics import ScopeKind
-from evenkeel.server import views
+from evenkeel.domain.panics import COOLDOWN, LONGEST_COOLDOWN, ScopeKind
+from evenkeel.server import requests, views
 from evenkeel.server.ports import Clock
 from evenkeel.server.schemas import Amount, Id, Moment, RateOut
 from evenkeel.server.scope import Tenant
@@ -23,6 +23,34 @@ from evenkeel.trading.live.outbox import Sending
 
 MOST_LEFT = 100
 PanicState = Literal["working", "stuck", "done", "resumed"]
+
+
+Reason = Annotated[str, Meta(max_length=200, pattern=requests.TEXT, description="up to 200 printable characters")]
+
+
+class PanicScope(Struct, forbid_unknown_fields=True):
+    """`id` is the strategy's or the account's; the user is the one who asks, and the platform is everything."""
+
+    scope: ScopeKind
+    id: requests.Reference | None = None
+
+
+class NewPanic(PanicScope, forbid_unknown_fields=True):
+    """`cooldown` is in seconds: only then may trading be resumed."""
+
+    keep_positions: bool = False
+    cooldown: Annotated[int, Meta(ge=0, le=LONGEST_COOLDOWN // SECOND, description="0 to 604800 seconds")] = (
+        COOLDOWN // SECOND
+    )
+    reason: Annotated[
+        str, Meta(max_length=200, pattern=requests.TEXT, description="up to 200 printable characters")
+    ] = ""
+
+
+class Resumption(PanicScope, forbid_unknown_fields=True):
+    """With `abandon`, even though the panic has not finished: what is left stays as it is."""
+
+    abandon: bool = False
 
 
 class QueuesOut(Struct):
@@ -91,6 +119,8 @@ def _seen_by(seen: Tenant) -> Iterator[Halt]:
     for halt in seen.state.halts.values():
         scope = halt.scope
         match scope.kind:
+            case _ if halt.rule:  # which is told with its level
+                pass
             case ScopeKind.STRATEGY if seen.sees(seen.state.deployment(scope.id)):
                 yield halt
             case ScopeKind.ACCOUNT if seen.owns(scope.id):
@@ -140,7 +170,7 @@ def _left(state: State, one: Left) -> LeftOut:
 
 
 def health(state: State, held: AccountState, sending: Sending) -> HealthOut:
-    halt = halts.over(state, held.account, "")
+    halt = halts.over_all(state, held.account)
     rate = state.rate_of(held)
     return HealthOut(
         id=held.account.id,

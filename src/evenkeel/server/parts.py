@@ -7,7 +7,7 @@ from pathlib import Path
 from evenkeel.desk.auth import Auth
 from evenkeel.domain.accounts import Limits
 from evenkeel.server.jobs.queue import BacktestQueue
-from evenkeel.server.ports import BarSource, Configurations, Feed, History, Past, Templates, Trading
+from evenkeel.server.ports import BarSource, Configurations, Feed, History, OrderTemplates, Past, Templates, Trading
 from evenkeel.telemetry.metrics import Metrics
 
 STATIC = Path(__file__).parent / "static"
@@ -46,6 +46,7 @@ class AppParts:
     bars: BarSource
     templates: Callable[[], Templates]
     configurations: Configurations
+    order_templates: OrderTemplates
     backtests: BacktestQueue
     auth: Auth
     metrics: Metrics

@@ -11,6 +11,7 @@ from evenkeel.domain.commands import AnyCommand
 from evenkeel.domain.configurations import Configuration, Saved
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Dividend, Split
+from evenkeel.domain.order_templates import OrderTemplate, SavedTemplate
 from evenkeel.domain.records import AnyRecord
 from evenkeel.domain.strategies import Scalar
 from evenkeel.trading.engine.effects import Outcome
@@ -257,6 +258,21 @@ class Configurations(Protocol):
 
     async def archive(self, user_id: str, name: str, at: int | None) -> bool:
         """With None, takes it back into use."""
+
+
+class OrderTemplates(Protocol):
+    """Users' order templates, as `storage` keeps them."""
+
+    async def save(self, user_id: str, name: str, template: OrderTemplate, *, at: int) -> SavedTemplate:
+        """A new template, or what a name stands for from now on; one that says the same stays as it is."""
+
+    async def find(self, user_id: str, name: str) -> SavedTemplate | None: ...
+
+    async def all(self, user_id: str) -> Sequence[SavedTemplate]:
+        """A user's templates, by name."""
+
+    async def remove(self, user_id: str, name: str) -> bool:
+        """Whether there was one."""
 
 
 Past = Callable[[int], Sequence[tuple[int, AnyRecord]]]

@@ -10,10 +10,9 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
 from evenkeel.desk.backtests import Engine, FillAt, Kind
 from evenkeel.domain.accounts import AccountType
-from evenkeel.domain.clock import SECOND
 from evenkeel.domain.orders import OrderKind, Product, Side, TimeInForce
-from evenkeel.domain.panics import COOLDOWN, LONGEST_COOLDOWN, ScopeKind
 from evenkeel.domain.strategies import Action, Scalar
+from evenkeel.server.terms import TermsIn
 
 # Controls, format characters (Unicode's Cf) and separators of lines and paragraphs. Regular expressions of JSON Schema
 # have no escape beyond U+FFFF that Python's know, so those are written as they are.
@@ -27,6 +26,7 @@ TEXT = rf"^[^{_UNSEEN}]*{END}"
 _NAME = rf"^[^\s{_UNSEEN}]([^{_UNSEEN}]*[^\s{_UNSEEN}])?{END}"
 POSITIVE = r"^(0\.[0-9]{0,17}[1-9]|[1-9][0-9]{0,16}(\.[0-9]{1,18})?|0\.[0-9]{0,9}[1-9]0{1,8})$"
 NOT_NEGATIVE = r"^(0|[1-9][0-9]{0,16})(\.[0-9]{1,18})?$"
+SIGNED = r"^-?(0|[1-9][0-9]{0,16})(\.[0-9]{1,18})?$"
 SHARE = r"^(0(\.[0-9]{1,18})?|1(\.0{1,18})?)$"
 
 
@@ -43,6 +43,8 @@ Share = Annotated[Raw, _exact(SHARE, **_SHARE)]
 MaybeShare = Annotated[Raw, _exact(SHARE, optional=True, **_SHARE)]
 MaybeSpeed = Annotated[Raw, _exact(NOT_NEGATIVE, optional=True, minimum=0, maximum=1000)]
 MaybeNotNegative = Annotated[Raw, _exact(NOT_NEGATIVE, optional=True, minimum=0, exclusiveMaximum=10**17)]
+Signed = Annotated[Raw, _exact(SIGNED, exclusiveMinimum=-(10**17), exclusiveMaximum=10**17)]
+MaybeSigned = Annotated[Raw, _exact(SIGNED, optional=True, exclusiveMinimum=-(10**17), exclusiveMaximum=10**17)]
 Cash = Annotated[Raw, _exact(NOT_NEGATIVE, minimum=0, exclusiveMaximum=10**17)]
 
 Name = Annotated[
@@ -89,7 +91,8 @@ class FinancingIn(Struct, forbid_unknown_fields=True):
 
 
 class NewAccount(Struct, forbid_unknown_fields=True):
-    """A paper account. `fees` names a cost schedule; without `financing` holding overnight costs and earns nothing."""
+    """A paper account. `fees` names a cost schedule, or a variant of one such as `india-futures(brokerage=0.0002)`.
+    Without `financing` holding overnight costs and earns nothing; without `terms` orders fill as the venue does."""
 
     name: Name
     cash: Cash
@@ -97,6 +100,7 @@ class NewAccount(Struct, forbid_unknown_fields=True):
     type: AccountType = AccountType.CASH
     fees: Reference = "zero"
     financing: FinancingIn | None = None
+    terms: TermsIn | None = None
 
 
 class RateIn(Struct, forbid_unknown_fields=True):
@@ -121,29 +125,6 @@ class LimitsChange(Struct, forbid_unknown_fields=True):
     rate: RateIn | UnsetType | None = UNSET
 
 
-class PanicScope(Struct, forbid_unknown_fields=True):
-    """`id` is the strategy's or the account's; the user is the one who asks, and the platform is everything."""
-
-    scope: ScopeKind
-    id: Reference | None = None
-
-
-class NewPanic(PanicScope, forbid_unknown_fields=True):
-    """`cooldown` is in seconds: only then may trading be resumed."""
-
-    keep_positions: bool = False
-    cooldown: Annotated[int, Meta(ge=0, le=LONGEST_COOLDOWN // SECOND, description="0 to 604800 seconds")] = (
-        COOLDOWN // SECOND
-    )
-    reason: Annotated[str, Meta(max_length=200, pattern=TEXT, description="up to 200 printable characters")] = ""
-
-
-class Resumption(PanicScope, forbid_unknown_fields=True):
-    """With `abandon`, even though the panic has not finished: what is left stays as it is."""
-
-    abandon: bool = False
-
-
 class CashMove(Struct, forbid_unknown_fields=True):
     """A deposit into, or a withdrawal from, a paper account, in its currency."""
 
@@ -151,21 +132,50 @@ class CashMove(Struct, forbid_unknown_fields=True):
     amount: Positive
 
 
-class NewOrder(Struct, forbid_unknown_fields=True):
-    """`limit_price` and `stop_price` go with the kinds that have them; `venue` is for symbols listed twice."""
+TIMEFRAME = Meta(min_length=2, max_length=8, pattern=rf"^[1-9][0-9]{{0,3}}(s|m|h|d|w|mo){END}")
+MOMENT = Meta(max_length=40, extra_json_schema={"format": "date-time"})
 
-    account_id: Reference
+
+class TrailRange(Struct, forbid_unknown_fields=True):
+    """So many times the average true range (Wilder) over `period` stored bars, as it is when the order is placed."""
+
+    multiple: Positive
+    period: Annotated[int, Meta(ge=1, le=1000, description="1 to 1000")] = 14
+    timeframe: Annotated[str, TIMEFRAME] = "1d"
+
+
+class LegTerms(Struct, forbid_unknown_fields=True, kw_only=True):
+    """`limit_price` and `stop_price` go with the kinds that have them; `venue` is for symbols listed twice.
+
+    A TRAILING_STOP has one of `trail_amount`, `trail_percent` and `trail_atr`. Market and limit orders with a
+    `trigger_price` are held until that is reached, `after_market` orders until their exchange opens next. A GTD order
+    ends at `expires_at`, a moment with its time zone.
+    """
+
     symbol: Symbol
     side: Side
     quantity: Positive
     kind: OrderKind = OrderKind.MARKET
     limit_price: MaybePositive = field(default_factory=Raw)
     stop_price: MaybePositive = field(default_factory=Raw)
+    trigger_price: MaybePositive = field(default_factory=Raw)
+    trail_amount: MaybePositive = field(default_factory=Raw)
+    trail_percent: MaybePositive = field(default_factory=Raw)
+    trail_atr: TrailRange | None = None
     time_in_force: TimeInForce = TimeInForce.DAY
+    expires_at: Annotated[str, MOMENT] | None = None
+    after_market: bool = False
     product: Product = Product.NONE
+    venue: Symbol | None = None
+
+
+class OrderTerms(LegTerms, forbid_unknown_fields=True, kw_only=True):
     book: Reference = "manual"
     client_order_id: Reference | None = None
-    venue: Symbol | None = None
+
+
+class NewOrder(OrderTerms, forbid_unknown_fields=True, kw_only=True):
+    account_id: Reference
 
 
 class AllocationIn(Struct, forbid_unknown_fields=True):
@@ -252,10 +262,6 @@ class DeploymentChange(Struct, forbid_unknown_fields=True):
     rules: RulesIn | UnsetType | None = UNSET
 
 
-_TIMEFRAME = Meta(min_length=2, max_length=8, pattern=rf"^[1-9][0-9]{{0,3}}(s|m|h|d|w|mo){END}")
-_MOMENT = Meta(max_length=40, extra_json_schema={"format": "date-time"})
-
-
 class NewBacktest(Struct, forbid_unknown_fields=True):
     """A registered strategy, or a configuration of one, on stored bars; what is left out has its default.
 
@@ -267,9 +273,9 @@ class NewBacktest(Struct, forbid_unknown_fields=True):
 
     strategy: Reference
     symbols: Annotated[list[Symbol], Meta(min_length=1, max_length=50, description="1 to 50 symbols")]
-    timeframe: Annotated[str, _TIMEFRAME] = "1d"
-    start: Annotated[str, _MOMENT] | None = None
-    end: Annotated[str, _MOMENT] | None = None
+    timeframe: Annotated[str, TIMEFRAME] = "1d"
+    start: Annotated[str, MOMENT] | None = None
+    end: Annotated[str, MOMENT] | None = None
     parameters: dict[Reference, Scalar] = {}
     cash: MaybePositive = field(default_factory=Raw)
     fees: Reference | None = None
@@ -308,7 +314,7 @@ class PageQuery(Struct, forbid_unknown_fields=True):
 
 
 _Status = Literal[
-    "open", "closed", "SUBMITTED", "ACCEPTED", "PARTIALLY_FILLED", "CANCEL_PENDING", "FILLED", "CANCELLED",
+    "open", "closed", "HELD", "SUBMITTED", "ACCEPTED", "PARTIALLY_FILLED", "CANCEL_PENDING", "FILLED", "CANCELLED",
     "REJECTED", "EXPIRED", "REFUSED", "EXPIRED_UNSENT", "IN_DOUBT", "ANOMALY",
 ]  # fmt: skip
 
@@ -337,9 +343,9 @@ class BarsQuery(Struct, forbid_unknown_fields=True):
     """`start` is inclusive, `end` exclusive; without them, the newest bars."""
 
     symbol: Symbol
-    timeframe: Annotated[str, _TIMEFRAME] = "1d"
-    start: Annotated[str, _MOMENT] | None = None
-    end: Annotated[str, _MOMENT] | None = None
+    timeframe: Annotated[str, TIMEFRAME] = "1d"
+    start: Annotated[str, MOMENT] | None = None
+    end: Annotated[str, MOMENT] | None = None
     limit: Annotated[int, Meta(ge=1, le=5000, description="1 to 5000")] = 500
     adjusted: bool = True
 
@@ -353,8 +359,8 @@ class SignalsQuery(PageQuery, forbid_unknown_fields=True):
 
     action: Action | None = None
     symbol: Symbol | None = None
-    start: Annotated[str, _MOMENT] | None = None
-    end: Annotated[str, _MOMENT] | None = None
+    start: Annotated[str, MOMENT] | None = None
+    end: Annotated[str, MOMENT] | None = None
 
 
 class BacktestsQuery(PageQuery, forbid_unknown_fields=True):

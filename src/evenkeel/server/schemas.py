@@ -9,8 +9,10 @@ from msgspec import Meta, Struct
 
 from evenkeel.domain.accounts import AccountMode, AccountType, Readiness
 from evenkeel.domain.instruments import AssetClass, OptionRight
+from evenkeel.domain.limits import Layer
 from evenkeel.domain.orders import OrderKind, OrderState, Product, Side, TimeInForce
 from evenkeel.domain.strategies import Action, Scalar
+from evenkeel.server.terms import TermsOut
 
 T = TypeVar("T")
 
@@ -115,9 +117,19 @@ class AccountOut(Struct):
     open_orders: int
     positions: int
     limits: LimitsOut
+    terms: TermsOut | None
+
+
+class TrailRangeOut(Struct):
+    multiple: Amount
+    period: int
+    timeframe: str
 
 
 class OrderOut(Struct):
+    """`rests_at`: the broker that has an open order, or "evenkeel", which holds it until `not_before` or until its
+    price is reached. The stop price of a trailing stop is where it stands now."""
+
     id: Id
     client_order_id: str
     venue_order_id: str | None
@@ -133,15 +145,25 @@ class OrderOut(Struct):
     kind: OrderKind
     limit_price: Amount | None
     stop_price: Amount | None
+    trigger_price: Amount | None
+    trail_amount: Amount | None
+    trail_percent: Amount | None
+    trail_atr: TrailRangeOut | None
     time_in_force: TimeInForce
+    expires_at: Moment | None
+    not_before: Moment | None
     product: Product
     state: OrderState
+    rests_at: str | None
     reason: str | None
     rule: str | None
     limit: str | None
     value: str | None
+    layer: Layer | None
     average_price: Amount | None
     source: str
+    parent: str | None
+    leg: str | None
     created_at: Moment
     updated_at: Moment
     session_date: Day
@@ -340,38 +362,6 @@ class FeedOut(Struct):
     end: Moment | None
 
 
-class JournalOut(Struct):
-    seq: int
-    lag: int
-
-
-class HostOut(Struct):
-    """Where one user's strategies run; `id` is the user's. `behind` counts moments of the market; times in ms."""
-
-    id: str
-    pid: int | None
-    strategies: list[str]
-    restarts: int
-    behind: int
-    last_ms: float
-    longest_ms: float
-
-
-class StatusOut(Struct):
-    id: str
-    name: str
-    version: str
-    mode: Literal["demo", "up"]
-    clock: Moment
-    live_trading: bool
-    healthy: bool
-    feed: FeedOut
-    journal: JournalOut
-    accounts_ready: int
-    accounts_total: int
-    started_at: Moment
-
-
 class EventOut(Struct):
     id: str
     at: Moment
@@ -381,18 +371,3 @@ class EventOut(Struct):
     account_id: str | None
     order_id: str | None
     deployment_id: str | None
-
-
-class Health(Struct):
-    status: str
-
-
-class ReadinessCheck(Struct):
-    name: str
-    ok: bool
-    detail: str
-
-
-class ReadyOut(Struct):
-    ready: bool
-    checks: list[ReadinessCheck]

@@ -1,5 +1,9 @@
 """How the installation stands: its status, its feed, and whether it is ready."""
 
+from typing import Literal
+
+from msgspec import Struct
+
 from evenkeel.domain import clock
 from evenkeel.domain.accounts import Readiness
 from evenkeel.server import schemas as s
@@ -10,6 +14,53 @@ from evenkeel.server.scope import Tenant
 from evenkeel.trading.engine.state import State
 
 MOST_LAG = 50_000
+
+
+class JournalOut(Struct):
+    seq: int
+    lag: int
+
+
+class HostOut(Struct):
+    """Where one user's strategies run; `id` is the user's. `behind` counts moments of the market; times in ms."""
+
+    id: str
+    pid: int | None
+    strategies: list[str]
+    restarts: int
+    behind: int
+    last_ms: float
+    longest_ms: float
+
+
+class StatusOut(Struct):
+    id: str
+    name: str
+    version: str
+    mode: Literal["demo", "up"]
+    clock: s.Moment
+    live_trading: bool
+    healthy: bool
+    feed: s.FeedOut
+    journal: JournalOut
+    accounts_ready: int
+    accounts_total: int
+    started_at: s.Moment
+
+
+class Health(Struct):
+    status: str
+
+
+class ReadinessCheck(Struct):
+    name: str
+    ok: bool
+    detail: str
+
+
+class ReadyOut(Struct):
+    ready: bool
+    checks: list[ReadinessCheck]
 
 
 def feed(source: Feed) -> s.FeedOut:
@@ -32,10 +83,10 @@ def now(parts: AppParts) -> int:
     return parts.runner.clock.now()
 
 
-def hosts(source: Feed, seen: Tenant) -> list[s.HostOut]:
+def hosts(source: Feed, seen: Tenant) -> list[HostOut]:
     """Where strategies run: all of them for the owner, for others their own."""
     return [
-        s.HostOut(
+        HostOut(
             id=one.user_id,
             pid=one.pid,
             strategies=list(one.deployments),
@@ -49,11 +100,11 @@ def hosts(source: Feed, seen: Tenant) -> list[s.HostOut]:
     ]
 
 
-def status(parts: AppParts, lag: int) -> s.StatusOut:
+def status(parts: AppParts, lag: int) -> StatusOut:
     state = parts.runner.state
     accounts = state.accounts.values()
     identity = parts.identity
-    return s.StatusOut(
+    return StatusOut(
         id=identity.id,
         name=identity.name,
         version=identity.version,
@@ -62,29 +113,29 @@ def status(parts: AppParts, lag: int) -> s.StatusOut:
         live_trading=False,
         healthy=parts.runner.healthy,
         feed=feed(parts.feed),
-        journal=s.JournalOut(parts.runner.committed_seq, lag),
+        journal=JournalOut(parts.runner.committed_seq, lag),
         accounts_ready=sum(1 for held in accounts if held.readiness is Readiness.READY),
         accounts_total=len(accounts),
         started_at=clock.iso(identity.started_at),
     )
 
 
-async def readiness(parts: AppParts) -> s.ReadyOut:
+async def readiness(parts: AppParts) -> ReadyOut:
     """Every check of /readyz with what it found."""
     lag, fault = await parts.history.lag(), parts.history.fault()
     behind = lag > MOST_LAG
     checks = [
-        s.ReadinessCheck("journal", parts.runner.healthy, "commits" if parts.runner.healthy else "trading has halted"),
+        ReadinessCheck("journal", parts.runner.healthy, "commits" if parts.runner.healthy else "trading has halted"),
         _accounts(parts.runner.state),
-        s.ReadinessCheck("projections", fault is None and not behind, fault or f"{lag} records behind"),
+        ReadinessCheck("projections", fault is None and not behind, fault or f"{lag} records behind"),
     ]
-    return s.ReadyOut(all(check.ok for check in checks), checks)
+    return ReadyOut(all(check.ok for check in checks), checks)
 
 
-def _accounts(state: State) -> s.ReadinessCheck:
+def _accounts(state: State) -> ReadinessCheck:
     waiting = [
         f"{held.account.name} is {held.readiness}: {held.readiness_reason or 'not reconciled yet'}"
         for held in state.accounts.values()
         if held.readiness is not Readiness.READY
     ]
-    return s.ReadinessCheck("accounts", not waiting, "; ".join(waiting) or "reconciled")
+    return ReadinessCheck("accounts", not waiting, "; ".join(waiting) or "reconciled")

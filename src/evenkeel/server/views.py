@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
 from math import isclose
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import to_builtins
 from msgspec.structs import asdict
@@ -18,18 +18,22 @@ from evenkeel.domain.accounts import AccountMode, Readiness, SendRate
 from evenkeel.domain.fills import Fill
 from evenkeel.domain.ids import derived
 from evenkeel.domain.instruments import Instrument
-from evenkeel.domain.money import ZERO, add, exact, mul, ratio, rounded, sub, total
-from evenkeel.domain.orders import Order
+from evenkeel.domain.money import ZERO, add, exact, mul, plain, ratio, rounded, sub, total
+from evenkeel.domain.orders import Order, OrderState
 from evenkeel.domain.positions import Position, PositionKey
 from evenkeel.domain.records import SignalRecorded
 from evenkeel.domain.strategies import Deployment
 from evenkeel.server import schemas as s
 from evenkeel.server.ports import EquityRow
+from evenkeel.server.terms import terms_out
 from evenkeel.trading.engine.state import AccountState, DeploymentState, State
 
 _STEP = Decimal("0.00000001")
 _HALF = Decimal("0.5")
 _SAME = 1e-14
+_HUNDRED = Decimal(100)
+HERE = "evenkeel"
+"""Where an order rests that no broker has."""
 
 
 def text(value: Decimal) -> str:
@@ -108,9 +112,10 @@ def account(state: State, held: AccountState) -> s.AccountOut:
         initial_balance=text(held.contributed),
         session_date=held.day.isoformat(),
         trades_today=held.trades_today,
-        open_orders=len(held.working),
+        open_orders=len(held.working) + len(held.held),
         positions=sum(1 for position in held.positions.values() if position.quantity),
         limits=_limits(held),
+        terms=terms_out(this.terms),
     )
 
 
@@ -149,19 +154,54 @@ def order(state: State, this: Order) -> s.OrderOut:
         kind=spec.kind,
         limit_price=maybe(this.limit_price),
         stop_price=maybe(this.stop_price),
+        **_terms(this),
         time_in_force=spec.time_in_force,
         product=spec.product,
         state=this.state,
+        rests_at=_rests_at(state, this),
         reason=this.reason,
         rule=this.rule,
         limit=this.limit,
         value=this.value,
+        layer=this.layer,
         average_price=_unit_price(this.average_price, instrument),
         source=this.source,
+        parent=spec.parent or None,
+        leg=spec.leg or None,
         created_at=clock.iso(this.created_at),
         updated_at=clock.iso(this.updated_at),
         session_date=this.session_date.isoformat(),
     )
+
+
+def _terms(this: Order) -> dict[str, Any]:
+    """What an order waits for, how its stop follows and when it ends, as splits and changes have left it."""
+    spec, kept = this.spec, this.kept
+    if kept is None and spec.trail is None and not spec.expires_at:
+        return _NO_TERMS
+    trail = spec.trail if kept is None else kept.trail or spec.trail
+    ranges = None if trail is None else trail.average_range
+    trigger = None if spec.trigger is None else spec.trigger.price if kept is None else kept.level
+    until = spec.expires_at if kept is None or not spec.expires_at else kept.until
+    return {
+        "trigger_price": maybe(trigger),
+        "trail_amount": maybe(None if trail is None else trail.amount),
+        "trail_percent": None if trail is None or trail.fraction is None else plain(mul(trail.fraction, _HUNDRED)),
+        "trail_atr": ranges and s.TrailRangeOut(text(ranges.multiple), ranges.period, ranges.timeframe),
+        "expires_at": clock.iso(until) if until else None,
+        "not_before": clock.iso(spec.not_before) if spec.not_before else None,
+    }
+
+
+_NO_TERMS: dict[str, Any] = dict.fromkeys(
+    ("trigger_price", "trail_amount", "trail_percent", "trail_atr", "expires_at", "not_before")
+)
+
+
+def _rests_at(state: State, this: Order) -> str | None:
+    if this.state is OrderState.HELD:
+        return HERE
+    return state.accounts[this.spec.account_id].account.broker if this.is_working else None
 
 
 def fill(state: State, this: Fill) -> s.FillOut:

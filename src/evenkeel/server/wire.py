@@ -22,12 +22,14 @@ from evenkeel.server.problems import MalformedBody, PayloadTooLarge, Unsupported
 T = TypeVar("T", bound=Struct)
 
 MAX_BODY = 64 * 1024
+MAX_MANY = 1024 * 1024
 ENCODER = msgspec.json.Encoder()
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,16})(\.[0-9]{1,18})?")
 _PATTERNS = {
     "positive": (re.compile(requests.POSITIVE), "a number greater than 0"),
     "share": (re.compile(requests.SHARE), "a share from 0 to 1"),
     "not-negative": (re.compile(requests.NOT_NEGATIVE), "a number, 0 or more"),
+    "signed": (re.compile(requests.SIGNED), "a number"),
 }
 
 
@@ -103,12 +105,12 @@ def _plain(text: str) -> str | None:
     return f"{value:f}"
 
 
-async def body(request: Request, shape: type[T]) -> T:
-    """The request's JSON body as `shape`. Raises the problem that names what is wrong with it."""
+async def body(request: Request, shape: type[T], *, most: int = MAX_BODY) -> T:
+    """The request's JSON body as `shape`, of at most so many bytes. Raises the problem that names what is wrong."""
     content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if content_type != "application/json":
         raise UnsupportedMediaType(f"the body is {content_type or 'of no stated type'}", hint="Send application/json.")
-    data = await _read(request)
+    data = await _read(request, most)
     try:
         decoded: T = _decoder(shape).decode(data)
         return decoded
@@ -117,15 +119,15 @@ async def body(request: Request, shape: type[T]) -> T:
     raise InvalidInput("the request is not valid", errors=tuple(faults))
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, most: int) -> bytes:
     stated = request.headers.get("content-length", "0")
-    if stated.isdigit() and int(stated) > MAX_BODY:
-        raise PayloadTooLarge(f"the body is larger than {MAX_BODY // 1024} KiB")
+    if stated.isdigit() and int(stated) > most:
+        raise PayloadTooLarge(f"the body is larger than {most // 1024} KiB")
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
-        if len(data) > MAX_BODY:
-            raise PayloadTooLarge(f"the body is larger than {MAX_BODY // 1024} KiB")
+        if len(data) > most:
+            raise PayloadTooLarge(f"the body is larger than {most // 1024} KiB")
     return bytes(data)
 
 

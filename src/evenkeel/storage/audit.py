@@ -10,8 +10,9 @@ from typing import Any
 
 from evenkeel.domain import records as r
 from evenkeel.domain.accounts import LedgerEntry
+from evenkeel.domain.held_records import OrderReleased
 from evenkeel.domain.money import ZERO, add, sub
-from evenkeel.domain.orders import TRANSITIONS, WORKING, OrderState, Product
+from evenkeel.domain.orders import TRANSITIONS, OrderState, Product
 from evenkeel.domain.positions import PositionKey
 from evenkeel.trading.engine.state import State
 
@@ -33,6 +34,7 @@ class Audit:
             r.OrderDecided: self._introduced,
             r.OrderAdopted: self._introduced,
             r.OrderMoved: self._moved,
+            OrderReleased: self._released,
             r.FillBooked: self._booked,
             r.PositionCorrected: self._corrected,
             r.SplitApplied: self._split,
@@ -58,12 +60,10 @@ class Audit:
             if booked != order.filled:
                 yield f"order {order.id}: its fills add up to {booked}, but it counts {order.filled} as filled"
         for account in state.accounts.values():
-            working = {order.id for order in account.working.values()}
-            due = {
-                o.id for o in state.orders.values() if o.spec.account_id == account.account.id and o.state in WORKING
-            }
+            working = {order.id for order in account.open_orders()}
+            due = {o.id for o in state.orders.values() if o.spec.account_id == account.account.id and o.is_open}
             for order_id in sorted(working ^ due):
-                yield f"order {order_id}: the account's working orders do not agree with its state"
+                yield f"order {order_id}: the account's open orders do not agree with its state"
 
     def _cash_differences(self, state: State) -> Iterable[str]:
         held = {(account.account.id, currency): amount for account in state.accounts.values()
@@ -108,6 +108,11 @@ class Audit:
             self.faults.append(
                 f"order {record.order_id} went from {before} by {record.event} to {record.state}, not to {expected}"
             )
+
+    def _released(self, record: OrderReleased, state: State) -> None:
+        before = state.orders[record.order_id].state
+        if before is not OrderState.HELD:
+            self.faults.append(f"order {record.order_id} was let out, and it was {before} and not held")
 
     def _booked(self, record: r.FillBooked, state: State) -> None:
         fill = record.fill

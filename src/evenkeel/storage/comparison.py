@@ -5,14 +5,16 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
+from msgspec import to_builtins
 from sqlalchemy import Connection, RowMapping, Table, func, select
 
 from evenkeel.domain.fills import Fill
-from evenkeel.domain.money import ZERO, add
-from evenkeel.domain.orders import WORKING, Order
+from evenkeel.domain.money import ZERO, add, plain
+from evenkeel.domain.orders import Order
 from evenkeel.storage.audit import Audit
+from evenkeel.storage.projections.orders import kept_of
 from evenkeel.storage.tables import accounts as a
-from evenkeel.storage.tables import reference, strategies, system, trading
+from evenkeel.storage.tables import composites, mtm, reference, strategies, system, trading, walkforward
 from evenkeel.trading.engine.state import State
 
 _COUNTED = (
@@ -20,6 +22,8 @@ _COUNTED = (
     ("AlertRaised", system.alerts),
     ("RunStarted", system.runs),
     ("DayClosed", a.performance_history),
+    ("MtmRulesSet", mtm.mtm_rules),
+    ("MtmBreached", mtm.mtm_breaches),
 )
 
 
@@ -27,6 +31,7 @@ def differences(connection: Connection, shard: str, state: State, audit: Audit) 
     """In words, what each table holds otherwise than `state`, the fold up to the tables' cursor."""
     rows = _Rows(connection, shard)
     yield from rows.against(trading.orders, ("id",), {(o.id,): _order(o) for o in state.orders.values()})
+    yield from rows.against(composites.composites, ("id",), _composites(state))
     yield from rows.against(trading.fills, ("id",), {(f.id,): _fill(f) for f in state.fills.values()})
     yield from rows.against(trading.positions, _POSITION, _positions(state))
     yield from rows.against(trading.position_totals, ("account_id", "instrument_id"), _totals(state))
@@ -36,6 +41,7 @@ def differences(connection: Connection, shard: str, state: State, audit: Audit) 
                             "multiplier": i.multiplier} for i in state.instruments.values()})  # fmt: skip
     yield from rows.against(reference.splits, ("instrument_id", "ex_date"), {key: {} for key in state.splits_applied})
     yield from rows.against(strategies.strategies, ("id",), _strategies(state))
+    yield from rows.against(walkforward.walkforward_sessions, ("id",), _sessions(state))
     yield from rows.against(system.feed_cursor, (), {} if state.cursor is None else {(): {"cursor": state.cursor}})
     yield from _ledger(rows, audit)
     for record, table in _COUNTED:
@@ -83,19 +89,26 @@ def _order(order: Order) -> dict[str, Any]:
         "product": spec.product,
         "time_in_force": spec.time_in_force,
         "link": spec.link,
+        "parent": spec.parent,
+        "leg": spec.leg,
         "since": order.since,
         "client_order_id": spec.client_order_id,
         "asked_quantity": spec.quantity,
         "asked_limit_price": spec.limit_price,
         "asked_stop_price": spec.stop_price,
         **{name: getattr(order, name) for name in _ORDER},
-        "is_open": order.state in WORKING,
+        "is_open": order.is_open,
+        "trigger_price": None if spec.trigger is None else spec.trigger.price,
+        "trail": None if spec.trail is None else to_builtins(spec.trail),
+        "expires_at": spec.expires_at,
+        "not_before": spec.not_before,
+        "kept": kept_of(order.kept),
     }
 
 
 _ORDER = (
     "venue_client_id", "venue_order_id", "state", "session_date", "created_at", "updated_at", "quantity", "limit_price",
-    "stop_price", "filled", "notional", "reason", "rule", "limit", "value", "source", "send_by", "triggered",
+    "stop_price", "filled", "notional", "reason", "rule", "limit", "value", "layer", "source", "send_by", "triggered",
     "has_venue_event",
 )  # fmt: skip
 _FILL = (
@@ -173,6 +186,39 @@ def _strategies(state: State) -> dict[Any, dict[str, Any]]:
             "refusals": held.refusals,
         }
         for held in state.deployments.values()
+    }
+
+
+def _sessions(state: State) -> dict[Any, dict[str, Any]]:
+    return {
+        (held.session.id,): {
+            "name": held.session.name,
+            "account_id": held.session.account_id,
+            "status": held.status,
+            "closing": held.closing,
+            "capital": held.session.capital,
+            "started_at": held.started_at or None,
+            "stopped_at": held.stopped_at or None,
+            "completed_at": held.completed_at or None,
+            "final_equity": held.figures.equity if held.figures else None,
+        }
+        for held in state.walkforwards.values()
+    }
+
+
+def _composites(state: State) -> dict[Any, dict[str, Any]]:
+    return {
+        (one.id,): {
+            "client_order_id": one.client_order_id,
+            "account_id": one.account_id,
+            "state": one.state,
+            "reason": one.reason,
+            "quantity": one.lead.quantity,
+            "filled": {leg: plain(quantity) for leg, quantity in one.filled.items()},
+            "created_at": one.created_at,
+            "ended_at": one.ended_at or None,
+        }
+        for one in state.composites.each()
     }
 
 

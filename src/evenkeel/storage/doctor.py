@@ -119,7 +119,7 @@ def _count(report: Report, reader: JournalReader, state: State, cursor: Cursor |
     report.orders += len(state.orders)
     report.fills += len(state.fills)
     report.accounts += len(state.accounts)
-    report.open_orders += sum(order.is_working for order in state.orders.values())
+    report.open_orders += sum(order.is_open for order in state.orders.values())
     report.in_doubt += sum(order.state == "IN_DOUBT" for order in state.orders.values())
     report.lag += lag
     report.shards = report.shards | {reader.shard: {"seq": state.seq, "epoch": reader.epoch(), "lag": lag}}

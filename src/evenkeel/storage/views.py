@@ -21,6 +21,20 @@ _SUMMARIES = {
         FROM accounts_approx a JOIN users u ON u.id = a.user_id
         GROUP BY u.id, u.username, a.currency
     """,
+    "walkforward_trades": """
+        SELECT s.id AS session_id, s.name AS session, f.*
+        FROM fills_approx f JOIN walkforward_sessions s ON s.shard = f.shard AND s.account_id = f.account_id
+    """,
+    "walkforward_positions": """
+        SELECT s.id AS session_id, s.name AS session, p.*
+        FROM positions_approx p JOIN walkforward_sessions s ON s.shard = p.shard AND s.account_id = p.account_id
+        WHERE p.quantity_approx <> 0
+    """,
+    "walkforward_analytics": """
+        SELECT s.id AS session_id, s.name AS session, h.*
+        FROM performance_history_approx h
+        JOIN walkforward_sessions s ON s.shard = h.shard AND s.account_id = h.account_id
+    """,
 }
 
 

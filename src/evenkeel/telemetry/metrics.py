@@ -35,6 +35,18 @@ class Portfolio(NamedTuple):
     positions: int
 
 
+class Risk(NamedTuple):
+    """What one account is exposed to in its currency, the yearly volatility of what it holds, None where that is not
+    known, and (VaR, CVaR) of a day by confidence."""
+
+    account_id: str
+    account: str
+    gross: float
+    net: float
+    volatility: float | None
+    tails: dict[str, tuple[float, float]]
+
+
 class Sender(NamedTuple):
     """How one account sends at this moment: requests waiting by lane, seconds the oldest has waited, and tokens at
     hand, None where nothing limits it."""
@@ -74,6 +86,7 @@ class Metrics(Collector):
         self._version, self._clock, self._started = version, clock, clock()
         self._stages: dict[str, _Histogram] = {}
         self._portfolios: Callable[[], Iterable[Portfolio]] = tuple
+        self._risks: Callable[[], Iterable[Risk]] = tuple
         self._senders: Callable[[], Iterable[Sender]] = tuple
         self._panics: Callable[[], dict[str, int]] = dict
         self._journal: Callable[[], tuple[int, int]] | None = None
@@ -86,6 +99,10 @@ class Metrics(Collector):
     def watch_portfolios(self, portfolios: Callable[[], Iterable[Portfolio]]) -> None:
         """Asks `portfolios` for the accounts' figures at each scrape."""
         self._portfolios = portfolios
+
+    def watch_risks(self, risks: Callable[[], Iterable[Risk]]) -> None:
+        """Asks `risks` for the accounts' risk at each scrape."""
+        self._risks = risks
 
     def watch_sending(self, senders: Callable[[], Iterable[Sender]], panics: Callable[[], dict[str, int]]) -> None:
         """Asks at each scrape how the accounts send, and how many panics are in which state."""
@@ -126,6 +143,7 @@ class Metrics(Collector):
             rate = 1.0 - min(1.0, self.order_errors / self.orders_placed)
             yield GaugeMetricFamily("order_success_rate", "Share of orders placed that met no error", rate)
         yield from self._portfolio_metrics()
+        yield from self._risk_metrics()
         yield from self._sending_metrics()
         yield from self._stage_metrics()
         yield from self._host_metrics()
@@ -155,6 +173,24 @@ class Metrics(Collector):
             for one in portfolios:
                 gauge.add_metric((one.account, one.account_id), value(one))
             yield gauge
+
+    def _risk_metrics(self) -> Iterator[Metric]:
+        one, each = ("account", "account_id"), ("account", "account_id", "confidence")
+        gross = GaugeMetricFamily("portfolio_gross_exposure", "Value of longs and shorts", labels=one)
+        net = GaugeMetricFamily("portfolio_net_exposure", "Value of longs less shorts", labels=one)
+        spread = GaugeMetricFamily("portfolio_volatility", "Of what is held, by the year, as a fraction", labels=one)
+        var = GaugeMetricFamily("portfolio_value_at_risk", "Loss of a day that is seldom exceeded", labels=each)
+        cvar = GaugeMetricFamily("portfolio_expected_shortfall", "Mean loss of the days beyond it", labels=each)
+        for risk in self._risks():
+            labels = (risk.account, risk.account_id)
+            gross.add_metric(labels, risk.gross)
+            net.add_metric(labels, risk.net)
+            if risk.volatility is not None:
+                spread.add_metric(labels, risk.volatility)
+            for confidence, (loss, beyond) in risk.tails.items():
+                var.add_metric((*labels, confidence), loss)
+                cvar.add_metric((*labels, confidence), beyond)
+        yield from (family for family in (gross, net, spread, var, cvar) if family.samples)
 
     def _sending_metrics(self) -> Iterator[Metric]:
         tokens = GaugeMetricFamily(

@@ -15,14 +15,22 @@ from typing import Any
 import msgspec
 
 from evenkeel.domain import commands as c
+from evenkeel.domain import composites as d
 from evenkeel.domain import events as e
 from evenkeel.domain import records as r
-from evenkeel.domain.accounts import Financing, LedgerKind, Limits
+from evenkeel.domain.accounts import AccountMode, FillTerms, Financing, LedgerKind, Limits
+from evenkeel.domain.clock import from_ns
 from evenkeel.domain.fills import Charge
-from evenkeel.domain.marketdata import Dividend, MarketSlice
-from evenkeel.domain.orders import OrderKind, Side, TimeInForce
+from evenkeel.domain.limits import Layer, LimitScope, RuleSet
+from evenkeel.domain.marketdata import Dividend, MarketSlice, Quote
+from evenkeel.domain.mtm import DayRules, Measure, MtmRules, SessionTimes
+from evenkeel.domain.mtm import Trail as Trailing
+from evenkeel.domain.orders import OrderKind, Side, TimeInForce, Trail, Trigger
 from evenkeel.domain.panics import Scope, ScopeKind
+from evenkeel.domain.routing import Route
+from evenkeel.domain.selections import Edit
 from evenkeel.domain.strategies import Protection
+from evenkeel.domain.walkforward import WalkForwardSession
 from evenkeel.trading.engine.state import State
 from tests.trading.engine.world import ACME, BOLT, OPEN, WHO, D, World, at, bar, split_slice
 
@@ -47,6 +55,13 @@ def life() -> World:
     _away(world)
     _holding(world)
     _halted(world)
+    _walked(world)
+    _held(world)
+    _composed(world)
+    _followed(world)
+    _limited(world)
+    _routed(world)
+    _controlled(world)
     return world
 
 
@@ -124,6 +139,96 @@ def _halted(world: World) -> None:
     world.step(c.Panic(provenance=WHO, scope=scope, reason="the model is wrong", cooldown=0))
     world.step(e.PanicDue())
     world.step(c.Resume(provenance=WHO, scope=scope, abandon=True))
+
+
+def _limited(world: World) -> None:
+    """A user's accounts have limits of their own; they fall until entries are halted, and a person lifts that."""
+    scope = LimitScope(Layer.USER, "u")
+    rules = RuleSet(max_position=D(10_000), daily_loss_amount=D(5000), drawdown_halt=D("0.000001"))
+    world.step(c.SetScopeLimits(provenance=WHO, scope=scope, rules=rules))
+    world.step(MarketSlice(at(5), bars=(bar(ACME, 5, 40.0), bar(BOLT, 5, 7.7))))
+    world.step(MarketSlice(at(6), bars=(bar(ACME, 6, 41.0), bar(BOLT, 6, 7.7))))
+    world.step(MarketSlice(at(6) + 60_000_000_000, bars=(bar(ACME, 6, 20.0), bar(BOLT, 6, 3.0))))
+    world.step(c.LiftHalt(provenance=WHO, scope=scope))
+
+
+def _held(world: World) -> None:
+    """An order waits for its price and goes out; a stop follows the price at its venue."""
+    world.price(ACME, 28.2, 4)
+    waiting = world.submit(Side.BUY, "3", trigger=Trigger(D("28.5")), time_in_force=TimeInForce.GTC)
+    trail = Trail(amount=D("1.5"))
+    stop = world.resting(Side.BUY, "2", kind=OrderKind.TRAILING_STOP, trail=trail, time_in_force=TimeInForce.GTC)
+    higher, lower = (MarketSlice(at(4), quotes=(Quote(ACME.id, at(4) + n, n, n, n),)) for n in (29, 27))
+    world.step(higher)
+    world.step(lower)
+    assert (waiting.state, stop.kept is not None and stop.kept.level) == ("SUBMITTED", D("28.50"))
+
+
+def _walked(world: World) -> None:
+    """A walk-forward session is opened, started, and completed: what it holds is closed, its figures are frozen."""
+    account = msgspec.structs.replace(
+        world.state.accounts["C"].account, id="W", name="W", mode=AccountMode.WALKFORWARD, terms=FillTerms(queue=0.2)
+    )
+    session = WalkForwardSession("walk", "W", "u", "W", capital=D(20_000), costs=True)
+    world.step(c.OpenSession(provenance=WHO, session=session, account=account))
+    world.step(e.BrokerSnapshot(account_id="W", complete=True))
+    world.step(c.StartSession(provenance=WHO, session_id="walk"))
+    world.holding("7", "28.01", account_id="W")
+    world.step(c.CompleteSession(provenance=WHO, session_id="walk"))
+    (closing,) = world.state.accounts["W"].working.values()
+    world.step(world.said(e.VenueAccepted, closing))
+    world.fill(closing, "7", "28.05")
+
+
+def _routed(world: World) -> None:
+    """A route is declared, an order goes where it leads, and the route is forgotten."""
+    world.step(c.SetRoute(provenance=WHO, route=Route("u", "best", ("A", "C"))))
+    world.step(c.RouteOrder(provenance=WHO, user_id="u", name="best", spec=world.spec(Side.BUY, "1")))
+    world.step(c.RemoveRoute(provenance=WHO, user_id="u", name="best"))
+
+
+def _composed(world: World) -> None:
+    """An iceberg shows two of its parts, is changed, and is cancelled before the second has filled."""
+    order = world.spec(Side.BUY, "9", kind=OrderKind.LIMIT, limit_price=D("2.10"), account_id="C")
+    step = world.step(
+        c.SubmitComposite(provenance=WHO, client_order_id="iceberg", terms=d.Iceberg(order, displayed=D(3)))
+    )
+    assert step.outcome is not None
+    one = world.state.composites[step.outcome.id]
+    for price in ("2.10", "2.11"):
+        (part,) = (world.state.orders[name] for name in one.working)
+        world.step(world.said(e.VenueAccepted, part))
+        if price == "2.10":
+            world.fill(part, "3", price)
+    change = d.CompositeChange(limit_price=D("2.12"), displayed=D(4))
+    world.step(c.ModifyComposite(provenance=WHO, composite_id=one.id, change=change))
+    world.step(c.CancelComposite(provenance=WHO, composite_id=one.id))
+    (part,) = (world.state.orders[name] for name in one.working)
+    world.step(world.said(e.VenueCancelled, part))
+    assert one.filled == {"slice": D(3)}
+
+
+def _followed(world: World) -> None:
+    """A position is closed once the cancel of what rests there is confirmed."""
+    resting = world.resting(Side.BUY, "1", kind=OrderKind.LIMIT, limit_price=D("2.50"), account_id="C")
+    world.step(c.EditOrders(provenance=WHO, edits=((resting.id, Edit(at_market=True)),)))
+    world.step(world.said(e.VenueCancelled, resting))
+    assert world.state.follow_ups == {}
+
+
+def _controlled(world: World) -> None:
+    """A level has its best, falls from it and is closed; another counts a new day; both have times."""
+    moment = world.now + 60_000_000_000
+    session = SessionTimes(from_ns(moment).date(), moment - 1, moment + 7_200_000_000_000)
+    world.step(e.SessionsKnown(ACME.calendar, "UTC", (session,)))
+    rules = MtmRules(trail=Trailing(Measure(D(50))), cooldown=0, day=DayRules(end_of_day=30))
+    for account_id in "AB":
+        scope = Scope(ScopeKind.ACCOUNT, account_id, instrument_id=ACME.id if account_id == "A" else BOLT.id)
+        world.step(c.SetMtmRules(provenance=WHO, scope=scope, rules=rules))
+    size = abs(world.position("trend"))
+    for number, price in enumerate((20.0, 20.0 + 100 / float(size), 20.0)):
+        world.step(MarketSlice(moment + number, quotes=(Quote(ACME.id, moment + number, price, price, price),)))
+    world.price(BOLT, 3.0, 8)
 
 
 def batches(records: list[r.AnyRecord]) -> Iterator[r.Batch]:

@@ -34,8 +34,8 @@ def test_periods_are_chained_and_a_payment_changes_nothing(steps: list[tuple[Dec
     growth, equity, made, highest = Growth(), D(1000), 1.0, 1.0
     growth.paid(equity, D(0))
     for factor, share in steps:
-        equity = round(equity * factor, 8)
-        made *= float(factor)
+        before, equity = equity, round(equity * factor, 8)
+        made *= float(equity / before) if before else 1.0  # of a small equity the rounding is no small part
         highest = max(highest, made)
         fallen = growth.drawdown(equity)
         assert growth.at(equity) == pytest.approx(made, rel=1e-6)

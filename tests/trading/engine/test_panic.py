@@ -449,8 +449,8 @@ def _assert_never_through_zero(world: World) -> None:
 
 def test_scopes_cover_what_they_name(world: World) -> None:
     account = world.state.accounts["A"].account
-    assert halts.over(world.state, account, "manual") is None
+    assert halts.over_all(world.state, account, book="manual") is None
     press(world, Scope(ScopeKind.USER, "u"))
-    found = halts.over(world.state, account, "manual")
+    found = halts.over_all(world.state, account, book="manual")
     assert found is not None
     assert halts.title(world.state, found.scope) == "user u"

@@ -85,6 +85,7 @@ def test_levels_rest_on_the_grid_no_nearer_than_was_asked() -> None:
 
 
 def test_exits_follow_partial_fills_and_their_average_price() -> None:
+    """F9: what guards a position is as large as what has filled, and no larger (I6)."""
     world = guarded()
     world.signal(1.0)
     entry = next(iter(world.state.orders.values()))
@@ -138,6 +139,7 @@ def test_an_exit_at_the_market_takes_the_place_of_stop_and_target() -> None:
 
 
 def test_a_closing_order_that_fails_brings_the_exits_back() -> None:
+    """F21: the stop that made way for an exit is back when the exit is refused."""
     world = guarded()
     entered(world)
     world.signal(0.0)

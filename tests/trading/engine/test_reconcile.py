@@ -41,6 +41,7 @@ def take_twice(world: World, snapshot: e.BrokerSnapshot) -> None:
 
 @pytest.mark.parametrize("reason", [None, "timed out"])
 def test_an_incomplete_snapshot_changes_nothing(world: World, reason: str | None) -> None:
+    """F16: a picture that failed is no picture of an empty account."""
     order = world.holding("100")
     resting = world.resting()
     world.step(e.BrokerLink("A", connected=False))
@@ -211,6 +212,7 @@ def test_an_amendment_whose_answer_was_lost_is_found(world: World) -> None:
 def test_position_differences_go_to_unassigned(
     world: World, held: str | None, shown: str | None, difference: str
 ) -> None:
+    """F18: a difference is booked once, and said; the same picture again changes nothing (I7)."""
     if held is not None:
         world.holding(held)
     snapshot = world.snapshot(positions=() if shown is None else (position(shown),))

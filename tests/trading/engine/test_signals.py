@@ -11,8 +11,8 @@ from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.orders import OrderKind, OrderState, Side
 from evenkeel.domain.sizing import Cash, Kelly, PercentOfEquity, Sizing, Units, VolatilityTarget
 from evenkeel.domain.strategies import Action, Allocation, Signal
+from evenkeel.trading.engine.closing import legs
 from evenkeel.trading.engine.effects import SendCancel
-from evenkeel.trading.engine.signals import legs
 from tests.trading.engine.world import ACME, BOLT, WHO, D, World, assert_sound, instrument
 
 

@@ -80,6 +80,7 @@ def told(messages: tuple[Say, ...], times: int = 1, *, cancelling: bool = False)
 @pytest.mark.parametrize("name", sorted(STORIES))
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_the_order_and_number_of_messages_do_not_matter(name: str, times: int) -> None:
+    """F7: whatever comes first, and however often, the end is the same."""
     messages, state, filled = STORIES[name]
     cash = {(state, D(filled), D("100000") - D(filled) * 10 - D("0.35") * _fills(messages))}
     seen = set()
@@ -108,6 +109,7 @@ def test_messages_that_cross_a_cancel(name: str) -> None:
 
 @given(st.data())
 def test_executions_in_any_order_and_number(data: st.DataObject) -> None:
+    """F6: an execution told again is booked once."""
     world = a_world()
     orders = [world.submit(side, str(quantity)) for side, quantity in ((Side.BUY, 60), (Side.SELL, 30), (Side.BUY, 9))]
     events = [world.execution(order, str(order.quantity / 3), "10.01") for order in orders for _ in range(3)]
@@ -122,6 +124,7 @@ def test_executions_in_any_order_and_number(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("end", [CANCEL, EXPIRE])
 def test_a_late_fill_is_booked_and_said(world: World, end: Say) -> None:
+    """F8: a fill after the end of an order counts, and a person is told."""
     order = world.resting()
     world.step(end(world, order))
     before = order.state
@@ -255,6 +258,7 @@ def test_an_order_filled_elsewhere_is_adopted_and_grows(world: World) -> None:
 def test_an_execution_that_cannot_be_booked_is_said_and_nothing_breaks(
     world: World, change: dict[str, Any], words: str
 ) -> None:
+    """F27: numbers that cannot be are said and not booked."""
     order = world.resting()
     base: dict[str, Any] = {
         "account_id": "A",

@@ -19,6 +19,7 @@ from evenkeel.domain import records as r
 from evenkeel.domain.accounts import Account, AccountType, LedgerEntry, Limits
 from evenkeel.domain.clock import day_bounds, to_ns
 from evenkeel.domain.errors import EvenkeelError
+from evenkeel.domain.held_records import OrderReleased
 from evenkeel.domain.ids import Hashed
 from evenkeel.domain.instruments import AssetClass, Instrument, instrument_id
 from evenkeel.domain.marketdata import Bar, MarketSlice, Split
@@ -29,7 +30,7 @@ from evenkeel.domain.strategies import Allocation, Deployment, Signal
 from evenkeel.trading.engine.effects import Effect, SendOrder
 from evenkeel.trading.engine.engine import Engine, Input
 from evenkeel.trading.engine.fold import apply
-from evenkeel.trading.engine.orders import risk_view
+from evenkeel.trading.engine.risk_views import risk_view
 from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.turn import Step
 
@@ -232,7 +233,7 @@ def fold(records: Iterable[r.AnyRecord]) -> State:
 
 def comparable(state: State) -> State:
     """A state without what is not journalled: the market's marks, and the time of inputs that left no record."""
-    return msgspec.structs.replace(copy.copy(state), marks={}, time=0)
+    return msgspec.structs.replace(copy.copy(state), marks={}, time=0, profiles={})
 
 
 def entries(records: Iterable[r.AnyRecord]) -> list[LedgerEntry]:
@@ -291,6 +292,9 @@ def _assert_totals(state: State, account_id: str, account: AccountState) -> None
     working = {order.id for order in state.orders.values() if order.spec.account_id == account_id and order.is_working}
     assert set(account.working) == working
     assert all(account.working[name] is state.orders[name] for name in working)
+    held = {one.id for one in state.orders.values() if one.spec.account_id == account_id and one.state == "HELD"}
+    assert set(account.held) == held
+    assert all(account.held[name] is state.orders[name] for name in held)
     zone, roll = account.account.time_zone, account.account.roll
     assert account.day_end == day_bounds(account.day, zone, roll)[1]
 
@@ -301,7 +305,7 @@ def _assert_same_risk(live: State, folded: State, account_id: str, of: Instrumen
     seen, anew = (risk_view(state, state.accounts[account_id], spec, spec.quantity) for state in (live, folded))
     assert seen == anew
     known = live.accounts[account_id].working.values()
-    working = [order for order in known if order.spec.instrument_id == of.id and not order.spec.link]
+    working = [order for order in known if order.spec.instrument_id == of.id and not order.spec.is_exit]
     assert seen.working_buys == sum(order.remaining for order in working if order.spec.side is Side.BUY)
     assert seen.working_sells == sum(order.remaining for order in working if order.spec.side is Side.SELL)
     for left_out in working:
@@ -317,8 +321,11 @@ def _assert_transitions(records: Iterable[r.AnyRecord]) -> None:
     for record in records:
         match record:
             case r.OrderDecided():
-                event = OrderEvent.APPROVE if record.approved else OrderEvent.REFUSE
-                states[record.order_id] = TRANSITIONS[None, event]
+                event = OrderEvent.HOLD if record.held else OrderEvent.APPROVE
+                states[record.order_id] = TRANSITIONS[None, event if record.approved else OrderEvent.REFUSE]
+            case OrderReleased():
+                event = OrderEvent.RELEASE if record.approved else OrderEvent.REFUSE
+                states[record.order_id] = TRANSITIONS[states[record.order_id], event]
             case r.OrderAdopted():
                 states[record.order_id] = record.state
             case r.OrderMoved():

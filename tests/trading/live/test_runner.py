@@ -34,6 +34,7 @@ async def test_an_order_is_committed_sent_accepted_and_filled_at_the_next_open()
     assert state_of(runner, outcome.id) is OrderState.FILLED
     assert runner.state.orders[outcome.id].average_price == 11
     runner.state.marks.clear()
+    runner.state.profiles.clear()
     assert recover(journal) == runner.state
     await runner.stop()
 
@@ -53,6 +54,7 @@ async def test_the_same_order_again_is_recalled_and_another_under_its_name_is_a_
 
 
 async def test_fifty_of_the_same_at_once_make_one_order() -> None:
+    """F4: a double click, a reload and a second tab ask for the same order."""
     journal = MemoryJournal()
     runner = await opened(make_runner(journal))
     outcomes = await asyncio.gather(*(runner.submit(buy()) for _ in range(50)))
@@ -149,6 +151,7 @@ async def test_prices_follow_a_split_only_where_the_journal_holds_it(
 
 
 async def test_another_owner_of_the_shard_halts_this_one_at_once() -> None:
+    """F20: the loser of a lease can commit nothing, and therefore send nothing."""
     journal = MemoryJournal()
     runner = await opened(make_runner(journal))
     journal.faults = [StaleEpoch]

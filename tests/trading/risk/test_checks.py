@@ -13,7 +13,7 @@ from evenkeel.domain.instruments import AssetClass, Instrument
 from evenkeel.domain.orders import OrderKind, OrderSpec, Side
 from evenkeel.domain.records import Check
 from evenkeel.domain.risk import Approved, Refused
-from evenkeel.trading.risk import CHECKS, RiskView, assess, buffer_of
+from evenkeel.trading.risk import RiskView, assess, buffer_of
 from evenkeel.trading.risk.checks import ENTRY_CHECKS, ORDER_CHECKS
 
 D = Decimal
@@ -40,7 +40,7 @@ def view(
         "spec": spec,
         "quantity": spec.quantity,
         "instrument": ACME,
-        "limits": Limits(),
+        "rules": more.pop("limits", Limits()),
         "account_type": AccountType.CASH,
         "account_currency": "USD",
         "readiness": Readiness.READY,
@@ -258,15 +258,12 @@ def test_a_limit_of_nothing_allows_nothing() -> None:
     assert refusal(view(limits=Limits(daily_loss=D(0)))).rule == "daily-loss"
 
 
-def test_layers_come_in_order() -> None:
-    """Instrument first, then account: the first that fails is the one named, with what passed before it."""
-    names = [check.__name__ for check in CHECKS]
-    assert names == [
-        "lot_size", "tick_size", "currency", "not_halted",
-        "priced", "queue_full", "account_ready", "nothing_in_doubt", "trades_per_day", "daily_loss",
-        "short_selling", "position_share", "cash",
+def test_the_order_comes_before_its_account_and_that_before_its_limits() -> None:
+    """The first that fails is the one named, with what passed before it."""
+    assert [check.__name__ for check in (*ORDER_CHECKS, *ENTRY_CHECKS)] == [
+        "supported", "lot_size", "tick_size", "currency", "not_halted", "mtm", "session_running",
+        "priced", "queue_full", "account_ready", "nothing_in_doubt", "short_selling",
     ]  # fmt: skip
-    assert (*ORDER_CHECKS, *ENTRY_CHECKS) == CHECKS
     everything_wrong = view(
         Side.SELL, "15", kind=OrderKind.LIMIT, limit="10.01", account_currency="EUR", price="0",
         readiness=Readiness.NOT_READY, in_doubt="an order", trades_today=100, equity="50000", cash="0",
@@ -278,9 +275,9 @@ def test_layers_come_in_order() -> None:
         ("price-known", {"price": D("10.05")}),
         ("account-ready", {"readiness": Readiness.READY}),
         ("nothing-in-doubt", {"in_doubt": None}),
+        ("short-selling", {"spec": msgspec.structs.replace(everything_wrong.spec, side=Side.BUY, limit_price=None)}),
         ("max-trades-per-day", {"trades_today": 0}),
         ("daily-loss", {"equity": D(100_000)}),
-        ("short-selling", {"spec": msgspec.structs.replace(everything_wrong.spec, side=Side.BUY, limit_price=None)}),
         ("max-position-share", {"quantity": D(100)}),
         ("cash", {"cash": D(100_000)}),
     ]

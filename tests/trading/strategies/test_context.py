@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from evenkeel.domain.composites import Bracket
 from evenkeel.domain.errors import InvalidInput, NotFound
 from evenkeel.domain.marketdata import Quote
-from evenkeel.domain.orders import OrderKind, OrderSpec
+from evenkeel.domain.orders import OrderKind, OrderSpec, Side, Trail
 from evenkeel.domain.strategies import Allocation, Deployment
 from evenkeel.trading.strategies import Context, Params
 
@@ -94,3 +95,14 @@ def test_timers_can_be_cleared() -> None:
     ctx.clear_timer("t")
     ctx.clear_timer("t")
     assert ctx.timers == {}
+
+
+def test_a_bracket_is_asked_of_every_account_under_one_id() -> None:
+    ctx = context()
+    name = ctx.bracket(Side.BUY, 5, stop_loss=Decimal(9), stop_trail=Trail(fraction=Decimal("0.05")), limit=Decimal(10))
+    wishes = ctx.take_wishes()
+    assert [wish.entry.account_id for wish in wishes if isinstance(wish, Bracket)] == ["a", "b"]
+    for wish in wishes:
+        assert isinstance(wish, Bracket)
+        assert (wish.entry.client_order_id, wish.entry.kind, wish.stop_loss) == (name, OrderKind.LIMIT, Decimal(9))
+        assert (wish.take_profit, wish.trail) == (None, Trail(fraction=Decimal("0.05")))

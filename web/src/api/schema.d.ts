@@ -268,6 +268,250 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/trading/composites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Composite orders
+         * @description Composite orders, newest first. `status` is live, ended, or a state.
+         */
+        get: operations["list_composites"];
+        put?: never;
+        /**
+         * Place a composite order
+         * @description Places a composite order: several orders that are one intention. 201 means that it is committed, judged as a whole; a refusal has state REFUSED and says why. The engine places its orders, judges each again, and has them carry its id as `parent`. The same client_order_id with the same body answers 200 with what it made; with another body, 409. An `Idempotency-Key` header stands in for a missing client_order_id.
+         */
+        post: operations["place_composite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/trading/composites/{composite_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A composite order
+         * @description One composite order as it stands, with the orders that were placed for it.
+         */
+        get: operations["get_composite"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel a composite order
+         * @description Cancels a composite order: 202 while its orders have not all been cancelled. Exits of what a bracket or cover has entered stay, unless `close=true` has it closed at the market. 409 where there is nothing to cancel.
+         */
+        delete: operations["cancel_composite"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a composite order
+         * @description Changes prices of exits, entry or slices, the part an iceberg shows, or the pace of what is left. 409 for one that has ended or is on its way out.
+         */
+        patch: operations["change_composite"];
+        trace?: never;
+    };
+    "/api/v2/trading/routes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Routes
+         * @description The routes you have declared, by name.
+         */
+        get: operations["list_routes"];
+        put?: never;
+        /**
+         * Declare a route
+         * @description Declares a route, or declares it anew: which accounts an order may go to and by which rule one is preferred. All of them are yours, and all paper or all live.
+         */
+        post: operations["set_route"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/trading/routes/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Forget a route
+         * @description Forgets a route; orders that it has placed stay as they are.
+         */
+        delete: operations["remove_route"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/trading/orders/routed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Place an order by a route
+         * @description Places an order in the account, and at the venue, that its route prefers, and says why. Like any order it is committed with its verdict; where no account may take it, it is refused in the first.
+         */
+        post: operations["route_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/trading/orders/{order_id}/route": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why an order went where it went
+         * @description Why a routed order went where it went. 404 for an order that was not routed.
+         */
+        get: operations["explain_route"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/trading/order-templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Order templates
+         * @description The templates you have saved, by name.
+         */
+        get: operations["list_order_templates"];
+        put?: never;
+        /**
+         * Save an order template
+         * @description Saves a template under a name: a new one, 201, or in the place of what the name stood for, 200.
+         */
+        post: operations["save_order_template"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/trading/order-templates/{order_template}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An order template
+         * @description One template.
+         */
+        get: operations["get_order_template"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget an order template
+         * @description Forgets a template; orders made from it stay as they are.
+         */
+        delete: operations["remove_order_template"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/trading/orders/from-template": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Place an order from a template
+         * @description Places what a template comes to now, as an order, or as a bracket where it has a stop or a target. 201 means that it is committed with its verdict. Sent again with the same client_order_id it answers 200 with what was placed.
+         */
+        post: operations["order_from_template"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/trading/baskets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Place a basket of orders
+         * @description Places up to 200 orders, committed in one batch, and answers with the verdict on each. What is not complete declines the basket as a whole, with every fault: nothing is placed. Sent again with the same ids it places nothing new and answers 200. An `Idempotency-Key` header stands in for a missing client_basket_id. 429 as for an order.
+         */
+        post: operations["submit_basket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/trading/orders/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel all that fits
+         * @description Asks for every working order that fits to be cancelled; the answer names each. Nothing given, all of yours.
+         */
+        post: operations["cancel_orders"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/trading/orders": {
         parameters: {
             query?: never;
@@ -289,7 +533,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change many orders
+         * @description Changes working orders, each as its own entry says, or all that a filter fits in the same way. Each is judged by risk as it would then stand, and answered for itself: what is wrong with one keeps nothing from the others.
+         */
+        patch: operations["change_orders"];
         trace?: never;
     };
     "/api/v2/trading/orders/{order_id}": {
@@ -311,6 +559,110 @@ export interface paths {
          * @description Asks for a working order to be cancelled: 202 while the venue has not answered. 409 when it works no more.
          */
         delete: operations["cancel_order"];
+        options?: never;
+        head?: never;
+        /**
+         * Change an order
+         * @description Asks the broker to change a working order, once risk has judged it as it would then stand. 202: the answer shows it as it stands, and it changes when the broker says so. 409 where it works no more, or risk refuses the change.
+         */
+        patch: operations["change_order"];
+        trace?: never;
+    };
+    "/api/v2/trading/positions/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close a position
+         * @description Closes what an account holds of a symbol, all or a part. 201 with the orders; 202 where cancels have to be confirmed first, and the rest follows by itself; 200 where there is nothing left to do. Sent again with the same client_order_id, it answers with the orders it has placed.
+         */
+        post: operations["close_position"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/trading/positions/reverse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reverse a position
+         * @description Turns a long position into a short of the same size, or a short into a long, by two orders. What works there is cancelled first. Answers as closing does; 409 where nothing is held, or in several books and none is named.
+         */
+        post: operations["reverse_position"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/trading/positions/target": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring a position to a target
+         * @description Brings a position to a signed quantity, counting what works; what works the wrong way is cancelled. 200 without an order where it is there, or on its way, already.
+         */
+        post: operations["target_position"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/trading/positions/flatten": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Flatten positions
+         * @description Closes every position that fits, each book by an order of its own, and lets trading go on: unlike a panic it halts nothing. What works there is cancelled first, unless that is turned off. Answers as closing does.
+         */
+        post: operations["flatten_positions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/trading/pnl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Profit and loss
+         * @description What has been made, by instrument, strategy, account or user, at average cost or first in, first out. The rows add up to what the accounts have made: equity less what was paid in.
+         */
+        get: operations["profit_and_loss"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -414,6 +766,134 @@ export interface paths {
          * @description Lets a halted scope trade again, and the strategies that were paused with it. 409 while its cool-down runs, and while the panic has not finished unless the rest is abandoned.
          */
         post: operations["resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/risk/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Would this order pass?
+         * @description Whether an order would pass, with every check of every layer: its limit, what it sees, and what is left. Nothing is placed, recorded or changed. The body is that of placing an order.
+         */
+        post: operations["check_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/risk/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Limits, and their use
+         * @description The limits of every account of the user, and of the layers over them that have some, with what is used of each. What all users together use of limits for everybody, the owner alone is told.
+         */
+        get: operations["list_limits"];
+        /**
+         * Change the limits of a scope
+         * @description Changes the rules of one scope; recorded with who did it. A layer can only tighten what the others allow. What is for everybody, the owner alone may set.
+         */
+        put: operations["set_limits"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/risk/limits/lift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lift a drawdown's halt
+         * @description Allows entries again that a drawdown has halted, and measures it anew from now. 409 where none is halted.
+         */
+        post: operations["lift_halt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/risk/mtm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Mark-to-market control
+         * @description Every level with rules: what it has made since it counts, its best, and how far each rule is; when it takes no entries and is closed; and what has stopped it.
+         */
+        get: operations["list_mtm_levels"];
+        /**
+         * Set the rules of a level
+         * @description Sets all the rules of a level. One that is new counts from now, or by entry from what is open; else it counts on. Empty rules take the level away: 204.
+         */
+        put: operations["set_mtm_rules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/risk/mtm/re-arm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Arm a stopped level again
+         * @description Lets a level that a rule has closed trade again before its day is over; it counts from now. 409 while its cool- down runs, while it is being closed, and where it is a panic, which is resumed.
+         */
+        post: operations["re_arm_mtm_level"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/risk/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Risk metrics
+         * @description VaR and CVaR with each position's part, volatility, correlations, drawdown, beta, exposure and concentration of what a scope holds now, over the past of its instruments. Currencies are apart. What there is too little history for is null, and `lacking` says why.
+         */
+        get: operations["get_risk_metrics"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -904,6 +1384,210 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/walkforward/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Walk-forward sessions
+         * @description Every session of the user, or those of one status, in the order in which they were opened.
+         */
+        get: operations["list_sessions"];
+        put?: never;
+        /**
+         * Open a session
+         * @description Opens a session with a walk-forward account of its own, its capital and its strategies: all of it or nothing.
+         */
+        post: operations["open_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/walkforward/sessions/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare sessions
+         * @description Sessions side by side: the same figures of each.
+         */
+        get: operations["compare_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/walkforward/sessions/correlation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Correlation of sessions
+         * @description How the daily returns of sessions go together, over the days that all of them have.
+         */
+        get: operations["correlate_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/walkforward/sessions/risk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Combined risk of sessions
+         * @description The risk of sessions taken as one: drawdown, value at risk of the sum, and exposure. In one currency only.
+         */
+        get: operations["combine_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/walkforward/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A session
+         * @description One session as it stands, or as it was when it was completed.
+         */
+        get: operations["get_session"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/walkforward/sessions/{session_id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start a session
+         * @description Lets a stopped session trade. Its strategies go by the next change of their targets.
+         */
+        post: operations["start_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/walkforward/sessions/{session_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop a session
+         * @description Has a session trade no more: its orders are cancelled, and what it holds is kept or, with `close`, closed.
+         */
+        post: operations["stop_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/walkforward/sessions/{session_id}/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Complete a session
+         * @description Ends a session for good: what it holds is closed, its strategies are removed, and then its figures are frozen. It is `closing` until the market has filled the orders that close.
+         */
+        post: operations["complete_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/walkforward/sessions/{session_id}/trades": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A session's trades
+         * @description The session's round trips, first in first out: what is still open, then the closed ones, newest first.
+         */
+        get: operations["list_session_trades"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/walkforward/sessions/{session_id}/analytics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A session's analytics
+         * @description The session's figures and its days, from the mark of every closed day.
+         */
+        get: operations["get_session_analytics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/market/symbols": {
         parameters: {
             query?: never;
@@ -1110,9 +1794,10 @@ export interface components {
     schemas: {
         /**
          * AccountMode
+         * @description Simulated fills (PAPER; WALKFORWARD, of a session) or real ones; fixed when the account is opened.
          * @enum {unknown}
          */
-        AccountMode: "live" | "paper";
+        AccountMode: "live" | "paper" | "walkforward";
         /** AccountOut */
         AccountOut: {
             /**
@@ -1189,6 +1874,7 @@ export interface components {
             open_orders: number;
             positions: number;
             limits: components["schemas"]["LimitsOut"];
+            terms: components["schemas"]["TermsOut"] | null;
         };
         /**
          * AccountType
@@ -1218,6 +1904,22 @@ export interface components {
              * @example 1234.56
              */
             allocation: string;
+        };
+        /**
+         * AnalyticsOut
+         * @description `metrics` by their names in docs/metrics.md; null is undefined, as most are in the first days.
+         */
+        AnalyticsOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            id: string;
+            name: string;
+            metrics: {
+                [key: string]: number | null;
+            };
+            days: components["schemas"]["SessionDayOut"][];
         };
         /**
          * AssetClass
@@ -1584,6 +2286,120 @@ export interface components {
             volume: string;
         };
         /**
+         * Basis
+         * @description From when profit counts: the start of the account's day, or the moment the level last held nothing.
+         * @enum {unknown}
+         */
+        Basis: "day" | "entry";
+        /**
+         * BasketOut
+         * @description Every order as it stands, in the sequence asked for; `id` is null where all had been placed before.
+         */
+        BasketOut: {
+            id: string | null;
+            /** @enum {unknown} */
+            mode: "all" | "each";
+            accepted: number;
+            refused: number;
+            orders: components["schemas"]["Verdict"][];
+        };
+        /**
+         * BookOut
+         * @description What the scope holds in one currency. Volatilities are by the year, as fractions of capital; drawdowns positive
+         *         fractions, and null for a strategy, which has no equity of its own.
+         */
+        BookOut: {
+            currency: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            capital: string;
+            accounts: string[];
+            exposure: components["schemas"]["ExposureOut"];
+            herfindahl: number | null;
+            effective_number: number | null;
+            drawdown: number | null;
+            max_drawdown: number | null;
+            history: components["schemas"]["HistoryOut"];
+            volatility: number | null;
+            ewma_volatility: number | null;
+            diversification_ratio: number | null;
+            benchmark: string | null;
+            beta: number | null;
+            beta_lacking: string | null;
+            tails: components["schemas"]["TailOut"][];
+            holdings: components["schemas"]["HoldingOut"][];
+            correlations: components["schemas"]["CorrelationsOut"] | null;
+        };
+        /**
+         * BoundOut
+         * @description A profit at which a rule is breached, and how far that is from here.
+         */
+        BoundOut: {
+            rule: components["schemas"]["Rule"];
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            at: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            room: string;
+        };
+        /**
+         * BreachAction
+         * @description What a breach does: close the level for the day, or press its panic, which ends only by being resumed.
+         * @enum {unknown}
+         */
+        BreachAction: "close" | "halt";
+        /** BreachOut */
+        BreachOut: {
+            rule: components["schemas"]["Rule"];
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            at: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            value: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            when: string;
+        };
+        /**
+         * CandidateOut
+         * @description A place the order could have gone. `cost` is what it would pay in all, negative where it receives; `refused` is
+         *         the rule that kept it out.
+         */
+        CandidateOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            account_id: string;
+            account: string;
+            venue: string;
+            cost: string | null;
+            refused: string | null;
+            reason: string | null;
+            taken: boolean;
+        };
+        /**
+         * Carry
+         * @description Which positions of the products named may stay when the day ends.
+         * @enum {unknown}
+         */
+        Carry: "all" | "none" | "winners";
+        /**
          * CashMove
          * @description A deposit into, or a withdrawal from, a paper account, in its currency.
          */
@@ -1593,6 +2409,29 @@ export interface components {
             amount: string | number;
         };
         /**
+         * Change
+         * @description How to change a working order. `quantity` is the new total, or `factor` times the present one, cut to whole lots.
+         *         Prices are set, or moved by `ticks` or `percent` (1 is one per cent up), rounded to the tick. `at_market`: it is
+         *         cancelled, and then a market order takes the place of what has not filled. A held order waits for `trigger_price`,
+         *         a stop trails by `trail_amount` or `trail_percent`, a GTD order ends at `expires_at`.
+         */
+        Change: {
+            quantity?: string | number | null;
+            factor?: string | number | null;
+            limit_price?: string | number | null;
+            stop_price?: string | number | null;
+            /** @default null */
+            ticks: number | null;
+            percent?: string | number | null;
+            /** @default false */
+            at_market: boolean;
+            trigger_price?: string | number | null;
+            trail_amount?: string | number | null;
+            trail_percent?: string | number | null;
+            /** @default null */
+            expires_at: string | null;
+        };
+        /**
          * ChangeOut
          * @description One value that differs; null where there is none.
          */
@@ -1600,6 +2439,37 @@ export interface components {
             field: string;
             before: boolean | number | string | null;
             after: boolean | number | string | null;
+        };
+        /**
+         * Changed
+         * @description One order as it stands after what was asked; `fault` is null where that was done.
+         */
+        Changed: {
+            id: string;
+            state: components["schemas"]["OrderState"] | null;
+            fault: components["schemas"]["Fault"] | null;
+        };
+        /**
+         * CheckOut
+         * @description One check: what its rule allows, what it saw, and how much is left; null where that is no number.
+         */
+        CheckOut: {
+            rule: string;
+            layer: components["schemas"]["Layer"];
+            limit: string;
+            value: string;
+            headroom: string | null;
+            passed: boolean;
+            reason: string | null;
+        };
+        /**
+         * CheckedOut
+         * @description What risk says of an order: whether it would pass, the first check that fails, and every check there is.
+         */
+        CheckedOut: {
+            passes: boolean;
+            refused_by: components["schemas"]["CheckOut"] | null;
+            checks: components["schemas"]["CheckOut"][];
         };
         /**
          * CombinationOut
@@ -1616,6 +2486,153 @@ export interface components {
             feasible: boolean;
             front: boolean | null;
         };
+        /**
+         * CombinedOut
+         * @description Several sessions as one. Tails are historical, of one day, in currency, null below two days; `apart` is the sum
+         *         of the sessions' own values at risk. `drawdown` is now, `max_drawdown` ever, both positive fractions.
+         */
+        CombinedOut: {
+            ids: string[];
+            currency: string;
+            capital: number;
+            value: number;
+            total_return: number;
+            drawdown: number;
+            max_drawdown: number;
+            days: number;
+            var_95: number | null;
+            var_99: number | null;
+            cvar_95: number | null;
+            apart: number | null;
+            gross: number;
+            net: number;
+            leverage: number;
+            net_long: number;
+            net_short: number;
+            largest: components["schemas"]["HeldOut"][];
+        };
+        /** ComparedOut */
+        ComparedOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            id: string;
+            name: string;
+            status: components["schemas"]["SessionStatus"];
+            currency: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            capital: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            equity: string;
+            metrics: {
+                [key: string]: number | null;
+            };
+        };
+        /**
+         * CompositeChange
+         * @description What is left out stays. `limit_price` is that of an entry, of slices, or of the limit order of an oco,
+         *         `stop_price` that of its stop order. A pace is changed as a whole.
+         */
+        CompositeChange: {
+            size?: string | number | null;
+            /** @default null */
+            count: number | null;
+            /** @default null */
+            every: number | null;
+            /** @default null */
+            start: string | null;
+            /** @default null */
+            end: string | null;
+            /** @default null */
+            randomise: number | null;
+            /** @default null */
+            share: number | null;
+            most?: string | number | null;
+            stop_loss?: string | number | null;
+            take_profit?: string | number | null;
+            trail_amount?: string | number | null;
+            trail_percent?: string | number | null;
+            /** @default null */
+            trail_atr: components["schemas"]["TrailRange"] | null;
+            displayed?: string | number | null;
+            limit_price?: string | number | null;
+            stop_price?: string | number | null;
+        };
+        /**
+         * CompositeOut
+         * @description A composite order as it stands. `quantity` is that of its first order; `open_quantity` what it has entered and
+         *         not left, or has still to fill, 0 once it has ended; `terms` what it was asked for, as that stands now; `next_at`
+         *         when it goes on.
+         */
+        CompositeOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            id: string;
+            /** @enum {unknown} */
+            kind: "bracket" | "cover" | "iceberg" | "legs" | "oco" | "participation" | "parts" | "slices" | "twap" | "vwap";
+            client_order_id: string;
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            account_id: string;
+            book: string;
+            strategy: string | null;
+            symbol: string;
+            side: components["schemas"]["Side"];
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            quantity: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            filled_quantity: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            open_quantity: string;
+            state: components["schemas"]["CompositeState"];
+            reason: string | null;
+            rule: string | null;
+            limit: string | null;
+            value: string | null;
+            legs: components["schemas"]["LegOut"][];
+            terms: Record<string, never>;
+            next_at: string | null;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            updated_at: string;
+            ended_at: string | null;
+        };
+        /**
+         * CompositeState
+         * @description ACTIVE; PAUSED: a child was refused, and it tries again; CLOSING: what it holds is being closed; STOPPING: its
+         *         children are being cancelled. The others are how it ended; what it has filled by then stays filled.
+         * @enum {unknown}
+         */
+        CompositeState: "ACTIVE" | "CANCELLED" | "CLOSING" | "DONE" | "EXPIRED" | "FAILED" | "PAUSED" | "REFUSED" | "STOPPING";
         /**
          * ConfigurationOut
          * @description One version of a configuration; `id` is how it is referred to, `template_version` that of the code it was of.
@@ -1646,6 +2663,24 @@ export interface components {
             archived_at: string | null;
         };
         /**
+         * CorrelationOut
+         * @description `matrix` of daily returns over the `days` that all of the sessions have; null where there is too little.
+         */
+        CorrelationOut: {
+            ids: string[];
+            names: string[];
+            days: number;
+            matrix: (number | null)[][];
+        };
+        /**
+         * CorrelationsOut
+         * @description Of daily returns; a row and a column for each symbol, null where one does not move.
+         */
+        CorrelationsOut: {
+            symbols: string[];
+            rows: (number | null)[][];
+        };
+        /**
          * DeploymentChange
          * @description What is left out stays as it is. Shares by account, or one for all accounts the strategy already trades.
          *
@@ -1666,7 +2701,7 @@ export interface components {
                 /** @enum {unknown} */
                 type: "units" | "cash" | "percent-of-equity" | "volatility-target" | "kelly";
             };
-            rules?: components["schemas"]["RulesIn"] | null;
+            rules?: components["schemas"]["evenkeel.server.requests.RulesIn"] | null;
         };
         /** DeploymentOut */
         DeploymentOut: {
@@ -1788,6 +2823,45 @@ export interface components {
             account_id: string | null;
             order_id: string | null;
             deployment_id: string | null;
+        };
+        /**
+         * ExposureOut
+         * @description Market values by side; leverage is by capital, null where there is none.
+         */
+        ExposureOut: {
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            long: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            short: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            gross: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            net: string;
+            gross_leverage: number | null;
+            net_leverage: number | null;
+        };
+        /**
+         * Fault
+         * @description Why nothing was done about an order.
+         */
+        Fault: {
+            code: string;
+            detail: string;
+            errors: components["schemas"]["FieldFault"][];
+            /** @default null */
+            hint: string | null;
         };
         /** FeedChange */
         FeedChange: {
@@ -1934,6 +3008,50 @@ export interface components {
             others: string;
             cells: (number | null)[][];
         };
+        /** HeldOut */
+        HeldOut: {
+            symbol: string;
+            value: number;
+        };
+        /**
+         * HistoryOut
+         * @description What the figures were made of: `returns` days that all holdings have in common, of `start` to `end`. `lacking`
+         *         says what there is too little of.
+         */
+        HistoryOut: {
+            returns: number;
+            start: string | null;
+            end: string | null;
+            periods_per_year: number;
+            lacking: string | null;
+        };
+        /**
+         * HoldingOut
+         * @description One instrument; `share` is of the gross value, `closes` how many days of it are known.
+         */
+        HoldingOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            id: string;
+            symbol: string;
+            venue: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            quantity: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            value: string;
+            share: number;
+            volatility: number | null;
+            beta: number | null;
+            closes: number;
+        };
         /**
          * HostOut
          * @description Where one user's strategies run; `id` is the user's. `behind` counts moments of the market; times in ms.
@@ -1996,6 +3114,26 @@ export interface components {
             action: components["schemas"]["Action"];
             confidence: number;
         };
+        /**
+         * Layer
+         * @description In the order in which they are asked.
+         * @enum {unknown}
+         */
+        Layer: "account" | "instrument" | "platform" | "strategy" | "user";
+        /**
+         * LayerOut
+         * @description The limits of one scope. `tier` is how deep its drawdown is; `halt` lasts until it is lifted.
+         */
+        LayerOut: {
+            id: string;
+            scope: components["schemas"]["Layer"];
+            scope_id: string | null;
+            everyone: boolean;
+            name: string;
+            version: number;
+            tier: components["schemas"]["Tier"];
+            rules: components["schemas"]["RuleOut"][];
+        };
         /** LedgerOut */
         LedgerOut: {
             /**
@@ -2048,6 +3186,130 @@ export interface components {
             order_id: string | null;
         };
         /**
+         * LegOut
+         * @description One part that its orders play: how many there were, what they have filled, and what is still at work.
+         */
+        LegOut: {
+            leg: string;
+            orders: number;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            filled_quantity: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            working_quantity: string;
+        };
+        /**
+         * LegTerms
+         * @description `limit_price` and `stop_price` go with the kinds that have them; `venue` is for symbols listed twice.
+         *
+         *         A TRAILING_STOP has one of `trail_amount`, `trail_percent` and `trail_atr`. Market and limit orders with a
+         *         `trigger_price` are held until that is reached, `after_market` orders until their exchange opens next. A GTD order
+         *         ends at `expires_at`, a moment with its time zone.
+         */
+        LegTerms: {
+            /** @description a symbol of 1 to 64 printable characters */
+            symbol: string;
+            side: components["schemas"]["Side"];
+            quantity: string | number;
+            /** @default MARKET */
+            kind: components["schemas"]["OrderKind"];
+            limit_price?: string | number | null;
+            stop_price?: string | number | null;
+            trigger_price?: string | number | null;
+            trail_amount?: string | number | null;
+            trail_percent?: string | number | null;
+            /** @default null */
+            trail_atr: components["schemas"]["TrailRange"] | null;
+            /** @default DAY */
+            time_in_force: components["schemas"]["TimeInForce"];
+            /** @default null */
+            expires_at: string | null;
+            /** @default false */
+            after_market: boolean;
+            /** @default NONE */
+            product: components["schemas"]["Product"];
+            /** @default null */
+            venue: string | null;
+        };
+        /**
+         * LevelOut
+         * @description A level as it stands. `profit` counts from `since`, of which `income` are dividends; `peak` is the best that was
+         *         taken; `equity` is what percentages are of. `waits_for` are symbols held without a price yet: until they have one
+         *         no rule on profit is judged. `cooldown_left` is in seconds.
+         */
+        LevelOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            id: string;
+            /** @enum {unknown} */
+            scope: "account" | "strategy" | "user";
+            scope_id: string;
+            account_id: string | null;
+            symbol: string | null;
+            name: string;
+            /** @enum {unknown} */
+            state: "armed" | "closing" | "halted" | "stopped";
+            version: number;
+            rules: components["schemas"]["evenkeel.server.mtm.RulesIn"];
+            currency: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            profit: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            income: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            peak: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            equity: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            since: string;
+            bounds: components["schemas"]["BoundOut"][];
+            breach: components["schemas"]["BreachOut"] | null;
+            until: string | null;
+            cooldown_left: number;
+            times: components["schemas"]["TimesOut"][];
+            waits_for: string[];
+        };
+        /**
+         * LevelScope
+         * @description A level: a strategy (in one account, with `account_id`), an account, or all your accounts. `symbol` narrows a
+         *         strategy or an account to one instrument; `venue` is for symbols listed twice.
+         */
+        LevelScope: {
+            /** @enum {unknown} */
+            scope: "account" | "strategy" | "user";
+            /** @default null */
+            id: string | null;
+            /** @default null */
+            account_id: string | null;
+            /** @default null */
+            symbol: string | null;
+            /** @default null */
+            venue: string | null;
+        };
+        /**
          * LimitsChange
          * @description What is left out stays as it is; null turns a check off. With `rate` null the broker's own holds.
          */
@@ -2078,6 +3340,22 @@ export interface components {
             /** @description 1 to 256 characters */
             token: string;
         };
+        /**
+         * LockInStep
+         * @description Profit that has `reached` one mark is not given back below `floor`.
+         */
+        LockInStep: {
+            /**
+             * @description an amount such as 500, or a percentage of equity such as 2%
+             * @example 2%
+             */
+            reached: string;
+            /**
+             * @description an amount such as 500, or a percentage of equity such as 2%
+             * @example 2%
+             */
+            floor: string;
+        };
         /** Login */
         Login: {
             /** @description 1 to 256 characters */
@@ -2098,6 +3376,21 @@ export interface components {
             probability_of_overfitting: number | null;
             probability_of_loss: number | null;
         };
+        /**
+         * ManyOut
+         * @description What became of each order, and of how many nothing could be done.
+         */
+        ManyOut: {
+            items: components["schemas"]["Changed"][];
+            done: number;
+            failed: number;
+        };
+        /**
+         * Marking
+         * @description What values an account's positions: the last price of any kind, or that of the last finished bar.
+         * @enum {unknown}
+         */
+        Marking: "bar" | "tick";
         /**
          * MemberIn
          * @description `template` names one, or a configuration.
@@ -2138,8 +3431,18 @@ export interface components {
             values: (number | null)[];
         };
         /**
+         * MovedOut
+         * @description The orders placed, those being cancelled, and how many positions wait for cancels before they are closed.
+         */
+        MovedOut: {
+            orders: components["schemas"]["OrderOut"][];
+            cancelling: string[];
+            waiting: number;
+        };
+        /**
          * NewAccount
-         * @description A paper account. `fees` names a cost schedule; without `financing` holding overnight costs and earns nothing.
+         * @description A paper account. `fees` names a cost schedule, or a variant of one such as `india-futures(brokerage=0.0002)`.
+         *         Without `financing` holding overnight costs and earns nothing; without `terms` orders fill as the venue does.
          */
         NewAccount: {
             /** @description 1 to 64 printable characters, no space at either end */
@@ -2159,6 +3462,8 @@ export interface components {
             fees: string;
             /** @default null */
             financing: components["schemas"]["FinancingIn"] | null;
+            /** @default null */
+            terms: components["schemas"]["TermsIn"] | null;
         };
         /**
          * NewBacktest
@@ -2215,6 +3520,91 @@ export interface components {
             risk_free?: string | number | null;
         };
         /**
+         * NewBasket
+         * @description `mode` each: every order is judged by itself, in sequence. All: none is sent unless all are approved, each judged
+         *         as if those before it had been placed. Orders without a client_order_id are named after `client_basket_id`.
+         */
+        NewBasket: {
+            /** @description 1 to 200 orders */
+            orders: components["schemas"]["NewOrder"][];
+            /**
+             * @default each
+             * @enum {unknown}
+             */
+            mode: "all" | "each";
+            /** @default null */
+            client_basket_id: string | null;
+        };
+        /**
+         * NewClosing
+         * @description Closes what is held of a symbol, all of it or `quantity` units or a `share` of one position. With `cancel`, what
+         *         works there is cancelled first. Without `book` and `product`, each of them is closed by an order of its own.
+         */
+        NewClosing: {
+            /** @description 1 to 64 printable characters */
+            account_id: string;
+            /** @description a symbol of 1 to 64 printable characters */
+            symbol: string;
+            /** @default null */
+            venue: string | null;
+            /** @default null */
+            book: string | null;
+            /** @default null */
+            product: components["schemas"]["Product"] | null;
+            quantity?: string | number | null;
+            share?: string | number | null;
+            /** @default true */
+            cancel: boolean;
+            /** @default null */
+            client_order_id: string | null;
+        };
+        /**
+         * NewComposite
+         * @description `orders`: the entry of a bracket or cover; the two of an oco; the whole of an iceberg or of slices; the legs, in
+         *         sequence. Beside them go the fields of the kind, and no others: `stop_loss`, `take_profit` and a trail with a
+         *         bracket, all but the second with a cover, `displayed` with an iceberg, `size` with parts, `count` and `every` with
+         *         slices, `start`, `end` and `every` with twap and vwap, `share`, `most` and `end` with participation, `on_failure`
+         *         with legs.
+         */
+        NewComposite: {
+            size?: string | number | null;
+            /** @default null */
+            count: number | null;
+            /** @default null */
+            every: number | null;
+            /** @default null */
+            start: string | null;
+            /** @default null */
+            end: string | null;
+            /** @default null */
+            randomise: number | null;
+            /** @default null */
+            share: number | null;
+            most?: string | number | null;
+            stop_loss?: string | number | null;
+            take_profit?: string | number | null;
+            trail_amount?: string | number | null;
+            trail_percent?: string | number | null;
+            /** @default null */
+            trail_atr: components["schemas"]["TrailRange"] | null;
+            displayed?: string | number | null;
+            /** @enum {unknown} */
+            kind: "bracket" | "cover" | "iceberg" | "legs" | "oco" | "participation" | "parts" | "slices" | "twap" | "vwap";
+            /** @description 1 to 64 printable characters */
+            account_id: string;
+            /** @description 1 to 20 orders */
+            orders: components["schemas"]["LegTerms"][];
+            /** @default null */
+            on_failure: components["schemas"]["OnFailure"] | null;
+            /**
+             * @description 1 to 64 printable characters
+             * @default manual
+             */
+            book: string;
+            /** @default null */
+            client_order_id: string | null;
+        };
+        /**
          * NewConfiguration
          * @description A template as it is to be used: parameters, the ranges they may be set in, size; `members` of an ensemble.
          */
@@ -2266,19 +3656,46 @@ export interface components {
                 type: "units" | "cash" | "percent-of-equity" | "volatility-target" | "kelly";
             };
             /** @default null */
-            rules: components["schemas"]["RulesIn"] | null;
+            rules: components["schemas"]["evenkeel.server.requests.RulesIn"] | null;
             /** @default null */
             entry: components["schemas"]["EntryIn"] | null;
             /** @default null */
             protection: components["schemas"]["ProtectionIn"] | null;
         };
         /**
-         * NewOrder
-         * @description `limit_price` and `stop_price` go with the kinds that have them; `venue` is for symbols listed twice.
+         * NewFlattening
+         * @description Closes every position that fits. `side` is BUY for longs and SELL for shorts; with no filter at all, `all` says
+         *         that everything you hold is meant.
          */
+        NewFlattening: {
+            /** @default null */
+            account_id: string | null;
+            /** @default null */
+            book: string | null;
+            /** @default null */
+            symbol: string | null;
+            /** @default null */
+            venue: string | null;
+            /** @default null */
+            side: components["schemas"]["Side"] | null;
+            /** @default null */
+            product: components["schemas"]["Product"] | null;
+            /** @default false */
+            all: boolean;
+            /** @default true */
+            cancel: boolean;
+        };
+        /** NewLimits */
+        NewLimits: {
+            scope: components["schemas"]["Layer"];
+            /** @default null */
+            id: string | null;
+            /** @default false */
+            everyone: boolean;
+            rules?: components["schemas"]["RulesChange"];
+        };
+        /** NewOrder */
         NewOrder: {
-            /** @description 1 to 64 printable characters */
-            account_id: string;
             /** @description a symbol of 1 to 64 printable characters */
             symbol: string;
             side: components["schemas"]["Side"];
@@ -2287,10 +3704,21 @@ export interface components {
             kind: components["schemas"]["OrderKind"];
             limit_price?: string | number | null;
             stop_price?: string | number | null;
+            trigger_price?: string | number | null;
+            trail_amount?: string | number | null;
+            trail_percent?: string | number | null;
+            /** @default null */
+            trail_atr: components["schemas"]["TrailRange"] | null;
             /** @default DAY */
             time_in_force: components["schemas"]["TimeInForce"];
+            /** @default null */
+            expires_at: string | null;
+            /** @default false */
+            after_market: boolean;
             /** @default NONE */
             product: components["schemas"]["Product"];
+            /** @default null */
+            venue: string | null;
             /**
              * @description 1 to 64 printable characters
              * @default manual
@@ -2298,8 +3726,60 @@ export interface components {
             book: string;
             /** @default null */
             client_order_id: string | null;
+            /** @description 1 to 64 printable characters */
+            account_id: string;
+        };
+        /**
+         * NewOrderTemplate
+         * @description `size` is a number of units, or a rule such as `{"type": "risk-per-trade", "share": "0.01"}`. `limit` and `stop`
+         *         are told from the last price: above it for a buy where positive, below it for a sale. `stop_loss` and `take_profit`
+         *         are distances from where it is expected to fill; with one of them it becomes a bracket.
+         */
+        NewOrderTemplate: {
+            /** @description at most 48 small letters and digits, in words joined by - or _ */
+            name: string;
+            size: (string | number) | {
+                /** @enum {unknown} */
+                type: "units" | "cash" | "percent-of-equity" | "risk-per-trade" | "volatility-target" | "kelly";
+            };
+            /**
+             * @default MARKET
+             * @enum {unknown}
+             */
+            kind: "LIMIT" | "MARKET" | "STOP" | "STOP_LIMIT";
+            /** @default null */
+            symbol: string | null;
             /** @default null */
             venue: string | null;
+            /** @default null */
+            side: components["schemas"]["Side"] | null;
+            /** @default null */
+            limit: components["schemas"]["OffsetIn"] | null;
+            /** @default null */
+            stop: components["schemas"]["OffsetIn"] | null;
+            /** @default null */
+            stop_loss: components["schemas"]["OffsetIn"] | null;
+            /** @default null */
+            take_profit: components["schemas"]["OffsetIn"] | null;
+            /**
+             * @default DAY
+             * @enum {unknown}
+             */
+            time_in_force: "DAY" | "FOK" | "GTC" | "IOC";
+            /** @default NONE */
+            product: components["schemas"]["Product"];
+            /**
+             * @description 1 to 64 printable characters
+             * @default manual
+             */
+            book: string;
+            /** @default 1d */
+            timeframe: string;
+            /**
+             * @description at most 500 printable characters
+             * @default
+             */
+            description: string;
         };
         /**
          * NewPanic
@@ -2321,6 +3801,87 @@ export interface components {
              * @default
              */
             reason: string;
+        };
+        /** NewReversal */
+        NewReversal: {
+            /** @description 1 to 64 printable characters */
+            account_id: string;
+            /** @description a symbol of 1 to 64 printable characters */
+            symbol: string;
+            /** @default null */
+            venue: string | null;
+            /** @default null */
+            book: string | null;
+            /** @default null */
+            product: components["schemas"]["Product"] | null;
+            /** @default null */
+            client_order_id: string | null;
+        };
+        /**
+         * NewRoute
+         * @description `accounts` are ids, preferred in this order where the rule finds no difference; no `venues`: any.
+         */
+        NewRoute: {
+            /** @description at most 48 small letters and digits, in words joined by - or _ */
+            name: string;
+            accounts: string[];
+            /** @default cheapest */
+            rule: components["schemas"]["RouteRule"];
+            /** @default [] */
+            venues: string[];
+        };
+        /**
+         * NewRules
+         * @description All the rules of a level: what is left out is not used. Without any, the level is taken away.
+         */
+        NewRules: {
+            /** @enum {unknown} */
+            scope: "account" | "strategy" | "user";
+            /** @default null */
+            id: string | null;
+            /** @default null */
+            account_id: string | null;
+            /** @default null */
+            symbol: string | null;
+            /** @default null */
+            venue: string | null;
+            rules: components["schemas"]["evenkeel.server.mtm.RulesIn"];
+        };
+        /**
+         * NewSession
+         * @description A walk-forward session with an account of its own. With `costs`, `brokerage_rate` (a fraction of value) is
+         *         charged in the place of the brokerage of the schedule `fees`, whose taxes may be left out; without, nothing is. One
+         *         instrument may be all of its equity unless `max_position_share` says less; other limits are those of new accounts.
+         *         It begins stopped unless `start` is true.
+         */
+        NewSession: {
+            /** @description 1 to 64 printable characters, no space at either end */
+            name: string;
+            capital?: string | number | null;
+            /**
+             * @description three to ten capital letters or digits that name a currency, such as USD or USDT
+             * @default USD
+             */
+            currency: string;
+            /** @default cash */
+            type: components["schemas"]["AccountType"];
+            /** @default false */
+            costs: boolean;
+            brokerage_rate?: string | number | null;
+            /**
+             * @description 1 to 64 printable characters
+             * @default zero
+             */
+            fees: string;
+            /** @default true */
+            taxes: boolean;
+            /** @default null */
+            terms: components["schemas"]["TermsIn"] | null;
+            max_position_share?: string | number | null;
+            /** @default [] */
+            strategies: components["schemas"]["SessionStrategyIn"][];
+            /** @default false */
+            start: boolean;
         };
         /**
          * NewSweep
@@ -2390,6 +3951,29 @@ export interface components {
             constraints: string[];
             /** @description 1 to 4 figures */
             objectives?: string[];
+        };
+        /**
+         * NewTarget
+         * @description Brings a position to a signed quantity, counting what works: at the market, or by a limit order.
+         */
+        NewTarget: {
+            /** @description 1 to 64 printable characters */
+            account_id: string;
+            /** @description a symbol of 1 to 64 printable characters */
+            symbol: string;
+            quantity: string | number;
+            /** @default null */
+            venue: string | null;
+            /**
+             * @description 1 to 64 printable characters
+             * @default manual
+             */
+            book: string;
+            /** @default NONE */
+            product: components["schemas"]["Product"];
+            limit_price?: string | number | null;
+            /** @default null */
+            client_order_id: string | null;
         };
         /**
          * NewWalkForward
@@ -2473,16 +4057,59 @@ export interface components {
             objective: string;
         };
         /**
+         * OffsetIn
+         * @description A distance in ticks or in per cent (1 is one per cent), one of them.
+         */
+        OffsetIn: {
+            /** @default null */
+            ticks: number | null;
+            percent?: string | number | null;
+        };
+        /** OffsetOut */
+        OffsetOut: {
+            ticks: number | null;
+            percent: string | null;
+        };
+        /**
+         * OnFailure
+         * @description What happens when a leg does not fill in full: nothing more; what was filled is closed; or the next leg.
+         * @enum {unknown}
+         */
+        OnFailure: "continue" | "stop" | "unwind";
+        /**
          * OptionRight
          * @enum {unknown}
          */
         OptionRight: "CALL" | "PUT";
+        /** OrderChange */
+        OrderChange: {
+            quantity?: string | number | null;
+            factor?: string | number | null;
+            limit_price?: string | number | null;
+            stop_price?: string | number | null;
+            /** @default null */
+            ticks: number | null;
+            percent?: string | number | null;
+            /** @default false */
+            at_market: boolean;
+            trigger_price?: string | number | null;
+            trail_amount?: string | number | null;
+            trail_percent?: string | number | null;
+            /** @default null */
+            expires_at: string | null;
+            /** @description 1 to 64 printable characters */
+            order_id: string;
+        };
         /**
          * OrderKind
          * @enum {unknown}
          */
-        OrderKind: "LIMIT" | "MARKET" | "STOP" | "STOP_LIMIT";
-        /** OrderOut */
+        OrderKind: "LIMIT" | "MARKET" | "STOP" | "STOP_LIMIT" | "TRAILING_STOP";
+        /**
+         * OrderOut
+         * @description `rests_at`: the broker that has an open order, or "evenkeel", which holds it until `not_before` or until its
+         *         price is reached. The stop price of a trailing stop is where it stands now.
+         */
         OrderOut: {
             /**
              * @description Stable and opaque.
@@ -2519,15 +4146,25 @@ export interface components {
             kind: components["schemas"]["OrderKind"];
             limit_price: string | null;
             stop_price: string | null;
+            trigger_price: string | null;
+            trail_amount: string | null;
+            trail_percent: string | null;
+            trail_atr: components["schemas"]["TrailRangeOut"] | null;
             time_in_force: components["schemas"]["TimeInForce"];
+            expires_at: string | null;
+            not_before: string | null;
             product: components["schemas"]["Product"];
             state: components["schemas"]["OrderState"];
+            rests_at: string | null;
             reason: string | null;
             rule: string | null;
             limit: string | null;
             value: string | null;
+            layer: components["schemas"]["Layer"] | null;
             average_price: string | null;
             source: string;
+            parent: string | null;
+            leg: string | null;
             /**
              * Format: date-time
              * @description UTC, ISO 8601.
@@ -2548,10 +4185,81 @@ export interface components {
         };
         /**
          * OrderState
-         * @description `is_working`: the order may still fill, as far as is known.
+         * @description `is_working`: a venue may still fill the order, as far as is known. `is_open`: it works, or is held here.
          * @enum {unknown}
          */
-        OrderState: "ACCEPTED" | "ANOMALY" | "CANCELLED" | "CANCEL_PENDING" | "EXPIRED" | "EXPIRED_UNSENT" | "FILLED" | "IN_DOUBT" | "PARTIALLY_FILLED" | "REFUSED" | "REJECTED" | "SUBMITTED";
+        OrderState: "ACCEPTED" | "ANOMALY" | "CANCELLED" | "CANCEL_PENDING" | "EXPIRED" | "EXPIRED_UNSENT" | "FILLED" | "HELD" | "IN_DOUBT" | "PARTIALLY_FILLED" | "REFUSED" | "REJECTED" | "SUBMITTED";
+        /**
+         * OrderTemplateOut
+         * @description A saved template; `id` is its name.
+         */
+        OrderTemplateOut: {
+            id: string;
+            name: string;
+            kind: components["schemas"]["OrderKind"];
+            size: {
+                [key: string]: boolean | number | string;
+            };
+            symbol: string | null;
+            venue: string | null;
+            side: components["schemas"]["Side"] | null;
+            limit: components["schemas"]["OffsetOut"] | null;
+            stop: components["schemas"]["OffsetOut"] | null;
+            stop_loss: components["schemas"]["OffsetOut"] | null;
+            take_profit: components["schemas"]["OffsetOut"] | null;
+            time_in_force: components["schemas"]["TimeInForce"];
+            product: components["schemas"]["Product"];
+            book: string;
+            timeframe: string;
+            description: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            updated_at: string;
+        };
+        /**
+         * OrdersChange
+         * @description Either `orders`, each with its own change, or one `change` of all that `select` fits.
+         */
+        OrdersChange: {
+            /**
+             * @description at most 200 orders
+             * @default []
+             */
+            orders: components["schemas"]["OrderChange"][];
+            /** @default null */
+            select: components["schemas"]["OrdersFilter"] | null;
+            /** @default null */
+            change: components["schemas"]["Change"] | null;
+        };
+        /**
+         * OrdersFilter
+         * @description Working orders that fit everything given; nothing given, all of yours. `book` is a strategy's id, or manual.
+         */
+        OrdersFilter: {
+            /** @default null */
+            account_id: string | null;
+            /** @default null */
+            book: string | null;
+            /** @default null */
+            symbol: string | null;
+            /** @default null */
+            venue: string | null;
+            /** @default null */
+            side: components["schemas"]["Side"] | null;
+            /** @default null */
+            kind: components["schemas"]["OrderKind"] | null;
+            /** @default null */
+            product: components["schemas"]["Product"] | null;
+        };
         /**
          * Page[AccountOut]
          * @description One page of a list; `next_cursor` asks for the next one, null at the end.
@@ -2612,6 +4320,24 @@ export interface components {
          */
         Page_CombinationOut_: {
             items: components["schemas"]["CombinationOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
+         * Page[ComparedOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_ComparedOut_: {
+            items: components["schemas"]["ComparedOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
+         * Page[CompositeOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_CompositeOut_: {
+            items: components["schemas"]["CompositeOut"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -2679,6 +4405,15 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * Page[LayerOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_LayerOut_: {
+            items: components["schemas"]["LayerOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
          * Page[LedgerOut]
          * @description One page of a list; `next_cursor` asks for the next one, null at the end.
          */
@@ -2688,11 +4423,29 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * Page[LevelOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_LevelOut_: {
+            items: components["schemas"]["LevelOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
          * Page[OrderOut]
          * @description One page of a list; `next_cursor` asks for the next one, null at the end.
          */
         Page_OrderOut_: {
             items: components["schemas"]["OrderOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
+         * Page[OrderTemplateOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_OrderTemplateOut_: {
+            items: components["schemas"]["OrderTemplateOut"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -2724,6 +4477,24 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * Page[RouteOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_RouteOut_: {
+            items: components["schemas"]["RouteOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
+         * Page[SessionOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_SessionOut_: {
+            items: components["schemas"]["SessionOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
          * Page[SignalOut]
          * @description One page of a list; `next_cursor` asks for the next one, null at the end.
          */
@@ -2742,11 +4513,20 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * Page[TradeOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_TradeOut_: {
+            items: components["schemas"]["TradeOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
          * Page[WindowOut]
          * @description One page of a list; `next_cursor` asks for the next one, null at the end.
          */
         Page_WindowOut_: {
-            items: components["schemas"]["WindowOut"][];
+            items: components["schemas"]["evenkeel.server.searches.WindowOut"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -2788,6 +4568,71 @@ export interface components {
             minimum: number | null;
             maximum: number | null;
             description: string;
+        };
+        /**
+         * PartOut
+         * @description A holding's part in VaR and CVaR; a hedge has a negative one.
+         */
+        PartOut: {
+            symbol: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            var: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            cvar: string;
+        };
+        /**
+         * PnlOut
+         * @description One row. `realised` is before `charges`; `other` is what no trade has made: dividends, interest, fees by hand and
+         *         corrections. `total` is realised + unrealised - charges + other. Without an instrument, `id` is null.
+         */
+        PnlOut: {
+            id: string | null;
+            name: string;
+            currency: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            realised: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            unrealised: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            charges: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            other: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            total: string;
+        };
+        /**
+         * PnlReport
+         * @description Rows, and their sums by currency, each of which is equity less what was paid in.
+         */
+        PnlReport: {
+            /** @enum {unknown} */
+            by: "account" | "instrument" | "strategy" | "user";
+            /** @enum {unknown} */
+            cost: "average" | "fifo";
+            items: components["schemas"]["PnlOut"][];
+            /** @description One row a currency. */
+            totals: components["schemas"]["PnlOut"][];
         };
         /** PositionOut */
         PositionOut: {
@@ -2975,32 +4820,140 @@ export interface components {
             abandon: boolean;
         };
         /**
-         * RulesIn
-         * @description When it is switched off for losing, and on again for having recovered; one of the first three at least.
-         *
-         *         Off: its own result lies `max_drawdown` of what it was allotted below its best; `max_losses` closed trades in a row
-         *         have lost; its own result of the last `return_days` days is below `min_return`. On: what its signals would have made
-         *         has risen by `recovery` since its lowest. Between two switches lie `min_days` days.
+         * RiskMetricsOut
+         * @description The risk of one scope at a moment, by currency: amounts of two are never added.
          */
-        RulesIn: {
-            /** @default null */
-            max_drawdown: number | null;
-            /** @default null */
-            max_losses: number | null;
-            /** @default null */
-            min_return: number | null;
+        RiskMetricsOut: {
+            /** @enum {unknown} */
+            scope: "account" | "platform" | "strategy" | "user";
+            id: string | null;
+            name: string;
             /**
-             * @description 1 to 3660
-             * @default 20
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
              */
-            return_days: number;
+            at: string;
+            books: components["schemas"]["BookOut"][];
+        };
+        /**
+         * RouteOut
+         * @description A declared route; its id is its name. `venues` empty: any.
+         */
+        RouteOut: {
+            id: string;
+            name: string;
+            accounts: string[];
+            rule: components["schemas"]["RouteRule"];
+            venues: string[];
+        };
+        /**
+         * RouteRule
+         * @description `cheapest`: least to pay (or most to receive) with all charges; `first`: in the order given; `most-cash`: where
+         *         most is free; `least-exposed`: where the instrument is the smallest share of equity afterwards.
+         * @enum {unknown}
+         */
+        RouteRule: "cheapest" | "first" | "least-exposed" | "most-cash";
+        /**
+         * RoutedOrder
+         * @description An order for whichever account the named route prefers.
+         */
+        RoutedOrder: {
+            /** @description a symbol of 1 to 64 printable characters */
+            symbol: string;
+            side: components["schemas"]["Side"];
+            quantity: string | number;
+            /** @default MARKET */
+            kind: components["schemas"]["OrderKind"];
+            limit_price?: string | number | null;
+            stop_price?: string | number | null;
+            trigger_price?: string | number | null;
+            trail_amount?: string | number | null;
+            trail_percent?: string | number | null;
             /** @default null */
-            recovery: number | null;
+            trail_atr: components["schemas"]["TrailRange"] | null;
+            /** @default DAY */
+            time_in_force: components["schemas"]["TimeInForce"];
+            /** @default null */
+            expires_at: string | null;
+            /** @default false */
+            after_market: boolean;
+            /** @default NONE */
+            product: components["schemas"]["Product"];
+            /** @default null */
+            venue: string | null;
             /**
-             * @description 0 to 3660
-             * @default 1
+             * @description 1 to 64 printable characters
+             * @default manual
              */
-            min_days: number;
+            book: string;
+            /** @default null */
+            client_order_id: string | null;
+            /** @description at most 48 small letters and digits, in words joined by - or _ */
+            route: string;
+        };
+        /**
+         * RoutedOut
+         * @description Where an order went, and what was made of every place that its route leads to.
+         */
+        RoutedOut: {
+            order: components["schemas"]["OrderOut"];
+            route: string;
+            rule: components["schemas"]["RouteRule"];
+            candidates: components["schemas"]["CandidateOut"][];
+        };
+        /**
+         * Rule
+         * @description What can close a level: a rule on its profit, or one of its times.
+         * @enum {unknown}
+         */
+        Rule: "end-of-day" | "lock-in" | "square-off" | "stop-loss" | "target" | "trail";
+        /**
+         * RuleOut
+         * @description A rule that is on. `used` is what counts against it now, null where only an order tells; of the positions the one
+         *         of `symbol` uses most. `unit` says what the numbers are.
+         */
+        RuleOut: {
+            rule: string;
+            limit: string | boolean | components["schemas"]["evenkeel.server.limits.WindowOut"][];
+            /** @enum {unknown} */
+            unit: "amount" | "count" | "hours" | "seconds" | "share";
+            used: string | null;
+            headroom: string | null;
+            currency: string | null;
+            symbol: string | null;
+        };
+        /**
+         * RulesChange
+         * @description What is left out stays as it is; null turns a rule off. Shares, leverage and losses are fractions of equity.
+         */
+        RulesChange: {
+            max_position_share?: string | number | null;
+            daily_loss?: string | number | null;
+            max_trades_per_day?: number | null;
+            max_position?: string | number | null;
+            max_position_value?: string | number | null;
+            max_gross_exposure?: string | number | null;
+            max_net_exposure?: string | number | null;
+            max_gross_leverage?: string | number | null;
+            max_net_leverage?: string | number | null;
+            max_margin_use?: string | number | null;
+            max_correlation?: string | number | null;
+            min_diversification?: string | number | null;
+            max_open_orders?: number | null;
+            max_order_quantity?: string | number | null;
+            max_order_value?: string | number | null;
+            price_collar?: string | number | null;
+            max_quote_age?: number | null;
+            max_turnover?: string | number | null;
+            daily_loss_amount?: string | number | null;
+            drawdown_warn?: string | number | null;
+            drawdown_reduce?: string | number | null;
+            drawdown_halt?: string | number | null;
+            max_losses?: number | null;
+            loss_pause?: number | null;
+            windows?: components["schemas"]["WindowIn"][] | null;
+            exchange_hours?: boolean | null;
         };
         /**
          * RulesOut
@@ -3013,6 +4966,18 @@ export interface components {
             return_days: number;
             recovery: number | null;
             min_days: number;
+        };
+        /**
+         * ScopeIn
+         * @description `id` is the instrument's, or its symbol, the strategy's or the account's; the user is the one who asks, and the
+         *         platform is everything. An instrument's limits are for the user's accounts, or, with `everyone`, for all there are.
+         */
+        ScopeIn: {
+            scope: components["schemas"]["Layer"];
+            /** @default null */
+            id: string | null;
+            /** @default false */
+            everyone: boolean;
         };
         /**
          * ScopeKind
@@ -3057,6 +5022,129 @@ export interface components {
             trials: number;
             seed: number;
             walk: components["schemas"]["WalkTerms"] | null;
+        };
+        /**
+         * SessionDayOut
+         * @description A closed day. `drawdown` is how far below its best the session lay, a positive fraction.
+         */
+        SessionDayOut: {
+            /**
+             * Format: date
+             * @example 2005-09-01
+             */
+            date: string;
+            equity: number;
+            daily_return: number;
+            total_return: number;
+            drawdown: number;
+        };
+        /**
+         * SessionOut
+         * @description A session as it stands; one that is completed, as it was then. `margin` is an estimate of what is tied up, null
+         *         where the account has no terms.
+         */
+        SessionOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            id: string;
+            name: string;
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            account_id: string;
+            status: components["schemas"]["SessionStatus"];
+            closing: boolean;
+            reason: string;
+            currency: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            capital: string;
+            costs: boolean;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            brokerage_rate: string;
+            fees: string;
+            terms: components["schemas"]["TermsOut"] | null;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            equity: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            cash: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            total_return: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            drawdown: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            charges: string;
+            margin: string | null;
+            positions: number;
+            open_orders: number;
+            orders: number;
+            fills: number;
+            strategies: string[];
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            opened_at: string;
+            started_at: string | null;
+            stopped_at: string | null;
+            completed_at: string | null;
+        };
+        /**
+         * SessionStatus
+         * @description CLOSING: to be completed once what it holds is closed. A COMPLETED session never changes again.
+         * @enum {unknown}
+         */
+        SessionStatus: "closing" | "completed" | "running" | "stopped";
+        /**
+         * SessionStrategyIn
+         * @description A strategy of the session with a share of its account, 0.95 parted equally where none is given: the rest is for
+         *         what fills above the last price. See NewDeployment. Without a name it has the session's.
+         */
+        SessionStrategyIn: {
+            /** @description 1 to 64 printable characters */
+            template: string;
+            symbols: string[];
+            /** @default null */
+            name: string | null;
+            /** @default {} */
+            parameters: {
+                [key: string]: boolean | number | string;
+            };
+            allocation?: string | number | null;
+            size?: (string | number | null) | {
+                /** @enum {unknown} */
+                type: "units" | "cash" | "percent-of-equity" | "volatility-target" | "kelly";
+            };
+            /** @default null */
+            rules: components["schemas"]["evenkeel.server.requests.RulesIn"] | null;
+            /** @default null */
+            entry: components["schemas"]["EntryIn"] | null;
+            /** @default null */
+            protection: components["schemas"]["ProtectionIn"] | null;
         };
         /**
          * Side
@@ -3124,6 +5212,14 @@ export interface components {
              */
             started_at: string;
         };
+        /**
+         * StopIn
+         * @description With `close`, what the session holds is closed; else it is kept, with the exits that guard it.
+         */
+        StopIn: {
+            /** @default false */
+            close: boolean;
+        };
         /** StreamTicket */
         StreamTicket: {
             ticket: string;
@@ -3157,6 +5253,23 @@ export interface components {
             limit: string;
             value: string;
         };
+        /**
+         * TailOut
+         * @description What is lost over `horizon` days with probability 1 − `confidence` at least (VaR), and on average then (CVaR).
+         *         Shares are of capital. Null where there is too little to go by, which `lacking` says.
+         */
+        TailOut: {
+            /** @enum {unknown} */
+            method: "cornish-fisher" | "historical" | "monte-carlo" | "normal";
+            confidence: number;
+            horizon: number;
+            var: string | null;
+            cvar: string | null;
+            var_share: number | null;
+            cvar_share: number | null;
+            lacking: string | null;
+            parts: components["schemas"]["PartOut"][];
+        };
         /** TemplateDetail */
         TemplateDetail: {
             id: string;
@@ -3187,11 +5300,213 @@ export interface components {
             source: "built-in" | "file" | "package" | "saved";
         };
         /**
-         * TimeInForce
-         * @description How long an order works. BAR: through the next bar of its instrument, at whose close the engine cancels it.
+         * TemplatedOrder
+         * @description Uses a template; `symbol`, `venue` and `side` go before its own. With `dry_run` nothing is placed: the answer
+         *         says what it would come to.
+         */
+        TemplatedOrder: {
+            /** @description at most 48 small letters and digits, in words joined by - or _ */
+            template: string;
+            /** @description 1 to 64 printable characters */
+            account_id: string;
+            /** @default null */
+            symbol: string | null;
+            /** @default null */
+            venue: string | null;
+            /** @default null */
+            side: components["schemas"]["Side"] | null;
+            /** @default null */
+            client_order_id: string | null;
+            /** @default false */
+            dry_run: boolean;
+        };
+        /**
+         * TemplatedOut
+         * @description What a template came to. `order` is null for a dry run, and for a bracket, whose id is `composite_id`; `state`,
+         *         `rule` and `reason` are of whichever was placed.
+         */
+        TemplatedOut: {
+            template: string;
+            symbol: string;
+            side: components["schemas"]["Side"];
+            kind: components["schemas"]["OrderKind"];
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            quantity: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            last_price: string;
+            limit_price: string | null;
+            stop_price: string | null;
+            stop_loss: string | null;
+            take_profit: string | null;
+            order: components["schemas"]["OrderOut"] | null;
+            composite_id: string | null;
+            state: string | null;
+            rule: string | null;
+            reason: string | null;
+        };
+        /**
+         * TermsIn
+         * @description On which terms orders fill at the simulated venue, on the live feed.
+         *
+         *         `latency_ms` after it was sent an order arrives, on a market `delay_seconds` ahead of the one the account goes by.
+         *         `spread` is a set share of the price, null: as quotes and bars say; `spread_share` of it is paid. `slippage_bps` and
+         *         `impact` (square-root) move what takes liquidity. At most `participation` of a bar's volume fills; null: any. With
+         *         `queue`, a resting limit that is only touched waits behind that share of the bar's volume. `marking`: what values
+         *         positions. `margin`: the share of their value that they are estimated to tie up.
+         */
+        TermsIn: {
+            /**
+             * @description 0 to 60000 milliseconds
+             * @default 0
+             */
+            latency_ms: number;
+            /**
+             * @description 0 to 86400 seconds
+             * @default 0
+             */
+            delay_seconds: number;
+            /** @default null */
+            spread: number | null;
+            /**
+             * @description 0 to 10
+             * @default 0.5
+             */
+            spread_share: number;
+            /**
+             * @description 0 to 10000 basis points
+             * @default 0
+             */
+            slippage_bps: number;
+            /**
+             * @description 0 to 10
+             * @default 0
+             */
+            impact: number;
+            /** @default 0.1 */
+            participation: number | null;
+            /** @default null */
+            queue: number | null;
+            /** @default tick */
+            marking: components["schemas"]["Marking"];
+            /**
+             * @description a share above 0, to 1
+             * @default 1
+             */
+            margin: number;
+        };
+        /**
+         * TermsOut
+         * @description See TermsIn.
+         */
+        TermsOut: {
+            latency_ms: number;
+            delay_seconds: number;
+            spread: number | null;
+            spread_share: number;
+            slippage_bps: number;
+            impact: number;
+            participation: number | null;
+            queue: number | null;
+            marking: components["schemas"]["Marking"];
+            margin: number;
+        };
+        /**
+         * Tier
+         * @description How deep a drawdown is by the three tiers; a HALT stays until a person lifts it.
          * @enum {unknown}
          */
-        TimeInForce: "BAR" | "DAY" | "FOK" | "GTC" | "IOC";
+        Tier: "halt" | "none" | "reduce" | "warn";
+        /**
+         * TimeInForce
+         * @description How long an order works. GTD: until the moment it names.
+         *
+         *         BAR: through the next bar of its instrument, at whose close the engine cancels it.
+         * @enum {unknown}
+         */
+        TimeInForce: "BAR" | "DAY" | "FOK" | "GTC" | "GTD" | "IOC";
+        /**
+         * TimesOut
+         * @description A level's moments in the session of one exchange.
+         */
+        TimesOut: {
+            calendar: string;
+            /**
+             * Format: date
+             * @example 2005-09-01
+             */
+            date: string;
+            no_entries: string | null;
+            square_off: string | null;
+            end_of_day: string | null;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            close: string;
+        };
+        /**
+         * TradeOut
+         * @description A round trip, first in first out; money is net of `fees`. What is still open has no exit, and is valued at the
+         *         last price. `id` counts the closed ones from the first on.
+         */
+        TradeOut: {
+            id: string;
+            symbol: string;
+            /** @enum {unknown} */
+            side: "long" | "short";
+            quantity: number;
+            entry_at: string | null;
+            entry_price: number;
+            exit_at: string | null;
+            exit_price: number | null;
+            fees: number;
+            net: number;
+            return_share: number | null;
+        };
+        /**
+         * TrailIn
+         * @description A floor `distance` below the best, in force from the start or once the profit has reached `activates_at`.
+         */
+        TrailIn: {
+            /**
+             * @description an amount such as 500, or a percentage of equity such as 2%
+             * @example 2%
+             */
+            distance: string;
+            /** @default null */
+            activates_at: string | null;
+        };
+        /**
+         * TrailRange
+         * @description So many times the average true range (Wilder) over `period` stored bars, as it is when the order is placed.
+         */
+        TrailRange: {
+            multiple: string | number;
+            /**
+             * @description 1 to 1000
+             * @default 14
+             */
+            period: number;
+            /** @default 1d */
+            timeframe: string;
+        };
+        /** TrailRangeOut */
+        TrailRangeOut: {
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            multiple: string;
+            period: number;
+            timeframe: string;
+        };
         /** UserOut */
         UserOut: {
             /**
@@ -3201,6 +5516,29 @@ export interface components {
             id: string;
             username: string;
             role: string;
+        };
+        /**
+         * Verdict
+         * @description What became of one order; `rule`, `limit`, `value` and `reason` say why it was refused. `created` is false for
+         *         one that had been placed before.
+         */
+        Verdict: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            id: string;
+            client_order_id: string;
+            state: components["schemas"]["OrderState"];
+            created: boolean;
+            /** @default null */
+            rule: string | null;
+            /** @default null */
+            limit: string | null;
+            /** @default null */
+            value: string | null;
+            /** @default null */
+            reason: string | null;
         };
         /**
          * WalkTerms
@@ -3213,11 +5551,168 @@ export interface components {
             anchored: boolean;
         };
         /**
+         * Watch
+         * @description What is looked at: every price that the engine sees and every fill, or the closes of bars only.
+         * @enum {unknown}
+         */
+        Watch: "bar" | "price";
+        /**
+         * WholeComposite
+         * @description With its orders, oldest first.
+         */
+        WholeComposite: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            id: string;
+            /** @enum {unknown} */
+            kind: "bracket" | "cover" | "iceberg" | "legs" | "oco" | "participation" | "parts" | "slices" | "twap" | "vwap";
+            client_order_id: string;
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            account_id: string;
+            book: string;
+            strategy: string | null;
+            symbol: string;
+            side: components["schemas"]["Side"];
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            quantity: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            filled_quantity: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            open_quantity: string;
+            state: components["schemas"]["CompositeState"];
+            reason: string | null;
+            rule: string | null;
+            limit: string | null;
+            value: string | null;
+            legs: components["schemas"]["LegOut"][];
+            terms: Record<string, never>;
+            next_at: string | null;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            updated_at: string;
+            ended_at: string | null;
+            orders: components["schemas"]["OrderOut"][];
+        };
+        /**
+         * WindowIn
+         * @description Hours of a time zone, up to but not at `end`; without `days` on every day of the week.
+         */
+        WindowIn: {
+            /** @description such as 09:30 */
+            start: string;
+            /** @description such as 09:30 */
+            end: string;
+            /** @description 1 to 64 printable characters */
+            time_zone: string;
+            /** @default [] */
+            days: number[];
+        };
+        /** WindowOut */
+        "evenkeel.server.limits.WindowOut": {
+            start: string;
+            end: string;
+            time_zone: string;
+            days: number[];
+        };
+        /**
+         * RulesIn
+         * @description Rules on what a level makes, and its times; null, or left out, is not used. `cooldown` is in seconds,
+         *         `end_of_day` in minutes before the close, `not_over` are ISO weekdays (5 is Friday).
+         */
+        "evenkeel.server.mtm.RulesIn": {
+            /** @default null */
+            stop_loss: string | null;
+            /** @default null */
+            target: string | null;
+            /** @default null */
+            trail: components["schemas"]["TrailIn"] | null;
+            /** @default [] */
+            lock_in: components["schemas"]["LockInStep"][];
+            /** @default day */
+            basis: components["schemas"]["Basis"];
+            /** @default price */
+            watch: components["schemas"]["Watch"];
+            /** @default close */
+            action: components["schemas"]["BreachAction"];
+            /**
+             * @description 0 to 604800 seconds
+             * @default 60
+             */
+            cooldown: number;
+            /** @default null */
+            no_entries_after: string | null;
+            /** @default null */
+            square_off_at: string | null;
+            /** @default null */
+            end_of_day: number | null;
+            /** @default [] */
+            products: components["schemas"]["Product"][];
+            /** @default none */
+            carry: components["schemas"]["Carry"];
+            /** @default null */
+            carry_days: number | null;
+            /** @default [] */
+            not_over: number[];
+            /** @default true */
+            expiry: boolean;
+        };
+        /**
+         * RulesIn
+         * @description When it is switched off for losing, and on again for having recovered; one of the first three at least.
+         *
+         *         Off: its own result lies `max_drawdown` of what it was allotted below its best; `max_losses` closed trades in a row
+         *         have lost; its own result of the last `return_days` days is below `min_return`. On: what its signals would have made
+         *         has risen by `recovery` since its lowest. Between two switches lie `min_days` days.
+         */
+        "evenkeel.server.requests.RulesIn": {
+            /** @default null */
+            max_drawdown: number | null;
+            /** @default null */
+            max_losses: number | null;
+            /** @default null */
+            min_return: number | null;
+            /**
+             * @description 1 to 3660
+             * @default 20
+             */
+            return_days: number;
+            /** @default null */
+            recovery: number | null;
+            /**
+             * @description 0 to 3660
+             * @default 1
+             */
+            min_days: number;
+        };
+        /**
          * WindowOut
          * @description A window of a walk-forward: parameters that were best of `tried` in training, null where none qualified; figures
          *         of them in training, and of trading the test alone.
          */
-        WindowOut: {
+        "evenkeel.server.searches.WindowOut": {
             id: string;
             /**
              * Format: date-time
@@ -4249,13 +6744,1409 @@ export interface operations {
             };
         };
     };
+    list_composites: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                account_id?: string;
+                status?: "ACTIVE" | "CANCELLED" | "CLOSING" | "DONE" | "EXPIRED" | "FAILED" | "PAUSED" | "REFUSED" | "STOPPING" | "ended" | "live";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CompositeOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    place_composite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewComposite"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeComposite"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeComposite"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_composite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                composite_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeComposite"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    cancel_composite: {
+        parameters: {
+            query?: {
+                close?: boolean;
+            };
+            header?: never;
+            path: {
+                composite_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeComposite"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeComposite"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_composite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                composite_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CompositeChange"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeComposite"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_routes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RouteOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    set_route: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRoute"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RouteOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    remove_route: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done, nothing to say */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    route_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoutedOrder"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoutedOut"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoutedOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    explain_route: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoutedOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_order_templates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_OrderTemplateOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    save_order_template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewOrderTemplate"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderTemplateOut"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderTemplateOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_order_template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_template: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderTemplateOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    remove_order_template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_template: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done, nothing to say */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    order_from_template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TemplatedOrder"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplatedOut"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplatedOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    submit_basket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBasket"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BasketOut"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BasketOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    cancel_orders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrdersFilter"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManyOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     list_orders: {
         parameters: {
             query?: {
                 limit?: number;
                 cursor?: string;
                 account_id?: string;
-                status?: "ACCEPTED" | "ANOMALY" | "CANCELLED" | "CANCEL_PENDING" | "EXPIRED" | "EXPIRED_UNSENT" | "FILLED" | "IN_DOUBT" | "PARTIALLY_FILLED" | "REFUSED" | "REJECTED" | "SUBMITTED" | "closed" | "open";
+                status?: "ACCEPTED" | "ANOMALY" | "CANCELLED" | "CANCEL_PENDING" | "EXPIRED" | "EXPIRED_UNSENT" | "FILLED" | "HELD" | "IN_DOUBT" | "PARTIALLY_FILLED" | "REFUSED" | "REJECTED" | "SUBMITTED" | "closed" | "open";
             };
             header?: never;
             path?: never;
@@ -4435,6 +8326,94 @@ export interface operations {
             };
         };
     };
+    change_orders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrdersChange"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManyOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_order: {
         parameters: {
             query?: never;
@@ -4571,6 +8550,635 @@ export interface operations {
             };
         };
     };
+    change_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Change"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    close_position: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewClosing"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovedOut"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovedOut"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovedOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    reverse_position: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReversal"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovedOut"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovedOut"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovedOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    target_position: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTarget"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovedOut"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovedOut"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovedOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    flatten_positions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFlattening"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovedOut"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovedOut"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovedOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    profit_and_loss: {
+        parameters: {
+            query?: {
+                by?: "account" | "instrument" | "strategy" | "user";
+                cost?: "average" | "fifo";
+                account_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PnlReport"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     resolve_order: {
         parameters: {
             query?: never;
@@ -4645,7 +9253,7 @@ export interface operations {
                 limit?: number;
                 cursor?: string;
                 account_id?: string;
-                status?: "ACCEPTED" | "ANOMALY" | "CANCELLED" | "CANCEL_PENDING" | "EXPIRED" | "EXPIRED_UNSENT" | "FILLED" | "IN_DOUBT" | "PARTIALLY_FILLED" | "REFUSED" | "REJECTED" | "SUBMITTED" | "closed" | "open";
+                status?: "ACCEPTED" | "ANOMALY" | "CANCELLED" | "CANCEL_PENDING" | "EXPIRED" | "EXPIRED_UNSENT" | "FILLED" | "HELD" | "IN_DOUBT" | "PARTIALLY_FILLED" | "REFUSED" | "REJECTED" | "SUBMITTED" | "closed" | "open";
             };
             header?: never;
             path?: never;
@@ -5023,6 +9631,732 @@ export interface operations {
             };
             /** @description Body of another type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    check_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewOrder"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckedOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_limits: {
+        parameters: {
+            query?: {
+                scope?: components["schemas"]["Layer"];
+                id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LayerOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    set_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLimits"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LayerOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    lift_halt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScopeIn"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LayerOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_mtm_levels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LevelOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    set_mtm_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRules"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LevelOut"];
+                };
+            };
+            /** @description Done, nothing to say */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    re_arm_mtm_level: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LevelScope"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LevelOut"];
+                };
+            };
+            /** @description Done, nothing to say */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_risk_metrics: {
+        parameters: {
+            query?: {
+                scope?: components["schemas"]["ScopeKind"];
+                id?: string;
+                confidence?: string;
+                horizon?: number;
+                method?: "cornish-fisher" | "historical" | "monte-carlo" | "normal";
+                benchmark?: string;
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RiskMetricsOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7242,6 +12576,810 @@ export interface operations {
             };
             /** @description Another host's name */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: {
+                status?: components["schemas"]["SessionStatus"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SessionOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    open_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSession"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    compare_sessions: {
+        parameters: {
+            query?: {
+                ids?: string;
+                periods?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ComparedOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    correlate_sessions: {
+        parameters: {
+            query?: {
+                ids?: string;
+                periods?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CorrelationOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    combine_sessions: {
+        parameters: {
+            query?: {
+                ids?: string;
+                periods?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CombinedOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    start_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    stop_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StopIn"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    complete_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_session_trades: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TradeOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_session_analytics: {
+        parameters: {
+            query?: {
+                periods?: number;
+            };
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnalyticsOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -15,7 +15,7 @@ import { CancelButton } from "./CancelButton";
 import { useAccounts } from "./data";
 import { FillsTable } from "./FillsTable";
 import classes from "./OrderDrawer.module.css";
-import { kindOf, plainly, Reason } from "./OrderRow";
+import { kindOf, plainly, Reason, trailOf } from "./OrderRow";
 import { useHeldOrder } from "./orders";
 import { canCancel, lookOf } from "./states";
 import { showOrder, useDesk } from "./store";
@@ -59,7 +59,12 @@ function Record({ order }: { order: Order }) {
           ["Kind", kindOf(order)],
           ["Limit price", order.limit_price && showPrice(order.limit_price).text],
           ["Stop price", order.stop_price && showPrice(order.stop_price).text],
+          ["Trail", trailOf(order)],
+          ["Trigger price", order.trigger_price && showPrice(order.trigger_price).text],
           ["Time in force", order.time_in_force],
+          ["Not before", order.not_before && showInstant(order.not_before, zone)],
+          ["Ends", order.expires_at && showInstant(order.expires_at, zone)],
+          ["Rests at", order.rests_at],
           ["Product", order.product],
           ["Filled", `${show(order.filled_quantity).text} of ${show(order.quantity).text}`],
           ["Average price", order.average_price && showAverage(order.average_price).text],
@@ -70,6 +75,7 @@ function Record({ order }: { order: Order }) {
           ["Rule", order.rule],
           ["Limit", order.limit && plainly(order.limit)],
           ["Value", order.value && plainly(order.value)],
+          ["Layer", order.layer],
           ["Order id", <code key="id">{order.id}</code>],
           ["Client order id", <code key="client">{order.client_order_id}</code>],
           ["Venue order id", order.venue_order_id && <code key="venue">{order.venue_order_id}</code>],

@@ -11,10 +11,21 @@ import classes from "./OrdersPanel.module.css";
 import { canCancel, lookOf } from "./states";
 import { showOrder } from "./store";
 
-const KIND: Record<string, string> = { MARKET: "Market", LIMIT: "Limit", STOP: "Stop", STOP_LIMIT: "Stop limit" };
+const KIND: Record<string, string> = {
+  MARKET: "Market", LIMIT: "Limit", STOP: "Stop", STOP_LIMIT: "Stop limit", TRAILING_STOP: "Trailing stop",
+};
+
+/** How far a trailing stop stays behind, as it was asked. */
+export const trailOf = (order: Order): string | null =>
+  order.trail_percent ? `${order.trail_percent}\u00a0% behind` : order.trail_amount ? `${showPrice(order.trail_amount).text} behind` : null;
 
 export const priceOf = (order: Order): string =>
-  [order.stop_price && `stop ${showPrice(order.stop_price).text}`, order.limit_price && `at ${showPrice(order.limit_price).text}`]
+  [
+    trailOf(order),
+    order.stop_price && `stop ${showPrice(order.stop_price).text}`,
+    order.limit_price && `at ${showPrice(order.limit_price).text}`,
+    order.trigger_price && `once at ${showPrice(order.trigger_price).text}`,
+  ]
     .filter(Boolean)
     .join(" ");
 

@@ -12,6 +12,7 @@ interface StateLook {
 }
 
 export const STATES: Record<OrderState, StateLook> = {
+  HELD: { label: "Held", tone: "accent", group: "open", meaning: "Waiting here for its price or its time; the broker does not know it yet." },
   SUBMITTED: { label: "Submitted", tone: "accent", group: "open", meaning: "Recorded; the broker has not acknowledged it yet." },
   ACCEPTED: { label: "Working", tone: "accent", group: "open", meaning: "At the broker, waiting to fill." },
   PARTIALLY_FILLED: { label: "Part filled", tone: "accent", group: "open", meaning: "Some of it has filled; the rest is working." },
@@ -30,7 +31,7 @@ const UNKNOWN: StateLook = { label: "Unknown", tone: "warn", group: "open", mean
 
 export const lookOf = (state: string): StateLook => STATES[state as OrderState] ?? { ...UNKNOWN, label: state };
 
-const CANCELLABLE: ReadonlySet<OrderState> = new Set(["SUBMITTED", "ACCEPTED", "PARTIALLY_FILLED"]);
+const CANCELLABLE: ReadonlySet<OrderState> = new Set(["HELD", "SUBMITTED", "ACCEPTED", "PARTIALLY_FILLED"]);
 export const canCancel = (order: Order): boolean => CANCELLABLE.has(order.state);
 
 export const inGroup = (order: Order, group: StateGroup): boolean => group === "all" || lookOf(order.state).group === group;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -157,10 +157,10 @@ class Case:
         return self.trials
 
 
-def check_rates(**annual: float) -> None:
-    """Raises InvalidInput for a rate a year that loses all there is, or more."""
+def check_rates(**annual: Any) -> None:
+    """Raises InvalidInput for what is no number, and for a rate a year that loses all there is, or more."""
     for name, rate in annual.items():
-        if not rate > -1.0:
+        if isinstance(rate, bool) or not isinstance(rate, float | int | np.number) or not rate > -1.0:
             raise refuse(name, f"expected an annual rate such as 0.03, not {rate!r}")
 
 

@@ -6,11 +6,13 @@ account and a backtest of the years before go on paying what they paid. Sources 
 
 from datetime import date
 from decimal import ROUND_UP
+from functools import lru_cache
 
 from evenkeel.domain.errors import NotFound
 from evenkeel.domain.money import COST_STEP
 from evenkeel.domain.orders import Side
 from evenkeel.quant.costs.components import Component, CostSchedule, Liquidity
+from evenkeel.quant.costs.variants import split_name
 
 _PER_SHARE = Component("commission", per_unit=0.005, minimum=1.0, cap_rate=0.01)
 
@@ -146,10 +148,17 @@ SCHEDULES = {schedule.name: schedule for schedule in _BUILT_IN}
 
 
 def find_schedule(name: str) -> CostSchedule:
-    """The built-in schedule of that name. Raises NotFound, naming those there are."""
-    try:
-        return SCHEDULES[name]
-    except KeyError:
-        raise NotFound(
-            f"there is no cost schedule {name!r}", hint=f"Choose one of {', '.join(sorted(SCHEDULES))}."
-        ) from None
+    """The built-in schedule of that name, or a variant of one (see `variants`).
+
+    Raises NotFound, naming those there are, and InvalidInput for a variant that makes no sense.
+    """
+    known = SCHEDULES.get(name)
+    return known if known is not None else _variant(name)
+
+
+@lru_cache(maxsize=256)
+def _variant(name: str) -> CostSchedule:
+    found = split_name(name)
+    if found is None or found[0] not in SCHEDULES:
+        raise NotFound(f"there is no cost schedule {name!r}", hint=f"Choose one of {', '.join(sorted(SCHEDULES))}.")
+    return found[1].of(SCHEDULES[found[0]])

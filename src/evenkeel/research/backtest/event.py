@@ -161,8 +161,9 @@ class Replay:
         self.silenced += 1
 
     def _quiet_until(self, moment: int) -> int:
-        """The first moment from this one on at which the account's day or night has ended or something goes ex."""
-        stop = bisect_left(self.market.at, self.desk.account.due, moment)
+        """The first moment from this one on at which a day or night has ended, or something is due or goes ex."""
+        due = min(self.desk.account.due, self.desk.engine.state.timers.next)
+        stop = bisect_left(self.market.at, due, moment)
         place = bisect_left(self._actions, moment)
         return min(self._actions[place], stop) if place < len(self._actions) else stop
 

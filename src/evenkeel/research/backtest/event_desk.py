@@ -13,8 +13,8 @@ import msgspec
 
 from evenkeel.domain import commands as c
 from evenkeel.domain.accounts import MANUAL, Account, AccountType, Financing, LedgerEntry, LedgerKind, Limits
-from evenkeel.domain.errors import EvenkeelError, InvalidInput
-from evenkeel.domain.events import AnyVenueEvent, BrokerSnapshot, SliceDone, SliceMet
+from evenkeel.domain.errors import BrokerRejected, EvenkeelError, InvalidInput
+from evenkeel.domain.events import AnyVenueEvent, BrokerSnapshot, SendFailed, SliceDone, SliceMet
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.money import is_bookable, minor_unit, rounded, sub
@@ -37,6 +37,7 @@ NO_LIMITS = Limits(
     max_position_share=None, daily_loss=None, max_trades_per_day=None, allow_short=True, cash_check=False
 )
 
+Answer = AnyVenueEvent | SendFailed
 Told = Callable[[tuple[AnyRecord, ...]], None]
 
 
@@ -114,23 +115,24 @@ class Desk:
 
     @property
     def is_quiet(self) -> bool:
-        """True when no order works: the market moves prices, and causes nothing else before the day ends."""
-        return self.book.is_quiet and not self.account.working
+        """True when no order works, and no drawdown is looked at: prices move, and nothing else before the day ends."""
+        at_rest = self.book.is_quiet and not self.account.working and not self.account.held
+        return at_rest and not self.engine.state.composites and not self.engine.state.tiered
 
     def show(self, market: MarketSlice) -> None:
         """Has engine and venue see a slice, and the engine all that the venue makes of it."""
         self._step(market, market.at)
-        events = self.book.observe(market)
+        events: list[Answer] = [*self.book.observe(market)]
         if events:
             self._answer(events, market.at)
-        if self.account.guards or self.account.passing:
+        if self.engine.state.minds_bars:
             self._conclude(market)
 
     def _conclude(self, market: MarketSlice) -> None:
         """Lets exits meet the slice, and has the engine hear of its bars before and after that."""
         if market.splits or market.dividends or self.account.limits.maintenance is not None:
             self._step(SliceMet(market), market.at)
-        events = self.book.finish(market)
+        events: list[Answer] = [*self.book.finish(market)]
         if events:
             self._answer(events, market.at)
         self._step(SliceDone(market), market.at)
@@ -139,7 +141,7 @@ class Desk:
         step = self.engine.step(event, at)
         if step.records:
             self._told(step.records)
-        events: list[AnyVenueEvent] = []
+        events: list[Answer] = []
         for effect in step.effects:
             events += self._carry_out(effect)
         if events:
@@ -157,12 +159,12 @@ class Desk:
             if step.records:
                 self._told(step.records)
             effects += step.effects
-        events: list[AnyVenueEvent] = []
+        events: list[Answer] = []
         for effect in effects:
             events += self._carry_out(effect)
         self._answer(events, at)
 
-    def _answer(self, events: list[AnyVenueEvent], at: int) -> None:
+    def _answer(self, events: list[Answer], at: int) -> None:
         for event in events:  # grows by what follows
             step = self.engine.step(event, at)
             if step.records:
@@ -170,11 +172,14 @@ class Desk:
             for effect in step.effects:
                 events += self._carry_out(effect)
 
-    def _carry_out(self, effect: Effect) -> list[AnyVenueEvent]:
+    def _carry_out(self, effect: Effect) -> list[Answer]:
         if isinstance(effect, SendOrder):
-            return self.book.place(effect.ticket)
+            return [*self.book.place(effect.ticket)]
         if isinstance(effect, SendCancel):
-            return self.book.cancel(effect.cancellation)
+            return [*self.book.cancel(effect.cancellation)]
         if isinstance(effect, SendAmendment):
-            return self.book.modify(effect.amendment)
+            try:
+                return [*self.book.modify(effect.amendment)]
+            except BrokerRejected as error:  # it has just ended at the venue, which the engine is about to hear
+                return [SendFailed(effect.order_id, "modify", error.message)]
         raise AssertionError(f"the simulated venue contradicts the engine: {effect.reason}")

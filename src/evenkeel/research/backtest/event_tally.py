@@ -63,12 +63,14 @@ class Tally:
     def _filled(self, record: r.FillBooked) -> None:
         self.fills.append(record)
         spec = self._state.orders[record.fill.order_id].spec
-        self._whys.append(None if not spec.link else self._why(spec))
+        self._whys.append(self._why(spec) if spec.is_exit else None)
         self._changed(record.fill.instrument_id)
 
     def _why(self, spec: OrderSpec) -> Why:
         """Which rule an exit has carried out: a limit is a target, and a stop that of the rule behind it."""
-        return Why.TAKE_PROFIT if spec.kind is OrderKind.LIMIT else _STOPS[self._rules[key_of(spec)]]
+        if spec.kind is OrderKind.LIMIT:
+            return Why.TAKE_PROFIT
+        return Why.STOP_LOSS if spec.parent else _STOPS[self._rules[key_of(spec)]]
 
     def _decided(self, record: r.OrderDecided) -> None:
         self.orders += 1

@@ -18,6 +18,7 @@ import numpy as np
 from evenkeel.domain import records as r
 from evenkeel.domain.commands import AnyCommand, TakeSignal
 from evenkeel.domain.fills import Fill
+from evenkeel.domain.held_records import OrderReleased
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.orders import Order
 from evenkeel.domain.provenance import Provenance, Source
@@ -135,6 +136,7 @@ class HandlerTrader:
             r.FillBooked: self._of_fill,
             r.OrderDecided: self._of_order,
             r.OrderMoved: self._of_order,
+            OrderReleased: self._of_order,
             r.SplitApplied: self._of_split,
         }
         keep, bars = (
@@ -197,7 +199,7 @@ class HandlerTrader:
         if not order.is_working:
             self._news.append(order)
 
-    def _of_order(self, record: r.OrderDecided | r.OrderMoved) -> None:
+    def _of_order(self, record: r.OrderDecided | r.OrderMoved | OrderReleased) -> None:
         self._news.append(self._state.orders[record.order_id])
 
     def _of_split(self, record: r.SplitApplied) -> None:

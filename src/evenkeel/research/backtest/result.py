@@ -18,6 +18,7 @@ import numpy as np
 from evenkeel.domain.accounts import Limits
 from evenkeel.domain.clock import from_ns, iso
 from evenkeel.domain.instruments import Instrument
+from evenkeel.domain.limits import RULES
 from evenkeel.domain.strategies import Scalar
 from evenkeel.market.bars import Bars
 from evenkeel.market.calendars import calendar
@@ -269,5 +270,11 @@ def _terms(terms: Terms) -> dict[str, Any]:
 
 
 def _whole(term: Any) -> Any:
-    """A term with what is left at its default spelled out, so that equal terms are written alike."""
-    return msgspec.structs.asdict(term) if isinstance(term, Slippage | Limits) else term
+    """A term with what is left at its default spelled out, so that equal terms are written alike.
+
+    Of limits, rules that are off unless they are asked for are left out: each is something that a run does not have.
+    """
+    if not isinstance(term, Slippage | Limits):
+        return term
+    off = {name for name in RULES if getattr(term, name, 0) is None and getattr(Limits(), name) is None}
+    return {name: value for name, value in msgspec.structs.asdict(term).items() if name not in off}

@@ -14,6 +14,7 @@ from evenkeel.domain.instruments import AssetClass, Instrument
 from evenkeel.domain.strategies import Scalar
 from evenkeel.market.bars import Bars
 from evenkeel.market.columns import COLUMNS, PRICES
+from evenkeel.quant.analytics.case import check_rates
 from evenkeel.research.backtest.compiled import CompiledRun, lacks
 from evenkeel.research.backtest.finding import StrategyLike, find
 from evenkeel.research.backtest.options import Options, terms_for
@@ -53,6 +54,7 @@ def backtest(
 
     Raises InvalidInput, NotFound, and whatever the strategy raises.
     """
+    check_rates(risk_free=risk_free)
     found = find(strategy)
     resolved = checked(found, params or {})
     series = series_of(bars)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 from evenkeel.domain.accounts import Limits
+from evenkeel.domain.limits import RULES
 from evenkeel.domain.sizing import Cash, Kelly, PercentOfEquity, Sizing, Units, VolatilityTarget
 from evenkeel.research.backtest.terms import FillAt, Terms
 from evenkeel.research.report.words import counted, money, number, percent, plain
 
+_TOLD = frozenset({"max_position_share", "daily_loss", "max_trades_per_day"})
 _FILLS = {
     FillAt.NEXT_OPEN: "at the open of the next bar",
     FillAt.CLOSE: "at the close that decided it",
@@ -87,6 +90,16 @@ def _limits(limits: Limits) -> Iterator[str]:
     yield "any number of trades a day" if most is None else f"{counted(most, 'trade')} a day"
     yield "short allowed" if limits.allow_short else "no short"
     yield "cash must cover buys" if limits.cash_check else "borrowing allowed"
+    for name in RULES:
+        value = getattr(limits, name)
+        if value not in (None, False) and name not in _TOLD:
+            yield f"{name.replace('_', ' ')} {_rule(value)}"
+
+
+def _rule(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " and ".join(f"{one.start:%H:%M}–{one.end:%H:%M} {one.time_zone}" for one in value)
+    return "only" if value is True else str(value)
 
 
 def _share(name: str, share: Decimal | None) -> str:

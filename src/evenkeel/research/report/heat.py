@@ -94,6 +94,8 @@ def heat_grid(frame: pl.DataFrame, *, x: str, y: str, value: str, others: Others
         raise _refuse(missing[0], f"there is no such column; there are {', '.join(frame.columns)}")
     if x == y:
         raise _refuse("y", "expected another parameter than x")
+    if value in (x, y):
+        raise _refuse("value", "expected a figure, not one of the two parameters")
     if not frame[value].dtype.is_numeric():
         raise _refuse(value, f"expected numbers, not {frame[value].dtype}")
     if others is not None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.domain.strategies import Scalar
+from evenkeel.quant.analytics.case import check_rates
 from evenkeel.research.backtest.finding import StrategyLike, find
 from evenkeel.research.backtest.options import Options, terms_for
 from evenkeel.research.backtest.run import Engine, History, choose, instrument_of, refuse_sneaky, series_of
@@ -69,6 +70,7 @@ def plan_of(
     strategy: StrategyLike, bars: History, axes: Axes, how: Mapping[str, Any], *, objectives: Sequence[str] = ()
 ) -> Plan:
     """What these options ask for. Raises InvalidInput, NotFound."""
+    check_rates(risk_free=how.get("risk_free", 0.0))
     found, series = find(strategy), series_of(bars)
     terms = terms_for([instrument_of(one) for one in series], backtest_options(how))
     engine = choose(found, terms, engine=how.get("engine", "auto"))

@@ -173,6 +173,11 @@ def space_of(
             message = f"unknown; expected one of {', '.join(known) or 'none'}"
             faults.append(FieldError(f"parameters.{name}", message))
             continue
+        if name in fixed:
+            faults.append(
+                FieldError(f"parameters.{name}", "is searched already; give it one value or several, not both")
+            )
+            continue
         try:
             axis = _axis(values, whole=known[name].type is ParameterType.INT)
             ends = (axis.low, axis.high) if isinstance(axis, Range) else axis

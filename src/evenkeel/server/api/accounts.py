@@ -7,21 +7,22 @@ from typing import TypeVar
 
 from fastapi import Depends, Request, Response
 from msgspec import Raw, UnsetType
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from evenkeel.domain import clock
-from evenkeel.domain.accounts import Account, Financing, LedgerKind, Limits, SendRate
+from evenkeel.domain.accounts import Account, Financing, LedgerKind, SendRate
 from evenkeel.domain.commands import MoveCash, OpenAccount, SetLimits
-from evenkeel.domain.errors import FieldError, InvalidInput
+from evenkeel.domain.errors import FieldError, InvalidInput, NotFound
 from evenkeel.domain.ids import Random
 from evenkeel.domain.money import CURRENCIES, neg
-from evenkeel.quant.costs.schedules import SCHEDULES
+from evenkeel.quant.costs.schedules import SCHEDULES, find_schedule
 from evenkeel.server import halting, requests, views, wire
 from evenkeel.server import schemas as s
 from evenkeel.server.contract import PREFIX, Endpoint, Link
 from evenkeel.server.parts import AppParts
 from evenkeel.server.ports import LedgerRow
 from evenkeel.server.scope import Tenant, parts_of, tenant
+from evenkeel.server.terms import fill_terms
 
 _PATH = f"{PREFIX}/accounts"
 BROKER = "simulated"
@@ -48,8 +49,7 @@ async def open_account(
     cash = fields.required("cash", given.cash, "not-negative")
     if given.currency not in CURRENCIES:
         fields.fault("currency", f"no currency is called {given.currency}; USD, EUR, INR and BTC are some")
-    if given.fees not in SCHEDULES:
-        fields.fault("fees", f"must be one of {', '.join(SCHEDULES)}")
+    check_fees(given.fees, fields)
     fields.check("the account cannot be opened")
     received = time.time_ns()
     account = Account(
@@ -62,11 +62,21 @@ async def open_account(
         costs=given.fees,
         limits=parts.limits,
         financing=None if given.financing is None else Financing(**asdict(given.financing)),
+        terms=fill_terms(given.terms),
     )
     command = OpenAccount(account=account, initial_cash=cash, provenance=seen.provenance(received))
     outcome = await parts.runner.submit(command)
     opened = views.account(parts.runner.state, parts.runner.state.account(outcome.id))
     return wire.Json(opened, 201, {"location": f"{_PATH}/{outcome.id}"})
+
+
+def check_fees(name: str, fields: wire.Fields) -> None:
+    """Notes a fault where no cost schedule, nor a variant of one, has this name."""
+    try:
+        find_schedule(name)
+    except (NotFound, InvalidInput) as error:
+        known = f"must be one of {', '.join(SCHEDULES)}"
+        fields.fault("fees", known if isinstance(error, NotFound) else error.message.removeprefix("fees: "))
 
 
 async def change_limits(
@@ -76,7 +86,8 @@ async def change_limits(
     given = await wire.body(request, requests.LimitsChange)
     held = seen.account(account_id)
     fields = wire.Fields()
-    limits = Limits(
+    limits = replace(
+        held.limits,
         max_position_share=_share(
             fields, "max_position_share", given.max_position_share, held.limits.max_position_share
         ),

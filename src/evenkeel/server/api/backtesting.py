@@ -25,9 +25,9 @@ from evenkeel.research.backtest.options import terms_of
 from evenkeel.server import backtests as b
 from evenkeel.server import requests, wire
 from evenkeel.server import schemas as s
-from evenkeel.server.api.market import moment_of, seen_until, storable
 from evenkeel.server.api.templates import chosen
 from evenkeel.server.api.trading import find_instrument
+from evenkeel.server.bars import moment_of, seen_until, storable
 from evenkeel.server.contract import PREFIX, Endpoint, Html, Link
 from evenkeel.server.listing import BAD_CURSOR
 from evenkeel.server.parts import AppParts

@@ -1,27 +1,25 @@
 """The market: instruments, stored bars and last quotes. Nothing later than the feed's clock is shown."""
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 from fastapi import Depends, Request, Response
 
 from evenkeel.domain import clock
-from evenkeel.domain.errors import EvenkeelError, InvalidInput
+from evenkeel.domain.errors import InvalidInput
 from evenkeel.domain.instruments import Instrument
 from evenkeel.server import requests, views, wire
 from evenkeel.server import schemas as s
 from evenkeel.server.api.trading import find_instrument
+from evenkeel.server.bars import bars_as_known, moment_of, seen_until
 from evenkeel.server.contract import PREFIX, Endpoint
 from evenkeel.server.parts import AppParts
-from evenkeel.server.ports import BarSource
 from evenkeel.server.scope import Tenant, parts_of, tenant
 
 if TYPE_CHECKING:
     from evenkeel.market.bars import Bars
 
 _PATH = f"{PREFIX}/market"
-_EARLIEST, _YEAR_2262 = -9_223_372_036_854_775_807, 9_223_372_036_854_775_807
 
 
 async def list_symbols(request: Request, seen: Tenant = Depends(tenant)) -> Response:
@@ -41,7 +39,7 @@ async def list_bars(request: Request, seen: Tenant = Depends(tenant), parts: App
     fields.check("the query is not valid")
     at, instrument = seen_until(parts), seen.state.instruments[found]
     bars = await asyncio.to_thread(
-        _read, parts.bars, instrument, timeframe=query.timeframe, at=at, adjusted=query.adjusted
+        bars_as_known, parts.bars, instrument, timeframe=query.timeframe, at=at, adjusted=query.adjusted
     )
     if start is not None or end is not None:
         bars = bars.between(start, end)
@@ -56,43 +54,6 @@ def _check_timeframe(text: str, fields: wire.Fields) -> None:
         timeframe(text)
     except InvalidInput as error:
         fields.fault("timeframe", error.message)
-
-
-def moment_of(name: str, text: str | None, fields: wire.Fields) -> int | None:
-    """The time in ns; None where none was given, and where it is none, which is a fault."""
-    if text is None:
-        return None
-    try:
-        moment = clock.parse_iso(text)
-    except (EvenkeelError, OverflowError) as error:
-        fields.fault(name, str(error))
-        return None
-    return min(moment, _YEAR_2262)
-
-
-def storable(at: int | None) -> int | None:
-    """The time as a database can hold it."""
-    return at if at is None else max(at, _EARLIEST)
-
-
-def seen_until(parts: AppParts) -> int:
-    """The moment up to which the market may be seen: the feed's clock, where there is one, else the wall clock."""
-    feed = parts.feed
-    if feed.kind == "none":
-        return time.time_ns()
-    return feed.cursor if feed.cursor is not None else feed.start or 0
-
-
-def _read(source: BarSource, instrument: Instrument, *, timeframe: str, at: int, adjusted: bool) -> "Bars":
-    bars = source.read(instrument.id, timeframe, end=at).as_of(at)
-    if not adjusted:
-        return bars
-    from evenkeel.market.calendars import calendar
-
-    splits, dividends = source.splits(instrument.id), source.dividends(instrument.id)
-    if not splits and not dividends:
-        return bars
-    return bars.adjusted(splits, dividends, as_of=at, day_start=calendar(instrument.calendar).day_start)
 
 
 def _bar(bars: "Bars", index: int, instrument: Instrument) -> s.BarOut:

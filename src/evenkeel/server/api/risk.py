@@ -23,7 +23,7 @@ async def panic(request: Request, seen: Tenant = Depends(tenant), parts: AppPart
     every working order is cancelled, and every position is closed unless they are kept. 202 while that goes on; what is
     left is told by `GET` and on the channel `halts`. Pressed again it asks anew for what it has given up, and closes
     what it kept; else it changes nothing."""
-    given = await wire.body(request, requests.NewPanic)
+    given = await wire.body(request, halting.NewPanic)
     scope = _scope(seen, given)
     command = Panic(
         provenance=seen.provenance(time.time_ns()),
@@ -37,7 +37,7 @@ async def panic(request: Request, seen: Tenant = Depends(tenant), parts: AppPart
     return wire.Json(_shown(parts, now, scope), 202)
 
 
-def _scope(seen: Tenant, given: requests.PanicScope) -> Scope:
+def _scope(seen: Tenant, given: halting.PanicScope) -> Scope:
     """The scope that is meant. Raises NotFound for what is not the user's, and Forbidden for the platform."""
     fields = wire.Fields()
     names = given.scope in (ScopeKind.STRATEGY, ScopeKind.ACCOUNT)
@@ -70,7 +70,7 @@ def _shown(parts: AppParts, seen: Tenant, scope: Scope) -> PanicOut:
 async def resume(request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)) -> Response:
     """Lets a halted scope trade again, and the strategies that were paused with it. 409 while its cool-down runs, and
     while the panic has not finished unless the rest is abandoned."""
-    given = await wire.body(request, requests.Resumption)
+    given = await wire.body(request, halting.Resumption)
     scope = _scope(seen, given)
     before = _shown(parts, seen, scope)
     provenance = seen.provenance(time.time_ns())
@@ -89,9 +89,9 @@ async def list_panics(
 
 ENDPOINTS = (
     Endpoint(method="POST", path=f"{_PATH}/panic", handler=panic, summary="Panic: halt, cancel, close", tag="risk",
-             body=requests.NewPanic, answers={202: PanicOut}, errors=(403, 404)),
+             body=halting.NewPanic, answers={202: PanicOut}, errors=(403, 404)),
     Endpoint(method="GET", path=f"{_PATH}/panic", handler=list_panics, summary="What is halted", tag="risk",
              query=requests.NoQuery, answers={200: s.Page[PanicOut]}),
     Endpoint(method="POST", path=f"{_PATH}/resume", handler=resume, summary="Trade again after a panic", tag="risk",
-             body=requests.Resumption, answers={200: PanicOut}, errors=(403, 404, 409)),
+             body=halting.Resumption, answers={200: PanicOut}, errors=(403, 404, 409)),
 )  # fmt: skip

@@ -17,9 +17,9 @@ from evenkeel.server import requests, views, wire
 from evenkeel.server import schemas as s
 from evenkeel.server.api import templates
 from evenkeel.server.api.accounts import check_accounts
-from evenkeel.server.api.market import moment_of, storable
 from evenkeel.server.api.templates import chosen
 from evenkeel.server.api.trading import find_instrument
+from evenkeel.server.bars import moment_of, storable
 from evenkeel.server.contract import PREFIX, Endpoint, Link
 from evenkeel.server.parts import AppParts
 from evenkeel.server.ports import SignalRow
@@ -49,14 +49,17 @@ async def deploy_strategy(
     """Puts a template, or a configuration of one, to work on some symbols and accounts."""
     given = await wire.body(request, requests.NewDeployment)
     received = time.time_ns()
-    deployment = await _deployment(seen, parts, given, received=received)
+    deployment = await deployment_of(seen, parts, given, received=received)
     outcome = await parts.runner.submit(Deploy(deployment=deployment, provenance=seen.provenance(received)))
     state = parts.runner.state
     deployed = views.deployment(state, state.deployment(outcome.id))
     return wire.Json(deployed, 201, {"location": f"{_PATH}/{outcome.id}"})
 
 
-async def _deployment(seen: Tenant, parts: AppParts, given: requests.NewDeployment, *, received: int) -> Deployment:
+async def deployment_of(
+    seen: Tenant, parts: AppParts, given: requests.NewDeployment, *, received: int, is_alone: bool = True
+) -> Deployment:
+    """What is asked for, ready to be deployed; not `is_alone`, its account is named later. Raises InvalidInput."""
     fields = wire.Fields()
     symbols = [
         find_instrument(seen.state, symbol, None, fields=fields, field=f"symbols.{place}")
@@ -64,7 +67,7 @@ async def _deployment(seen: Tenant, parts: AppParts, given: requests.NewDeployme
     ]
     if len(set(given.symbols)) < len(given.symbols):
         fields.fault("symbols", "each symbol once")
-    if not given.accounts and not seen.is_owner:
+    if is_alone and not given.accounts and not seen.is_owner:
         fields.fault("accounts", "at least one account")
     accounts = _allocations(seen, given.accounts, fields)
     size = fields.size("size", given.size)

@@ -90,7 +90,7 @@ def page_of_events(hub: Hub, seen: Tenant, *, limit: int, cursor: str | None) ->
 
 async def healthz() -> Response:
     """Alive: the process answers."""
-    return wire.Json(s.Health("ok"))
+    return wire.Json(status.Health("ok"))
 
 
 async def readyz(parts: AppParts = Depends(parts_of)) -> Response:
@@ -105,6 +105,7 @@ async def metrics(request: Request, parts: AppParts = Depends(parts_of)) -> Resp
         user = await signed_in(request, parts)
         if user.role != "owner":
             raise Forbidden("only the owner may read the metrics from elsewhere")
+    await request.app.state.gauges.refresh()
     return Response(parts.metrics.render(), media_type=CONTENT_TYPE)
 
 
@@ -120,17 +121,17 @@ def _is_near(request: Request) -> bool:
 
 ENDPOINTS = (
     Endpoint(method="GET", path=f"{_PATH}/status", handler=get_status, summary="Status", tag="system",
-             query=requests.NoQuery, answers={200: s.StatusOut}),
+             query=requests.NoQuery, answers={200: status.StatusOut}),
     Endpoint(method="GET", path=f"{_PATH}/hosts", handler=list_hosts, summary="Strategy hosts", tag="system",
-             query=requests.NoQuery, answers={200: s.Page[s.HostOut]}),
+             query=requests.NoQuery, answers={200: s.Page[status.HostOut]}),
     Endpoint(method="POST", path=f"{_PATH}/feed", handler=change_feed, summary="Steer the feed", tag="system",
              body=requests.FeedChange, answers={200: s.FeedOut}, errors=(403, 409)),
     Endpoint(method="GET", path=f"{_PATH}/events", handler=list_events, summary="Events", tag="system",
              query=requests.PageQuery, answers={200: s.Page[s.EventOut]}),
     Endpoint(method="GET", path="/healthz", handler=healthz, summary="Alive", tag="health",
-             answers={200: s.Health}, public=True),
+             answers={200: status.Health}, public=True),
     Endpoint(method="GET", path="/readyz", handler=readyz, summary="Ready", tag="health",
-             answers={200: s.ReadyOut, 503: s.ReadyOut}, public=True),
+             answers={200: status.ReadyOut, 503: status.ReadyOut}, public=True),
     Endpoint(method="GET", path="/metrics", handler=metrics, summary="Metrics", tag="health",
              answers={200: str}, errors=(401, 403), public=True),
 )  # fmt: skip

@@ -1,12 +1,13 @@
 """Orders, fills and positions. An order is answered once it is committed, a refused one too."""
 
 import time
+from collections.abc import Mapping
 from decimal import Decimal
 
 from fastapi import Depends, Request, Response
 
 from evenkeel.domain.accounts import MANUAL, UNASSIGNED
-from evenkeel.domain.commands import CancelOrder, ResolveOrder, SubmitOrder
+from evenkeel.domain.commands import CancelOrder, ResolveOrder, RouteOrder, SubmitOrder
 from evenkeel.domain.errors import EvenkeelError, FieldError, InvalidInput, MoneyError, QueueFull
 from evenkeel.domain.ids import Random
 from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState
@@ -16,6 +17,7 @@ from evenkeel.server import schemas as s
 from evenkeel.server.api.accounts import unknown_account
 from evenkeel.server.contract import PREFIX, Endpoint, Link
 from evenkeel.server.listing import Listing, page
+from evenkeel.server.order_terms import completed, later_terms
 from evenkeel.server.parts import AppParts
 from evenkeel.server.scope import Tenant, parts_of, tenant
 from evenkeel.trading.engine.effects import Outcome
@@ -40,7 +42,11 @@ async def place_order(
     received = time.time_ns()
     given = await wire.body(request, requests.NewOrder)
     fields = wire.Fields()
-    spec = _spec(request, seen, given, fields, received)
+    if not seen.owns(given.account_id):
+        fault = unknown_account("account_id", given.account_id)
+        fields.fault(fault.field, fault.message)
+    spec = order_spec(request, seen, given, given.account_id, fields=fields, received=received)
+    spec = await completed(parts, spec, fields, after_market=given.after_market)
     fields.check("the order is not valid")
     wait = wait_for_room(seen.state, spec)
     if wait:
@@ -48,13 +54,14 @@ async def place_order(
         most = 0 if rate is None else rate.most_waiting
         raise QueueFull(f"{most} orders wait for the broker already: no more can be sent in time", retry_after=wait)
     parts.metrics.observe_stage("received", (time.time_ns() - received) / 1e9)
-    outcome = await _submit(parts, SubmitOrder(spec=spec, provenance=seen.provenance(received)))
+    outcome = await submitted(parts, SubmitOrder(spec=spec, provenance=seen.provenance(received)))
     order = views.order(parts.runner.state, parts.runner.state.order(outcome.id))
     headers = {"location": f"{_PATH}/orders/{order.id}"}
     return wire.Json(order, 201 if outcome.created else 200, headers)
 
 
-async def _submit(parts: AppParts, command: SubmitOrder) -> Outcome:
+async def submitted(parts: AppParts, command: SubmitOrder | RouteOrder) -> Outcome:
+    """Submits an order; one that was declined is counted. Raises what the engine declined it by."""
     try:
         return await parts.runner.submit(command)
     except EvenkeelError as error:
@@ -66,15 +73,26 @@ async def _submit(parts: AppParts, command: SubmitOrder) -> Outcome:
         raise
 
 
-def _spec(request: Request, seen: Tenant, given: requests.NewOrder, fields: wire.Fields, received: int) -> OrderSpec:
-    if not seen.owns(given.account_id):
-        fault = unknown_account("account_id", given.account_id)
-        fields.fault(fault.field, fault.message)
+def order_spec(
+    request: Request,
+    seen: Tenant,
+    given: requests.OrderTerms,
+    account_id: str,
+    *,
+    fields: wire.Fields,
+    received: int,
+    known: Mapping[tuple[str, str | None], str] | None = None,
+) -> OrderSpec:
+    """The order that a body asks for in an account; what is wrong with it is gathered in `fields`.
+
+    `known` are instruments that have been found before, by symbol and venue.
+    """
+    found = known.get((given.symbol, given.venue)) if known is not None else None
     quantity = fields.required("quantity", given.quantity)
     return OrderSpec(
-        account_id=given.account_id,
-        book=_book(seen, given.book, fields),
-        instrument_id=find_instrument(seen.state, given.symbol, given.venue, fields=fields),
+        account_id=account_id,
+        book=find_book(seen, given.book, fields),
+        instrument_id=found or find_instrument(seen.state, given.symbol, given.venue, fields=fields),
         side=given.side,
         quantity=quantity,
         kind=given.kind,
@@ -83,10 +101,11 @@ def _spec(request: Request, seen: Tenant, given: requests.NewOrder, fields: wire
         stop_price=_price("stop_price", given, fields),
         time_in_force=given.time_in_force,
         product=given.product,
+        **later_terms(given, fields),
     )
 
 
-def _price(name: str, given: requests.NewOrder, fields: wire.Fields) -> Decimal | None:
+def _price(name: str, given: requests.OrderTerms, fields: wire.Fields) -> Decimal | None:
     before = len(fields.faults)
     price = fields.number(name, getattr(given, name))
     if len(fields.faults) == before:
@@ -97,14 +116,15 @@ def _price(name: str, given: requests.NewOrder, fields: wire.Fields) -> Decimal 
     return price
 
 
-def _book(seen: Tenant, book: str, fields: wire.Fields) -> str:
+def find_book(seen: Tenant, book: str, fields: wire.Fields) -> str:
+    """The book itself; one that is not the user's is a fault."""
     held = seen.state.deployments.get(book)
     if book not in (MANUAL, UNASSIGNED) and (held is None or not seen.sees(held)):
         fields.fault("book", f"must be {MANUAL}, {UNASSIGNED}, or the id of one of your strategies")
     return book
 
 
-def _client_order_id(request: Request, given: requests.NewOrder, fields: wire.Fields, received: int) -> str:
+def _client_order_id(request: Request, given: requests.OrderTerms, fields: wire.Fields, received: int) -> str:
     if given.client_order_id is not None:
         return given.client_order_id
     key = request.headers.get("idempotency-key")
@@ -148,7 +168,7 @@ async def list_orders(request: Request, seen: Tenant = Depends(tenant)) -> Respo
 
 def _fits(order: Order, status: str | None) -> bool:
     if status in ("open", "closed"):
-        return order.is_working is (status == "open")
+        return order.is_open is (status == "open")
     return status in (None, order.state)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from evenkeel.domain import records as r
+from evenkeel.domain.held_records import OrderKept, OrderReleased
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.records import AnyRecord
 from evenkeel.server.schemas import EquityOut, EventOut
@@ -32,7 +33,7 @@ class Changes:
         match record:
             case r.OrderDecided() | r.OrderAdopted():
                 self._order(record.order_id, account_id=record.spec.account_id, book=record.spec.book)
-            case r.OrderMoved() | r.IntentRechecked() | r.AmendRequested():
+            case r.OrderMoved() | r.IntentRechecked() | r.AmendRequested() | OrderKept() | OrderReleased():
                 spec = state.orders[record.order_id].spec
                 self._order(record.order_id, account_id=spec.account_id, book=spec.book)
             case r.FillBooked():

@@ -10,9 +10,11 @@ from typing import Any
 
 from evenkeel.domain import clock
 from evenkeel.domain import records as r
+from evenkeel.domain.held_records import OrderReleased
 from evenkeel.domain.money import mul
 from evenkeel.domain.orders import OrderKind, OrderSpec, OrderState, Side
 from evenkeel.domain.records import AnyRecord
+from evenkeel.domain.walkforward import SessionMoved
 from evenkeel.server.schemas import EventOut
 from evenkeel.server.views import text
 from evenkeel.trading.engine.state import State
@@ -61,8 +63,10 @@ def _asked(state: State, spec: OrderSpec, *, quantity: Decimal) -> str:
         OrderKind.LIMIT: f" at limit {spec.limit_price}",
         OrderKind.STOP: f" at stop {spec.stop_price}",
         OrderKind.STOP_LIMIT: f" at stop {spec.stop_price} limit {spec.limit_price}",
+        OrderKind.TRAILING_STOP: " at a trailing stop",
     }
-    return f"{spec.side} {text(quantity)} {state.instruments[spec.instrument_id].symbol}{prices[spec.kind]}"
+    trigger = "" if spec.trigger is None else f" once it is at {spec.trigger.price}"
+    return f"{spec.side} {text(quantity)} {state.instruments[spec.instrument_id].symbol}{prices[spec.kind]}{trigger}"
 
 
 def _alert(state: State, record: r.AlertRaised, seq: int) -> EventOut:
@@ -126,6 +130,22 @@ def _moved(state: State, record: r.OrderMoved, seq: int) -> EventOut | None:
     )
 
 
+def _released(state: State, record: OrderReleased, seq: int) -> EventOut | None:
+    """What is refused raises an alert."""
+    if not record.approved:
+        return None
+    spec = state.orders[record.order_id].spec
+    return _event(
+        record,
+        seq,
+        "order-released",
+        f"{_who(state, spec.account_id, book=spec.book)}: {_asked(state, spec, quantity=record.quantity)} goes out now",
+        account_id=spec.account_id,
+        order_id=record.order_id,
+        deployment_id=_deployment_of(state, spec.book),
+    )
+
+
 def _split(state: State, record: r.SplitApplied, seq: int) -> EventOut:
     split = record.split
     symbol = state.instruments[split.instrument_id].symbol
@@ -165,6 +185,12 @@ def _opened(state: State, record: r.AccountOpened, seq: int) -> EventOut:
     return _event(record, seq, "account-opened", f"{this.name} opened: a {this.mode} account", account_id=this.id)
 
 
+def _session(state: State, record: SessionMoved, seq: int) -> EventOut:
+    this = state.walkforwards[record.session_id].session
+    why = f": {record.reason}" if record.reason else ", what it holds is being closed" if record.close else ""
+    return _event(record, seq, "session", f"Session {this.name} is {record.status}{why}", account_id=this.account_id)
+
+
 def _ready(state: State, record: r.ReadinessChanged, seq: int) -> EventOut:
     name = state.accounts[record.account_id].account.name
     why = f": {record.reason}" if record.reason else ""
@@ -191,10 +217,12 @@ _LINES: dict[type, Callable[[State, Any, int], EventOut | None]] = {
     r.FillBooked: _filled,
     r.OrderDecided: _decided,
     r.OrderMoved: _moved,
+    OrderReleased: _released,
     r.SplitApplied: _split,
     r.DayClosed: _day,
     r.DeploymentChanged: _deployed,
     r.AccountOpened: _opened,
+    SessionMoved: _session,
     r.ReadinessChanged: _ready,
     r.PositionCorrected: _corrected,
     r.CursorMoved: _feed,

@@ -9,18 +9,26 @@ from typing import Any
 
 from sqlalchemy import Table
 
+from evenkeel.domain import mtm_records as m
 from evenkeel.domain import records as r
-from evenkeel.storage.projections import accounts, desk, orders, trading
+from evenkeel.domain.composite_records import CompositeEnded, CompositeMoved, CompositeStarted
+from evenkeel.domain.followups import FollowUpDone, FollowUpSet
+from evenkeel.domain.held_records import OrderKept, OrderReleased
+from evenkeel.domain.limit_records import DrawdownMoved, ScopeDayClosed, ScopeLimitsChanged
+from evenkeel.domain.walkforward import SessionCompleted, SessionMoved, SessionOpened
+from evenkeel.storage.projections import accounts, composites, desk, held, limits, mtm, orders, trading, walkforward
 from evenkeel.storage.projections.unit import Place, Row, Unit
 from evenkeel.storage.tables.accounts import account_limits, balances, daily_marks
 from evenkeel.storage.tables.accounts import accounts as account_rows
+from evenkeel.storage.tables.composites import composites as composite_rows
 from evenkeel.storage.tables.reference import instruments
 from evenkeel.storage.tables.strategies import strategies
 from evenkeel.storage.tables.trading import orders as order_rows
 from evenkeel.storage.tables.trading import position_totals, positions
+from evenkeel.storage.tables.walkforward import walkforward_sessions
 
-VERSION = 2
-SMALL = frozenset({account_rows, balances, instruments, position_totals, positions, strategies})
+VERSION = 3
+SMALL = frozenset({account_rows, balances, instruments, position_totals, positions, strategies, walkforward_sessions})
 
 _PROJECTIONS: dict[type, Callable[[Unit, Place, Any], None]] = {
     r.RunStarted: desk.run_started,
@@ -34,9 +42,14 @@ _PROJECTIONS: dict[type, Callable[[Unit, Place, Any], None]] = {
     r.OrderDecided: orders.order_decided,
     r.IntentRechecked: orders.intent_rechecked,
     r.OrderMoved: orders.order_moved,
+    OrderKept: held.order_kept,
+    OrderReleased: held.order_released,
     r.AmendRequested: orders.amend_requested,
     r.FillBooked: trading.fill_booked,
     r.OrderAdopted: orders.order_adopted,
+    CompositeStarted: composites.started,
+    CompositeMoved: composites.moved,
+    CompositeEnded: composites.ended,
     r.PositionCorrected: trading.position_corrected,
     r.SplitApplied: trading.split_applied,
     r.DividendPaid: accounts.cash_booked,
@@ -49,6 +62,24 @@ _PROJECTIONS: dict[type, Callable[[Unit, Place, Any], None]] = {
     r.CursorMoved: desk.cursor_moved,
     r.AccountReconciled: accounts.account_reconciled,
     r.AlertRaised: desk.alert_raised,
+    r.RouteSet: desk.routed,
+    r.RouteRemoved: desk.routed,
+    r.OrderRouted: desk.routed,
+    FollowUpSet: desk.follow_up,
+    FollowUpDone: desk.follow_up,
+    ScopeLimitsChanged: limits.scope_changed,
+    ScopeDayClosed: limits.day_closed,
+    DrawdownMoved: limits.drawdown_moved,
+    m.MtmRulesSet: mtm.rules_set,
+    m.MtmBreached: mtm.breached,
+    m.MtmBased: mtm.moved,
+    m.MtmPeak: mtm.moved,
+    m.MtmStopped: mtm.moved,
+    m.MtmPlanned: mtm.moved,
+    m.SessionsListed: mtm.moved,
+    SessionOpened: walkforward.opened,
+    SessionMoved: walkforward.moved,
+    SessionCompleted: walkforward.completed,
 }
 
 
@@ -65,6 +96,8 @@ def is_closed(table: Table, row: Row) -> bool:
     """Whether a row need not be kept at hand after it has been written."""
     if table is order_rows:
         return not row["is_open"]
+    if table is composite_rows:
+        return row["ended_at"] is not None
     return table is daily_marks or table is account_limits
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from msgspec import to_builtins
 
 from evenkeel.domain import records as r
-from evenkeel.domain.accounts import Account, AccountMode, Limits, Readiness
+from evenkeel.domain.accounts import Account, Limits, Readiness
 from evenkeel.domain.money import ZERO, add, ratio, sub
 from evenkeel.domain.provenance import Provenance
 from evenkeel.storage.projections.money import book_entries
@@ -30,11 +30,12 @@ def _account_row(account: Account, at: int) -> Row:
         "account_type": account.type.value,
         "currency": account.currency,
         "mode": account.mode.value,
-        "is_paper": account.mode is AccountMode.PAPER,
+        "is_paper": account.is_simulated,
         "is_active": True,
         "is_master": False,
         "costs": account.costs,
         "financing": to_builtins(account.financing),
+        "terms": to_builtins(account.terms),
         "time_zone": account.time_zone,
         "roll": account.roll.isoformat(),
         "readiness": Readiness.NOT_READY.value,

@@ -5,6 +5,7 @@ from math import isfinite
 from msgspec import structs, to_builtins
 
 from evenkeel.domain import records as r
+from evenkeel.domain.followups import FollowUpDone, FollowUpSet
 from evenkeel.storage.projections import accounts
 from evenkeel.storage.projections.orders import measured
 from evenkeel.storage.projections.unit import Place, Unit
@@ -97,6 +98,14 @@ def alert_raised(unit: Unit, place: Place, record: r.AlertRaised) -> None:
 
 def cursor_moved(unit: Unit, place: Place, record: r.CursorMoved) -> None:
     unit.put(feed_cursor, (), {"cursor": record.cursor, "updated_at": record.at})
+
+
+def routed(unit: Unit, place: Place, record: r.RouteSet | r.RouteRemoved | r.OrderRouted) -> None:
+    """Routes, and why orders went where they went, are told by the API; the orders themselves have their rows."""
+
+
+def follow_up(unit: Unit, place: Place, record: FollowUpSet | FollowUpDone) -> None:
+    """Has no table: what waits is live state, and the orders that come of it have rows of their own."""
 
 
 def panic(unit: Unit, place: Place, record: r.PanicStarted | r.PanicMoved | r.PanicEnded) -> None:

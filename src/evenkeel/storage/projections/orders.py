@@ -9,20 +9,22 @@ from msgspec import to_builtins
 
 from evenkeel.domain import records as r
 from evenkeel.domain.money import ZERO, add, sub
-from evenkeel.domain.orders import WORKING, OrderSpec, OrderState
+from evenkeel.domain.orders import Kept, OrderSpec, OrderState
 from evenkeel.storage.projections.unit import Place, Row, Unit
 from evenkeel.storage.tables.strategies import strategies
 from evenkeel.storage.tables.trading import order_events, orders
+from evenkeel.trading.engine.keeping import stop_of
 
 
 def order_decided(unit: Unit, place: Place, record: r.OrderDecided) -> None:
-    state = OrderState.SUBMITTED if record.approved else OrderState.REFUSED
-    row = _new_row(record, record.spec, state, place)
+    row = _new_row(record, record.spec, record.state, place)
     source, arrival = record.provenance, record.arrival
     row |= {
+        "kept": kept_of(record.kept),
+        "stop_price": stop_of(record.spec, record.kept),
         "send_by": record.send_by,
         "since": record.since,
-        "checks": _checks(record.checks),
+        "checks": checks_of(record.checks),
         "actor": source.actor,
         "source": source.source.value,
         "cause_id": source.cause_id,
@@ -37,9 +39,9 @@ def order_decided(unit: Unit, place: Place, record: r.OrderDecided) -> None:
         "limits_version": arrival.limits_version,
     }
     if not record.approved:
-        _explain(row, record.checks[-1])
+        explain(row, record.checks[-1])
     unit.put(orders, (record.order_id,), row)
-    _history(unit, place, row, "DECIDED", at=record.at, actor=source.actor, details={"checks": row["checks"]})
+    history(unit, place, row, "DECIDED", at=record.at, actor=source.actor, details={"checks": row["checks"]})
     deployment = unit.find(strategies, record.spec.book)
     if deployment is not None:
         deployment = unit.get(strategies, record.spec.book)
@@ -57,16 +59,16 @@ def order_adopted(unit: Unit, place: Place, record: r.OrderAdopted) -> None:
         "acknowledged_at": record.at,
     }
     unit.put(orders, (record.order_id,), row)
-    _history(unit, place, row, "ADOPTED", at=record.at)
+    history(unit, place, row, "ADOPTED", at=record.at)
 
 
 def intent_rechecked(unit: Unit, place: Place, record: r.IntentRechecked) -> None:
     row = unit.get(orders, record.order_id)
     if not record.approved:
-        _explain(row, record.checks[-1])
+        explain(row, record.checks[-1])
     row["updated_seq"] = place.seq
-    details = {"approved": record.approved, "waited": record.waited, "checks": _checks(record.checks)}
-    _history(unit, place, row, "RECHECKED", at=record.at, details=details)
+    details = {"approved": record.approved, "waited": record.waited, "checks": checks_of(record.checks)}
+    history(unit, place, row, "RECHECKED", at=record.at, details=details)
 
 
 def order_moved(unit: Unit, place: Place, record: r.OrderMoved) -> None:
@@ -77,10 +79,12 @@ def order_moved(unit: Unit, place: Place, record: r.OrderMoved) -> None:
         row["acknowledged_at"] = row["acknowledged_at"] or record.at
     if record.reason is not None:
         row |= {"reason": record.reason, "rule": record.rule, "limit": record.limit, "value": record.value}
+        row["layer"] = record.layer.value if record.rule is not None else None
     if record.quantity is not None:
         row |= {"quantity": record.quantity, "limit_price": record.limit_price, "stop_price": record.stop_price}
+        row["kept"] = _without_change(row["kept"])
     move(row, place, record.state, at=record.at, venue_order_id=record.venue_order_id)
-    _history(
+    history(
         unit,
         place,
         row,
@@ -99,7 +103,9 @@ def amend_requested(unit: Unit, place: Place, record: r.AmendRequested) -> None:
     row["updated_at"], row["updated_seq"] = record.at, place.seq
     if row["link"]:
         row["since"] = record.since or record.at
-    _history(
+    if row["kept"] and "trail" in row["kept"] and row["state"] != OrderState.HELD:
+        row["kept"] = row["kept"] | {"asked": to_builtins(record.quantity)}
+    history(
         unit,
         place,
         row,
@@ -108,7 +114,7 @@ def amend_requested(unit: Unit, place: Place, record: r.AmendRequested) -> None:
         actor=record.provenance.actor,
         quantity=record.quantity,
         price=record.limit_price,
-        details={"checks": _checks(record.checks)},
+        details={"checks": checks_of(record.checks)},
     )
 
 
@@ -124,7 +130,7 @@ def filled(unit: Unit, place: Place, record: r.FillBooked, notional: Decimal) ->
     if record.state is OrderState.FILLED:
         row["filled_at"] = row["filled_at"] or record.at
     move(row, place, record.state, at=record.at, venue_order_id=record.venue_order_id)
-    _history(
+    history(
         unit,
         place,
         row,
@@ -145,15 +151,26 @@ def split(unit: Unit, place: Place, change: r.SplitOrder, at: int) -> None:
         "filled": change.filled,
         "limit_price": change.limit_price,
         "stop_price": change.stop_price,
+        "kept": row["kept"] if change.kept is None else kept_of(change.kept),
         "updated_seq": place.seq,
     }
-    _history(unit, place, row, "SPLIT", at=at, quantity=change.quantity, price=change.limit_price)
+    history(unit, place, row, "SPLIT", at=at, quantity=change.quantity, price=change.limit_price)
 
 
 def move(row: Row, place: Place, after: OrderState, *, at: int, venue_order_id: str | None) -> None:
     row["venue_order_id"] = row["venue_order_id"] or venue_order_id
-    row["state"], row["is_open"] = after.value, after in WORKING
+    row["state"], row["is_open"] = after.value, after.is_open
     row["updated_at"], row["updated_seq"] = at, place.seq
+
+
+def kept_of(kept: Kept | None) -> dict[str, Any] | None:
+    """What is kept of an order, as its row has it."""
+    return None if kept is None else dict(to_builtins(kept))
+
+
+def _without_change(kept: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What is kept once no change is under way any more."""
+    return kept and {name: value for name, value in kept.items() if name != "asked"}
 
 
 def measured(value: float | None) -> float | None:
@@ -183,11 +200,18 @@ def _new_row(record: r.OrderDecided | r.OrderAdopted, spec: OrderSpec, state: Or
         "filled": ZERO,
         "notional": ZERO,
         "state": state.value,
-        "is_open": state in WORKING,
-        **dict.fromkeys(("reason", "rule", "limit", "value")),
+        "is_open": state.is_open,
+        **dict.fromkeys(("reason", "rule", "limit", "value", "layer")),
         "triggered": False,
         "has_venue_event": False,
         "link": spec.link,
+        "parent": spec.parent,
+        "leg": spec.leg,
+        "trigger_price": None if spec.trigger is None else spec.trigger.price,
+        "trail": None if spec.trail is None else to_builtins(spec.trail),
+        "expires_at": spec.expires_at,
+        "not_before": spec.not_before,
+        "kept": None,
         "since": 0,
         "session_date": record.session_date,
         "send_by": 0,
@@ -207,15 +231,16 @@ def _new_row(record: r.OrderDecided | r.OrderAdopted, spec: OrderSpec, state: Or
     }
 
 
-def _explain(row: Row, check: r.Check) -> None:
+def explain(row: Row, check: r.Check) -> None:
     row |= {"reason": check.reason, "rule": check.rule, "limit": check.limit, "value": check.value}
+    row["layer"] = check.layer.value
 
 
-def _checks(checks: Sequence[r.Check]) -> list[Any]:
+def checks_of(checks: Sequence[r.Check]) -> list[Any]:
     return [to_builtins(check) for check in checks]
 
 
-def _history(unit: Unit, place: Place, row: Row, event: str, *, at: int, **more: Any) -> None:
+def history(unit: Unit, place: Place, row: Row, event: str, *, at: int, **more: Any) -> None:
     refused = row["state"] == OrderState.REFUSED
     unit.add(
         order_events,
@@ -230,6 +255,7 @@ def _history(unit: Unit, place: Place, row: Row, event: str, *, at: int, **more:
             "rule": row["rule"],
             "limit": row["limit"],
             "value": row["value"],
+            "layer": row["layer"],
             "quantity": None,
             "price": None,
             "actor": None,

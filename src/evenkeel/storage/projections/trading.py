@@ -8,7 +8,7 @@ from evenkeel.domain.fills import Fill
 from evenkeel.domain.money import add, mul, neg, sub, total
 from evenkeel.domain.orders import Product
 from evenkeel.domain.positions import PositionKey
-from evenkeel.storage.projections import holdings, orders
+from evenkeel.storage.projections import composites, holdings, orders
 from evenkeel.storage.projections.money import book_entries
 from evenkeel.storage.projections.unit import Place, Row, Unit
 from evenkeel.storage.tables.reference import splits
@@ -21,6 +21,8 @@ def fill_booked(unit: Unit, place: Place, record: r.FillBooked) -> None:
     multiplier = holdings.multiplier_of(unit, fill.instrument_id)
     order = orders.filled(unit, place, record, mul(mul(fill.quantity, fill.price), multiplier))
     unit.add(fills, _fill_row(record, order, place))
+    if order["parent"]:
+        composites.filled(unit, place, record, order)
     key = PositionKey(fill.account_id, fill.book, fill.instrument_id, Product(order["product"]))
     position = holdings.load(unit, key)
     position.book(fill.quantity if fill.side.sign > 0 else neg(fill.quantity), fill.price, multiplier)
@@ -89,4 +91,6 @@ def split_applied(unit: Unit, place: Place, record: r.SplitApplied) -> None:
         holdings.store(unit, place, position, at=record.at)
     for order in record.orders:
         orders.split(unit, place, order, record.at)
+    for composite in record.composites:
+        composites.split(unit, place, composite)
     book_entries(unit, place, record.entries, at=record.at)

@@ -10,7 +10,18 @@ from sqlalchemy import RowMapping, Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evenkeel.domain.fills import Charge, Fill
-from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Product, Side, TimeInForce
+from evenkeel.domain.orders import (
+    Kept,
+    Order,
+    OrderKind,
+    OrderSpec,
+    OrderState,
+    Product,
+    Side,
+    TimeInForce,
+    Trail,
+    Trigger,
+)
 from evenkeel.storage.repositories.paging import Keys, page, reading
 from evenkeel.storage.tables.accounts import ledger_entries, performance_history
 from evenkeel.storage.tables.strategies import strategy_signals
@@ -219,9 +230,14 @@ def _order(row: RowMapping) -> Order:
         time_in_force=TimeInForce(row["time_in_force"]),
         product=Product(row["product"]),
         link=row["link"],
+        trigger=None if row["trigger_price"] is None else Trigger(row["trigger_price"]),
+        trail=row["trail"] and convert(row["trail"], Trail),
+        expires_at=row["expires_at"],
+        not_before=row["not_before"],
     )
-    same = (name for name in Order.__struct_fields__ if name not in ("spec", "state"))
-    return Order(spec=spec, state=OrderState(row["state"]), **{name: row[name] for name in same})
+    same = (name for name in Order.__struct_fields__ if name not in ("spec", "state", "kept"))
+    kept = row["kept"] and convert(row["kept"], Kept)
+    return Order(spec=spec, state=OrderState(row["state"]), kept=kept, **{name: row[name] for name in same})
 
 
 def _fill(row: RowMapping) -> Fill:

@@ -3,7 +3,20 @@
 `PROJECTED` may be emptied and made again from the journal at any time; nothing else may.
 """
 
-from evenkeel.storage.tables import accounts, people, reference, research, strategies, system, trading
+from evenkeel.storage.tables import (
+    accounts,
+    composites,
+    limits,
+    mtm,
+    order_templates,
+    people,
+    reference,
+    research,
+    strategies,
+    system,
+    trading,
+    walkforward,
+)
 from evenkeel.storage.tables.metadata import METADATA
 
 PROJECTED = (
@@ -17,17 +30,24 @@ PROJECTED = (
     accounts.performance_history,
     accounts.daily_marks,
     trading.orders,
+    composites.composites,
     trading.order_events,
     trading.fills,
     trading.positions,
     trading.position_totals,
     strategies.strategies,
     strategies.strategy_signals,
+    walkforward.walkforward_sessions,
+    limits.limit_changes,
+    limits.drawdown_moves,
+    mtm.mtm_rules,
+    mtm.mtm_breaches,
     system.alerts,
     system.runs,
     system.feed_cursor,
 )
 
 __all__ = [
-    "METADATA", "PROJECTED", "accounts", "people", "reference", "research", "strategies", "system", "trading",
+    "METADATA", "PROJECTED", "accounts", "composites", "limits", "mtm", "order_templates", "people", "reference",
+    "research", "strategies", "system", "trading", "walkforward",
 ]  # fmt: skip

@@ -22,6 +22,7 @@ accounts = Table(
     need("is_master", Boolean),
     need("costs"),
     may("financing", MaybeJson),
+    may("terms", MaybeJson),
     need("time_zone"),
     need("roll"),
     need("readiness"),

@@ -3,7 +3,7 @@
 from sqlalchemy import Boolean, Date, Float, Index, Integer, Table
 
 from evenkeel.storage.tables.metadata import METADATA
-from evenkeel.storage.tables.types import Exact, Json, Ns, key, may, need
+from evenkeel.storage.tables.types import Exact, Json, MaybeJson, Ns, key, may, need
 
 orders = Table(
     "orders",
@@ -34,10 +34,18 @@ orders = Table(
     may("rule"),
     may("limit"),
     may("value"),
+    may("layer"),
     need("triggered", Boolean),
     need("has_venue_event", Boolean),
     need("link", server_default=""),
+    need("parent", server_default=""),
+    need("leg", server_default=""),
     need("since", Ns, server_default="0"),
+    may("trigger_price", Exact),
+    may("trail", MaybeJson),
+    need("expires_at", Ns, server_default="0"),
+    need("not_before", Ns, server_default="0"),
+    may("kept", MaybeJson),
     need("session_date", Date),
     need("send_by", Ns),
     need("checks", Json),
@@ -80,6 +88,7 @@ order_events = Table(
     may("rule"),
     may("limit"),
     may("value"),
+    may("layer"),
     may("quantity", Exact),
     may("price", Exact),
     may("actor"),

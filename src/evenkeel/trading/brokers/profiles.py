@@ -8,6 +8,10 @@ from evenkeel.domain.accounts import SendRate
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.orders import OrderKind, TimeInForce
 
+PLAIN_KINDS = frozenset({OrderKind.MARKET, OrderKind.LIMIT, OrderKind.STOP, OrderKind.STOP_LIMIT})
+PLAIN_TIMES = frozenset(TimeInForce) - {TimeInForce.GTD}
+"""What a broker takes unless its profile says otherwise; of the rest the engine makes what it can."""
+
 
 class LookupKind(StrEnum):
     """How an unknown outcome is looked up: exactly by our id, by a free tag, or not at all."""

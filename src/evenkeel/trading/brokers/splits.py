@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 from functools import partial
 
+import msgspec
 from msgspec import Struct
 
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Split
 from evenkeel.domain.money import ZERO, add, minor_unit, mul, ratio, rounded, sub, total
-from evenkeel.domain.orders import Side
+from evenkeel.domain.orders import Kept, Side
 
 
 class SplitHolding(Struct, frozen=True):
@@ -80,6 +81,23 @@ def split_order(terms: SplitTerms, split: Split, *, side: Side, instrument: Inst
         filled,
         _price(terms.limit_price, split, tick=instrument.tick_size, rounding=favourable),
         _price(terms.stop_price, split, tick=instrument.tick_size, rounding="ROUND_HALF_EVEN"),
+    )
+
+
+def split_kept(kept: Kept, split: Split, *, instrument: Instrument) -> Kept:
+    """What is kept of an order, in new shares: prices it waits for or follows as stops are, an amount no less than a
+    tick. Raises InvalidInput.
+    """
+    _check(split)
+    restated = partial(_price, split=split, tick=instrument.tick_size)
+    trail = kept.trail
+    if trail is not None and trail.amount is not None:
+        trail = msgspec.structs.replace(trail, amount=restated(trail.amount, rounding="ROUND_HALF_EVEN"))
+    return msgspec.structs.replace(
+        kept,
+        level=restated(kept.level, rounding="ROUND_HALF_EVEN"),
+        trail=trail,
+        best=kept.best * float(split.denominator) / float(split.numerator),
     )
 
 

@@ -17,8 +17,10 @@ from evenkeel.domain.accounts import (
     LedgerEntry,
     LedgerKind,
     Limits,
+    term_faults,
 )
 from evenkeel.domain.errors import Conflict, FieldError, Forbidden, InvalidInput
+from evenkeel.domain.limits import faults as rule_faults
 from evenkeel.domain.money import ZERO, is_bookable, is_multiple, minor_unit, neg, rounded, sub
 from evenkeel.domain.orders import Order, OrderState
 from evenkeel.domain.records import (
@@ -30,9 +32,11 @@ from evenkeel.domain.records import (
 )
 from evenkeel.domain.sizing import Sizing, checked
 from evenkeel.domain.strategies import Allocation, Deployment
+from evenkeel.domain.walkforward import SessionStatus
 from evenkeel.trading.engine import halts, market, switches
 from evenkeel.trading.engine.effects import Outcome, WantReconcile
-from evenkeel.trading.engine.orders import request_cancel, reserved_cash
+from evenkeel.trading.engine.orders import request_cancel
+from evenkeel.trading.engine.risk_views import reserved_cash
 from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.turn import Turn
 
@@ -45,27 +49,40 @@ _WRONG_SIGN: dict[LedgerKind, tuple[Callable[[Decimal], bool], str]] = {
 def open_account(turn: Turn, command: c.OpenAccount) -> Outcome:
     """Opens a paper account with its first deposit. Live accounts cannot be opened: live trading is off."""
     account = command.account
-    if account.id in turn.state.accounts:
+    if account.mode is not AccountMode.PAPER:
+        raise Forbidden("live trading is off: only paper accounts can be opened")
+    check_account(turn.state, account, cash=command.initial_cash)
+    begin_account(turn, account, cash=command.initial_cash, source=command)
+    return Outcome(account.id)
+
+
+def check_account(state: State, account: Account, *, cash: Decimal) -> None:
+    """Raises Conflict, Forbidden, NotFound or InvalidInput where an account cannot be opened as it is."""
+    if account.id in state.accounts:
         raise Conflict(f"account {account.id} exists already")
-    if any(known.account.name.casefold() == account.name.casefold() for known in turn.state.accounts.values()):
+    if any(known.account.name.casefold() == account.name.casefold() for known in state.accounts.values()):
         raise InvalidInput(
             "the account's name is taken",
             errors=(FieldError("name", f"another account is called {account.name!r}, in whatever case"),),
         )
-    if account.mode is not AccountMode.PAPER:
-        raise Forbidden("live trading is off: only paper accounts can be opened")
-    turn.state.find_schedule(account.costs)
+    if account.is_simulated and account.broker in state.real:
+        raise Forbidden(f"a {account.mode} account cannot be opened at {account.broker}, which trades for real")
+    state.find_schedule(account.costs)
     faults = [*_day_faults(account), *_limit_faults(account.limits), *_rate_faults(account.financing)]
+    faults += [] if account.terms is None else term_faults(account.terms)
     if faults:
         raise InvalidInput("the account cannot be opened", errors=tuple(faults))
-    _check_amount(command.initial_cash, account, "cash")
-    if command.initial_cash < 0:
+    _check_amount(cash, account, "cash")
+    if cash < 0:
         raise InvalidInput("cash cannot be negative", errors=(FieldError("cash", "zero or more"),))
-    turn.emit(AccountOpened(at=turn.at, account=account, provenance=command.provenance))
-    if command.initial_cash:
-        _book(turn, account, command.initial_cash, kind=LedgerKind.DEPOSIT, component="initial", source=command)
+
+
+def begin_account(turn: Turn, account: Account, *, cash: Decimal, source: c.Command) -> None:
+    """Opens an account that has been checked, with its first deposit."""
+    turn.emit(AccountOpened(at=turn.at, account=account, provenance=source.provenance))
+    if cash:
+        _book(turn, account, cash, kind=LedgerKind.DEPOSIT, component="initial", source=source)
     turn.effects.append(WantReconcile(account.id, "opened"))
-    return Outcome(account.id)
 
 
 def _day_faults(account: Account) -> list[FieldError]:
@@ -85,16 +102,9 @@ def _rate_faults(rates: Financing | None) -> list[FieldError]:
 
 
 def _limit_faults(limits: Limits) -> list[FieldError]:
-    shares = {"max_position_share": limits.max_position_share, "daily_loss": limits.daily_loss}
-    faults = [
-        FieldError(f"limits.{name}", "a fraction of zero or more")
-        for name, share in shares.items()
-        if share is not None and not (is_bookable(share) and share >= 0)
-    ]
+    faults = rule_faults(limits, "limits.")
     if limits.maintenance is not None and not (is_bookable(limits.maintenance) and 0 < limits.maintenance < 1):
         faults.append(FieldError("limits.maintenance", "a fraction of what is held, above 0 and below 1"))
-    if limits.max_trades_per_day is not None and limits.max_trades_per_day < 0:
-        faults.append(FieldError("limits.max_trades_per_day", "zero or more"))
     rate = limits.rate
     if rate is not None and not (0 < rate.per_second < inf and rate.burst >= 1):
         faults.append(FieldError("limits.rate", "more than 0 requests a second, and a burst of 1 or more"))
@@ -114,6 +124,8 @@ def _check_amount(amount: Decimal, account: Account, field: str) -> None:
 def move_cash(turn: Turn, command: c.MoveCash) -> Outcome:
     """Books a deposit, withdrawal, dividend, interest or correction."""
     held = turn.state.account(command.account_id)
+    if held.session is not None and held.session.status is SessionStatus.COMPLETED:
+        raise Conflict(f"session {held.session.session.name} is completed: its figures are frozen")
     _check_amount(command.amount, held.account, "amount")
     wrong = _WRONG_SIGN.get(command.kind)
     if wrong is not None and wrong[0](command.amount):
@@ -190,23 +202,29 @@ def deploy(turn: Turn, command: c.Deploy) -> Outcome:
     deployment = command.deployment
     if deployment.id in turn.state.deployments:
         raise Conflict(f"strategy {deployment.id} exists already")
-    if any(_named(known.deployment, deployment.name) for known in turn.state.deployments.values()):
+    if is_named(turn.state, deployment.name):
         raise InvalidInput("the name is taken", errors=(FieldError("name", "another strategy has this name"),))
-    faults = [
-        FieldError("symbols", f"no such instrument {i}")
-        for i in deployment.instrument_ids
-        if i not in turn.state.instruments
-    ]
-    if not deployment.instrument_ids:
-        faults.append(FieldError("symbols", "at least one"))
-    faults += _allocation_faults(turn.state, deployment.accounts, deployment.id)
-    faults += _sizing_faults(deployment.sizing)
-    faults += _exit_faults(deployment)
-    faults += switches.faults(deployment.rules)
+    faults = deployment_faults(turn.state, deployment)
     if faults:
         raise InvalidInput("the strategy cannot be deployed", errors=tuple(faults))
     turn.emit(DeploymentChanged(at=turn.at, deployment=deployment, provenance=command.provenance))
     return Outcome(deployment.id)
+
+
+def deployment_faults(state: State, deployment: Deployment, *, opening: str = "") -> list[FieldError]:
+    """What is wrong with a deployment, but for its name; `opening` is an account that is about to be there."""
+    faults = [
+        FieldError("symbols", f"no such instrument {one}")
+        for one in deployment.instrument_ids
+        if one not in state.instruments
+    ]
+    if not deployment.instrument_ids:
+        faults.append(FieldError("symbols", "at least one"))
+    faults += _allocation_faults(state, deployment.accounts, opening)
+    faults += _sizing_faults(deployment.sizing)
+    faults += _exit_faults(deployment)
+    faults += switches.faults(deployment.rules)
+    return faults
 
 
 def _exit_faults(deployment: Deployment) -> list[FieldError]:
@@ -222,15 +240,17 @@ def _exit_faults(deployment: Deployment) -> list[FieldError]:
     return faults
 
 
-def _named(known: Deployment, name: str) -> bool:
-    return known.name == name and not known.removed
+def is_named(state: State, name: str) -> bool:
+    """Whether a strategy that has not been removed has this name."""
+    known = (held.deployment for held in state.deployments.values())
+    return any(one.name == name and not one.removed for one in known)
 
 
-def _allocation_faults(state: State, accounts: tuple[Allocation, ...], deployment_id: str) -> list[FieldError]:
+def _allocation_faults(state: State, accounts: tuple[Allocation, ...], opening: str = "") -> list[FieldError]:
     faults = []
     for place, allocation in enumerate(accounts):
         where = f"accounts.{place}"
-        if allocation.account_id not in state.accounts:
+        if allocation.account_id not in state.accounts and allocation.account_id != opening:
             faults.append(FieldError(f"{where}.account_id", f"no account {allocation.account_id!r}"))
         if not (is_bookable(allocation.share) and 0 <= allocation.share <= 1):
             faults.append(FieldError(f"{where}.allocation", "a share of the account's equity, 0 to 1"))
@@ -258,7 +278,7 @@ def change_deployment(turn: Turn, command: c.ChangeDeployment) -> Outcome:
         raise Conflict(f"{known.name} is halted by a panic", hint="Resume what was halted first.")
     changed = known
     if command.accounts is not None:
-        faults = _allocation_faults(turn.state, command.accounts, known.id)
+        faults = _allocation_faults(turn.state, command.accounts)
         if faults:
             raise InvalidInput("the allocation is not valid", errors=tuple(faults))
         changed = msgspec.structs.replace(changed, accounts=command.accounts)
@@ -273,7 +293,7 @@ def change_deployment(turn: Turn, command: c.ChangeDeployment) -> Outcome:
     _record_change(turn, known, changed, command)
     if changed.program != known.program:
         for order in _working(turn.state, known.id):
-            if order.state is not OrderState.CANCEL_PENDING and not order.spec.link:
+            if order.state is not OrderState.CANCEL_PENDING and not order.spec.is_exit:
                 request_cancel(turn, order, command.provenance)
     return Outcome(known.id, created=False)
 
@@ -287,7 +307,7 @@ def _standing(state: State, deployment_id: str) -> Deployment:
 
 
 def _working(state: State, book: str) -> list[Order]:
-    return [one for held in state.accounts.values() for one in held.working.values() if one.spec.book == book]
+    return [one for held in state.accounts.values() for one in held.open_orders() if one.spec.book == book]
 
 
 def remove_deployment(turn: Turn, command: c.RemoveDeployment) -> Outcome:

@@ -1,52 +1,176 @@
-"""Changing a working order: judged as it would then stand, recorded, and only then asked of the venue."""
+"""Changing an open order: judged as it would then stand, recorded, and only then asked of the venue, if one has it."""
+
+from decimal import Decimal
 
 import msgspec
 
 from evenkeel.domain.commands import ModifyOrder
 from evenkeel.domain.errors import Conflict, FieldError, InvalidInput
+from evenkeel.domain.held_records import OrderKept
 from evenkeel.domain.money import sub
-from evenkeel.domain.orders import Order, OrderSpec, OrderState
+from evenkeel.domain.orders import NEEDS, Kept, Order, OrderEvent, OrderSpec, OrderState, TimeInForce, Trail, Trigger
 from evenkeel.domain.provenance import Provenance
-from evenkeel.domain.records import AmendRequested
-from evenkeel.domain.risk import Refused, Verdict
+from evenkeel.domain.records import AmendRequested, OrderMoved
+from evenkeel.domain.risk import Approved, Refused, Verdict
 from evenkeel.trading.brokers.ports import Amendment
+from evenkeel.trading.engine import keeping
 from evenkeel.trading.engine.effects import Outcome, SendAmendment
-from evenkeel.trading.engine.orders import check_spec, risk_view
+from evenkeel.trading.engine.orders import check_spec
+from evenkeel.trading.engine.risk_views import risk_view
 from evenkeel.trading.engine.turn import Turn
 from evenkeel.trading.risk import assess
 
+_TERMS = ("trigger_price", "trail", "expires_at")
+_CHANGEABLE = (OrderState.HELD, OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
+
 
 def modify(turn: Turn, command: ModifyOrder) -> Outcome:
-    """Asks the venue to change a working order, after risk has judged the order as it would then stand.
+    """Changes a held order, or asks the venue to change a working one, after risk has judged it as it would then stand.
 
-    Raises Conflict when the order no longer works or risk refuses the change; the order itself stays as it is.
+    Raises Conflict when the order cannot be changed or risk refuses the change; the order itself stays as it is.
     """
     order = turn.state.order(command.order_id)
-    if order.state not in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED):
+    _check_changeable(order)
+    alter(
+        turn,
+        order,
+        command.provenance,
+        quantity=command.quantity,
+        limit_price=command.limit_price,
+        stop_price=command.stop_price,
+        kept=new_terms(
+            turn, order, trigger_price=command.trigger_price, trail=command.trail, expires_at=command.expires_at
+        ),
+    )
+    return Outcome(order.id, created=False)
+
+
+def _check_changeable(order: Order) -> None:
+    if order.state not in _CHANGEABLE:
         raise Conflict(f"the order is {order.state} and cannot be changed")
+
+
+def new_terms(
+    turn: Turn, order: Order, *, trigger_price: Decimal | None, trail: Trail | None, expires_at: int | None
+) -> Kept | None:
+    """What is to be kept of an order from now on, if that is to change. Raises InvalidInput for what it has not got."""
+    kept, wanted = order.kept, (trigger_price, trail, expires_at)
+    if wanted == (None, None, None):
+        return None
+    found = [
+        FieldError(name, f"this {order.spec.kind} order has none here that could be changed")
+        for name, value, is_there in zip(_TERMS, wanted, _has(order), strict=True)
+        if value is not None and not is_there
+    ]
+    if kept is not None and not found:
+        if trigger_price is not None:
+            kept = _with_trigger(turn, order, kept, price=trigger_price, found=found)
+        if trail is not None:
+            kept = _with_trail(turn, order, kept, trail=trail, found=found)
+        if expires_at is not None:
+            if expires_at <= max(turn.at, kept.begins):
+                found.append(FieldError("expires_at", "a moment that is still to come, after the order begins"))
+            kept = msgspec.structs.replace(kept, until=expires_at)
+    if found:
+        raise InvalidInput("the change is not valid", errors=tuple(found))
+    return kept
+
+
+def _has(order: Order) -> tuple[bool, bool, bool]:
+    """Which of `_TERMS` the engine keeps of an order, so that they can be changed."""
+    kept, asked = order.kept, order.spec
+    if kept is None:
+        return False, False, False
+    waits = asked.trigger is not None and order.state is OrderState.HELD
+    return waits, kept.trail is not None, asked.time_in_force is TimeInForce.GTD
+
+
+def _with_trigger(turn: Turn, order: Order, kept: Kept, *, price: Decimal, found: list[FieldError]) -> Kept:
+    wanted = msgspec.structs.replace(order.spec, trigger=Trigger(price), expires_at=0)
+    found += [fault for fault in keeping.faults(turn.state, wanted) if fault.field == "trigger_price"]
+    return msgspec.structs.replace(kept, level=price, rises=keeping.rises(turn.state, wanted), since=turn.at)
+
+
+def _with_trail(turn: Turn, order: Order, kept: Kept, *, trail: Trail, found: list[FieldError]) -> Kept:
+    """The stop lies behind the best price so far by the new distance, nearer or farther than before."""
+    faults = keeping.trail_faults(turn.state, order.spec.instrument_id, side=order.spec.side, trail=trail)
+    found += faults
+    kept = msgspec.structs.replace(kept, trail=trail, level=None)
+    return keeping.trailed(turn.state, order.spec, kept, price=kept.best) if kept.best and not faults else kept
+
+
+def alter(
+    turn: Turn,
+    order: Order,
+    provenance: Provenance,
+    *,
+    quantity: Decimal | None = None,
+    limit_price: Decimal | None = None,
+    stop_price: Decimal | None = None,
+    kept: Kept | None = None,
+) -> None:
+    """As `modify`, and raises as it does; None keeps what stands."""
+    if order.spec.parent in turn.state.composites:
+        raise Conflict("the order is part of a composite order", hint="Change that; it places and prices its orders.")
+    _check_changeable(order)
+    stands = order.stop_price if NEEDS[order.spec.kind][1] else None
     spec = msgspec.structs.replace(
         order.spec,
-        quantity=command.quantity if command.quantity is not None else order.quantity,
-        limit_price=command.limit_price if command.limit_price is not None else order.limit_price,
-        stop_price=command.stop_price if command.stop_price is not None else order.stop_price,
+        quantity=quantity if quantity is not None else order.quantity,
+        limit_price=limit_price if limit_price is not None else order.limit_price,
+        stop_price=stop_price if stop_price is not None else stands,
     )
-    check_spec(turn.state, spec)
+    check_spec(turn.state, _as_kept(spec, kept or order.kept))
     left = sub(spec.quantity, order.filled)
     if left <= 0:
         raise InvalidInput(
             "the order has already filled more",
             errors=(FieldError("quantity", f"more than the {order.filled} already filled"),),
         )
-    verdict = request_amendment(turn, order, spec, command.provenance)
+    is_same = (spec.quantity, spec.limit_price, spec.stop_price) == (order.quantity, order.limit_price, stands)
+    if kept is not None and (order.state is not OrderState.HELD or is_same):
+        turn.emit(OrderKept(at=turn.at, order_id=order.id, kept=kept, provenance=provenance))
+        if is_same and (order.state is OrderState.HELD or kept.level in (None, order.stop_price)):
+            return
+    verdict = request_amendment(turn, order, spec, provenance, kept=kept)
     if isinstance(verdict, Refused):
         raise Conflict(f"the change is refused: {verdict.check.reason}")
-    return Outcome(order.id, created=False)
 
 
-def request_amendment(turn: Turn, order: Order, spec: OrderSpec, provenance: Provenance, *, since: int = 0) -> Verdict:
-    """Judges an order as it would stand with the terms of `spec`; approved, the change is recorded and let out."""
+def _as_kept(spec: OrderSpec, kept: Kept | None) -> OrderSpec:
+    """An order as it was asked, with what has become of its terms since, so that they are not judged anew."""
+    if kept is None:
+        return spec
+    trigger = spec.trigger and Trigger(kept.level or spec.trigger.price, kept.rises)
+    until = kept.until if spec.time_in_force is TimeInForce.GTD else 0
+    return msgspec.structs.replace(spec, trigger=trigger, trail=spec.trail and kept.trail, expires_at=until)
+
+
+def _eases(order: Order, spec: OrderSpec) -> bool:
+    """Whether a change only takes away from what works already: less of it at the same prices, or of an exit."""
+    left = sub(spec.quantity, order.filled)
+    is_at_same = (spec.limit_price, spec.stop_price) == (order.limit_price, order.stop_price)
+    return left < order.remaining if is_at_same else bool(spec.is_exit) and left <= order.remaining
+
+
+def request_amendment(
+    turn: Turn,
+    order: Order,
+    spec: OrderSpec,
+    provenance: Provenance,
+    *,
+    since: int = 0,
+    kept: Kept | None = None,
+) -> Verdict:
+    """Judges an order as it would stand with the quantity and prices of `spec`; approved, the change is recorded.
+
+    What a venue has is asked of it; what is held here is changed with that.
+    """
     account, left = turn.state.account(spec.account_id), sub(spec.quantity, order.filled)
-    verdict = assess(risk_view(turn.state, account, spec, left, without=order.id, source=provenance.source))
+    if order.kept is not None and order.state is not OrderState.HELD:
+        spec = _at_venue(order, spec)
+    view = risk_view(turn.state, account, spec, left, without=order.id, source=provenance.source, at=turn.at)
+    verdict = assess(msgspec.structs.replace(view, eases=_eases(order, spec)))
     if isinstance(verdict, Refused):
         return verdict
     turn.emit(
@@ -61,14 +185,58 @@ def request_amendment(turn: Turn, order: Order, spec: OrderSpec, provenance: Pro
             since=since,
         )
     )
+    if order.state is OrderState.HELD:
+        _change_held(turn, order, spec, provenance, kept=kept)
+    else:
+        _ask(turn, order, spec, verdict, since=since)
+    return verdict
+
+
+def _at_venue(order: Order, spec: OrderSpec) -> OrderSpec:
+    """The terms of `spec` in the kind in which the venue has the order; a stop that follows stays where it is put."""
+    assert order.kept is not None
+    stop_price = spec.stop_price if order.kept.trail is None else order.kept.level
+    there = order.as_it_stands()
+    return msgspec.structs.replace(
+        there,
+        quantity=spec.quantity,
+        limit_price=spec.limit_price,
+        stop_price=stop_price if NEEDS[there.kind][1] else None,
+    )
+
+
+def _change_held(turn: Turn, order: Order, spec: OrderSpec, provenance: Provenance, *, kept: Kept | None) -> None:
+    now = kept or order.kept
+    assert now is not None
+    if spec.stop_price is not None and now.level is not None:
+        now = msgspec.structs.replace(now, level=spec.stop_price)
+    is_closing = keeping.closes(turn.state, turn.state.account(spec.account_id), spec)
+    now = msgspec.structs.replace(now, closes=is_closing)
+    turn.emit(
+        OrderMoved(
+            at=turn.at,
+            order_id=order.id,
+            event=OrderEvent.AMEND,
+            state=OrderState.HELD,
+            by_venue=False,
+            quantity=spec.quantity,
+            limit_price=spec.limit_price,
+            stop_price=now.level if now.trail is not None else spec.stop_price,
+            provenance=provenance,
+        )
+    )
+    if now != order.kept:
+        turn.emit(OrderKept(at=turn.at, order_id=order.id, kept=now, provenance=provenance))
+
+
+def _ask(turn: Turn, order: Order, spec: OrderSpec, approval: Approved, *, since: int) -> None:
     amendment = Amendment(
         account_id=spec.account_id,
         venue_client_id=order.venue_client_id,
         venue_order_id=order.venue_order_id,
         spec=spec,
-        approval=verdict,
+        approval=approval,
         at=turn.at,
         since=since,
     )
     turn.effects.append(SendAmendment(order.id, amendment))
-    return verdict

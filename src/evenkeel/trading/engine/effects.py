@@ -4,6 +4,7 @@ from enum import IntEnum
 
 from msgspec import Struct
 
+from evenkeel.domain.errors import EvenkeelError
 from evenkeel.trading.brokers.ports import Amendment, Cancellation, Ticket
 
 
@@ -47,8 +48,17 @@ class WantReconcile(Struct, frozen=True, gc=False):
 Effect = SendOrder | SendAmendment | SendCancel | WantReconcile
 
 
+class Part(Struct, frozen=True, gc=False):
+    """What became of one order of a command over many. `error`: why nothing was done about it."""
+
+    order_id: str
+    created: bool = False
+    error: EvenkeelError | None = None
+
+
 class Outcome(Struct, frozen=True, gc=False):
-    """The answer to a command: the id of what it made or changed, and whether it is new."""
+    """The answer to a command: the id of what it made or changed, and whether it is new; of many, each `part`."""
 
     id: str
     created: bool = True
+    parts: tuple[Part, ...] = ()

@@ -17,17 +17,28 @@ from evenkeel.domain.records import RunStarted
 from evenkeel.trading.engine import (
     admin,
     amending,
+    baskets,
+    drawdowns,
+    followups,
+    held,
+    limiting,
     market,
     notices,
     orders,
     panic,
+    positions,
     protection,
     reconcile,
+    routing,
     signals,
+    sweeping,
     timers,
     venue,
+    walkforward,
 )
+from evenkeel.trading.engine.composites import following
 from evenkeel.trading.engine.effects import Outcome
+from evenkeel.trading.engine.mtm import hours, setting, watch
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.engine.turn import NOTHING, Step, Turn
 
@@ -58,10 +69,22 @@ class Engine:
         turn = Turn(state, self.ids, at, wall)
         try:
             outcome = _HANDLERS[type(event)](turn, event)
+            if state.tiered and at >= state.marks.look_at:
+                drawdowns.look(turn)
+            if state.follow_ups and turn.records:
+                followups.follow(turn)
             if state.halts and turn.records:
                 panic.follow(turn)
+            if state.mtm:
+                watch.follow(turn, event)
+            if state.closing_sessions and turn.records:
+                walkforward.follow(turn)
+            if state.composites and turn.records:
+                following.follow(turn)
             if state.guarded and turn.records:
                 protection.follow(turn)
+            if state.watched and turn.records:
+                held.follow(turn)
         except EvenkeelError as error:
             if turn.records:
                 raise AssertionError(f"{type(event).__name__} was declined after it had changed the state") from error
@@ -83,23 +106,61 @@ def _timers_due(turn: Turn, event: e.TimersDue) -> None:
     timers.run(turn)
 
 
+def _slice_seen(turn: Turn, event: MarketSlice) -> None:
+    market.slice_seen(turn, event)
+    if event.splits:
+        held.after_splits(turn)
+    if event.quotes and turn.state.watched:
+        held.quotes_seen(turn, event.quotes)
+
+
+def _slice_done(turn: Turn, event: e.SliceDone) -> None:
+    protection.slice_done(turn, event)
+    if turn.state.composites:
+        following.slice_done(turn, event)
+    timers.run(turn)
+    if turn.state.watched:
+        held.bars_done(turn, event)
+
+
 _HANDLERS: dict[type, Callable[[Turn, Any], Outcome | None]] = {
-    MarketSlice: market.slice_seen,
+    MarketSlice: _slice_seen,
     c.SubmitOrder: orders.submit,
+    c.SetRoute: routing.set_route,
+    c.RemoveRoute: routing.remove_route,
+    c.RouteOrder: routing.submit,
     c.CancelOrder: orders.cancel,
     c.ModifyOrder: amending.modify,
+    c.SubmitComposite: following.submit,
+    c.ModifyComposite: following.modify,
+    c.CancelComposite: following.cancel,
     c.ResolveOrder: orders.resolve,
+    c.SubmitBasket: baskets.submit,
+    c.CancelOrders: sweeping.cancel,
+    c.EditOrders: sweeping.edit,
+    c.ClosePosition: positions.close,
+    c.ReversePosition: positions.reverse,
+    c.TargetPosition: positions.target,
+    c.Flatten: positions.flatten,
     c.TakeSignal: signals.take,
     c.OpenAccount: admin.open_account,
     c.MoveCash: admin.move_cash,
     c.SetLimits: admin.set_limits,
+    c.SetScopeLimits: limiting.set_scope,
+    c.LiftHalt: drawdowns.lift,
     c.ListInstrument: admin.list_instrument,
     c.Deploy: admin.deploy,
     c.ChangeDeployment: admin.change_deployment,
     c.RemoveDeployment: admin.remove_deployment,
     c.PauseDeployment: admin.pause_deployment,
+    c.OpenSession: walkforward.open_session,
+    c.StartSession: walkforward.start,
+    c.StopSession: walkforward.stop,
+    c.CompleteSession: walkforward.complete,
     c.Panic: panic.begin,
     c.Resume: panic.resume,
+    c.SetMtmRules: setting.set_rules,
+    c.RearmMtm: setting.rearm,
     e.VenueAccepted: venue.accepted,
     e.VenueRejected: venue.rejected,
     e.VenueFilled: venue.filled,
@@ -112,8 +173,9 @@ _HANDLERS: dict[type, Callable[[Turn, Any], Outcome | None]] = {
     e.BrokerSnapshot: reconcile.snapshot,
     e.Started: _started,
     e.SliceMet: protection.slice_met,
-    e.SliceDone: protection.slice_done,
+    e.SliceDone: _slice_done,
     e.CursorAdvanced: notices.cursor_advanced,
+    e.RiskInputs: notices.risk_inputs,
     e.IntentOverdue: notices.overdue,
     e.IntentDelayed: notices.delayed,
     e.SendUncertain: notices.uncertain,
@@ -121,4 +183,5 @@ _HANDLERS: dict[type, Callable[[Turn, Any], Outcome | None]] = {
     e.BrokerLink: notices.link,
     e.PanicDue: panic.due,
     e.TimersDue: _timers_due,
+    e.SessionsKnown: hours.sessions_known,
 }

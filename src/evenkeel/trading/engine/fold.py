@@ -2,20 +2,26 @@
 
 from collections.abc import Callable
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
+from evenkeel.domain import mtm_records as m
 from evenkeel.domain import records as r
-from evenkeel.domain.accounts import LedgerEntry, LedgerKind, Readiness
+from evenkeel.domain.accounts import LedgerKind, Marking, Readiness
+from evenkeel.domain.composite_records import CompositeEnded, CompositeMoved, CompositeStarted
 from evenkeel.domain.errors import JournalCorrupt
-from evenkeel.domain.money import ZERO, add, sub
-from evenkeel.domain.orders import Order, OrderState, TimeInForce
-from evenkeel.domain.positions import Position, PositionKey
-from evenkeel.trading.engine import guarding, halts, tracking
-from evenkeel.trading.engine.state import EXTERNAL, AccountState, DeploymentState, Mark, State
+from evenkeel.domain.followups import FollowUpDone, FollowUpSet
+from evenkeel.domain.held_records import OrderKept, OrderReleased
+from evenkeel.domain.limit_records import DrawdownMoved, ScopeDayClosed, ScopeLimitsChanged
+from evenkeel.domain.money import add, sub
+from evenkeel.domain.orders import Order, OrderEvent, OrderState, TimeInForce
+from evenkeel.domain.positions import PositionKey
+from evenkeel.domain.walkforward import SessionCompleted, SessionMoved, SessionOpened
+from evenkeel.trading.engine import booking, guarding, halts, keeping, layers, sessions, tracking, waiting
+from evenkeel.trading.engine.composites import standing
+from evenkeel.trading.engine.mtm import levels
+from evenkeel.trading.engine.state import EXTERNAL, AccountState, DeploymentState, State
 
 _NO_DAY = date.min
-EXTERNAL_FLOWS = frozenset({LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL, LedgerKind.TRANSFER})
 
 
 def apply(state: State, record: r.AnyRecord) -> None:
@@ -50,15 +56,19 @@ def _instrument_listed(state: State, record: r.InstrumentListed) -> None:
 def _account_opened(state: State, record: r.AccountOpened) -> None:
     account = record.account
     opened = AccountState(account=account, limits=account.limits, day=_NO_DAY, day_end=0)
+    layers.limited(state, opened, limits=account.limits)
     opened.open_day(record.at)
     opened.open_night(record.at)
     state.accounts[account.id] = opened
     state.guarded = state.guarded or account.limits.maintenance is not None
+    if account.terms is not None and account.terms.marking is Marking.BAR:
+        state.by_bar.add(account.id)
 
 
 def _limits_changed(state: State, record: r.LimitsChanged) -> None:
     account = state.accounts[record.account_id]
-    account.limits, account.limits_version = record.limits, record.version
+    account.limits_version = record.version
+    layers.limited(state, account, limits=record.limits)
     state.guarded = state.guarded or record.limits.maintenance is not None
 
 
@@ -75,21 +85,8 @@ def _account_reconciled(state: State, record: r.AccountReconciled) -> None:
         account.readiness, account.readiness_reason = Readiness.READY, None
     for guard in account.guards.values():
         guard.denied = False
-
-
-def _cash_booked(state: State, record: r.CashBooked) -> None:
-    for entry in record.entries:
-        if entry.kind in EXTERNAL_FLOWS:
-            state.accounts[entry.account_id].take_payment(entry.amount, record.equity)
-        _book_entry(state, entry)
-
-
-def _book_entry(state: State, entry: LedgerEntry) -> None:
-    account = state.accounts[entry.account_id]
-    account.cash[entry.currency] = add(account.cash.get(entry.currency, ZERO), entry.amount)
-    if entry.kind is not LedgerKind.TRADE and entry.kind in EXTERNAL_FLOWS:
-        account.contributed = add(account.contributed, entry.amount)
-        account.day_start_equity = add(account.day_start_equity, entry.amount)
+    if state.composites:
+        standing.reconciled(state, record.account_id)
 
 
 def _deployment_changed(state: State, record: r.DeploymentChanged) -> None:
@@ -118,25 +115,33 @@ def _order_decided(state: State, record: r.OrderDecided) -> None:
         id=record.order_id,
         spec=spec,
         venue_client_id=record.venue_client_id,
-        state=OrderState.SUBMITTED if record.approved else OrderState.REFUSED,
+        state=record.state,
         session_date=record.session_date,
         created_at=record.at,
         updated_at=record.at,
         quantity=spec.quantity,
         limit_price=spec.limit_price,
-        stop_price=spec.stop_price,
+        stop_price=keeping.stop_of(spec, record.kept),
         source=record.provenance.source,
         send_by=record.send_by,
         since=record.since,
+        kept=record.kept,
     )
     if not record.approved:
         _explain(order, record.checks[-1])
     _index(state, order)
     account = state.accounts[spec.account_id]
-    if record.approved and record.session_date == account.day and not spec.link:
+    if spec.parent:
+        standing.decided(state, order)
+    if record.approved and not record.held and record.session_date == account.day and not spec.is_exit:
         account.trades_today += 1
+        layers.decided(account, spec)
+    if order.kept is not None:
+        keeping.note(state, order, at=record.at)
     if spec.link or spec.time_in_force is TimeInForce.BAR:
         guarding.note(account, order)
+    if state.walkforwards:
+        sessions.decided(account, record)
     if state.halts:
         halts.decided(state, record)
     deployment = state.deployments.get(spec.book)
@@ -147,6 +152,7 @@ def _order_decided(state: State, record: r.OrderDecided) -> None:
 
 def _explain(order: Order, check: r.Check) -> None:
     order.reason, order.rule, order.limit, order.value = check.reason, check.rule, check.limit, check.value
+    order.layer = check.layer
 
 
 def _index(state: State, order: Order) -> None:
@@ -197,14 +203,20 @@ def _order_moved(state: State, record: r.OrderMoved) -> None:
             record.limit,
             record.value,
         )
+        order.layer = record.layer if record.rule is not None else None
     if record.quantity is not None:
         order.quantity, order.limit_price, order.stop_price = (
             record.quantity,
             record.limit_price,
             record.stop_price,
         )
+        keeping.changed(order)
     if order.spec.link and record.provenance is not None:
         guarding.leave_to(state.accounts[order.spec.account_id], order, record.provenance.source)
+    if order.spec.parent:
+        standing.asked(state, order, record=record)
+    if record.event is OrderEvent.HOLD:
+        keeping.taken_back(state.accounts[order.spec.account_id], order)
     _place(state, order, record.state, at=record.at, venue_order_id=record.venue_order_id)
     _see_bar(state, order.spec.instrument_id, record.bar)
     if state.halts:
@@ -220,8 +232,12 @@ def _place(state: State, order: Order, after: OrderState, *, at: int, venue_orde
         account.working.keep(order)
     else:
         account.working.drop(order)
-        if order.spec.link or account.passing:
+        if (order.spec.link or account.passing) and not after.is_open:
             guarding.forget(account, order, before)
+    if order.kept is not None:
+        keeping.note(state, order, at=at)
+    if order.spec.parent:
+        standing.settled(state, order, before=before)
 
 
 def _name(state: State, order: Order, venue_order_id: str) -> None:
@@ -246,6 +262,9 @@ def _amend_requested(state: State, record: r.AmendRequested) -> None:
     order.updated_at = record.at
     if order.spec.link:
         order.since = record.since or record.at
+    keeping.asked(order, record.quantity)
+    if order.spec.parent:
+        standing.to_change(state, order, wanted=(record.quantity, record.limit_price, record.stop_price))
 
 
 def _fill_booked(state: State, record: r.FillBooked) -> None:
@@ -258,12 +277,18 @@ def _fill_booked(state: State, record: r.FillBooked) -> None:
     order.notional = sub(order.notional, notional) if undo else add(order.notional, notional)
     order.has_venue_event = True
     _place(state, order, record.state, at=record.at, venue_order_id=record.venue_order_id)
+    if order.spec.parent:
+        standing.filled(state, order, quantity=fill.quantity, undo=undo)
     key = PositionKey(fill.account_id, fill.book, fill.instrument_id, order.spec.product)
-    position = _book_position(state, key, fill.signed, fill.price)
+    position = booking.book_position(state, key, fill.signed, fill.price)
     for entry in record.entries:
-        _book_entry(state, entry)
+        booking.book_entry(state, entry)
         if entry.kind is not LedgerKind.TRADE:
             position.charges = sub(position.charges, entry.amount)
+    account = state.accounts[fill.account_id]
+    layers.filled(state, account, fill=fill, position=position, notional=notional, at=record.at)
+    if state.walkforwards:
+        sessions.filled(state.accounts[fill.account_id])
     deployment = state.deployments.get(fill.book)
     if deployment is not None:
         deployment.fills += 1
@@ -271,63 +296,6 @@ def _fill_booked(state: State, record: r.FillBooked) -> None:
     if state.halts:
         halts.filled(state, order.spec)
     _see_bar(state, fill.instrument_id, record.bar)
-
-
-def _book_position(state: State, key: PositionKey, signed: Decimal, price: Decimal) -> Position:
-    account = state.accounts[key.account_id]
-    position = account.positions.get(key)
-    if position is None:
-        position = account.positions[key] = Position(key=key)
-    position.book(signed, price, state.instruments[key.instrument_id].multiplier)
-    account.positions.touch(key.instrument_id)
-    account.net[key.instrument_id] = add(account.net.get(key.instrument_id, ZERO), signed)
-    return position
-
-
-def _position_corrected(state: State, record: r.PositionCorrected) -> None:
-    _book_position(state, record.key, record.quantity, record.price)
-
-
-def _split_applied(state: State, record: r.SplitApplied) -> None:
-    instrument_id = record.split.instrument_id
-    state.splits_applied.add((instrument_id, record.split.ex_date))
-    tracking.split(state, record.split)
-    for part in record.positions:
-        account = state.accounts[part.key.account_id]
-        position = account.positions[part.key]
-        account.net[instrument_id] = add(account.net[instrument_id], sub(part.quantity, position.quantity))
-        position.realised = add(position.realised, sub(part.cash_in_lieu, part.cost_released))
-        position.total_cost = sub(position.total_cost, part.cost_released)
-        position.quantity = part.quantity
-        account.positions.touch(instrument_id)
-    for change in record.orders:
-        order = state.orders[change.order_id]
-        order.quantity, order.filled = change.quantity, change.filled
-        order.limit_price, order.stop_price = change.limit_price, change.stop_price
-        state.accounts[order.spec.account_id].working.keep(order)
-    for entry in record.entries:
-        _book_entry(state, entry)
-    per_share = float(record.split.denominator) / float(record.split.numerator)
-    for account in state.accounts.values():
-        for key, guard in account.guards.items():
-            if key.instrument_id == instrument_id:
-                guard.best *= per_share
-    mark = state.marks.get(instrument_id)
-    if mark is not None:
-        price = mark.price * per_share
-        state.marks[instrument_id] = Mark(price, mark.at, mark.spread)
-
-
-def _dividend_paid(state: State, record: r.DividendPaid) -> None:
-    state.dividends_paid.add((record.dividend.instrument_id, record.dividend.ex_date))
-    for entry in record.entries:
-        _book_entry(state, entry)
-
-
-def _nights_charged(state: State, record: r.NightsCharged) -> None:
-    for entry in record.entries:
-        _book_entry(state, entry)
-    state.accounts[record.account_id].open_night(record.at)
 
 
 def _day_closed(state: State, record: r.DayClosed) -> None:
@@ -344,6 +312,18 @@ def _cursor_moved(state: State, record: r.CursorMoved) -> None:
             state.deployments[deployment_id].memory = memory
 
 
+def _route_set(state: State, record: r.RouteSet) -> None:
+    state.routes[record.route.user_id, record.route.name] = record.route
+
+
+def _route_removed(state: State, record: r.RouteRemoved) -> None:
+    del state.routes[record.user_id, record.name]
+
+
+def _order_routed(state: State, record: r.OrderRouted) -> None:
+    state.routed[record.order_id] = record
+
+
 def _alert_raised(state: State, record: r.AlertRaised) -> None:
     """An alert changes nothing; it is kept for people."""
 
@@ -353,26 +333,49 @@ _FOLDS: dict[type, Callable[[State, Any], None]] = {
     r.InstrumentListed: _instrument_listed,
     r.AccountOpened: _account_opened,
     r.LimitsChanged: _limits_changed,
+    ScopeLimitsChanged: layers.scope_changed,
+    ScopeDayClosed: layers.day_closed,
+    DrawdownMoved: layers.drawdown_moved,
     r.ReadinessChanged: _readiness_changed,
     r.AccountReconciled: _account_reconciled,
-    r.CashBooked: _cash_booked,
+    r.CashBooked: booking.cash_booked,
     r.DeploymentChanged: _deployment_changed,
     r.SignalRecorded: _signal_recorded,
     r.OrderDecided: _order_decided,
     r.OrderAdopted: _order_adopted,
     r.IntentRechecked: _intent_rechecked,
     r.OrderMoved: _order_moved,
+    OrderKept: keeping.kept,
+    OrderReleased: keeping.released,
     r.AmendRequested: _amend_requested,
     r.FillBooked: _fill_booked,
-    r.PositionCorrected: _position_corrected,
-    r.SplitApplied: _split_applied,
+    r.PositionCorrected: booking.position_corrected,
+    r.SplitApplied: booking.split_applied,
     r.ProtectionChanged: guarding.changed,
     r.PanicStarted: halts.started,
     r.PanicMoved: halts.moved,
     r.PanicEnded: halts.ended,
-    r.DividendPaid: _dividend_paid,
-    r.NightsCharged: _nights_charged,
+    m.MtmStopped: halts.stopped,
+    m.MtmRulesSet: levels.rules_set,
+    m.MtmBased: levels.based,
+    m.MtmPeak: levels.peaked,
+    m.MtmBreached: levels.breached,
+    m.MtmPlanned: levels.planned,
+    m.SessionsListed: levels.sessions_listed,
+    r.DividendPaid: booking.dividend_paid,
+    r.NightsCharged: booking.nights_charged,
+    r.RouteSet: _route_set,
+    r.RouteRemoved: _route_removed,
+    r.OrderRouted: _order_routed,
+    CompositeStarted: standing.started,
+    CompositeMoved: standing.moved,
+    CompositeEnded: standing.ended,
     r.DayClosed: _day_closed,
     r.CursorMoved: _cursor_moved,
     r.AlertRaised: _alert_raised,
+    FollowUpSet: waiting.been_set,
+    FollowUpDone: waiting.been_done,
+    SessionOpened: sessions.opened,
+    SessionMoved: sessions.moved,
+    SessionCompleted: sessions.completed,
 }

@@ -12,8 +12,8 @@ def note(account: AccountState, order: Order) -> None:
     """Keeps in view an exit, and an order that is good for one bar."""
     guard = account.guards.get(key_of(order.spec)) if order.spec.link else None
     if guard is not None and guard.link == order.spec.link:
-        guard.denied = guard.denied or not order.is_working
-        if order.is_working:
+        guard.denied = guard.denied or not order.is_open
+        if order.is_open:
             guard.exits[order.id] = None
     elif order.is_working and order.spec.time_in_force is TimeInForce.BAR:
         account.passing[order.id] = None

@@ -7,11 +7,14 @@ Kept is only what those do not show: whom it covers, what it has asked for, and 
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from evenkeel.domain import records as r
 from evenkeel.domain.accounts import Account
+from evenkeel.domain.mtm_records import MtmStopped
 from evenkeel.domain.orders import Order, OrderEvent, OrderSpec, OrderState, Product
 from evenkeel.domain.panics import Scope, ScopeKind
+from evenkeel.domain.positions import PositionKey, key_of
 from evenkeel.domain.provenance import Provenance, Source
 from evenkeel.domain.strategies import Deployment
 
@@ -29,7 +32,10 @@ class Target(NamedTuple):
 
 
 class Halt(Struct, kw_only=True):
-    """One panic in force. `since` is engine time and `wall` the wall clock, 0 in a deterministic run (ns).
+    """One panic in force, or a level that mark-to-market control has stopped by a `rule`: see `MtmStopped`.
+
+    `since` is engine time and `wall` the wall clock, 0 in a deterministic run (ns). `key` is that of its scope, but of
+    a level. `until` (ns) is when a level is let go; 0: not by itself. `only` are the positions concerned; none: all.
 
     `asked`: how often the cancel of an order was asked for; `spared`: orders that were let through since; `tries`: how
     many orders were sent to close a target since one of them filled. `rounds`: how often it began to ask again; a
@@ -44,6 +50,10 @@ class Halt(Struct, kw_only=True):
     cooldown: int
     reason: str
     provenance: Provenance
+    key: str = ""
+    rule: str = ""
+    until: int = 0
+    only: frozenset[PositionKey] = frozenset()
     asked: dict[str, int] = field(default_factory=dict)
     spared: dict[str, None] = field(default_factory=dict)
     tries: dict[Target, int] = field(default_factory=dict)
@@ -61,6 +71,22 @@ class Halt(Struct, kw_only=True):
         self.rounds, self.stuck = 0, False
         self.tries.clear()
 
+    def covers(self, account: Account, key: PositionKey) -> bool:
+        """Whether a position of the account, and what would change it, falls under it."""
+        if self.only and key not in self.only:
+            return False
+        return self.scope.covers(account, key.book, instrument_id=key.instrument_id)
+
+    def covers_order(self, account: Account, spec: OrderSpec) -> bool:
+        return self.covers(account, key_of(spec))
+
+    @property
+    def reach(self) -> int:
+        """Of two that close the same position, the one of less reach (a higher number) leaves it to the other."""
+        if self.scope.kind is ScopeKind.STRATEGY:
+            return 3
+        return 2 if self.only else 1 if self.scope.instrument_id else 0
+
     def target(self, spec: OrderSpec) -> Target:
         book = spec.book if self.scope.kind is ScopeKind.STRATEGY else ""
         return Target(spec.account_id, book, spec.instrument_id, spec.product)
@@ -68,9 +94,13 @@ class Halt(Struct, kw_only=True):
 
 def title(state: "State", scope: Scope) -> str:
     """A scope in words."""
+    if scope.instrument_id:
+        whole = title(state, replace(scope, instrument_id=""))
+        return f"{state.instruments[scope.instrument_id].symbol} in {whole}"
     match scope.kind:
         case ScopeKind.STRATEGY:
-            return f"strategy {state.deployments[scope.id].deployment.name}"
+            name = f"strategy {state.deployments[scope.id].deployment.name}"
+            return f"{name} in account {state.accounts[scope.account_id].account.name}" if scope.account_id else name
         case ScopeKind.ACCOUNT:
             return f"account {state.accounts[scope.id].account.name}"
         case ScopeKind.USER:
@@ -79,26 +109,46 @@ def title(state: "State", scope: Scope) -> str:
             return "the platform"
 
 
-def over(state: "State", account: Account, book: str) -> Halt | None:
-    """The halt under which orders of this account and book fall."""
-    return next((halt for halt in state.halts.values() if halt.scope.covers(account, book)), None)
+def name(state: "State", halt: Halt) -> str:
+    """What has halted what, in words."""
+    return f"{halt.rule or 'panic'} of {title(state, halt.scope)}"
+
+
+def over(state: "State", spec: OrderSpec) -> Halt | None:
+    """The halt under which an order falls; a panic before what a rule has stopped."""
+    account = state.accounts[spec.account_id].account
+    found = [halt for halt in state.halts.values() if halt.covers_order(account, spec)]
+    return min(found, key=lambda halt: bool(halt.rule), default=None)
+
+
+def over_all(state: "State", account: Account, *, book: str = "") -> Halt | None:
+    """The panic under which all that this account does in the book falls; without a book, all that it does."""
+    panics = (halt for halt in state.halts.values() if not halt.rule)
+    return next((halt for halt in panics if halt.scope.covers(account, book)), None)
 
 
 def is_over(state: "State", spec: OrderSpec) -> bool:
     """Whether an order falls under a halt."""
-    return over(state, state.accounts[spec.account_id].account, spec.book) is not None
+    return bars(state, key_of(spec))
 
 
-def closes(state: "State", account: Account, book: str) -> bool:
-    """Whether what this book holds in the account is being closed, so that nothing else is to guard it."""
-    return any(not halt.keep_positions and halt.scope.covers(account, book) for halt in state.halts.values())
+def bars(state: "State", key: PositionKey) -> bool:
+    """Whether what would change this position falls under a halt."""
+    account = state.accounts[key.account_id].account
+    return any(halt.covers(account, key) for halt in state.halts.values())
+
+
+def closes(state: "State", key: PositionKey) -> bool:
+    """Whether a position is being closed, so that nothing else is to guard it."""
+    account = state.accounts[key.account_id].account
+    return any(not halt.keep_positions and halt.covers(account, key) for halt in state.halts.values())
 
 
 def stops(state: "State", deployment: Deployment) -> Halt | None:
-    """The halt that leaves a deployment nothing to trade: its own, or those of all its accounts."""
+    """The panic that leaves a deployment nothing to trade: its own, or those of all its accounts."""
     found = None
     for allocation in deployment.accounts:
-        found = over(state, state.accounts[allocation.account_id].account, deployment.id)
+        found = over_all(state, state.accounts[allocation.account_id].account, book=deployment.id)
         if found is None:
             return None
     return found
@@ -117,13 +167,31 @@ def started(state: "State", record: r.PanicStarted) -> None:
             cooldown=record.cooldown,
             reason=record.reason,
             provenance=record.provenance,
+            key=record.scope.key,
         )
-        state.halts[record.scope.key] = halt
+        state.halts[halt.key] = halt
         return
     halt.since, halt.wall, halt.cooldown = record.at, record.wall, record.cooldown
     halt.keep_positions, halt.reason, halt.provenance = record.keep_positions, record.reason, record.provenance
     halt.done_at = 0
     halt.arm()
+
+
+def stopped(state: "State", record: MtmStopped) -> None:
+    state.halts[record.key] = Halt(
+        id=record.id,
+        scope=record.scope,
+        since=record.at,
+        wall=record.wall,
+        keep_positions=False,
+        cooldown=record.cooldown,
+        reason=record.reason,
+        provenance=record.provenance,
+        key=record.key,
+        rule=record.rule,
+        until=record.until,
+        only=frozenset(record.only),
+    )
 
 
 def moved(state: "State", record: r.PanicMoved) -> None:
@@ -133,7 +201,7 @@ def moved(state: "State", record: r.PanicMoved) -> None:
 
 
 def ended(state: "State", record: r.PanicEnded) -> None:
-    del state.halts[_named(state, record.id).scope.key]
+    del state.halts[_named(state, record.id).key]
 
 
 def _named(state: "State", halt_id: str) -> Halt:
@@ -147,7 +215,7 @@ def decided(state: "State", record: r.OrderDecided) -> None:
     """Notes an order that a panic has sent, or one that others were allowed."""
     account = state.accounts[record.spec.account_id].account
     for halt in state.halts.values():
-        if not halt.scope.covers(account, record.spec.book):
+        if not halt.covers_order(account, record.spec):
             continue
         if record.provenance.source is not Source.PANIC:
             if record.approved:
@@ -179,22 +247,29 @@ def rearmed(state: "State", account_id: str | None = None) -> None:
     """An account that has just been compared with its broker, or a new start, is worth another attempt."""
     held = None if account_id is None else state.accounts[account_id]
     for halt in state.halts.values():
-        if held is None or any(halt.scope.covers(held.account, book) for book in ("", *_books(held))):
+        if held is None or _touches(halt, held):
             halt.arm()
             for order_id in tuple(halt.asked) if held is None else held.working:
                 halt.asked.pop(order_id, None)
 
 
-def _books(held: "AccountState") -> set[str]:
-    return {key.book for key in held.positions}
+def _touches(halt: Halt, held: "AccountState") -> bool:
+    scope, account = halt.scope, held.account
+    return scope.names(account) or any(
+        scope.covers(account, key.book, instrument_id=key.instrument_id) for key in held.positions
+    )
 
 
 def concerns(halt: Halt, account: "AccountState", state: "State") -> bool:
     """Whether a panic has anything to do in an account."""
-    if halt.scope.covers_account(account.account):
-        return True
-    held = state.deployments.get(halt.scope.id)
-    return held is not None and any(one.account_id == account.account.id for one in held.deployment.accounts)
+    account_id = account.account.id
+    if halt.only:
+        return any(key.account_id == account_id for key in halt.only)
+    held = state.deployments.get(halt.scope.id) if halt.scope.kind is ScopeKind.STRATEGY else None
+    if held is None:
+        return halt.scope.names(account.account)
+    is_meant = halt.scope.account_id in ("", account_id)
+    return is_meant and any(one.account_id == account_id for one in held.deployment.accounts)
 
 
 def why_it_works(order: Order) -> str:

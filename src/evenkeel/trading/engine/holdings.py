@@ -25,13 +25,17 @@ class Mark(Struct, gc=False):
 class Marks(dict[str, Mark]):
     """The last mark by instrument; `version` counts the changes. A mark is exchanged, never altered.
 
-    `earlier` has the prices before a slice of what it shows, while its bars meet the exits of positions.
+    `earlier` has the prices before a slice of what it shows, while its bars meet the exits of positions. `closes` are
+    the last marks that were bars, kept where an account is valued by these alone. `look_at` (ns) is when drawdowns are
+    looked at next.
     """
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.version = 0
         self.earlier: dict[str, float] = {}
+        self.closes: dict[str, Mark] = {}
+        self.look_at = 0
 
     def __setitem__(self, instrument_id: str, mark: Mark) -> None:
         dict.__setitem__(self, instrument_id, mark)
@@ -61,6 +65,10 @@ class Holdings(dict[PositionKey, Position]):
         super().__setitem__(key, position)
         self._by_instrument.setdefault(key.instrument_id, []).append(position)
         self._touched[key.instrument_id] = None
+
+    def of(self, instrument_id: str) -> list[Position]:
+        """The positions of an instrument, flat ones too."""
+        return self._by_instrument.get(instrument_id, [])
 
     def touch(self, instrument_id: str) -> None:
         """Has the instrument's positions valued again."""

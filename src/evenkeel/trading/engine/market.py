@@ -12,8 +12,10 @@ from evenkeel.domain.money import COST_STEP, mul, portion, sub
 from evenkeel.domain.orders import Product
 from evenkeel.domain.positions import Position
 from evenkeel.domain.records import DayClosed, SplitApplied, SplitOrder, SplitPosition
-from evenkeel.trading.brokers.splits import SplitHolding, SplitTerms, split_books, split_order
-from evenkeel.trading.engine import income, timers
+from evenkeel.trading.brokers.splits import SplitHolding, SplitTerms, split_books, split_kept, split_order
+from evenkeel.trading.engine import income, limiting, timers
+from evenkeel.trading.engine.composites import restating
+from evenkeel.trading.engine.mtm import stopping
 from evenkeel.trading.engine.state import AccountState, Mark, State
 from evenkeel.trading.engine.turn import Turn
 
@@ -27,12 +29,17 @@ def slice_seen(turn: Turn, event: MarketSlice) -> None:
     for split in event.splits:
         apply_split(turn, split)
     move_marks(turn.state, event)
-    timers.run(turn)
+    if not event.splits:  # else behind the slice: a venue that has not seen the split would apply it to what is placed
+        timers.run(turn)
 
 
 def is_quiet(state: State, event: MarketSlice, at: int) -> bool:
     """True when a slice moves marks and does nothing else: no day has ended by `at`, and nothing goes ex."""
-    if event.splits or event.dividends or at >= state.timers.next:
+    if event.splits or event.dividends or at >= state.timers.next or (event.quotes and state.watched):
+        return False
+    if state.mtm and state.mtm.concern(_shown(event)):
+        return False
+    if state.tiered and at >= state.marks.look_at:
         return False
     for account in state.accounts.values():  # noqa: SIM110 - most of what a backtest asks, and a generator costs more
         if at >= account.due:
@@ -40,15 +47,20 @@ def is_quiet(state: State, event: MarketSlice, at: int) -> bool:
     return True
 
 
+def _shown(event: MarketSlice) -> set[str]:
+    return {bar.instrument_id for bar in event.bars} | {quote.instrument_id for quote in event.quotes}
+
+
 def move_marks(state: State, event: MarketSlice) -> None:
     """Sets the last prices that a slice shows."""
     marks = state.marks
     if state.guarded:
-        shown = {bar.instrument_id for bar in event.bars} | {quote.instrument_id for quote in event.quotes}
-        marks.earlier = {name: marks[name].price for name in shown & marks.keys()}
+        marks.earlier = {name: marks[name].price for name in _shown(event) & marks.keys()}
     for bar in event.bars:
         if isfinite(bar.close):
             marks[bar.instrument_id] = Mark(bar.close, bar.close_ts, bar.spread if isfinite(bar.spread) else 0.0)
+            if state.by_bar:
+                marks.closes[bar.instrument_id] = marks[bar.instrument_id]
     for quote in event.quotes:
         mark = _quoted(quote)
         if mark is not None:
@@ -71,7 +83,7 @@ def keep_day(turn: Turn, account: AccountState) -> None:
 
 
 def close_day(turn: Turn, account: AccountState) -> None:
-    """Records the end of the account's open day with the marks that value it."""
+    """Records the end of the account's open day with the marks that value it, and of its part in layers of limits."""
     state = turn.state
     equity, marks = state.equity(account), dict[str, Decimal]()
     for position in account.positions.values():
@@ -92,6 +104,10 @@ def close_day(turn: Turn, account: AccountState) -> None:
             drawdown=account.growth.drawdown(equity),
         )
     )
+    if state.layers or state.tiered:
+        limiting.close_day(turn, account)
+    if state.mtm or state.halts:
+        stopping.day_closed(turn, account.account)
 
 
 def apply_split(turn: Turn, split: Split) -> None:
@@ -108,7 +124,17 @@ def apply_split(turn: Turn, split: Split) -> None:
     positions = [part for account in accounts for part in _split_positions(state, account, split)]
     orders = [part for account in accounts for part in _split_orders(account, split, instrument)]
     entries = tuple(_in_lieu(turn, part) for part in positions if part.cash_in_lieu)
-    turn.emit(SplitApplied(at=turn.at, split=split, positions=tuple(positions), orders=tuple(orders), entries=entries))
+    composites = restating.after_split(state, split) if state.composites else ()
+    turn.emit(
+        SplitApplied(
+            at=turn.at,
+            split=split,
+            positions=tuple(positions),
+            orders=tuple(orders),
+            entries=entries,
+            composites=composites,
+        )
+    )
     if positions or orders:
         counts = f"{len(positions)} positions and {len(orders)} working orders adjusted"
         message = f"{instrument.symbol} split {split.numerator}:{split.denominator}: {counts}"
@@ -143,11 +169,13 @@ def _cost_released(position: Position, split: Split, after: SplitHolding) -> Dec
 
 
 def _split_orders(account: AccountState, split: Split, instrument: Instrument) -> Iterator[SplitOrder]:
-    for order in account.working.values():
+    for order in account.open_orders():
         if order.spec.instrument_id == split.instrument_id:
             terms = SplitTerms(order.quantity, order.filled, order.limit_price, order.stop_price)
             after = split_order(terms, split, side=order.spec.side, instrument=instrument)
-            yield SplitOrder(order.id, after.quantity, after.filled, after.limit_price, after.stop_price)
+            kept = None if order.kept is None else split_kept(order.kept, split, instrument=instrument)
+            stop_price = after.stop_price if kept is None or kept.trail is None else kept.level
+            yield SplitOrder(order.id, after.quantity, after.filled, after.limit_price, stop_price, kept)
 
 
 def _in_lieu(turn: Turn, part: SplitPosition) -> LedgerEntry:

@@ -2,15 +2,18 @@
 
 from evenkeel.domain import events as e
 from evenkeel.domain.accounts import Readiness
+from evenkeel.domain.limits import Layer
 from evenkeel.domain.orders import Order, OrderEvent, OrderState, transition
 from evenkeel.domain.records import Check, CursorMoved, IntentRechecked, OrderMoved, ReadinessChanged
 from evenkeel.domain.risk import Approved
 from evenkeel.trading.brokers.ports import Ticket
-from evenkeel.trading.engine import halts
+from evenkeel.trading.engine import halts, held
 from evenkeel.trading.engine.effects import SendOrder, WantReconcile
-from evenkeel.trading.engine.orders import as_it_stands, lane_of, risk_view
+from evenkeel.trading.engine.orders import lane_of
+from evenkeel.trading.engine.risk_views import risk_view
 from evenkeel.trading.engine.turn import Turn
 from evenkeel.trading.risk import assess
+from evenkeel.trading.risk.metrics import Correlations
 
 _UNSENT = (OrderState.SUBMITTED, OrderState.CANCEL_PENDING)
 
@@ -18,6 +21,11 @@ _UNSENT = (OrderState.SUBMITTED, OrderState.CANCEL_PENDING)
 def cursor_advanced(turn: Turn, event: e.CursorAdvanced) -> None:
     cursor = event.cursor if turn.state.cursor is None else max(event.cursor, turn.state.cursor)
     turn.emit(CursorMoved(at=turn.at, cursor=cursor, states=event.states, ended=event.ended, places=event.places))
+
+
+def risk_inputs(turn: Turn, event: e.RiskInputs) -> None:
+    """Takes new measurements in the place of the old ones: like marks, they are no record."""
+    turn.state.correlations = Correlations(event)
 
 
 def overdue(turn: Turn, event: e.IntentOverdue) -> None:
@@ -28,6 +36,8 @@ def end_unsent(turn: Turn, order_id: str, reason: str, check: Check | None = Non
     """Ends an order that never left this process; `check` is the one that stopped it on its way."""
     order = turn.state.order(order_id)
     if order.state not in (*_UNSENT, OrderState.IN_DOUBT) or order.has_venue_event:
+        return
+    if check is None and order.kept is not None and held.take_back(turn, order, reason=reason):
         return
     after = transition(order.state, OrderEvent.UNSENT)
     turn.emit(
@@ -40,6 +50,7 @@ def end_unsent(turn: Turn, order_id: str, reason: str, check: Check | None = Non
             rule=check.rule if check else None,
             limit=check.limit if check else None,
             value=check.value if check else None,
+            layer=check.layer if check else Layer.ACCOUNT,
             by_venue=False,
         )
     )
@@ -56,8 +67,8 @@ def delayed(turn: Turn, event: e.IntentDelayed) -> None:
     if order.state is not OrderState.SUBMITTED or order.has_venue_event:
         return
     account = turn.state.account(order.spec.account_id)
-    spec = as_it_stands(order)
-    view = risk_view(turn.state, account, spec, order.quantity, without=order.id, source=order.source)
+    spec = order.as_it_stands()
+    view = risk_view(turn.state, account, spec, order.quantity, without=order.id, source=order.source, at=turn.at)
     verdict = assess(view)
     approved = isinstance(verdict, Approved)
     checks = verdict.checks if isinstance(verdict, Approved) else (*verdict.passed, verdict.check)
@@ -101,9 +112,14 @@ def is_unseen(order: Order) -> bool:
 
 
 def doubt_cancel(turn: Turn, order: Order, reason: str) -> None:
-    """A cancel that failed says nothing of an order the venue never mentioned: whether it is there is asked."""
-    put_in_doubt(turn, order.id, f"its cancel failed: {reason}")
-    turn.effects.append(WantReconcile(order.spec.account_id, f"a cancel of unknown order {order.id} failed"))
+    """A cancel that failed says nothing of an order the venue never mentioned: whether it is there is asked.
+
+    Of one that is in doubt already it is asked again later, and later each time, whoever keeps cancelling it.
+    """
+    about, is_known = f"a cancel of unknown order {order.id} failed", order.state is OrderState.IN_DOUBT
+    if not is_known:
+        put_in_doubt(turn, order.id, f"its cancel failed: {reason}")
+    turn.effects.append(WantReconcile(order.spec.account_id, about, again=is_known))
 
 
 def failed(turn: Turn, event: e.SendFailed) -> None:

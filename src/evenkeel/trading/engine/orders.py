@@ -1,27 +1,22 @@
 """Commands about orders: submit, modify, cancel. Each is judged, recorded, and only then turned into an effect."""
 
-from decimal import Decimal
-
-import msgspec
-
 from evenkeel.domain.accounts import SEND_BY
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.commands import CancelOrder, ResolveOrder, SubmitOrder
 from evenkeel.domain.errors import Conflict, FieldError, IdempotencyConflict, InvalidInput
-from evenkeel.domain.money import ZERO, add, exact, is_bookable, mul, sub
-from evenkeel.domain.orders import NEEDS, Order, OrderEvent, OrderSpec, OrderState, Side, transition
+from evenkeel.domain.money import is_bookable
+from evenkeel.domain.orders import NEEDS, Order, OrderEvent, OrderSpec, OrderState, transition
 from evenkeel.domain.provenance import Arrival, Provenance, Source
 from evenkeel.domain.records import OrderDecided, OrderMoved
 from evenkeel.domain.risk import Approved, Verdict
-from evenkeel.quant.costs import total_charge
 from evenkeel.trading.brokers.ports import Cancellation, Ticket
-from evenkeel.trading.engine import halts, market
+from evenkeel.trading.engine import halts, keeping, market
 from evenkeel.trading.engine.effects import Lane, Outcome, SendCancel, SendOrder, WantReconcile
+from evenkeel.trading.engine.risk_views import risk_view
 from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.turn import Turn
-from evenkeel.trading.risk import RiskView, assess, buffer_of
+from evenkeel.trading.risk import RiskView, assess
 
-_CENT = Decimal("0.01")
 MOST_DIGITS, MARKET_DIGITS = 30, 12
 PANIC_SEND_BY = 60 * SECOND
 
@@ -33,6 +28,8 @@ def submit(turn: Turn, command: SubmitOrder) -> Outcome:
     known = turn.state.client_ids.get((spec.account_id, spec.client_order_id))
     if known is not None:
         return _recall(turn.state, known, spec)
+    if (spec.account_id, spec.client_order_id) in turn.state.composites.names:
+        raise IdempotencyConflict(f"client_order_id {spec.client_order_id!r} already names a composite order")
     check_spec(turn.state, spec)
     place(turn, account, spec, command.provenance)
     return Outcome(turn.state.client_ids[spec.account_id, spec.client_order_id])
@@ -58,6 +55,7 @@ def check_spec(state: State, spec: OrderSpec) -> None:
     if prices != NEEDS[spec.kind]:
         faults += _misplaced(spec, prices)
     faults += _unbookable(state, spec)
+    faults += keeping.faults(state, spec)
     if faults:
         raise InvalidInput("the order is not complete", errors=tuple(faults))
 
@@ -97,9 +95,32 @@ def _unbookable(state: State, spec: OrderSpec) -> list[FieldError]:
 def place(turn: Turn, account: AccountState, spec: OrderSpec, provenance: Provenance, *, since: int = 0) -> Verdict:
     """Judges and records one new order; approved, it goes out after the commit. `since` is as in a ticket."""
     market.keep_day(turn, account)
-    view = risk_view(turn.state, account, spec, spec.quantity, source=provenance.source)
-    verdict, is_panic = assess(view), provenance.source is Source.PANIC
-    approved = isinstance(verdict, Approved)
+    verdict, lane = judge(turn.state, account, spec, provenance, at=turn.at)
+    enter(turn, account, spec, provenance, verdict=verdict, lane=lane, since=since)
+    return verdict
+
+
+def judge(
+    state: State, account: AccountState, spec: OrderSpec, provenance: Provenance, *, at: int | None = None
+) -> tuple[Verdict, Lane]:
+    """What risk says of a new order, and in which lane it would go. Records nothing."""
+    view = risk_view(state, account, spec, spec.quantity, source=provenance.source, at=at)
+    return assess(view), lane_of(view, provenance.source)
+
+
+def enter(
+    turn: Turn,
+    account: AccountState,
+    spec: OrderSpec,
+    provenance: Provenance,
+    *,
+    verdict: Verdict,
+    lane: Lane,
+    since: int = 0,
+) -> None:
+    """Records a new order with the verdict on it; approved, it goes out after the commit, or is held here."""
+    is_panic, approved = provenance.source is Source.PANIC, isinstance(verdict, Approved)
+    kept, held = keeping.decided(turn.state, account, spec, at=turn.at) if approved else (None, False)
     order_id, venue_client_id = turn.new_id("order"), turn.new_venue_id("order")
     send_by = turn.send_by(PANIC_SEND_BY if is_panic else SEND_BY)
     checks = verdict.checks if isinstance(verdict, Approved) else (*verdict.passed, verdict.check)
@@ -114,21 +135,22 @@ def place(turn: Turn, account: AccountState, spec: OrderSpec, provenance: Proven
             checks=checks,
             provenance=provenance,
             arrival=_arrival(turn, account, spec),
-            send_by=send_by,
+            send_by=0 if held else send_by,
             since=since,
+            held=held,
+            kept=kept,
         )
     )
-    if isinstance(verdict, Approved):
+    if isinstance(verdict, Approved) and not held:
         ticket = Ticket(
             order_id=order_id,
             venue_client_id=venue_client_id,
-            spec=spec,
+            spec=spec if kept is None else turn.state.orders[order_id].as_it_stands(),
             approval=verdict,
             at=turn.at,
             since=since,
         )
-        turn.effects.append(SendOrder(ticket, send_by, lane_of(view, provenance.source)))
-    return verdict
+        turn.effects.append(SendOrder(ticket, send_by, lane))
 
 
 def lane_of(view: RiskView, source: str) -> Lane:
@@ -148,63 +170,6 @@ def _arrival(turn: Turn, account: AccountState, spec: OrderSpec) -> Arrival:
     return Arrival(mark.price - half, mark.price + half, mark.price, age, account.limits_version)
 
 
-def risk_view(
-    state: State,
-    account: AccountState,
-    spec: OrderSpec,
-    quantity: Decimal,
-    *,
-    without: str | None = None,
-    source: str = Source.USER,
-) -> RiskView:
-    """What risk sees of an order for `quantity` more units from `source`.
-
-    `without` leaves a working order out: it is this one, judged again, and is not one more trade of the day.
-    """
-    instrument_id, limits = spec.instrument_id, account.limits
-    buys = sells = reserved = ZERO
-    needs_charges = limits.cash_check and spec.side.sign > 0
-    needs_equity = limits.daily_loss is not None or limits.max_position_share is not None
-    if account.working and not spec.link:  # of what closes a position, only one does
-        buys, sells, reserved = _on_the_way(state, account, instrument_id, without=without)
-    mark = state.mark(instrument_id)
-    price = _dearest(spec.side, limit=spec.limit_price, stop=spec.stop_price, mark=mark)
-    rate = state.rate_of(account)
-    view = RiskView(
-        spec=spec,
-        quantity=quantity,
-        instrument=state.instruments[instrument_id],
-        limits=limits,
-        account_type=account.account.type,
-        account_currency=account.account.currency,
-        readiness=account.readiness,
-        readiness_reason=account.readiness_reason,
-        in_doubt=account.working.in_doubt(instrument_id),
-        halted=_halted(state, account, spec.book) if state.halts and source != Source.PANIC else "",
-        may_reduce=source != Source.DEPLOYMENT or bool(spec.link),
-        waiting=len(account.working.unheard) if without is None else 0,
-        most_waiting=None if rate is None else rate.most_waiting,
-        price=price,
-        held=account.net.get(instrument_id, ZERO),
-        working_buys=buys,
-        working_sells=sells,
-        cash=account.cash_in(account.account.currency),
-        reserved=reserved,
-        charges=_charges(state, account, spec, quantity=quantity, price=price) if needs_charges else ZERO,
-        equity=state.equity(account) if needs_equity else ZERO,
-        day_start_equity=account.day_start_equity,
-        trades_today=account.trades_today if without is None else max(0, account.trades_today - 1),
-    )
-    if mark is None and not view.reduces and not _is_capped(spec.side, spec.limit_price):
-        return msgspec.structs.replace(view, price=None)
-    return view
-
-
-def _halted(state: State, account: AccountState, book: str) -> str:
-    halt = halts.over(state, account.account, book)
-    return "" if halt is None else halts.title(state, halt.scope)
-
-
 def wait_for_room(state: State, spec: OrderSpec) -> float:
     """Seconds until there may be room for an order that would have to be refused for a full queue; 0 where there is.
 
@@ -221,93 +186,35 @@ def wait_for_room(state: State, spec: OrderSpec) -> float:
     return (len(account.working.unheard) - rate.most_waiting + 1) / rate.per_second
 
 
-def _on_the_way(
-    state: State, account: AccountState, instrument_id: str, *, without: str | None
-) -> tuple[Decimal, Decimal, Decimal]:
-    """(quantity being bought, quantity being sold, cash that buys may use) of the account's working orders."""
-    working, left_out = account.working, account.working.get(without or "")
-
-    def reserve(order: Order) -> Decimal:
-        return _reserve(state, account, order)
-
-    buys = working.quantity(instrument_id, reserve, is_buy=True)
-    sells = working.quantity(instrument_id, reserve, is_buy=False)
-    reserved = working.reserved(reserve, state.mark)
-    if left_out is None or left_out.spec.link:
-        return buys, sells, reserved
-    is_here = left_out.spec.instrument_id == instrument_id
-    if left_out.spec.side.sign < 0:
-        return buys, sub(sells, left_out.remaining) if is_here else sells, reserved
-    return sub(buys, left_out.remaining) if is_here else buys, sells, sub(reserved, reserve(left_out))
-
-
-def _is_capped(side: Side, limit: Decimal | None) -> bool:
-    """Whether the order itself says what it fills at in the worst case: only a buy's limit does."""
-    return side.sign > 0 and limit is not None
-
-
-def _dearest(side: Side, *, limit: Decimal | None, stop: Decimal | None, mark: Decimal | None) -> Decimal | None:
-    """The price that an order is judged at: a buy's limit, else the highest of what it names and the last price.
-
-    A sale's limit is a floor, and a stop that the market has passed already fills at the market.
-    """
-    if _is_capped(side, limit):
-        return limit
-    if limit is None and stop is None:
-        return mark
-    return max((price for price in (limit, stop, mark) if price is not None), default=None)
-
-
-def reserved_cash(state: State, account: AccountState) -> Decimal:
-    """The cash that the account's working buys may still use."""
-    return account.working.reserved(lambda order: _reserve(state, account, order), state.mark)
-
-
-def _reserve(state: State, account: AccountState, order: Order) -> Decimal:
-    mark = state.mark(order.spec.instrument_id)
-    price = _dearest(order.spec.side, limit=order.limit_price, stop=order.stop_price, mark=mark)
-    if price is None:
-        return ZERO
-    charges = _charges(state, account, order.spec, quantity=order.remaining, price=price)
-    price = mul(price, buffer_of(order.spec.kind))
-    return add(state.notional(order.spec.instrument_id, order.remaining, price), charges)
-
-
-def _charges(
-    state: State, account: AccountState, spec: OrderSpec, *, quantity: Decimal, price: Decimal | None
-) -> Decimal:
-    if price is None:
-        return ZERO
-    schedule = state.find_schedule(account.account.costs)
-    if not schedule.components:
-        return ZERO
-    notional = float(quantity) * float(price) * float(state.instruments[spec.instrument_id].multiplier)
-    estimate = total_charge(schedule, spec.side, quantity=float(quantity), notional=notional)
-    return exact(estimate, _CENT, "ROUND_UP")
-
-
 def cancel(turn: Turn, command: CancelOrder) -> Outcome:
-    """Asks the venue to cancel a working order, or one whose state is not known; asked again, it asks again."""
+    """Cancels a held order, or asks the venue to cancel a working one, or one whose state is not known, once more."""
     order = turn.state.order(command.order_id)
-    if not order.is_working and order.state is not OrderState.ANOMALY:
+    if not order.is_open and order.state is not OrderState.ANOMALY:
         raise Conflict(f"the order is {order.state} and cannot be cancelled")
     request_cancel(turn, order, command.provenance)
     return Outcome(order.id, created=False)
 
 
-def request_cancel(turn: Turn, order: Order, provenance: Provenance) -> None:
-    """Records the wish and lets it out. A cancel that was lost on the way must not bar the next one."""
+def request_cancel(turn: Turn, order: Order, provenance: Provenance, *, reason: str | None = None) -> None:
+    """Records the wish and lets it out. A cancel that was lost on the way must not bar the next one.
+
+    What is held here is cancelled with that: no venue knows it.
+    """
+    is_held = order.state is OrderState.HELD
+    event = OrderEvent.CANCEL if is_held else OrderEvent.CANCEL_REQUEST
     turn.emit(
         OrderMoved(
             at=turn.at,
             order_id=order.id,
-            event=OrderEvent.CANCEL_REQUEST,
-            state=transition(order.state, OrderEvent.CANCEL_REQUEST),
+            event=event,
+            state=transition(order.state, event),
+            reason=reason,
             by_venue=False,
             provenance=provenance,
         )
     )
-    send_cancel(turn, order)
+    if not is_held:
+        send_cancel(turn, order)
 
 
 def send_cancel(turn: Turn, order: Order) -> None:
@@ -322,25 +229,23 @@ def send_cancel(turn: Turn, order: Order) -> None:
     turn.effects.append(SendCancel(order.id, cancellation, lane))
 
 
-def as_it_stands(order: Order) -> OrderSpec:
-    """What was asked, with the quantity and prices that splits and amendments have made of it."""
-    return msgspec.structs.replace(
-        order.spec, quantity=order.quantity, limit_price=order.limit_price, stop_price=order.stop_price
-    )
-
-
 def resolve(turn: Turn, command: ResolveOrder) -> Outcome:
-    """Ends an order in doubt on a person's word. Raises Conflict for an order that is in no doubt."""
+    """Ends an order in doubt on a person's word: one the broker has spoken of was there, and is there no more.
+
+    Raises Conflict for an order that is in no doubt.
+    """
     order = turn.state.order(command.order_id)
     if order.state is not OrderState.IN_DOUBT:
         raise Conflict(f"the order is {order.state}, not in doubt")
+    was_there = order.has_venue_event
+    event, what = (OrderEvent.CANCEL, "has it no more") if was_there else (OrderEvent.UNSENT, "never had it")
     turn.emit(
         OrderMoved(
             at=turn.at,
             order_id=order.id,
-            event=OrderEvent.UNSENT,
-            state=transition(order.state, OrderEvent.UNSENT),
-            reason="a person decided that the broker never had it",
+            event=event,
+            state=transition(order.state, event),
+            reason=f"a person decided that the broker {what}",
             by_venue=False,
             provenance=command.provenance,
         )

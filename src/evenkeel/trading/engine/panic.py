@@ -31,6 +31,7 @@ from evenkeel.trading.engine.halts import Halt, Target
 from evenkeel.trading.engine.orders import place, request_cancel
 from evenkeel.trading.engine.state import EXTERNAL, AccountState, State
 from evenkeel.trading.engine.turn import Turn
+from evenkeel.trading.engine.working import may_fill
 
 MAX_TRIES = 5
 MAX_ROUNDS = 8
@@ -81,7 +82,7 @@ def begin(turn: Turn, command: c.Panic) -> Outcome:
     why = f" ({command.reason})" if command.reason else ""
     message = f"Panic of {halts.title(state, scope)}{why}: trading is halted, orders are being cancelled, {what}"
     turn.alert("critical", "panic", message, **_about(scope))
-    _work(turn, halt, list(state.accounts.values()), is_due=False)
+    carry_out(turn, halt)
     return Outcome(halt_id, created=known is None)
 
 
@@ -164,8 +165,9 @@ def due(turn: Turn, event: PanicDue) -> None:
         if is_last:
             lines = [said(turn.state, one) for one in left_of(turn.state, halt)]
             rest = f"; and {len(lines) - _NAMED} more" if len(lines) > _NAMED else ""
-            message = f"The panic of {halts.title(turn.state, halt.scope)} cannot finish: "
-            turn.alert("critical", "panic-stuck", message + "; ".join(lines[:_NAMED]) + rest, **_about(halt.scope))
+            message = f"The {halts.name(turn.state, halt)} cannot finish: "
+            said_of = message + "; ".join(lines[:_NAMED]) + rest
+            turn.alert("critical", f"{_kind(halt)}-stuck", said_of, **_about(halt.scope))
 
 
 def said(state: State, left: Left) -> str:
@@ -214,6 +216,15 @@ def _touch(touched: dict[str, set[str] | None], account_id: str, instrument_id: 
         names.add(instrument_id)
 
 
+def _kind(halt: Halt) -> str:
+    return "mtm" if halt.rule else "panic"
+
+
+def carry_out(turn: Turn, halt: Halt) -> None:
+    """Begins with what has just been halted; `follow` goes on with it."""
+    _work(turn, halt, list(turn.state.accounts.values()), is_due=False)
+
+
 def _work(turn: Turn, halt: Halt, accounts: list[AccountState], *, is_due: bool) -> bool:
     """Asks for what these accounts still need; whether that was all there was to do."""
     for account in accounts:
@@ -234,8 +245,8 @@ def _conclude(turn: Turn, halt: Halt) -> bool:
     if not halt.done_at and next(left_of(turn.state, halt), None) is None:
         turn.emit(r.PanicMoved(at=turn.at, id=halt.id, orders=0, positions=0, round=halt.rounds, done=True))
         held = "what was held is kept" if halt.keep_positions else "nothing is held"
-        message = f"The panic of {halts.title(turn.state, halt.scope)} is complete: no order works, {held}"
-        turn.alert("info", "panic-done", message, **_about(halt.scope))
+        message = f"The {halts.name(turn.state, halt)} is complete: no order works, {held}"
+        turn.alert("info", f"{_kind(halt)}-done", message, **_about(halt.scope))
     return halt.done_at > 0
 
 
@@ -245,10 +256,10 @@ def _provenance(halt: Halt) -> Provenance:
 
 def _to_cancel(halt: Halt, account: AccountState) -> Iterator[Order]:
     """The orders that are to work no more: none that close, no exits of what is kept, none that was let through."""
-    for order in account.working.values():
-        if order.source == Source.PANIC or not halt.scope.covers(account.account, order.spec.book):
+    for order in account.open_orders():
+        if order.source == Source.PANIC or not halt.covers_order(account.account, order.spec):
             continue
-        if not (halt.keep_positions and (order.spec.link or order.id in halt.spared)):
+        if not (halt.keep_positions and (order.spec.is_exit or order.id in halt.spared)):
             yield order
 
 
@@ -265,12 +276,11 @@ def _holdings(state: State, halt: Halt, account: AccountState) -> dict[Target, l
     found: dict[Target, list[Position]] = defaultdict(list)
     if halt.keep_positions:
         return found
-    is_whole = halt.scope.covers_account(account.account)
-    if not is_whole and halts.closes(state, account.account, ""):
-        return found
+    others = [other for other in state.halts.values() if other.reach < halt.reach and not other.keep_positions]
     for key, position in account.positions.items():
-        if position.quantity and halt.scope.covers(account.account, key.book):
-            book = "" if is_whole else key.book
+        is_meant = position.quantity and halt.covers(account.account, key)
+        if is_meant and not any(other.covers(account.account, key) for other in others):
+            book = key.book if halt.scope.kind is ScopeKind.STRATEGY else ""
             found[Target(key.account_id, book, key.instrument_id, key.product)].append(position)
     return found
 
@@ -282,12 +292,12 @@ def _net(positions: list[Position]) -> Decimal:
     return whole
 
 
-def _working(account: AccountState, target: Target) -> list[Order]:
+def _working(halt: Halt, account: AccountState, target: Target) -> list[Order]:
     return [
         order
         for order in account.working.values()
         if (order.spec.instrument_id, order.spec.product) == (target.instrument_id, target.product)
-        and target.book in ("", order.spec.book)
+        and halt.covers_order(account.account, order.spec)
     ]
 
 
@@ -295,39 +305,23 @@ def _close(turn: Turn, halt: Halt, account: AccountState, names: set[str] | None
     for target, positions in _holdings(turn.state, halt, account).items():
         if names is not None and target.instrument_id not in names:
             continue
-        held, working = _net(positions), _working(account, target)
+        held, working = _net(positions), _working(halt, account, target)
         unconfirmed = any(order.source != Source.PANIC and order.id not in halt.spared for order in working)
         tries = halt.tries.get(target, 0)
         if not held or tries >= MAX_TRIES or ((unconfirmed or tries) and not is_due):
             continue
         side = Side.SELL if held > 0 else Side.BUY
-        rest = sub(held.copy_abs(), _may_fill(working, side))
+        rest = sub(held.copy_abs(), may_fill(working, side))
         lot = turn.state.instruments[target.instrument_id].lot_size
         for position in sorted(positions, key=lambda one: one.quantity.copy_abs(), reverse=True):
             if rest <= 0 or (position.quantity > 0) != (held > 0):
                 continue
             own = [order for order in working if order.spec.book == position.key.book]
-            part = min(rest, sub(position.quantity.copy_abs(), _may_fill(own, side)))
+            part = min(rest, sub(position.quantity.copy_abs(), may_fill(own, side)))
             part = rounded(part, lot, "ROUND_DOWN")
             if part > 0:
                 rest = sub(rest, part)
                 _send(turn, halt, account, position, side=side, quantity=part)
-
-
-def _may_fill(orders: list[Order], side: Side) -> Decimal:
-    """How much of `side` orders may still fill; of linked ones, one fills in the others' place."""
-    linked: dict[str, Decimal] = {}
-    whole = ZERO
-    for order in orders:
-        if order.spec.side is not side:
-            continue
-        if order.spec.link:
-            linked[order.spec.link] = max(linked.get(order.spec.link, ZERO), order.remaining)
-        else:
-            whole = add(whole, order.remaining)
-    for quantity in linked.values():
-        whole = add(whole, quantity)
-    return whole
 
 
 def _send(turn: Turn, halt: Halt, account: AccountState, position: Position, *, side: Side, quantity: Decimal) -> None:
@@ -371,7 +365,7 @@ def _closing(halt: Halt, account: AccountState) -> Iterator[Left]:
     """Orders that close what is closed already, and could carry it further."""
     if not halt.keep_positions:
         for order in account.working.values():
-            if order.source == Source.PANIC and halt.scope.covers(account.account, order.spec.book):
+            if order.source == Source.PANIC and halt.covers_order(account.account, order.spec):
                 why = f"the order that closes it is {order.state}"
                 yield Left(account.account.id, order.spec.instrument_id, "closing", order.remaining, why, order.id)
 
@@ -379,12 +373,12 @@ def _closing(halt: Halt, account: AccountState) -> Iterator[Left]:
 def _why_it_is_held(account: AccountState, target: Target, halt: Halt) -> str:
     if account.readiness is not Readiness.READY:
         return f"the account is {account.readiness}"
-    closing = [order for order in _working(account, target) if order.source == Source.PANIC]
+    closing = [order for order in _working(halt, account, target) if order.source == Source.PANIC]
     if closing:
         return f"the order that closes it is {closing[0].state}"
     if halt.tries.get(target, 0) >= MAX_TRIES:
         return f"{MAX_TRIES} orders to close it were refused or rejected"
-    return "it waits for cancels" if any(_working(account, target)) else "it waits to be closed"
+    return "it waits for cancels" if any(_working(halt, account, target)) else "it waits to be closed"
 
 
 def counted(state: State, halt: Halt) -> tuple[int, int]:

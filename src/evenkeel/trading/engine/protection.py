@@ -8,15 +8,16 @@ best price since entry and the rule behind the stop are folded state, and the ex
 An account with a maintenance rule has a stop at the price of its liquidation for every position, whoever opened it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from decimal import Decimal
 from math import isfinite, isnan, nan
 
 import msgspec
 
 from evenkeel.domain import records as r
-from evenkeel.domain.accounts import Readiness
+from evenkeel.domain.accounts import UNASSIGNED, Readiness
 from evenkeel.domain.events import SliceDone, SliceMet
+from evenkeel.domain.held_records import OrderReleased
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.money import ZERO, add, exact, sub
 from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Side, TimeInForce
@@ -25,15 +26,15 @@ from evenkeel.domain.provenance import Provenance, Source
 from evenkeel.domain.risk import Refused
 from evenkeel.domain.strategies import Protection
 from evenkeel.quant.costs.exits import LIQUIDATED, STOPPED, TRAILED, exit_levels, liquidation_price
-from evenkeel.trading.engine import amending, halts, orders
-from evenkeel.trading.engine.effects import SendOrder
+from evenkeel.trading.engine import amending, halts, keeping, orders
+from evenkeel.trading.engine.effects import SendOrder, WantReconcile
 from evenkeel.trading.engine.state import AccountState, Guard, State
 from evenkeel.trading.engine.turn import Turn
 
 RULES = {STOPPED: "stop_loss", TRAILED: "trailing_stop", LIQUIDATED: "maintenance"}
 _NO_PROTECTION = Protection()
 _AS_BEFORE = 1
-_RESTING = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
+_RESTING = (OrderState.HELD, OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
 
 
 def follow(turn: Turn) -> None:
@@ -42,6 +43,8 @@ def follow(turn: Turn) -> None:
     for record in tuple(turn.records):
         for key in _keys(turn.state, record):
             changed.setdefault(key)
+            if key.book == UNASSIGNED:
+                changed |= {one: changed.get(one) for one in _guarded_beside(turn.state, key)}
             if isinstance(record, r.FillBooked) and not turn.state.orders[record.fill.order_id].spec.link:
                 changed[key] = record
     if not changed:
@@ -55,6 +58,11 @@ def follow(turn: Turn) -> None:
     turn.effects += opens
 
 
+def _guarded_beside(state: State, key: PositionKey) -> list[PositionKey]:
+    """The guarded positions of the same account and instrument: somebody elsewhere may have closed some of them."""
+    return [one for one in state.accounts[key.account_id].guards if one.instrument_id == key.instrument_id]
+
+
 def _keys(state: State, record: r.AnyRecord) -> Iterator[PositionKey]:
     match record:
         case r.FillBooked():
@@ -65,8 +73,11 @@ def _keys(state: State, record: r.AnyRecord) -> Iterator[PositionKey]:
             order = state.orders[record.order_id]
             if order.spec.link or not order.is_working or isinstance(record, r.OrderDecided):
                 yield key_of(order.spec)
+        case OrderReleased() if state.orders[record.order_id].spec.link:
+            yield key_of(state.orders[record.order_id].spec)
         case r.AccountReconciled():
-            yield from tuple(state.accounts[record.account_id].guards)
+            account = state.accounts[record.account_id]
+            yield from dict.fromkeys([*account.guards, *(key_of(order.spec) for order in _orphans(account))])
         case r.PositionCorrected():
             yield record.key
         case r.PanicEnded():
@@ -98,8 +109,9 @@ def slice_done(turn: Turn, event: SliceDone) -> None:
         for order_id in tuple(account.passing):
             order = turn.state.orders[order_id]
             is_over = opened.get(order.spec.instrument_id, -1) >= order.created_at
-            if is_over and order.state is not OrderState.CANCEL_PENDING:
-                orders.request_cancel(turn, order, _provenance(turn.state, key_of(order.spec)))
+            if is_over and order.state not in (OrderState.CANCEL_PENDING, OrderState.IN_DOUBT):
+                about = _provenance(turn.state, key_of(order.spec))
+                orders.request_cancel(turn, order, about, reason="the bar it was good for is over")
         everything = account.limits.maintenance is not None
         for key, guard in tuple(account.guards.items()):
             since, low, high = reached.get(key.instrument_id, (-1, nan, nan))
@@ -120,7 +132,7 @@ def _extremes(market: MarketSlice) -> Iterator[tuple[str, tuple[int, float, floa
         yield bar.instrument_id, (bar.ts, bar.low, bar.high)
 
 
-def _moment(booked: r.FillBooked) -> int:
+def moment_of(booked: r.FillBooked) -> int:
     """When a fill happened. One inside its bar comes just before the close: nobody knows when it was."""
     at = booked.fill.executed_at
     return at - 1 if at == booked.bar else at
@@ -134,10 +146,13 @@ def keep(turn: Turn, key: PositionKey, *, fill: r.FillBooked | None = None, best
     """
     account = turn.state.accounts[key.account_id]
     position, guard = turn.state.position(key), account.guards.get(key)
+    for order in tuple(_orphans(account)):
+        if key_of(order.spec) == key:
+            _ask_again(turn, order)
     side = (position.quantity > 0) - (position.quantity < 0)
     rules, maintenance = _rules(turn.state, key), account.limits.maintenance
     has_rules = rules != _NO_PROTECTION or maintenance is not None
-    if turn.state.halts and halts.closes(turn.state, account.account, key.book):
+    if (turn.state.halts and halts.closes(turn.state, key)) or account.is_closing:
         has_rules = False
     if guard is not None and (not has_rules or side != guard.side):
         _withdraw(turn, guard, key)
@@ -152,7 +167,7 @@ def keep(turn: Turn, key: PositionKey, *, fill: r.FillBooked | None = None, best
         altered = 0
     since = guard.since if guard is not None else 0
     if fill is not None:
-        since = altered = _moment(fill)
+        since = altered = moment_of(fill)
     stop, why, goal = _levels(turn.state, account, position, rules, best=best)
     link, rule = turn.new_id("link") if guard is None else guard.link, "" if isnan(stop) else RULES[why]
     if guard is None or (best, rule, since) != (guard.best, guard.rule, guard.since):
@@ -212,11 +227,11 @@ def _liquidation(state: State, account: AccountState, position: Position) -> flo
 def _arrange(turn: Turn, account: AccountState, key: PositionKey, *, stop: float, goal: float, altered: int) -> None:
     guard = account.guards[key]
     begins = guard.since if altered else 0
-    quantity = _uncovered(account, turn.state.position(key))
+    quantity = uncovered(account, turn.state.position(key))
     tick = turn.state.instruments[key.instrument_id].tick_size
     for kind, level in ((OrderKind.STOP, stop), (OrderKind.LIMIT, goal)):
         price = None if isnan(level) or not quantity else exact(level, tick)
-        resting = [order for order in _exits(turn.state, guard) if order.spec.kind is kind]
+        resting = [one for one in _exits(turn.state, guard) if one.spec.kind is kind and not keeping.is_out(one)]
         if price is None or price <= 0:
             for order in resting:
                 orders.request_cancel(turn, order, _provenance(turn.state, key))
@@ -232,15 +247,63 @@ def _exits(state: State, guard: Guard) -> list[Order]:
     return [order for order in known if order.state is not OrderState.CANCEL_PENDING]
 
 
-def _uncovered(account: AccountState, position: Position) -> Decimal:
-    """How much of a position no order is about to close at the market, unsigned."""
-    left, side = position.quantity.copy_abs(), 1 if position.quantity > 0 else -1
+def uncovered(account: AccountState, position: Position, *, without: Container[str] = ()) -> Decimal:
+    """How much of a position no order is about to close at the market, and nobody elsewhere has closed; unsigned.
+
+    Orders of the parents in `without` are not looked at.
+    """
+    left, side = sub(position.quantity.copy_abs(), _closed_elsewhere(account, position)), _side(position)
     for order in account.working.values():
         spec = order.spec
-        at_market = spec.kind is OrderKind.MARKET or (order.triggered and spec.kind is OrderKind.STOP)
-        if at_market and not spec.link and spec.side.sign != side and key_of(spec) == position.key:
+        at_market = order.kind is OrderKind.MARKET or (order.triggered and order.kind is OrderKind.STOP)
+        closes = at_market and (not spec.link or keeping.is_out(order)) and not (spec.parent and spec.parent in without)
+        if closes and spec.side.sign != side and key_of(spec) == position.key:
             left = sub(left, order.remaining)
     return max(ZERO, left)
+
+
+def _side(position: Position) -> int:
+    return (position.quantity > 0) - (position.quantity < 0)
+
+
+def _closed_elsewhere(account: AccountState, position: Position) -> Decimal:
+    """How much of a position was closed at the broker by somebody else: what `unassigned` holds against it.
+
+    Where several books hold the same, it is taken off them in the order of their names, so that what is left of all of
+    them together is guarded, and no more.
+    """
+    key = position.key
+    strange = account.positions.get(msgspec.structs.replace(key, book=UNASSIGNED))
+    if strange is None or not strange.quantity or key.book == UNASSIGNED or _side(strange) == _side(position):
+        return ZERO
+    against = strange.quantity.copy_abs()
+    for other in sorted(account.positions):
+        held = account.positions[other]
+        is_same = (other.instrument_id, other.product) == (key.instrument_id, key.product)
+        if is_same and _side(held) == _side(position) and other.book != UNASSIGNED:
+            taken = min(against, held.quantity.copy_abs())
+            if other == key:
+                return taken
+            against = sub(against, taken)
+    return ZERO
+
+
+def _orphans(account: AccountState) -> Iterator[Order]:
+    """Exits that work and guard nothing any more: their cancel was refused, or has been lost."""
+    for order in account.working.values():
+        if order.spec.link and not order.spec.parent and order.state in _RESTING:
+            guard = account.guards.get(key_of(order.spec))
+            if guard is None or guard.link != order.spec.link:
+                yield order
+
+
+def _ask_again(turn: Turn, order: Order) -> None:
+    """Has an orphan cancelled: at once, or after a while where that has just been refused."""
+    record = turn.records[-1]
+    if isinstance(record, r.OrderMoved) and record.order_id == order.id:
+        turn.effects.append(WantReconcile(order.spec.account_id, "an exit works that guards nothing", again=True))
+    else:
+        orders.request_cancel(turn, order, _provenance(turn.state, key_of(order.spec)))
 
 
 def _withdraw(turn: Turn, guard: Guard, key: PositionKey) -> None:

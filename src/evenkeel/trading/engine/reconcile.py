@@ -11,16 +11,19 @@ from itertools import islice
 
 from evenkeel.domain import events as e
 from evenkeel.domain.accounts import UNASSIGNED
-from evenkeel.domain.money import ZERO, add, rounded, sub
+from evenkeel.domain.fills import Fill
+from evenkeel.domain.money import ZERO, add, neg, rounded, sub, total
 from evenkeel.domain.orders import Order, OrderEvent, OrderSpec, OrderState, Product
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.records import AccountReconciled, OrderMoved, PositionCorrected
 from evenkeel.trading.engine import notices, venue
 from evenkeel.trading.engine.effects import WantReconcile
 from evenkeel.trading.engine.orders import send_cancel
+from evenkeel.trading.engine.state import State
 from evenkeel.trading.engine.turn import Turn
 
 _Held = tuple[str, Product]
+_LATEST = 64
 
 
 def snapshot(turn: Turn, event: e.BrokerSnapshot) -> None:
@@ -50,15 +53,28 @@ def snapshot(turn: Turn, event: e.BrokerSnapshot) -> None:
 
 
 def _is_outdated(turn: Turn, event: e.BrokerSnapshot) -> bool:
-    """True when a fill was booked since the snapshot was begun that it does not hold: its positions are of the past."""
+    """True when it does not hold a fill that was booked since it was begun, or is so new that it may not show yet."""
     if event.booked is None:
         return False
+    state = turn.state
     theirs = {execution.execution_id for execution in event.executions}
-    booked_since = islice(turn.state.fills.items(), event.booked, None)
+    since = turn.at - _settle_time(state, event.account_id)
+    booked_since = len(state.fills) - event.booked
+    latest = islice(reversed(state.fills.items()), max(booked_since, _LATEST))
     return any(
-        account_id == event.account_id and fill.reverses is None and execution_id not in theirs
-        for (account_id, execution_id), fill in booked_since
+        account_id == event.account_id
+        and fill.reverses is None
+        and execution_id not in theirs
+        and (number < booked_since or since < fill.executed_at <= turn.at)
+        and (account_id, f"bust:{execution_id}") not in state.fills
+        for number, ((account_id, execution_id), fill) in enumerate(latest)
     )
+
+
+def _settle_time(state: State, account_id: str) -> int:
+    """How long (ns) what has happened at the account's broker may be missing from what it shows."""
+    profile = state.profiles.get(state.accounts[account_id].account.broker)
+    return 0 if profile is None else profile.settle_time
 
 
 def _adopt_unknown(turn: Turn, theirs: e.BrokerOrder) -> None:
@@ -195,8 +211,32 @@ def _positions(turn: Turn, event: e.BrokerSnapshot) -> int:
     differing = sorted(key for key in ours.keys() | theirs.keys() if ours[key] != theirs[key])
     for key in differing:
         difference = sub(theirs[key], ours[key])
+        if _taken_back(turn, event, key=key, difference=difference):
+            continue
         _correct(turn, event.account_id, key, difference=difference, expected=theirs[key], paid=paid.get(key))
     return len(differing) + unlisted
+
+
+def _taken_back(turn: Turn, event: e.BrokerSnapshot, *, key: _Held, difference: Decimal) -> bool:
+    """Whether the difference is what executions made that the broker lists no more: it has taken them back unheard."""
+    listed = {execution.execution_id for execution in event.executions}
+    state, gone = turn.state, list[Fill]()
+    if not listed:
+        return False  # who shows no executions at all says nothing of one
+    for (account_id, execution_id), fill in state.fills.items():
+        if account_id != event.account_id or execution_id in listed or fill.reverses is not None:
+            continue
+        held_as = (fill.instrument_id, state.orders[fill.order_id].spec.product)
+        is_undone = (account_id, f"bust:{execution_id}") in state.fills
+        if held_as == key and fill.executed_at >= event.since and not is_undone:
+            gone.append(fill)
+    if not gone or total([neg(fill.signed) for fill in gone]) != difference:
+        return False
+    for fill in gone:
+        reason = "it is no longer among the executions"
+        bust = e.VenueBusted(account_id=event.account_id, execution_id=fill.venue_execution_id, reason=reason)
+        venue.busted(turn, bust)
+    return True
 
 
 def _correct(

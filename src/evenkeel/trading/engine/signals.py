@@ -10,8 +10,8 @@ from decimal import Decimal
 
 from evenkeel.domain.commands import TakeSignal
 from evenkeel.domain.errors import FieldError, InvalidInput
-from evenkeel.domain.money import COST_STEP, ONE, ZERO, exact, mul, neg, portion, ratio, rounded, sub, total
-from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Side, TimeInForce
+from evenkeel.domain.money import COST_STEP, ONE, ZERO, exact, mul, portion, ratio, rounded
+from evenkeel.domain.orders import OrderKind, OrderSpec, Side, TimeInForce
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.provenance import Provenance
 from evenkeel.domain.records import SignalRecorded
@@ -19,8 +19,8 @@ from evenkeel.domain.sizing import Cash, Kelly, PercentOfEquity, Units, Volatili
 from evenkeel.domain.strategies import Action, Allocation, Deployment, Signal
 from evenkeel.quant.costs import book_price
 from evenkeel.trading.engine import halts, switches
+from evenkeel.trading.engine.closing import steer
 from evenkeel.trading.engine.effects import Outcome
-from evenkeel.trading.engine.orders import place, request_cancel
 from evenkeel.trading.engine.state import AccountState, DeploymentState, State
 from evenkeel.trading.engine.turn import Turn
 
@@ -62,8 +62,8 @@ def take(turn: Turn, command: TakeSignal) -> Outcome | None:
     if action is not Action.HOLD or signal.rebalance or awaited or switched or not is_on:
         provenance = _provenance(command.provenance, held, signal_id)
         for allocation in _allocations(turn.state, held.deployment):
-            account = turn.state.accounts[allocation.account_id].account
-            if turn.state.halts and halts.over(turn.state, account, held.deployment.id) is not None:
+            key = PositionKey(allocation.account_id, held.deployment.id, signal.instrument_id)
+            if turn.state.halts and halts.bars(turn.state, key):
                 continue
             _trade(turn, held, allocation, signal=signal, target=folded if is_on else 0.0, provenance=provenance)
     return Outcome(signal_id)
@@ -76,7 +76,10 @@ def _price(state: State, held: DeploymentState, instrument_id: str) -> float | N
 
 
 def _allocations(state: State, deployment: Deployment) -> list[Allocation]:
-    """Those that stand, and none at all for an account that was taken away while the book still holds something."""
+    """Those that stand, and none at all for an account that was taken away while the book still holds something.
+
+    An account whose session does not run is left out.
+    """
     named = {allocation.account_id for allocation in deployment.accounts}
     left = [
         Allocation(account_id, ZERO)
@@ -84,7 +87,7 @@ def _allocations(state: State, deployment: Deployment) -> list[Allocation]:
         if account_id not in named
         and any(key.book == deployment.id and held.quantity for key, held in account.positions.items())
     ]
-    return [*deployment.accounts, *left]
+    return [one for one in (*deployment.accounts, *left) if not state.accounts[one.account_id].is_idle]
 
 
 def _check(signal: Signal, deployment: Deployment) -> None:
@@ -120,34 +123,29 @@ def _trade(
 ) -> None:
     account = turn.state.accounts[allocation.account_id]
     book, instrument_id = held.deployment.id, signal.instrument_id
-    wanted = desired_quantity(turn, account, allocation, held.deployment, signal=signal, target=target)
+    wanted = desired_quantity(turn.state, account, allocation, held.deployment, signal=signal, target=target)
     if wanted is None:
         name = turn.state.instruments[instrument_id].symbol
         message = f"{held.deployment.name} wants {name}, which has no price yet"
         turn.alert("warning", "no-price", message, deployment_id=book, account_id=account.account.id)
         return
-    now = turn.state.position(PositionKey(account.account.id, book, instrument_id)).quantity
-    on_the_way = _on_the_way(account, instrument_id, book)
-    change = sub(wanted, _with(now, on_the_way))
-    against = [order for order in on_the_way if change and (order.spec.side.sign > 0) != (change > 0)]
-    for order in against:
-        request_cancel(turn, order, provenance)
-    expected = _with(now, [order for order in on_the_way if order not in against])
-    for leg, signed in enumerate(legs(expected, wanted)):
-        side = Side.BUY if signed > 0 else Side.SELL
+
+    def spec_of(leg: int, side: Side, quantity: Decimal) -> OrderSpec:
         limit = _limit(turn.state, held.deployment, instrument_id, side)
-        spec = OrderSpec(
+        return OrderSpec(
             account_id=account.account.id,
             book=book,
             instrument_id=instrument_id,
             side=side,
-            quantity=signed.copy_abs(),
+            quantity=quantity,
             kind=OrderKind.MARKET if limit is None else OrderKind.LIMIT,
             client_order_id=f"{provenance.cause_id}:{leg}",
             limit_price=limit,
             time_in_force=TimeInForce.DAY if limit is None else TimeInForce.BAR,
         )
-        place(turn, account, spec, provenance)
+
+    key = PositionKey(account.account.id, book, instrument_id)
+    steer(turn, account, key=key, wanted=wanted, spec_of=spec_of, provenance=provenance)
 
 
 def _limit(state: State, deployment: Deployment, instrument_id: str, side: Side) -> Decimal | None:
@@ -160,24 +158,8 @@ def _limit(state: State, deployment: Deployment, instrument_id: str, side: Side)
     return max(tick, book_price(level, side.other, tick))
 
 
-def _on_the_way(account: AccountState, instrument_id: str, book: str) -> list[Order]:
-    """The book's orders that will change its holding: no exits, no stops at rest, nothing already being cancelled."""
-    return [
-        order
-        for order in account.working.values()
-        if (order.spec.instrument_id, order.spec.book) == (instrument_id, book)
-        and not order.spec.link
-        and order.state is not OrderState.CANCEL_PENDING
-        and (order.triggered or order.spec.kind not in (OrderKind.STOP, OrderKind.STOP_LIMIT))
-    ]
-
-
-def _with(quantity: Decimal, orders: list[Order]) -> Decimal:
-    return total([quantity, *(o.remaining if o.spec.side.sign > 0 else neg(o.remaining) for o in orders)])
-
-
 def desired_quantity(
-    turn: Turn,
+    state: State,
     account: AccountState,
     allocation: Allocation,
     deployment: Deployment,
@@ -193,16 +175,16 @@ def desired_quantity(
     instrument_id = signal.instrument_id
     if target == 0.0 or not allocation.share:
         return ZERO
-    price = turn.state.mark(instrument_id)
+    price = state.mark(instrument_id)
     if price is None or price <= 0:
         return None
-    instrument, sizing = turn.state.instruments[instrument_id], deployment.sizing
+    instrument, sizing = state.instruments[instrument_id], deployment.sizing
     if isinstance(sizing, Units):
         return rounded(mul(sizing.quantity, exact(target, _TARGET_STEP)), instrument.lot_size, "ROUND_DOWN")
     if isinstance(sizing, Cash):
         value = mul(sizing.amount, exact(target, _TARGET_STEP))
     else:
-        equity = turn.state.equity(account)
+        equity = state.equity(account)
         if equity <= 0:
             return ZERO  # a share of nothing; of a debt it would be the opposite of what was asked
         parts = ONE if signal.whole else Decimal(len(deployment.instrument_ids))
@@ -214,13 +196,3 @@ def desired_quantity(
             wanted = mul(mul(allocation.share, whole), exact(target, _TARGET_STEP))
             value = mul(equity, rounded(ratio(wanted, parts), _TARGET_STEP))
     return rounded(ratio(ratio(value, instrument.multiplier), price), instrument.lot_size, "ROUND_DOWN")
-
-
-def legs(now: Decimal, wanted: Decimal) -> tuple[Decimal, ...]:
-    """The signed orders from one holding to another; through zero in two, so that closing never waits for opening."""
-    change = sub(wanted, now)
-    if not change:
-        return ()
-    if now and wanted and (now > 0) != (wanted > 0):
-        return (neg(now), wanted)
-    return (change,)

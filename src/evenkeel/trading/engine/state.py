@@ -3,10 +3,11 @@
 Market marks are the one exception: they are measurements, not facts of ours, and come from the feed again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from itertools import chain
 
 from msgspec import Struct, field
 
@@ -14,19 +15,27 @@ from evenkeel.domain.accounts import Account, Limits, Readiness, SendRate
 from evenkeel.domain.clock import day_bounds, session_date
 from evenkeel.domain.errors import NotFound
 from evenkeel.domain.fills import Fill
+from evenkeel.domain.followups import FollowUpSet
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.money import ZERO, add, exact, mul
 from evenkeel.domain.orders import Order
 from evenkeel.domain.positions import Position, PositionKey
-from evenkeel.domain.records import SignalRecorded
+from evenkeel.domain.records import OrderRouted, PositionCorrected, SignalRecorded, SplitApplied
+from evenkeel.domain.routing import Route
 from evenkeel.domain.strategies import Deployment
 from evenkeel.quant.costs import CostSchedule, find_schedule
+from evenkeel.trading.brokers.profiles import BrokerProfile
+from evenkeel.trading.engine.composites.standing import Composites
 from evenkeel.trading.engine.growth import Growth
 from evenkeel.trading.engine.halts import Halt
 from evenkeel.trading.engine.holdings import Holdings, Mark, Marks
+from evenkeel.trading.engine.layers import LayerState, OwnStanding
+from evenkeel.trading.engine.mtm.levels import Hours, Levels
+from evenkeel.trading.engine.sessions import SessionState
 from evenkeel.trading.engine.timers import Timers
 from evenkeel.trading.engine.track import Track
 from evenkeel.trading.engine.working import Working
+from evenkeel.trading.risk.metrics import Correlations
 
 __all__ = ["EXTERNAL", "AccountState", "DeploymentState", "Mark", "State"]
 
@@ -59,7 +68,9 @@ class AccountState(Struct, kw_only=True):
     """One account as it stands. `day` is open until `day_end`; `day_start_equity` carries deposits of the day.
 
     `night` is the end of a day that is charged next, where holding costs; `due` the time at which a day or a night is.
-    `guards` are those of positions that have exits, `passing` the working orders that are good for one bar only.
+    `earned` is what no trade has made, by book and instrument: dividends, interest, corrections ("" where of none).
+    `guards` are those of positions that have exits, `passing` the working orders that are good for one bar only, `held`
+    those that rest here and at no venue.
     """
 
     account: Account
@@ -69,9 +80,11 @@ class AccountState(Struct, kw_only=True):
     readiness_reason: str | None = None
     cash: dict[str, Decimal] = field(default_factory=dict)
     contributed: Decimal = ZERO
+    earned: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     positions: Holdings = field(default_factory=Holdings)
     net: dict[str, Decimal] = field(default_factory=dict)
     working: Working = field(default_factory=Working)
+    held: dict[str, Order] = field(default_factory=dict)
     passing: dict[str, None] = field(default_factory=dict)
     guards: dict[PositionKey, Guard] = field(default_factory=dict)
     day: date
@@ -80,7 +93,23 @@ class AccountState(Struct, kw_only=True):
     due: int = 0
     day_start_equity: Decimal = ZERO
     growth: Growth = field(default_factory=Growth)
+    standing: OwnStanding = field(default_factory=OwnStanding)
     trades_today: int = 0
+    session: SessionState | None = None
+
+    def open_orders(self) -> Iterator[Order]:
+        """What is held here, and what works."""
+        return chain(self.held.values(), self.working.values())
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is the account of a walk-forward session that does not run."""
+        return self.session is not None and not self.session.is_running
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether all that it holds is being closed for its session."""
+        return self.session is not None and self.session.closing
 
     def cash_in(self, currency: str) -> Decimal:
         return self.cash.get(currency, ZERO)
@@ -95,6 +124,7 @@ class AccountState(Struct, kw_only=True):
         self.day = session_date(at, zone, roll)
         self.day_end = day_bounds(self.day, zone, roll)[1]
         self.trades_today = 0
+        self.standing.tallies.clear()
         self._plan()
 
     def open_night(self, at: int) -> None:
@@ -133,9 +163,19 @@ class DeploymentState(Struct, kw_only=True):
 class State(Struct, kw_only=True):
     """All of one shard. `seq` counts folded records; `time` is engine time in ns. `guarded`: there are rules for exits.
 
-    `halts` are the panics in force, by the key of their scope. `find_schedule` knows the cost schedules that accounts
-    name; it raises NotFound. `rates` are how fast brokers may be sent to, by name: like marks, no facts of ours.
-    `timers` are the moments at which something is due.
+    `halts` are the panics in force, by the key of their scope, `routes` those declared, by user and name, `routed` why
+    orders went where they went. `find_schedule` knows the cost schedules that accounts
+    name; it raises NotFound. `profiles` say what brokers take, and how fast: like marks, no facts of ours.
+    `watched` are the open orders that prices are followed for, by instrument, `composites` those that others are placed
+    for.
+    `correlations` of instruments are measurements, too; None before the first ones.
+    `layers` are the limits beside those of accounts, by the key of their scope; `tiered`: some have drawdown tiers.
+    `mtm` are the levels with rules on what they make, by the key of their scope, `hours` the sessions to come, by
+    calendar.
+    `timers` are the moments at which something is due, `follow_ups` what waits for cancels.
+    `restated` is what has changed positions besides fills, each with the number of fills before it.
+    `by_bar` are the accounts that finished bars alone value, `real` the brokers, by name, whose orders are no
+    simulation. `walkforwards` are sessions by id, `closing_sessions` those whose positions are being closed.
     `places` (ns) are up to where those deployments have been given the feed that are not at the cursor.
     """
 
@@ -159,13 +199,30 @@ class State(Struct, kw_only=True):
     dividends_paid: set[tuple[str, date]] = field(default_factory=set)
     guarded: bool = False
     halts: dict[str, Halt] = field(default_factory=dict)
+    composites: Composites = field(default_factory=Composites)
+    layers: dict[str, LayerState] = field(default_factory=dict)
+    tiered: bool = False
+    mtm: Levels = field(default_factory=Levels)
+    hours: dict[str, Hours] = field(default_factory=dict)
+    routes: dict[tuple[str, str], Route] = field(default_factory=dict)
+    routed: dict[str, OrderRouted] = field(default_factory=dict)
     timers: Timers = field(default_factory=Timers)
-    rates: dict[str, SendRate] = field(default_factory=dict)
+    follow_ups: dict[str, FollowUpSet] = field(default_factory=dict)
+    restated: list[tuple[int, SplitApplied | PositionCorrected]] = field(default_factory=list)
+    watched: dict[str, dict[str, Order]] = field(default_factory=dict)
+    profiles: dict[str, BrokerProfile] = field(default_factory=dict)
+    by_bar: set[str] = field(default_factory=set)
+    real: frozenset[str] = frozenset()
+    walkforwards: dict[str, SessionState] = field(default_factory=dict)
+    closing_sessions: dict[str, SessionState] = field(default_factory=dict)
+    correlations: Correlations | None = None
     find_schedule: Callable[[str], CostSchedule] = find_schedule
 
     @property
     def minds_bars(self) -> bool:
         """Whether the engine is to be told when the venues have met a slice, and when it lies behind."""
+        if self.watched or self.composites:
+            return True
         return any(held.guards or held.passing for held in self.accounts.values())
 
     def account(self, account_id: str) -> AccountState:
@@ -177,7 +234,10 @@ class State(Struct, kw_only=True):
 
     def rate_of(self, account: AccountState) -> SendRate | None:
         """How fast the account may send: its own limit, else its broker's; None where neither says."""
-        return account.limits.rate or self.rates.get(account.account.broker)
+        if account.limits.rate is not None:
+            return account.limits.rate
+        profile = self.profiles.get(account.account.broker)
+        return None if profile is None else profile.rate
 
     def order(self, order_id: str) -> Order:
         """Raises NotFound."""
@@ -206,11 +266,17 @@ class State(Struct, kw_only=True):
     def price_of(self, position: Position) -> Decimal:
         """What values a position: the last price, else its own average cost as a fallback."""
         mark = self.mark(position.key.instrument_id)
+        if self.by_bar and position.key.account_id in self.by_bar:
+            mark = self._closing_mark(position.key.instrument_id) or mark
         if mark is not None:
             return mark
         instrument = self.instruments[position.key.instrument_id]
         average = position.average_price or ZERO
         return exact(float(average) / float(instrument.multiplier), instrument.tick_size)
+
+    def _closing_mark(self, instrument_id: str) -> Decimal | None:
+        mark = self.marks.closes.get(instrument_id)
+        return _at_tick(mark.price, str(self.instruments[instrument_id].tick_size)) if mark else None
 
     def positions_value(self, account: AccountState) -> Decimal:
         """Signed market value of all positions, in the account's currency (the only one it may hold)."""

@@ -20,7 +20,7 @@ from evenkeel.domain.orders import (
     venue_transition,
 )
 from evenkeel.domain.records import FillBooked, OrderAdopted, OrderMoved
-from evenkeel.trading.engine import market, notices
+from evenkeel.trading.engine import keeping, market, notices
 from evenkeel.trading.engine.effects import WantReconcile
 from evenkeel.trading.engine.state import EXTERNAL
 from evenkeel.trading.engine.turn import Turn
@@ -62,7 +62,10 @@ def rejected(turn: Turn, event: e.VenueRejected) -> None:
 
 
 def cancelled(turn: Turn, event: e.VenueCancelled) -> None:
-    _move(turn, event, OrderEvent.CANCEL, reason=event.reason)
+    """The end of an order, which is that of its time where the engine counts it."""
+    order = find(turn, event)
+    is_over = order is not None and keeping.is_over(order, turn.at)
+    _move(turn, event, OrderEvent.EXPIRE if is_over else OrderEvent.CANCEL, reason=event.reason)
 
 
 def expired(turn: Turn, event: e.VenueExpired) -> None:

@@ -4,13 +4,13 @@ The fold keeps and drops orders; it only notes whose share of the sums is out of
 to date first, each change once. The sums follow from the orders alone and are no part of what makes two states equal.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from msgspec import Struct, field
 
 from evenkeel.domain.money import ZERO, add, neg, plain, sub
-from evenkeel.domain.orders import Order, OrderState
+from evenkeel.domain.orders import Order, OrderState, Side
 
 Reserve = Callable[[Order], Decimal]
 """The cash that a working buy may still use."""
@@ -111,6 +111,11 @@ class Working(dict[str, Order]):
         whole = self._quantities.get((instrument_id, is_buy))
         return Decimal(plain(whole)) if whole else ZERO
 
+    def quantities(self, reserve: Reserve) -> Mapping[tuple[str, bool], Decimal]:
+        """What is on its way of every instrument, by instrument and whether it is bought; some of it may be nothing."""
+        self._settle(reserve)
+        return self._quantities
+
     def reserved(self, reserve: Reserve, price_of: Callable[[str], Decimal | None]) -> Decimal:
         """The cash that all working buys may use; those at the market by the last price of their instrument."""
         self._settle(reserve)
@@ -122,7 +127,7 @@ class Working(dict[str, Order]):
     def _settle(self, reserve: Reserve) -> None:
         for order_id in tuple(self._changed):
             order = self.get(order_id)
-            counted = _counted(order, reserve) if order is not None and not order.spec.link else None
+            counted = _counted(order, reserve) if order is not None and not order.spec.is_exit else None
             known = self._counted.pop(order_id, None)
             if known is not None:
                 self._count(known, -1)
@@ -156,3 +161,19 @@ def _counted(order: Order, reserve: Reserve) -> _Counted:
     is_buy = order.spec.side.sign > 0
     own = reserve(order) if is_buy and not _is_at_market(order) else ZERO
     return _Counted(order.spec.instrument_id, is_buy, order.remaining, own)
+
+
+def may_fill(orders: Iterable[Order], side: Side) -> Decimal:
+    """How much of `side` orders may still fill; of exits that are linked, one fills in the others' place."""
+    linked: dict[str, Decimal] = {}
+    whole = ZERO
+    for order in orders:
+        if order.spec.side is not side:
+            continue
+        if order.spec.is_exit:
+            linked[order.spec.link] = max(linked.get(order.spec.link, ZERO), order.remaining)
+        else:
+            whole = add(whole, order.remaining)
+    for quantity in linked.values():
+        whole = add(whole, quantity)
+    return whole

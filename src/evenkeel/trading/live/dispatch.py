@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from evenkeel.domain.accounts import SEND_BY, AccountMode
+from evenkeel.domain.accounts import SEND_BY
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.errors import (
     BrokerError,
@@ -34,11 +34,12 @@ from evenkeel.domain.events import (
     VenueRejected,
 )
 from evenkeel.domain.orders import OrderState
+from evenkeel.trading.brokers.handles import Handle, Handles, is_venue
 from evenkeel.trading.brokers.ports import Broker, Ticket
 from evenkeel.trading.engine.effects import Effect, Lane, SendAmendment, SendCancel, SendOrder, WantReconcile
-from evenkeel.trading.engine.orders import PANIC_SEND_BY, as_it_stands
+from evenkeel.trading.engine.orders import PANIC_SEND_BY
+from evenkeel.trading.live.intents import Intent, Intents
 from evenkeel.trading.live.line import Line
-from evenkeel.trading.live.links import venue_of
 from evenkeel.trading.live.outbox import Outbox, Sending, account_of
 from evenkeel.trading.live.snapshots import take_snapshot
 
@@ -64,8 +65,8 @@ class Dispatcher:
         self._now = runner.clock.monotonic
         self._lines: dict[str, Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._deadlines: dict[str, float] = {}
-        self._queued: dict[str, float] = {}
+        self._intents = Intents()
+        self._handles = Handles()
         self._placing: dict[str, asyncio.Event] = {}
         self._retries: dict[str, float] = {}
         self._repeats: dict[str, float] = {}
@@ -93,9 +94,10 @@ class Dispatcher:
             return
         if isinstance(effect, WantReconcile):
             self._repeats.pop(effect.account_id, None)
-        if isinstance(effect, SendCancel) and not self.runner.deterministic and effect.order_id in self._queued:
-            waited = self._now() - self._queued[effect.order_id]
-            self._forget(effect.order_id)
+        intent = self._intents.get(effect.order_id) if isinstance(effect, SendCancel) else None
+        if isinstance(effect, SendCancel) and intent is not None and not self.runner.deterministic:
+            waited = self._now() - intent.put
+            self._intents.forget(effect.order_id)
             self._line(account_of(effect)).outbox.forget(effect.order_id)
             self.runner.post(IntentDelayed(effect.order_id, int(waited * 1e9)))
             return
@@ -129,10 +131,9 @@ class Dispatcher:
         was_queued = False
         if isinstance(effect, SendOrder):
             order_id = effect.ticket.order_id
-            was_queued = order_id in self._deadlines
-            self._queued[order_id] = now
             longest = PANIC_SEND_BY if effect.lane is Lane.PANIC else SEND_BY
-            self._deadlines.setdefault(order_id, now + longest / SECOND)
+            intent = Intent(now, self.runner.decided_at)
+            was_queued = self._intents.put(order_id, intent, longest=longest / SECOND)
         if not line.outbox.put(effect, now, first=was_queued):
             return
         is_urgent = not isinstance(effect, WantReconcile) and effect.lane is Lane.PANIC
@@ -154,17 +155,13 @@ class Dispatcher:
 
     def is_waiting(self, order_id: str) -> bool:
         """True for an intent that is queued here or being sent: the venue may not know it yet."""
-        return order_id in self._queued or order_id in self._placing
+        return order_id in self._intents or order_id in self._placing
 
-    def broker_of(self, account_id: str) -> Broker:
-        """The account's broker; a paper account is never given one that can reach a real venue."""
-        account = self.runner.state.account(account_id).account
-        broker = self.brokers.get(account.broker)
-        if broker is None:
-            raise BrokerUnavailable(f"no broker {account.broker!r} is configured")
-        if (account.mode is AccountMode.PAPER) != broker.profile.is_simulated:
-            raise Forbidden(f"a {account.mode} account cannot send to {broker.profile.name}")
-        return broker
+    def handle_of(self, account_id: str) -> Handle:
+        """The account's way out. Raises Forbidden, and BrokerUnavailable where its broker is not there."""
+        held = self.runner.state.account(account_id)
+        broker = self.brokers.get(held.account.broker)
+        return self._handles.of(held.account, broker, is_session=held.session is not None)
 
     def _spawn(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
@@ -223,25 +220,24 @@ class Dispatcher:
 
     async def _place(self, ticket: Ticket, outbox: Outbox) -> None:
         order_id, spec = ticket.order_id, ticket.spec
-        queued = self._queued.get(order_id, 0.0)
-        started = 0.0
+        intent, started = self._intents.get(order_id), 0.0
         try:
-            broker = self.broker_of(spec.account_id)
-            await self._introduce(broker, spec.account_id, spec.instrument_id)
+            handle = self.handle_of(spec.account_id)
+            await self._introduce(handle.broker, spec.account_id, spec.instrument_id)
             if not await self._take(ticket):
                 outbox.give_back(self._now())
                 return
-            self.runner.on_stage("sent", self._now() - queued)
+            self.runner.on_stage("sent", self._now() - intent.put if intent else 0.0)
             started = time.perf_counter()
-            async with asyncio.timeout(broker.profile.place_timeout / SECOND):
-                await broker.place(ticket)
+            async with asyncio.timeout(handle.broker.profile.place_timeout / SECOND):
+                await handle.place(ticket)
         except BrokerRejected as error:
             self.runner.post(
                 VenueRejected(account_id=spec.account_id, venue_client_id=ticket.venue_client_id, reason=error.message)
             )
         except (BrokerUnavailable, Forbidden) as error:
             outbox.heed(error, self._now())
-            self._forget(order_id)
+            self._intents.forget(order_id)
             self.runner.post(SendFailed(order_id, "place", error.message))
         except (OutcomeUnknown, BrokerError, TimeoutError) as error:
             self.runner.post(SendUncertain(order_id, str(error) or "the broker did not answer in time"))
@@ -253,23 +249,17 @@ class Dispatcher:
 
     async def _introduce(self, broker: Broker, account_id: str, *instrument_ids: str) -> None:
         """Tells a simulated venue of the account and instruments it is about to deal with."""
-        venue = venue_of(broker)
-        if venue is None:
+        if not is_venue(broker):
             return
         known = self._introduced.setdefault(broker.profile.name, set())
         for instrument_id in instrument_ids:
             if instrument_id not in known:
-                await venue.list_instrument(self.runner.state.instruments[instrument_id])
+                await broker.list_instrument(self.runner.state.instruments[instrument_id])
                 known.add(instrument_id)
         if account_id not in known:
             held = self.runner.state.account(account_id)
-            await venue.open_account(held.account, held.cash_in(held.account.currency))
+            await broker.open_account(held.account, held.cash_in(held.account.currency))
             known.add(account_id)
-
-    def _forget(self, order_id: str) -> float | None:
-        """Counts an order as queued no more; when it was put there, if it was."""
-        self._deadlines.pop(order_id, None)
-        return self._queued.pop(order_id, None)
 
     async def _take(self, ticket: Ticket) -> bool:
         """Takes an intent out of the waiting ones to send it now; False when it has ended, or must be judged again.
@@ -278,16 +268,17 @@ class Dispatcher:
         comes back to the head of its lane before this returns, but in a run that repeats itself.
         """
         order_id = ticket.order_id
-        queued = self._queued.pop(order_id, None)
-        if queued is None:
+        intent = self._intents.take(order_id)
+        if intent is None:
             return False
-        order, now = self.runner.state.orders[order_id], self._now()
-        is_late = not self.runner.deterministic and now - queued > RECHECK_AFTER
-        if not is_late and order.state is OrderState.SUBMITTED and as_it_stands(order) == ticket.spec:
-            del self._deadlines[order_id]
+        order, now, repeats = self.runner.state.orders[order_id], self._now(), self.runner.deterministic
+        is_over = not repeats and self._intents.is_over(order_id, now)
+        is_late = is_over or (not repeats and now - intent.put > RECHECK_AFTER)
+        is_good = not is_late and self._is_open(ticket, intent.decided)
+        if is_good and order.state is OrderState.SUBMITTED and order.as_it_stands() == ticket.spec:
+            self._intents.forget(order_id)
             return True
-        is_over = is_late and now > self._deadlines[order_id]
-        event = IntentOverdue(order_id) if is_over else IntentDelayed(order_id, int((now - queued) * 1e9))
+        event = IntentOverdue(order_id) if is_over else IntentDelayed(order_id, int((now - intent.put) * 1e9))
         if self.runner.deterministic:
             self.runner.post(event)
             return False
@@ -295,13 +286,18 @@ class Dispatcher:
             await self.runner.post_all([event])
         return False
 
+    def _is_open(self, ticket: Ticket, since: float) -> bool:
+        """Whether an order that must not go out before its account is compared may do so still."""
+        needs_it = any(check.rule == "account-ready" for check in ticket.approval.checks)
+        return not needs_it or self.runner.links.is_open_since(ticket.spec.account_id, since)
+
     async def _sweep(self) -> None:
         """Ends intents whose time is over though their account's queue has not come to them."""
         while True:
             await asyncio.sleep(SWEEP_EVERY)
             now = self._now()
-            for order_id in [one for one, deadline in self._deadlines.items() if deadline < now]:
-                if self._forget(order_id) is not None:
+            for order_id in self._intents.overdue(now):
+                if self._intents.forget(order_id):
                     account_id = self.runner.state.orders[order_id].spec.account_id
                     self._line(account_id).outbox.forget(order_id)
                     self.runner.post(IntentOverdue(order_id))
@@ -314,12 +310,12 @@ class Dispatcher:
             outbox.give_back(self._now())
             return
         try:
-            broker = self.broker_of(account_of(effect))
-            async with asyncio.timeout(broker.profile.place_timeout / SECOND):
+            handle = self.handle_of(account_of(effect))
+            async with asyncio.timeout(handle.broker.profile.place_timeout / SECOND):
                 if isinstance(effect, SendCancel):
-                    await broker.cancel(effect.cancellation)
+                    await handle.cancel(effect.cancellation)
                 else:
-                    await broker.modify(effect.amendment)
+                    await handle.modify(effect.amendment)
         except BrokerRejected as error:
             self._refused(effect, what, error.message)
         except (BrokerUnavailable, Forbidden) as error:
@@ -372,7 +368,7 @@ class Dispatcher:
         """
         changes = self.runner.links.changes_of(account_id)
         try:
-            broker = self.broker_of(account_id)
+            broker = self.handle_of(account_id).broker
             await self._introduce(broker, account_id, *self.runner.state.instruments)
             snapshot = await take_snapshot(self.runner, broker, account_id)
         except Exception as error:
@@ -390,11 +386,14 @@ class Dispatcher:
             self.runner.post(snapshot)
 
     def _retry_reconcile(self, account_id: str, delays: dict[str, float]) -> None:
-        """Reconciles later, and later each time, as `delays` remembers."""
+        """Reconciles later, and later each time, as `delays` remembers; whoever asks meanwhile is served by that."""
+        if account_id in self._retry_timers:
+            return
         delay = delays.get(account_id, RETRY_FIRST)
         delays[account_id] = min(delay * 2, RETRY_LAST)
-        timer = self._retry_timers.pop(account_id, None)
-        if timer is not None:
-            timer.cancel()
-        again = WantReconcile(account_id, "trying again")
-        self._retry_timers[account_id] = asyncio.get_running_loop().call_later(delay, self._enqueue, again)
+        again = asyncio.get_running_loop().call_later(delay, self._reconcile_again, account_id)
+        self._retry_timers[account_id] = again
+
+    def _reconcile_again(self, account_id: str) -> None:
+        del self._retry_timers[account_id]
+        self._enqueue(WantReconcile(account_id, "trying again"))

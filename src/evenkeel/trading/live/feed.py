@@ -80,6 +80,7 @@ class FeedControl:
     """Runs a feed into a runner. `speed` is slices per second; 0 means as fast as they are answered.
 
     `state` is running, paused, ended, halted with all trading, or none. A change takes effect at the next slice.
+    `before` is done with each slice before the engine sees it, `watchers` are told of it when all have answered.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class FeedControl:
         self.kind = kind if source is not None else "none"
         self._state = "none" if source is None else "paused"
         self.speed = speed
+        self.before: Door | None = None
         self.watchers: list[MarketWatcher] = []
         self.on_restart: Callable[[], None] | None = None
         self.loop = False
@@ -249,10 +251,14 @@ class FeedControl:
         """Takes one slice through engine, venues and strategies, and returns when all of it is answered."""
         runner = self.runner
         runner.clock.at = max(runner.clock.at, market.at)
+        if self.before is not None:
+            await self.before(market)
         if self.strategies is not None:
             self.strategies.prepare(market.at - 1)
         await runner.post_all([market])
         runner.last_market = market
+        if self.venues and runner.dispatcher.busy:  # what the slice ends is not to meet its bars
+            await runner.answered()
         await self._show(market, [venue.observe for venue in self.venues])
         if runner.state.minds_bars:
             await self._conclude(market)

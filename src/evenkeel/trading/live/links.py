@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from evenkeel.domain.accounts import Readiness
 from evenkeel.domain.errors import BrokerError
 from evenkeel.domain.events import BrokerLink
+from evenkeel.trading.brokers.handles import is_venue
 from evenkeel.trading.brokers.ports import Broker, SimulatedVenue
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ RECONNECT_FIRST, RECONNECT_LAST = 0.2, 15.0
 
 def venue_of(broker: Broker) -> SimulatedVenue | None:
     """The broker as a simulated venue that must be shown the market, if it is one."""
-    return broker if hasattr(broker, "observe") and broker.profile.is_simulated else None  # type: ignore[return-value]
+    return broker if is_venue(broker) else None
 
 
 class Links:
@@ -33,6 +35,7 @@ class Links:
         self._tasks: list[asyncio.Task[None]] = []
         self._unheard: set[str] = set()
         self._changes: Counter[str] = Counter()
+        self._changed_at: dict[str, float] = {}
         self.heard = 0
 
     def start(self) -> None:
@@ -64,6 +67,11 @@ class Links:
     def changes_of(self, account_id: str) -> int:
         """How often the link of the account's broker has come up or gone down so far."""
         return self._changes[self.runner.state.account(account_id).account.broker]
+
+    def is_open_since(self, account_id: str, since: float) -> bool:
+        """Whether the account is compared with its broker, over a link that has not changed since then (seconds)."""
+        held = self.runner.state.account(account_id)
+        return held.readiness is Readiness.READY and self._changed_at.get(held.account.broker, -1.0) < since
 
     def accounts(self, name: str) -> list[str]:
         return [a for a, held in self.runner.state.accounts.items() if held.account.broker == name]
@@ -101,6 +109,7 @@ class Links:
 
     def _announce(self, name: str, *, connected: bool, reason: str | None = None) -> None:
         self._changes[name] += 1
+        self._changed_at[name] = self.runner.clock.monotonic()
         for account_id in self.accounts(name):
             self.runner.post(BrokerLink(account_id, connected, reason))
         self._unheard.discard(name)

@@ -78,9 +78,14 @@ class Outbox:
             self.limiter = self.limiter.change(rate, now)
 
     def put(self, effect: Effect, now: float, *, first: bool = False) -> bool:
-        """Queues an effect; False for a cancel that waits already. `first`: before others of its lane."""
+        """Queues an effect; False for a cancel that waits already. `first`: before others of its lane.
+
+        A change states all terms, so that it takes the place of one of the same order that still waits.
+        """
         if self._has_lanes and isinstance(effect, SendCancel) and not self._makes_way(effect):
             return False
+        if self._has_lanes and isinstance(effect, SendAmendment):
+            self._drop(effect.lane, SendAmendment, effect.order_id)
         if not self._has_lanes:
             queue = self._lanes[Lane.OPEN]
         else:

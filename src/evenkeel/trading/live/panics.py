@@ -11,7 +11,6 @@ from evenkeel.domain import records as r
 from evenkeel.domain.events import PanicDue
 from evenkeel.domain.provenance import Source
 from evenkeel.domain.records import AnyRecord, Batch
-from evenkeel.trading.engine import halts
 from evenkeel.trading.engine.halts import Halt
 from evenkeel.trading.engine.state import State
 
@@ -65,13 +64,13 @@ def _is_progress(state: State, unfinished: list[Halt], records: Iterable[AnyReco
             case r.PanicStarted() | r.AccountReconciled() | r.RunStarted():
                 return True
             case r.FillBooked():
-                account_id, book = record.fill.account_id, record.fill.book
+                spec = state.orders[record.fill.order_id].spec
             case r.OrderMoved() if not record.state.is_working and not _is_ours(state, record.order_id):
                 spec = state.orders[record.order_id].spec
-                account_id, book = spec.account_id, spec.book
             case _:
                 continue
-        if halts.over(state, state.accounts[account_id].account, book) in unfinished:
+        account = state.accounts[spec.account_id].account
+        if any(halt.covers_order(account, spec) for halt in unfinished):
             return True
     return False
 

@@ -27,6 +27,7 @@ from evenkeel.trading.engine.engine import Engine, Input
 from evenkeel.trading.engine.holdings import Marks
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.live.dispatch import Dispatcher
+from evenkeel.trading.live.hours import HoursWatch
 from evenkeel.trading.live.links import Links
 from evenkeel.trading.live.outbox import Sending
 from evenkeel.trading.live.panics import PanicWatch
@@ -94,14 +95,16 @@ class Runner:
         self._sure = (self.state.seq, Marks())
         self.last_market: MarketSlice | None = None
         self.failure: BaseException | None = None
+        self.decided_at = 0.0
         self.on_stage = on_stage or (lambda stage, seconds: None)
         self.brokers = brokers(self.state)
-        rates = {name: broker.profile.rate for name, broker in self.brokers.items()}
-        self.state.rates = {name: rate for name, rate in rates.items() if rate is not None}
+        self.state.profiles = {name: broker.profile for name, broker in self.brokers.items()}
+        self.state.real = frozenset(name for name, one in self.brokers.items() if not one.profile.is_simulated)
         self.dispatcher = Dispatcher(self, self.brokers)
         self.links = Links(self, self.brokers)
-        self._panics, self._timers = PanicWatch(self), TimerWatch(self)
-        self._subscribers: list[Subscriber] = [] if deterministic else [self._panics, self._timers]
+        self._panics, self._timers, self._hours = PanicWatch(self), TimerWatch(self), HoursWatch(self)
+        self._subscribers: list[Subscriber] = [self._hours]
+        self._subscribers += [] if deterministic else [self._panics, self._timers]
         self._inbox: deque[Item] = deque()
         self._wake = asyncio.Event()
         self._changed = asyncio.Event()
@@ -131,6 +134,7 @@ class Runner:
         self._stopping = True
         self._panics.stop()
         self._timers.stop()
+        self._hours.stop()
         await self.links.stop()
         await self.dispatcher.stop()
         if self._task is not None:
@@ -243,7 +247,7 @@ class Runner:
                 await asyncio.sleep(0)
 
     async def _turn(self) -> None:
-        started = time.perf_counter()
+        started, self.decided_at = time.perf_counter(), self.clock.monotonic()
         items = [self._inbox.popleft() for _ in range(min(len(self._inbox), MAX_BATCH))]
         self._current = items
         self._sure = (self.state.seq, Marks(self.state.marks))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from evenkeel.trading.live.runner import Runner
 
 ATTEMPTS = 5
+LOOK_AGAIN = 1.0
 
 
 async def take_snapshot(runner: "Runner", broker: Broker, account_id: str) -> BrokerSnapshot:
@@ -32,6 +33,11 @@ async def take_snapshot(runner: "Runner", broker: Broker, account_id: str) -> Br
     lookups = [await _look_up(runner, broker, order) for order in _missing(runner, account_id, orders)]
     async with asyncio.timeout(timeout):
         executions, positions = await _executed(broker, account_id, since)
+    if not positions and not runner.deterministic and any(runner.state.account(account_id).net.values()):
+        # Some brokers show nothing when they cannot answer: an account that is suddenly empty is looked at once more.
+        await asyncio.sleep(LOOK_AGAIN)
+        async with asyncio.timeout(timeout):
+            executions, positions = await _executed(broker, account_id, since)
     return BrokerSnapshot(
         account_id=account_id,
         complete=True,

@@ -17,6 +17,7 @@ from evenkeel.domain import records as r
 from evenkeel.domain.commands import AnyCommand, PauseDeployment, TakeSignal
 from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.events import CursorAdvanced
+from evenkeel.domain.held_records import OrderReleased
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.provenance import Provenance, Source
@@ -93,7 +94,7 @@ class StrategyDesk:
                     order = self.state.orders[record.fill.order_id]
                     if not order.is_working:
                         self._put(order.spec.book, OrderCame(order))  # filled: nothing more will move it
-                case r.OrderDecided() | r.OrderMoved():
+                case r.OrderDecided() | r.OrderMoved() | OrderReleased():
                     order = self.state.orders[record.order_id]
                     self._put(order.spec.book, OrderCame(order))
                 case r.SplitApplied():

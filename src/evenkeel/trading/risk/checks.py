@@ -1,21 +1,24 @@
-"""The checks, in order: instrument first, then account. Each reads a RiskView and returns what it allowed and saw.
+"""The checks, in order: the order itself, its account, then the rules of each layer from instrument to platform.
 
 A check that refuses carries a reason a trader can act on. An order that only reduces a position is never held
-back by the limits meant for entries; those are the checks below `ENTRY_CHECKS`.
+back by the limits meant for entries; those are the checks below `ENTRY_CHECKS` and the rules of all layers, which an
+exit linked to a position passes, too.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from decimal import Decimal
 
 from evenkeel.domain.accounts import AccountType, Readiness
-from evenkeel.domain.money import ONE, ZERO, add, is_multiple, mul, plain, ratio, rounded, sub
+from evenkeel.domain.limits import Layer
+from evenkeel.domain.money import ONE, ZERO, add, is_multiple, mul, rounded, sub
 from evenkeel.domain.orders import OrderKind
 from evenkeel.domain.records import Check
 from evenkeel.domain.risk import Approved, Refused, Verdict
-from evenkeel.trading.risk.view import RiskView
+from evenkeel.trading.risk.rules import plan_of
+from evenkeel.trading.risk.view import RiskCheck, RiskView, Seen
 
 MARKET_BUFFER = Decimal("1.01")
-_SHARE_STEP = Decimal("0.0001")
+_BEFORE_THE_ACCOUNT = (Layer.INSTRUMENT, Layer.STRATEGY)
 
 
 def buffer_of(kind: OrderKind) -> Decimal:
@@ -26,14 +29,58 @@ def buffer_of(kind: OrderKind) -> Decimal:
 def assess(view: RiskView) -> Verdict:
     """The verdict on one order: the first failing check refuses it."""
     passed: list[Check] = []
-    for check in ORDER_CHECKS if view.reduces else CHECKS:
-        result = check(view)
-        if result is None:
-            continue
-        if result.reason is not None:
-            return Refused(result, tuple(passed))
-        passed.append(result)
+    for check in judged(view):
+        if check.reason is not None:
+            return Refused(check, tuple(passed))
+        passed.append(check)
     return Approved(tuple(passed))
+
+
+def judged(view: RiskView) -> Iterator[Check]:
+    """Every check that concerns the order, one after another, whether those before it passed or not."""
+    for ask in ORDER_CHECKS:
+        check = ask(view)
+        if check is not None:
+            yield check
+    if view.reduces:
+        return
+    for ask in ENTRY_CHECKS:
+        check = ask(view)
+        if check is not None:
+            yield check
+    if not view.spec.is_exit:
+        yield from _layers(view)
+    check = cash(view)
+    if check is not None:
+        yield check
+
+
+def _layers(view: RiskView) -> Iterator[Check]:
+    if not view.layers:
+        yield from _rules(view)
+        return
+    for seen in view.layers:
+        if seen.layer in _BEFORE_THE_ACCOUNT:
+            yield from _rules(seen)
+    yield from _rules(view)
+    for seen in view.layers:
+        if seen.layer not in _BEFORE_THE_ACCOUNT:
+            yield from _rules(seen)
+
+
+def _rules(seen: Seen) -> Iterator[Check]:
+    """The rules of one layer. A strategy that only closes what its own book holds is not held back by its own."""
+    if seen.layer is Layer.STRATEGY and seen.reduces:
+        return
+    for ask in plan_of(seen.rules) if seen.plan is None else seen.plan:
+        check = ask(seen)
+        if check is not None:
+            yield check
+
+
+def supported(view: RiskView) -> Check | None:
+    """What the account's broker does not take, and nothing it takes can be made to stand for."""
+    return view.cannot
 
 
 def lot_size(view: RiskView) -> Check:
@@ -72,6 +119,23 @@ def not_halted(view: RiskView) -> Check | None:
     return Check("halted", "reductions" if view.may_reduce else "nothing", view.halted, reason)
 
 
+def session_running(view: RiskView) -> Check | None:
+    """The same of a walk-forward session that does not run."""
+    if not view.idle:
+        return None
+    reason = None if view.may_reduce and view.reduces else f"{view.idle}, and takes no orders"
+    return Check("session-running", "reductions" if view.may_reduce else "nothing", view.idle, reason)
+
+
+def mtm(view: RiskView) -> Check | None:
+    """Where mark-to-market control has stopped a level, or its time for entries is over."""
+    stop = view.stopped
+    if stop is None:
+        return None
+    is_spared = view.reduces and (stop.entries_only or view.may_reduce)
+    return Check("mtm", "reductions", stop.rule, None if is_spared else stop.reason, stop.layer)
+
+
 def queue_full(view: RiskView) -> Check | None:
     """What cannot be sent in time is refused at once, and asked of the venue not at all."""
     limit = view.most_waiting
@@ -99,53 +163,20 @@ def nothing_in_doubt(view: RiskView) -> Check:
     return Check("nothing-in-doubt", "none", view.in_doubt or "none", reason)
 
 
-def trades_per_day(view: RiskView) -> Check | None:
-    limit = view.limits.max_trades_per_day
-    if limit is None:
-        return None
-    reason = None if view.trades_today < limit else f"{view.trades_today} orders today, the limit is {limit}"
-    return Check("max-trades-per-day", str(limit), str(view.trades_today), reason)
-
-
-def daily_loss(view: RiskView) -> Check | None:
-    limit = view.limits.daily_loss
-    if limit is None or view.day_start_equity <= 0:
-        return None
-    lost = ratio(max(ZERO, sub(view.day_start_equity, view.equity)), view.day_start_equity)
-    shown = rounded(lost, _SHARE_STEP)
-    reason = None if lost < limit else f"today's loss is {_percent(shown)} of equity, the limit is {_percent(limit)}"
-    return Check("daily-loss", str(limit), str(shown), reason)
-
-
 def short_selling(view: RiskView) -> Check | None:
     if view.spec.side.sign > 0:
         return None
     short = sub(add(view.working_sells, view.quantity), view.held)
-    allowed = view.limits.allow_short and view.account_type is AccountType.MARGIN
+    allowed = view.rules.allow_short and view.account_type is AccountType.MARGIN
     reason = None
     if short > 0 and not allowed:
-        why = "a cash account cannot sell short" if view.limits.allow_short else "short selling is off"
+        why = "a cash account cannot sell short" if view.rules.allow_short else "short selling is off"
         reason = f"this would leave the account {short} short, and {why}"
     return Check("short-selling", "on" if allowed else "off", str(max(ZERO, short)), reason)
 
 
-def position_share(view: RiskView) -> Check | None:
-    limit = view.limits.max_position_share
-    if limit is None or view.price is None:
-        return None
-    if view.equity <= 0:
-        return Check("max-position-share", str(limit), str(view.equity), "the account has no equity to take risk with")
-    value = mul(mul(view.worst_position, view.price), view.instrument.multiplier)
-    share = ratio(value, view.equity)
-    shown = rounded(share, _SHARE_STEP)
-    reason = None
-    if share > limit:
-        reason = f"{view.instrument.symbol} would be {_percent(shown)} of equity, the limit is {_percent(limit)}"
-    return Check("max-position-share", str(limit), str(shown), reason)
-
-
 def cash(view: RiskView) -> Check | None:
-    if not view.limits.cash_check or view.spec.side.sign < 0 or view.price is None:
+    if not view.rules.cash_check or view.spec.side.sign < 0 or view.price is None:
         return None
     price = mul(view.price, buffer_of(view.spec.kind))
     needed = add(mul(mul(view.quantity, price), view.instrument.multiplier), view.charges)
@@ -157,21 +188,5 @@ def cash(view: RiskView) -> Check | None:
     return Check("cash", str(free_shown), str(needed_shown), reason)
 
 
-def _percent(share: Decimal) -> str:
-    return f"{plain(mul(share, Decimal(100)))} %"
-
-
-RiskCheck = Callable[[RiskView], Check | None]
-ORDER_CHECKS: tuple[RiskCheck, ...] = (lot_size, tick_size, currency, not_halted)
-ENTRY_CHECKS: tuple[RiskCheck, ...] = (
-    priced,
-    queue_full,
-    account_ready,
-    nothing_in_doubt,
-    trades_per_day,
-    daily_loss,
-    short_selling,
-    position_share,
-    cash,
-)
-CHECKS: tuple[RiskCheck, ...] = (*ORDER_CHECKS, *ENTRY_CHECKS)
+ORDER_CHECKS: tuple[RiskCheck, ...] = (supported, lot_size, tick_size, currency, not_halted, mtm, session_running)
+ENTRY_CHECKS: tuple[RiskCheck, ...] = (priced, queue_full, account_ready, nothing_in_doubt, short_selling)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evenkeel.domain.commands import CancelOrder, SubmitOrder
+from evenkeel.domain.commands import CancelOrder, SubmitComposite, SubmitOrder
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.market.bars import Bars
 from evenkeel.market.columns import COLUMNS
@@ -138,7 +138,9 @@ def deployment_of(output: Output) -> str:
     """The id of the deployment that asks for it."""
     if isinstance(output, SubmitOrder):
         return output.spec.book
-    return output.provenance.actor if isinstance(output, CancelOrder) else output.deployment_id
+    if isinstance(output, CancelOrder | SubmitComposite):
+        return output.provenance.actor
+    return output.deployment_id
 
 
 def origin_of(template: AnyTemplate) -> Origin:

@@ -8,13 +8,15 @@ same orders, not for more.
 from collections.abc import Callable
 from decimal import Decimal
 from hashlib import blake2b
+from typing import TypedDict, Unpack
 
 from msgspec import Struct
 
+from evenkeel.domain.composites import Bracket
 from evenkeel.domain.errors import FieldError, InvalidInput, NotFound
 from evenkeel.domain.marketdata import Quote
 from evenkeel.domain.money import ZERO, add
-from evenkeel.domain.orders import OrderKind, OrderSpec, Product, Side, TimeInForce
+from evenkeel.domain.orders import OrderKind, OrderSpec, Product, Side, TimeInForce, Trail, Trigger
 from evenkeel.domain.strategies import Deployment
 from evenkeel.market.bars import Bars
 from evenkeel.trading.strategies.parameters import Params
@@ -28,7 +30,21 @@ class Cancel(Struct, frozen=True):
     client_order_id: str
 
 
-Wish = OrderSpec | Cancel
+class How(TypedDict, total=False):
+    """How to trade; what is left out has no say. Moments are ns UTC."""
+
+    account_id: str | None
+    limit: Decimal | None
+    stop: Decimal | None
+    trail: Trail | None
+    trigger: Decimal | None
+    time_in_force: TimeInForce
+    expires_at: int
+    not_before: int
+    product: Product
+
+
+Wish = OrderSpec | Bracket | Cancel
 History = Callable[[str, int, str | None], Bars | None]
 """The last bars of an instrument, so many, of the deployment's timeframe or of a higher one."""
 
@@ -77,85 +93,74 @@ class Context:
                 held = add(held, quantity)
         return held
 
-    def buy(
-        self,
-        quantity: Decimal | int,
-        instrument_id: str | None = None,
-        *,
-        account_id: str | None = None,
-        limit: Decimal | None = None,
-        stop: Decimal | None = None,
-        time_in_force: TimeInForce = TimeInForce.DAY,
-    ) -> str:
+    def buy(self, quantity: Decimal | int, instrument_id: str | None = None, **how: Unpack[How]) -> str:
         """Asks to buy and returns the client order id. See `submit`."""
-        return self.submit(
-            Side.BUY,
-            quantity,
-            instrument_id=instrument_id,
-            account_id=account_id,
-            limit=limit,
-            stop=stop,
-            time_in_force=time_in_force,
-        )
+        return self.submit(Side.BUY, quantity, instrument_id=instrument_id, **how)
 
-    def sell(
-        self,
-        quantity: Decimal | int,
-        instrument_id: str | None = None,
-        *,
-        account_id: str | None = None,
-        limit: Decimal | None = None,
-        stop: Decimal | None = None,
-        time_in_force: TimeInForce = TimeInForce.DAY,
-    ) -> str:
+    def sell(self, quantity: Decimal | int, instrument_id: str | None = None, **how: Unpack[How]) -> str:
         """Asks to sell and returns the client order id. See `submit`."""
-        return self.submit(
-            Side.SELL,
-            quantity,
-            instrument_id=instrument_id,
-            account_id=account_id,
-            limit=limit,
-            stop=stop,
-            time_in_force=time_in_force,
-        )
+        return self.submit(Side.SELL, quantity, instrument_id=instrument_id, **how)
 
     def submit(
-        self,
-        side: Side,
-        quantity: Decimal | int,
-        *,
-        instrument_id: str | None = None,
-        account_id: str | None = None,
-        limit: Decimal | None = None,
-        stop: Decimal | None = None,
-        time_in_force: TimeInForce = TimeInForce.DAY,
-        product: Product = Product.NONE,
+        self, side: Side, quantity: Decimal | int, *, instrument_id: str | None = None, **how: Unpack[How]
     ) -> str:
-        """Asks for an order; with a limit, a stop or both it is of that kind, else a market order.
+        """Asks for an order; with a limit, a stop or both it is of that kind, with a trail a trailing stop, else a
+        market order. With a `trigger` price it is held until that is reached, with `not_before` (ns) until then; with
+        `expires_at` (ns) it is good till then, else for `time_in_force`, which is DAY unless it is given.
 
         The instrument or account may be left out where the deployment has just one; without an account, each
         of several is asked. Raises InvalidInput for what could never be an order; risk decides on the rest.
         """
-        size = Decimal(quantity)
+        specs = self._specs(side, quantity, instrument_id, how)
+        self.wishes += specs
+        return specs[0].client_order_id
+
+    def bracket(
+        self,
+        side: Side,
+        quantity: Decimal | int,
+        *,
+        stop_loss: Decimal | None = None,
+        take_profit: Decimal | None = None,
+        stop_trail: Trail | None = None,
+        instrument_id: str | None = None,
+        **how: Unpack[How],
+    ) -> str:
+        """Asks for an order, as `submit` does, with exits for what it will have filled; returns the client order id.
+
+        The engine looks after the exits. Their orders and the entry's reach `on_order` with ids of their own, under
+        which each may be cancelled.
+        """
+        specs = self._specs(side, quantity, instrument_id, how)
+        self.wishes += [Bracket(spec, stop_loss, take_profit, stop_trail) for spec in specs]
+        return specs[0].client_order_id
+
+    def _specs(self, side: Side, quantity: Decimal | int, instrument_id: str | None, how: How) -> list[OrderSpec]:
+        """The same order for each account that is asked, under one client id."""
+        size, limit, stop, trail = Decimal(quantity), how.get("limit"), how.get("stop"), how.get("trail")
+        trigger, expires_at, account_id = how.get("trigger"), how.get("expires_at", 0), how.get("account_id")
         self._check(size, limit, stop)
         client_order_id = self._next_id()
-        for account in self.account_ids if account_id is None else (self._account(account_id),):
-            self.wishes.append(
-                OrderSpec(
-                    account_id=account,
-                    book=self._deployment_id,
-                    instrument_id=self._instrument(instrument_id),
-                    side=side,
-                    quantity=size,
-                    kind=_kind(limit, stop),
-                    client_order_id=client_order_id,
-                    limit_price=limit,
-                    stop_price=stop,
-                    time_in_force=time_in_force,
-                    product=product,
-                )
+        return [
+            OrderSpec(
+                account_id=account,
+                book=self._deployment_id,
+                instrument_id=self._instrument(instrument_id),
+                side=side,
+                quantity=size,
+                kind=_kind(limit, stop) if trail is None else OrderKind.TRAILING_STOP,
+                client_order_id=client_order_id,
+                limit_price=limit,
+                stop_price=stop,
+                time_in_force=how.get("time_in_force", TimeInForce.GTD if expires_at else TimeInForce.DAY),
+                product=how.get("product", Product.NONE),
+                trigger=None if trigger is None else Trigger(trigger),
+                trail=trail,
+                expires_at=expires_at,
+                not_before=how.get("not_before", 0),
             )
-        return client_order_id
+            for account in (self.account_ids if account_id is None else (self._account(account_id),))
+        ]
 
     def cancel(self, client_order_id: str) -> None:
         """Asks to cancel the order(s) placed under that client order id."""

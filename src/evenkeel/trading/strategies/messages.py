@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from evenkeel.domain.commands import CancelOrder, SubmitOrder
+from evenkeel.domain.commands import CancelOrder, SubmitComposite, SubmitOrder
 from evenkeel.domain.fills import Fill
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import MarketSlice
@@ -47,7 +47,7 @@ class HostFault(Struct, frozen=True):
     reason: str
 
 
-Output = Signal | SubmitOrder | CancelOrder | HostFault
+Output = Signal | SubmitOrder | SubmitComposite | CancelOrder | HostFault
 
 
 class Origin(Struct, frozen=True):

@@ -6,7 +6,7 @@ from decimal import Decimal
 import numpy as np
 from msgspec import Struct
 
-from evenkeel.domain.commands import SubmitOrder
+from evenkeel.domain.commands import SubmitComposite, SubmitOrder
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.strategies import Allocation, Deployment, Scalar
@@ -153,7 +153,7 @@ def _of_events(strategy: Strategy, params: Params, bars: Bars | None) -> CheckRe
     for bar in used:
         outputs += runner.on_slice(MarketSlice(bar.close_ts, (bar,)))
     runner.state()
-    orders = sum(isinstance(output, SubmitOrder) for output in outputs)
+    orders = sum(isinstance(output, SubmitOrder | SubmitComposite) for output in outputs)
     return CheckReport(
         template=strategy.name,
         version=strategy.version,

@@ -10,7 +10,8 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from evenkeel.domain.commands import CancelOrder, SubmitOrder
+from evenkeel.domain.commands import CancelOrder, SubmitComposite, SubmitOrder
+from evenkeel.domain.composites import Bracket
 from evenkeel.domain.fills import Fill
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Bar, MarketSlice, Quote
@@ -284,9 +285,9 @@ class EventRunner:
         return self._commands()
 
     def on_order(self, order: Order) -> list[Output]:
-        client_order_id, is_working = order.spec.client_order_id, order.state.is_working
+        client_order_id, is_open = order.spec.client_order_id, order.is_open
         asked = False
-        if is_working:
+        if is_open:
             known = self._memory.order_ids.setdefault(client_order_id, [])
             if order.id not in known:
                 asked = client_order_id in self._memory.cancels
@@ -294,7 +295,7 @@ class EventRunner:
         self._turn_to(order.updated_at)
         self._strategy.on_order(self._context, order)
         commands = self._commands()
-        if not is_working:
+        if not is_open:
             self._drop(client_order_id, order.id)
         return [self._cancel(order.id), *commands] if asked else commands
 
@@ -355,6 +356,9 @@ class EventRunner:
             if isinstance(wish, Cancel):
                 self._memory.cancels.append(wish.client_order_id)
                 commands += [self._cancel(i) for i in self._memory.order_ids.get(wish.client_order_id, ())]
+            elif isinstance(wish, Bracket):
+                name = wish.entry.client_order_id
+                commands.append(SubmitComposite(provenance=self._provenance, client_order_id=name, terms=wish))
             else:
                 commands.append(SubmitOrder(provenance=self._provenance, spec=wish))
         return commands

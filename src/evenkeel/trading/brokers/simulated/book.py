@@ -6,6 +6,7 @@ time of the last bar close or quote: what is not newer is ignored, and a bar tha
 DAY orders live for the account day in which they first met the market, up to the last bar that fits into it;
 IOC and FOK live for one bar or quote, BAR for one bar. Splits and dividends adjust orders, holdings and cash before the
 slice's bars are matched. Events of one slice come in order of (time, account, order).
+Accounts with `terms` of their own share no bar with others, and their orders and changes count from when they arrive.
 
 Linked orders, the exits of a position, meet a slice last, in `finish`: when what the others have met has been answered.
 Those that follow from a fill in its bar count from that fill; where that was inside the bar, a stop from its open.
@@ -34,7 +35,7 @@ from evenkeel.domain.events import (
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Bar, MarketSlice, Quote
 from evenkeel.domain.money import ZERO, add, exact, ratio
-from evenkeel.domain.orders import OrderKind, OrderSpec, OrderState, TimeInForce
+from evenkeel.domain.orders import OrderKind, OrderState, TimeInForce
 from evenkeel.domain.positions import Position, PositionKey
 from evenkeel.quant.costs import Biller, CostSchedule, FillModel, find_schedule
 from evenkeel.trading.brokers.ports import AccountSummary, Amendment, Cancellation, Ticket
@@ -43,11 +44,13 @@ from evenkeel.trading.brokers.simulated.orders import (
     BookState,
     OrderKey,
     VenueOrder,
+    execution_id,
     shown,
     venue_order_id,
 )
 from evenkeel.trading.brokers.simulated.restoring import state_of
 from evenkeel.trading.brokers.simulated.screening import amendment_fault, ticket_fault
+from evenkeel.trading.brokers.simulated.terms import Terms
 from evenkeel.trading.brokers.standing import Standing
 
 STANDARD = FillModel(participation=0.10)
@@ -83,6 +86,7 @@ class Book:
         self._ends: list[tuple[int, OrderKey]] = []
         self._billers: dict[tuple[str, str], Biller] = {}
         self._costs = {account.id: schedules(account.costs) for account in self.state.accounts.values()}
+        self._terms = Terms(self.state.accounts.values())
         for order in self.state.orders.values():
             if order.is_working:
                 self._index(order)
@@ -99,6 +103,7 @@ class Book:
         if account.id not in self.state.accounts:
             self._costs[account.id] = self._find_schedule(account.costs)
             self.state.accounts[account.id] = account
+            self._terms.take(account)
             self.state.cash[account.id] = {account.currency: cash}
 
     def list_instrument(self, instrument: Instrument) -> None:
@@ -152,7 +157,7 @@ class Book:
         bar = next((bar for bar in self._shown.bars if (bar.instrument_id, bar.close_ts) == (name, at)), None)
         if bar is None:
             return []
-        run = execution.Run(self.state, self.model, self._biller, days=self._days)
+        run = self._new_run()
         close = float(exact(bar.close, self.state.instruments[name].tick_size))
         run.match_bar({order.key: order}, Bar(name, at, at, close, close, close, close, bar.volume, bar.spread))
         if order.is_working:
@@ -160,19 +165,17 @@ class Book:
         self._settle(run)
         return run.in_order()
 
+    def _new_run(self) -> execution.Run:
+        return execution.Run(self.state, self.model, self._biller, days=self._days, own=self._terms)
+
     def modify(self, amendment: Amendment) -> list[AnyVenueEvent]:
         """Sets total quantity and prices of a working order, all three. Raises BrokerRejected."""
         order = self._order(amendment.account_id, amendment.venue_client_id)
         fault = amendment_fault(order, amendment.spec, instrument=self.state.instruments[order.spec.instrument_id])
         if fault:
             raise BrokerRejected(f"order {order.venue_order_id} cannot be changed: {fault}")
-        wanted: OrderSpec = amendment.spec
-        order.quantity, order.limit_price, order.stop_price = (
-            wanted.quantity,
-            wanted.limit_price,
-            wanted.stop_price,
-        )
-        order.since = max(order.since, amendment.since or amendment.at)
+        order.amend(amendment.spec)
+        order.since = max(order.since, amendment.since or amendment.at + self._terms.late(order.spec))
         return [
             VenueAmended(
                 **execution.names(order),
@@ -212,7 +215,7 @@ class Book:
         return []
 
     def _work_through(self, market: MarketSlice) -> list[AnyVenueEvent]:
-        run, unfinished = execution.Run(self.state, self.model, self._biller, days=self._days), self._fresh
+        run, unfinished = self._new_run(), self._fresh
         self._run, self._fresh = run, {}
         if market.dividends:
             adjusting.pay_dividends(self.state, market)
@@ -250,17 +253,26 @@ class Book:
         """Has exits meet the slice that was observed last, once all else that it caused has been answered."""
         if not self._exits or self._run is None:
             return []
-        run = execution.Run(self.state, self.model, self._biller, days=self._days)
+        run = self._new_run()
         run.volumes = self._run.volumes
         for name, bar in self._fresh.items():
             if name in self._exits:
-                run.match_exits(self._exits[name], bar, at_close=self.at_close)
+                run.match_exits(self._unexecuted(name, bar), bar, at_close=self.at_close)
         for quote in market.quotes:
             if quote.instrument_id in self._exits and quote.ts == self.state.seen.get(quote.instrument_id):
                 run.match_quote(self._exits[quote.instrument_id], quote)
         self._fresh.clear()
         self._settle(run)
         return run.in_order()
+
+    def _unexecuted(self, name: str, bar: Bar) -> dict[OrderKey, VenueOrder]:
+        """The exits of an instrument, but for those of a link that has executed in this bar before a restart."""
+        exits = self._exits[name]
+        if self._behind.get(name) != bar.close_ts:
+            return exits
+        known = {fill.execution_id for fills in self.state.executions.values() for fill in fills}
+        done = {order.spec.link for order in self.state.orders.values() if execution_id(order, bar.close_ts) in known}
+        return {key: order for key, order in exits.items() if order.spec.link not in done}
 
     def _mark(self, quote: Quote) -> None:
         self.state.seen[quote.instrument_id] = quote.ts
@@ -348,7 +360,7 @@ class Book:
             quantity=spec.quantity,
             limit_price=spec.limit_price,
             stop_price=spec.stop_price,
-            since=ticket.since or max(ticket.at, self.state.seen.get(spec.instrument_id, 0)),
+            since=ticket.since or max(ticket.at, self.state.seen.get(spec.instrument_id, 0)) + self._terms.late(spec),
             reason=fault,
         )
         self.state.orders[order.key] = order

@@ -1,9 +1,9 @@
 """One slice at work on the book: triggers, fills, what they cost, and orders that end with the slice."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
-from math import isnan
-from typing import TypedDict
+from math import isnan, nan
+from typing import NamedTuple, TypedDict
 
 from evenkeel.domain.clock import day_bounds, session_date
 from evenkeel.domain.events import (
@@ -29,6 +29,7 @@ from evenkeel.quant.costs.fills import Attempt
 from evenkeel.trading.brokers.simulated.exits import first_of_each, work_from_the_open
 from evenkeel.trading.brokers.simulated.matching import Volume, at_quote, reached
 from evenkeel.trading.brokers.simulated.orders import BookState, OrderKey, VenueOrder, execution_id
+from evenkeel.trading.brokers.simulated.terms import Own, Queue, merely_touches
 
 _AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 DAY_OVER = "the day it was good for is over"
@@ -53,19 +54,41 @@ def names(order: VenueOrder) -> Names:
     }
 
 
+class Meeting(NamedTuple):
+    """A bar as some orders meet it: all those of the crowd, or those of one account with terms of its own."""
+
+    orders: Collection[VenueOrder]
+    bar: Bar
+    volume: Volume
+    model: FillModel
+    queue: Queue | None
+
+    def attempt(self, order: VenueOrder) -> Attempt:
+        """How the bar fills an order with what is left of it."""
+        attempt = self.volume.attempt(order)
+        return attempt if self.queue is None else self.queue.hold(order, attempt, self.volume.lot)
+
+    def lets(self, order: VenueOrder) -> bool:
+        """Whether the order's place in the queue lets anything of it fill."""
+        return self.queue is None or self.queue.room(order) >= self.volume.lot
+
+
 class Run:
     """Gathers one slice's events. `sessions`: DAY orders whose day became known; `done`: orders that ended.
 
     `billers` know what fills cost by account and currency; `days` keeps the bounds of the day that an account's orders
-    met last.
+    met last; `own` has the accounts with terms of their own.
     """
 
-    def __init__(self, state: BookState, model: FillModel, billers: Billers, *, days: Days) -> None:
+    def __init__(
+        self, state: BookState, model: FillModel, billers: Billers, *, days: Days, own: Mapping[str, Own]
+    ) -> None:
         self.state = state
         self.model = model
         self.billers = billers
         self.days = days
-        self.volumes: dict[str, Volume] = {}
+        self.own = own
+        self.volumes: dict[tuple[str, str], Volume] = {}
         self.sessions: list[VenueOrder] = []
         self.done: list[VenueOrder] = []
         self._events: list[tuple[int, str, str, AnyVenueEvent]] = []
@@ -80,38 +103,72 @@ class Run:
 
     def match_bar(self, orders: Mapping[OrderKey, VenueOrder], bar: Bar) -> None:
         """Works through every order that `bar` can reach, in sequence, sharing its volume."""
-        volume: Volume | None = None
-        for reach in reached(orders.values(), bar, slippage=self.model.slippage):
+        for meeting in self._meetings(orders.values(), bar):
+            self._match(meeting)
+
+    def _meetings(self, orders: Collection[VenueOrder], bar: Bar) -> Iterable[Meeting]:
+        if not self.own:
+            return (Meeting(orders, bar, self._volume(bar, "", self.model), self.model, None),)
+        return [self._meeting(name, group, bar) for name, group in self._apart(orders).items()]
+
+    def _apart(self, orders: Iterable[VenueOrder]) -> dict[str, list[VenueOrder]]:
+        """The orders of each account that has terms of its own, and under no name all others'."""
+        groups: dict[str, list[VenueOrder]] = {}
+        for order in orders:
+            account_id = order.spec.account_id
+            groups.setdefault(account_id if account_id in self.own else "", []).append(order)
+        return groups
+
+    def _meeting(self, name: str, orders: Collection[VenueOrder], bar: Bar) -> Meeting:
+        own = self.own.get(name)
+        if own is None:
+            return Meeting(orders, bar, self._volume(bar, "", self.model), self.model, None)
+        shown, queue = own.bar(bar), None
+        volume = self._volume(shown, name, own.model)
+        if own.queue is not None:
+            instrument = self.state.instruments[bar.instrument_id]
+            queue = Queue(
+                shown,
+                own.queue,
+                shift=own.model.slippage.spread_share * shown.spread,
+                tick=float(instrument.tick_size),
+                seen=self.state.seen.get(bar.instrument_id, 0),
+            )
+        return Meeting(orders, shown, volume, own.model, queue)
+
+    def _volume(self, bar: Bar, name: str, model: FillModel) -> Volume:
+        """What the slice's orders have left of a bar."""
+        key = bar.instrument_id, name
+        volume = self.volumes.get(key)
+        if volume is None:
+            lot = float(self.state.instruments[bar.instrument_id].lot_size)
+            volume = self.volumes[key] = Volume(bar, model, lot)
+        return volume
+
+    def _match(self, meeting: Meeting) -> None:
+        bar = meeting.bar
+        for reach in reached(meeting.orders, bar, slippage=meeting.model.slippage):
             order = reach.order
             if self._is_over(order, opens=bar.ts, bar=bar.close_ts):
                 continue
             if reach.fills:
-                if volume is None:
-                    volume = self.volume_of(bar)
-                attempt = volume.attempt(order)
+                attempt = meeting.attempt(order)
                 self._note_trigger(order, reach.triggered_at, bar=bar.close_ts)
-                volume.take(self._fill(order, attempt, at=reach.at, bar=bar.close_ts))
+                meeting.volume.take(self._fill(order, attempt, at=reach.at, bar=bar.close_ts))
             else:
                 self._note_trigger(order, reach.triggered_at, bar=bar.close_ts)
             self._end_with_bar(order, bar)
-
-    def volume_of(self, bar: Bar) -> Volume:
-        """What the slice's orders have left of a bar."""
-        volume = self.volumes.get(bar.instrument_id)
-        if volume is None:
-            lot = float(self.state.instruments[bar.instrument_id].lot_size)
-            volume = self.volumes[bar.instrument_id] = Volume(bar, self.model, lot)
-        return volume
 
     def match_exits(self, orders: Mapping[OrderKey, VenueOrder], bar: Bar, *, at_close: bool) -> None:
         """Has linked orders meet a bar that all others have met: one of each link at most executes."""
         if not at_close:
             work_from_the_open(orders.values(), bar)
-        for reach in first_of_each(orders.values(), bar, slippage=self.model.slippage):
-            volume = self.volume_of(bar)
-            attempt = volume.attempt(reach.order)
-            self._note_trigger(reach.order, reach.triggered_at, bar=bar.close_ts)
-            volume.take(self._fill(reach.order, attempt, at=reach.at, bar=bar.close_ts))
+        for meeting in self._meetings(orders.values(), bar):
+            slippage = meeting.model.slippage
+            for reach in first_of_each(meeting.orders, meeting.bar, slippage=slippage, lets=meeting.lets):
+                attempt = meeting.attempt(reach.order)
+                self._note_trigger(reach.order, reach.triggered_at, bar=bar.close_ts)
+                meeting.volume.take(self._fill(reach.order, attempt, at=reach.at, bar=bar.close_ts))
 
     def match_quote(self, orders: Mapping[OrderKey, VenueOrder], quote: Quote) -> None:
         """The same on one quote, which carries no volume: what it reaches, it fills."""
@@ -121,12 +178,23 @@ class Run:
         for order in waiting:
             if self._is_over(order, opens=quote.ts, bar=0):
                 continue
-            attempt = at_quote(order, quote, slippage=self.model.slippage)
+            attempt = self._at_quote(order, quote)
             if attempt.triggered and not order.triggered:
                 self._note_trigger(order, quote.ts, bar=0)
             self._fill(order, attempt, at=quote.ts, bar=0)
             if order.state.is_working and order.spec.time_in_force in _AT_ONCE:
                 self._cancel_rest(order, at=quote.ts, bar=0)
+
+    def _at_quote(self, order: VenueOrder, quote: Quote) -> Attempt:
+        own = self.own.get(order.spec.account_id)
+        if own is None:
+            return at_quote(order, quote, slippage=self.model.slippage)
+        shown = own.quote(quote)
+        if own.queue is not None:
+            tick, seen = self.state.instruments[quote.instrument_id].tick_size, self.state.seen
+            if merely_touches(order, shown, tick=float(tick), seen=seen.get(quote.instrument_id, 0)):
+                return Attempt(nan, 0.0, order.triggered)
+        return at_quote(order, shown, slippage=own.model.slippage)
 
     def expire(self, order: VenueOrder, *, at: int, bar: int, reason: str = DAY_OVER) -> None:
         order.state = OrderState.EXPIRED

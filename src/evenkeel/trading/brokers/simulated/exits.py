@@ -5,7 +5,7 @@ and those of one that was closed are gone. Which of a stop and a target comes fi
 What one of them fills the others give up because their owner asks for it, before the next bar.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 
 from evenkeel.domain.marketdata import Bar
@@ -23,9 +23,14 @@ def work_from_the_open(orders: Iterable[VenueOrder], bar: Bar) -> None:
             order.since = bar.ts
 
 
-def first_of_each(orders: Iterable[VenueOrder], bar: Bar, *, slippage: Slippage) -> list[Reach]:
-    """For each link the order that the bar executes, if it reaches any, in the sequence of a bar's other orders."""
-    touched = [one for one in reached(orders, bar, slippage=slippage) if one.fills]
+def first_of_each(
+    orders: Iterable[VenueOrder], bar: Bar, *, slippage: Slippage, lets: Callable[[VenueOrder], bool]
+) -> list[Reach]:
+    """For each link the order that the bar executes, if it reaches any, in the sequence of a bar's other orders.
+
+    `lets` says whether an order that is reached may fill.
+    """
+    touched = [one for one in reached(orders, bar, slippage=slippage) if one.fills and lets(one.order)]
     if len(touched) < 2:
         return touched
     chosen = []

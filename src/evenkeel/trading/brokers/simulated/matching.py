@@ -74,7 +74,7 @@ class Volume:
     def __init__(self, bar: Bar, model: FillModel, lot: float) -> None:
         self._bar = bar
         self._model = model
-        self._lot = lot
+        self.lot = lot
         self._taken = 0.0
 
     def attempt(self, order: VenueOrder) -> Attempt:
@@ -86,7 +86,7 @@ class Volume:
         return Attempt(
             *fill(
                 *_terms(order),
-                self._lot,
+                self.lot,
                 bar.open,
                 bar.high,
                 bar.low,
@@ -109,7 +109,7 @@ class Volume:
         if share is None or not volume > 0.0:
             return volume
         left = volume - self._taken / share if share > 0.0 else 0.0
-        return left if left * share >= self._lot * (1.0 - 1e-9) else None
+        return left if left * share >= self.lot * (1.0 - 1e-9) else None
 
 
 def at_quote(order: VenueOrder, quote: Quote, *, slippage: Slippage) -> Attempt:

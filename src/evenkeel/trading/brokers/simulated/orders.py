@@ -21,7 +21,8 @@ class VenueOrder(Struct, kw_only=True, gc=False):
     """`spec` is what was asked first; quantity and prices are as amended or split since.
 
     The market counts from `since` (ns) on. `notional` sums price x quantity; `day_end` is where a DAY order's
-    session ends, 0 until it has met its first bar or quote.
+    session ends, 0 until it has met its first bar or quote; `ahead` is the volume that a resting limit waits behind,
+    negative until the market has come to its price.
     """
 
     order_id: str
@@ -38,6 +39,7 @@ class VenueOrder(Struct, kw_only=True, gc=False):
     triggered: bool = False
     day_end: int = 0
     reason: str | None = None
+    ahead: float = -1.0
 
     @property
     def key(self) -> OrderKey:
@@ -50,6 +52,12 @@ class VenueOrder(Struct, kw_only=True, gc=False):
     @property
     def is_working(self) -> bool:
         return self.state.is_working
+
+    def amend(self, wanted: OrderSpec) -> None:
+        """Takes another quantity and other prices; at another price, or for more, it goes to the back of the queue."""
+        if wanted.limit_price != self.limit_price or wanted.quantity > self.quantity:
+            self.ahead = -1.0
+        self.quantity, self.limit_price, self.stop_price = wanted.quantity, wanted.limit_price, wanted.stop_price
 
 
 class BookState(Struct, kw_only=True):
@@ -107,18 +115,18 @@ def shown(order: VenueOrder) -> BrokerOrder:
 
 def from_journal(order: Order) -> VenueOrder:
     """The venue's side of one of our orders: what we only asked for (a cancel) it does not know yet."""
-    state = order.state
+    state, there = order.state, order.spec if order.kept is None else order.as_it_stands()
     if state in WORKING:
         state = OrderState.PARTIALLY_FILLED if order.filled else OrderState.ACCEPTED
     return VenueOrder(
         order_id=order.id,
         venue_client_id=order.venue_client_id,
         venue_order_id=order.venue_order_id or venue_order_id(order.venue_client_id),
-        spec=order.spec,
+        spec=there,
         state=state,
         quantity=order.quantity,
         limit_price=order.limit_price,
-        stop_price=order.stop_price,
+        stop_price=order.stop_price if order.kept is None else there.stop_price,
         since=order.since or order.created_at,
         filled=order.filled,
         notional=order.notional,

@@ -1,15 +1,14 @@
 """The simulated venue as data."""
 
 from evenkeel.domain.clock import SECOND
-from evenkeel.domain.orders import OrderKind, TimeInForce
-from evenkeel.trading.brokers.profiles import BrokerProfile, LookupKind
+from evenkeel.trading.brokers.profiles import PLAIN_KINDS, PLAIN_TIMES, BrokerProfile, LookupKind
 
 IN_PROCESS = BrokerProfile(
     name="simulated",
     title="Simulated (in this process)",
     is_simulated=True,
-    order_kinds=frozenset(OrderKind),
-    times_in_force=frozenset(TimeInForce),
+    order_kinds=PLAIN_KINDS,
+    times_in_force=PLAIN_TIMES,
     dedupes_client_id=True,
     lookup=LookupKind.EXACT,
     settle_time=0,
@@ -19,8 +18,8 @@ OWN_PROCESS = BrokerProfile(
     name="simulated-process",
     title="Simulated (its own process)",
     is_simulated=True,
-    order_kinds=frozenset(OrderKind),
-    times_in_force=frozenset(TimeInForce),
+    order_kinds=PLAIN_KINDS,
+    times_in_force=PLAIN_TIMES,
     dedupes_client_id=True,
     lookup=LookupKind.EXACT,
     settle_time=2 * SECOND,

@@ -1,6 +1,7 @@
 """The book that a journal's fold stands for: what a venue in this process remembers after a restart."""
 
 from evenkeel.trading.brokers.simulated.orders import BookState, execution_of, from_journal
+from evenkeel.trading.brokers.simulated.terms import Terms
 from evenkeel.trading.brokers.standing import Standing
 
 
@@ -14,10 +15,11 @@ def state_of(standing: Standing) -> BookState:
         splits=set(standing.splits),
     )
     state.cash.update({name: dict(standing.cash.get(name, {})) for name in state.accounts})
-    clients = {}
+    clients, terms = {}, Terms(state.accounts.values())
     for order in standing.orders:
         if order.has_venue_event and order.spec.account_id in state.accounts:
             held = from_journal(order)
+            held.since += terms.late(order.spec)
             state.orders[held.key] = held
             clients[order.id] = held
     for fill in standing.fills:

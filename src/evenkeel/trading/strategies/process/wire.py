@@ -6,7 +6,7 @@ Outputs are of types that the journal knows, too, and carry no common tag there;
 import msgspec
 from msgspec import Struct
 
-from evenkeel.domain.commands import CancelOrder, SubmitOrder
+from evenkeel.domain.commands import CancelOrder, SubmitComposite, SubmitOrder
 from evenkeel.domain.strategies import Signal
 from evenkeel.trading.strategies.messages import Answer, AnyRequest, HostFault, Output
 
@@ -26,6 +26,10 @@ class _Submit(_Sent, frozen=True, tag="submit"):
     of: SubmitOrder
 
 
+class _Compose(_Sent, frozen=True, tag="compose"):
+    of: SubmitComposite
+
+
 class _Cancel(_Sent, frozen=True, tag="cancel"):
     of: CancelOrder
 
@@ -35,7 +39,7 @@ class _Fault(_Sent, frozen=True, tag="fault"):
 
 
 class _Reply(Struct, frozen=True, omit_defaults=True):
-    outputs: tuple[_Signal | _Submit | _Cancel | _Fault, ...] = ()
+    outputs: tuple[_Signal | _Submit | _Compose | _Cancel | _Fault, ...] = ()
     states: dict[str, bytes | None] = {}
     lookback: int = 0
     path_dependent: bool | None = None
@@ -62,12 +66,14 @@ def frame(body: bytes) -> bytes:
     return len(body).to_bytes(LENGTH, "big") + body
 
 
-def _sent(output: Output) -> _Signal | _Submit | _Cancel | _Fault:
+def _sent(output: Output) -> _Signal | _Submit | _Compose | _Cancel | _Fault:
     match output:
         case Signal():
             return _Signal(output)
         case SubmitOrder():
             return _Submit(output)
+        case SubmitComposite():
+            return _Compose(output)
         case CancelOrder():
             return _Cancel(output)
         case HostFault():

@@ -1,0 +1,300 @@
+"""Many orders from the command line: a basket from a file, changes and cancels of all that fit a filter."""
+
+import csv
+import json
+import uuid
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evenkeel.cli import order_terms
+from evenkeel.cli.account import the_account, the_book
+from evenkeel.cli.client import Client, path_of
+from evenkeel.cli.common import (
+    HomeOption,
+    JsonOption,
+    examples,
+    number,
+    print_json,
+    print_table,
+    reporting,
+    resolve_home,
+)
+from evenkeel.domain.errors import EvenkeelError, FieldError, InvalidInput
+from evenkeel.domain.orders import OrderKind, Product, Side
+
+ColumnNames = tuple[str, ...]
+BASKET_EXAMPLES = examples(
+    "evenkeel order basket orders.csv",
+    "evenkeel order basket orders.json --all-or-none --id rebalance-2024-06",
+    note="Columns, or names in JSON: account, symbol, side, quantity, and where wanted kind, limit_price, stop_price, "
+    "time_in_force, product, book, venue, client_order_id. Sent again with the same --id it places nothing new. Exit "
+    "code 1 when an order is refused.",
+)
+MODIFY_EXAMPLES = examples(
+    "evenkeel order modify 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061 --quantity 20 --limit 52.10",
+    "evenkeel order modify 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061 --double",
+    "evenkeel order modify 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061 --market",
+    "evenkeel order modify --all --account Main --symbol AAPL --ticks -5",
+    note="An order to the market is cancelled first; a market order takes its place once that is confirmed.",
+)
+_COLUMNS: ColumnNames = (
+    "account", "symbol", "side", "quantity", "kind", "limit_price", "stop_price", "time_in_force", "product", "book",
+    "venue", "client_order_id",
+)  # fmt: skip
+_KINDS = {
+    (False, False): OrderKind.MARKET,
+    (True, False): OrderKind.LIMIT,
+    (False, True): OrderKind.STOP,
+    (True, True): OrderKind.STOP_LIMIT,
+}
+_CHANGES = {
+    "change.quantity": "--quantity",
+    "change.factor": "--factor",
+    "change.limit_price": "--limit",
+    "change.stop_price": "--stop",
+    "change.ticks": "--ticks",
+    "change.percent": "--percent",
+    "change.at_market": "--market",
+    "change.trigger_price": "--trigger",
+    "change.trail": "--trail",
+    "change.trail_amount": "--trail",
+    "change.trail_percent": "--trail",
+    "change.expires_at": "--expires",
+}
+OPTIONS = {
+    **_CHANGES,
+    **{name.removeprefix("change."): option for name, option in _CHANGES.items()},
+    **{f"{at}{name}": f"--{name}" for at in ("", "select.") for name in ("symbol", "book", "venue")},
+}
+AccountFilter = Annotated[
+    str | None, typer.Option("--account", metavar="ACCOUNT", help="With --all: those of one account, by name or id.")
+]
+BookFilter = Annotated[
+    str | None,
+    typer.Option("--book", metavar="BOOK", help="With --all: manual, unassigned, or a strategy's name or id."),
+]
+SymbolFilter = Annotated[str | None, typer.Option("--symbol", help="With --all: those of one symbol.")]
+SideFilter = Annotated[
+    Side | None, typer.Option("--side", case_sensitive=False, help="With --all: only what buys, or sells.")
+]
+KindFilter = Annotated[
+    OrderKind | None, typer.Option("--kind", case_sensitive=False, help="With --all: those of one kind.")
+]
+ProductFilter = Annotated[
+    Product | None, typer.Option("--product", case_sensitive=False, help="With --all: those of one product.")
+]
+
+
+def basket(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or JSON file of orders.")],
+    together: Annotated[
+        bool, typer.Option("--all-or-none", help="Send none of them unless every one is approved.")
+    ] = False,
+    name: Annotated[
+        str | None, typer.Option("--id", metavar="ID", help="Yours, up to 56 characters: sent twice, ordered once.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Place the orders of a file as one basket: judged one by one, or together with --all-or-none."""
+    with reporting(as_json=as_json):
+        rows = read_orders(file)
+        client = Client(resolve_home(home))
+        body = {
+            "orders": [_order(client, row) for row in rows],
+            "mode": "all" if together else "each",
+            "client_basket_id": name or f"cli-{uuid.uuid4()}",
+        }
+        answer = client.call("POST", "/trading/baskets", body)
+        if as_json:
+            print_json(answer)
+        else:
+            _print_verdicts(rows, answer)
+        if answer["refused"]:
+            why = "; ".join(dict.fromkeys(one["reason"] for one in answer["orders"] if one["reason"]))
+            raise EvenkeelError(f"{answer['refused']} of {len(rows)} orders are refused: {why}")
+
+
+def _print_verdicts(rows: list[dict[str, Any]], answer: dict[str, Any]) -> None:
+    cells = [
+        [str(row["side"]).upper(), str(row["quantity"]), str(row["symbol"]), one["state"], one["rule"] or "", one["id"]]
+        for row, one in zip(rows, answer["orders"], strict=True)
+    ]
+    print_table(["side", "quantity", "symbol", "state", "refused by", "id"], cells)
+
+
+def read_orders(file: Path) -> list[dict[str, Any]]:
+    """The orders of a CSV or JSON file, by the names of its columns. Raises InvalidInput."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{file} is not UTF-8 text", hint="Save it as CSV UTF-8, or as JSON.") from None
+    rows = _of_json(text, file) if file.suffix.lower() == ".json" else _of_csv(text, file)
+    faults = [
+        FieldError(f"order {place}", f"needs {missing}")
+        for place, row in enumerate(rows, 1)
+        if (missing := ", ".join(name for name in _COLUMNS[:4] if not row.get(name)))
+    ]
+    unknown = [
+        FieldError(name, f"is not one of {', '.join(_COLUMNS)}")
+        for name in dict.fromkeys(name for row in rows for name in row)
+        if name not in _COLUMNS
+    ]
+    if not rows or faults or unknown:
+        raise InvalidInput(
+            f"{file} holds no orders" if not rows else f"{file} cannot be read", errors=(*unknown, *faults)
+        )
+    return rows
+
+
+def _of_csv(text: str, file: Path) -> list[dict[str, Any]]:
+    try:
+        rows = list(csv.DictReader(text.splitlines(), strict=True))
+    except csv.Error as error:
+        raise InvalidInput(f"{file} is not CSV: {error}") from error
+    return [
+        {str(name): (value or "").strip() for name, value in row.items() if value} for row in rows if any(row.values())
+    ]
+
+
+def _of_json(text: str, file: Path) -> list[dict[str, Any]]:
+    try:
+        found = json.loads(text, parse_float=str, parse_int=str)
+    except ValueError as error:
+        raise InvalidInput(f"{file} is not JSON: {error}") from error
+    rows = found.get("orders") if isinstance(found, dict) else found
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InvalidInput(f'{file} is neither a list of orders nor {{"orders": [...]}}')
+    return [{name: value for name, value in row.items() if value is not None} for row in rows]
+
+
+def _order(client: Client, row: dict[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in row.items() if name != "account"}
+    kind = _KINDS["limit_price" in row, "stop_price" in row]
+    upper: dict[str, Any] = {
+        name: str(row[name]).upper() for name in ("side", "kind", "time_in_force", "product") if name in row
+    }
+    account = the_account(client, str(row["account"]))["id"]
+    book = {"book": the_book(client, str(row["book"]))} if "book" in row else {}
+    return {"kind": kind.value, **given, **upper, **book, "account_id": account}
+
+
+def modify(
+    orders: Annotated[list[str] | None, typer.Argument(metavar="ORDER...", help="Ids of orders.")] = None,
+    quantity: Annotated[
+        Decimal | None, typer.Option("--quantity", parser=number, metavar="UNITS", help="The new total.")
+    ] = None,
+    factor: Annotated[
+        Decimal | None, typer.Option("--factor", parser=number, metavar="N", help="Times the present quantity.")
+    ] = None,
+    double: Annotated[bool, typer.Option("--double", help="Twice the present quantity.")] = False,
+    halve: Annotated[bool, typer.Option("--halve", help="Half the present quantity.")] = False,
+    limit: Annotated[
+        Decimal | None, typer.Option("--limit", parser=number, metavar="PRICE", help="Limit price.")
+    ] = None,
+    stop: Annotated[Decimal | None, typer.Option("--stop", parser=number, metavar="PRICE", help="Stop price.")] = None,
+    ticks: Annotated[int | None, typer.Option("--ticks", metavar="N", help="Move prices by so many ticks.")] = None,
+    percent: Annotated[
+        Decimal | None, typer.Option("--percent", parser=number, metavar="N", help="Move prices by so many per cent.")
+    ] = None,
+    market: Annotated[bool, typer.Option("--market", help="Trade what is left at the market instead.")] = False,
+    trigger: order_terms.TriggerOption = None,
+    trail: order_terms.TrailOption = None,
+    expires: order_terms.ExpiresOption = None,
+    all_of_them: Annotated[bool, typer.Option("--all", help="Every working order that fits.")] = False,
+    account: AccountFilter = None,
+    book: BookFilter = None,
+    symbol: SymbolFilter = None,
+    side: SideFilter = None,
+    kind: KindFilter = None,
+    product: ProductFilter = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change working orders: quantity, prices, or to the market. Exit code 1 when one of them cannot be changed."""
+    given = {"account": account, "book": book, "symbol": symbol, "side": side, "kind": kind, "product": product}
+    check_choice(orders, given, all_of_them=all_of_them)
+    factors = [one for one in (factor, Decimal(2) if double else None, Decimal("0.5") if halve else None) if one]
+    if len(factors) > 1:
+        raise typer.BadParameter("give one of them", param_hint="--factor, --double, --halve")
+    if trail is not None and "trail_atr" in trail:
+        raise typer.BadParameter("average ranges are counted as an order is placed", param_hint="--trail")
+    change = {
+        "quantity": _text(quantity),
+        "factor": _text(next(iter(factors), None)),
+        "limit_price": _text(limit),
+        "stop_price": _text(stop),
+        "ticks": ticks,
+        "percent": _text(percent),
+        "at_market": market,
+        "trigger_price": _text(trigger),
+        "expires_at": expires,
+        **(trail or {}),
+    }
+    with reporting(as_json=as_json):
+        client = Client(resolve_home(home), options=OPTIONS)
+        if orders and len(orders) == 1:
+            found = client.call("PATCH", path_of("trading", "orders", orders[0]), change)
+            report([found], [], as_json=as_json)
+            return
+        if orders:
+            body: dict[str, Any] = {"orders": [{"order_id": one, **change} for one in orders]}
+        else:
+            body = {"select": filter_of(client, given), "change": change}
+        answered(client, client.call("PATCH", "/trading/orders", body), verb="changed", as_json=as_json)
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else f"{value:f}"
+
+
+def check_choice(orders: list[str] | None, given: dict[str, Any], *, all_of_them: bool) -> None:
+    """Orders are named, or all that fit a filter are meant. Raises BadParameter for anything else."""
+    if bool(orders) is all_of_them:
+        raise typer.BadParameter("name orders, or --all of them", param_hint="ORDER...")
+    for name, value in given.items():
+        if value is not None and not all_of_them:
+            raise typer.BadParameter("goes with --all", param_hint=f"--{name}")
+
+
+def filter_of(client: Client, given: dict[str, Any]) -> dict[str, Any]:
+    """A filter of the API: accounts and books by name become ids."""
+    found = {name: str(value) for name, value in given.items() if value is not None}
+    if "account" in found:
+        found["account_id"] = the_account(client, found.pop("account"))["id"]
+    if "book" in found:
+        found["book"] = the_book(client, found["book"])
+    return found
+
+
+def cancel_all(client: Client, given: dict[str, Any], *, as_json: bool) -> None:
+    """Cancels every working order that fits, and says which."""
+    answered(
+        client,
+        client.call("POST", "/trading/orders/cancel", filter_of(client, given)),
+        verb="cancelled",
+        as_json=as_json,
+    )
+
+
+def answered(client: Client, answer: dict[str, Any], *, verb: str, as_json: bool) -> None:
+    """Prints what became of each order. Raises what was wrong, if anything was."""
+    done = [client.get(path_of("trading", "orders", one["id"])) for one in answer["items"] if one["fault"] is None]
+    faults = [f"{one['id']}: {one['fault']['detail']}" for one in answer["items"] if one["fault"] is not None]
+    report(done, faults, verb=verb, as_json=as_json)
+
+
+def report(done: list[dict[str, Any]], faults: list[str], *, as_json: bool, verb: str = "changed") -> None:
+    """Orders a line each, or as JSON. Raises EvenkeelError where there are faults."""
+    if as_json:
+        print_json({"items": done})
+    elif not done and not faults:
+        print("No order is working.")
+    for one in [] if as_json else done:
+        print(f"{one['side']} {one['quantity']} {one['symbol']}: {one['state']}  {one['id']}")
+    if faults:
+        whole = len(done) + len(faults)
+        raise EvenkeelError(f"{len(faults)} of {whole} orders cannot be {verb}: {'; '.join(faults)}")

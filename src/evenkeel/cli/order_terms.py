@@ -1,0 +1,101 @@
+"""What an order waits for, how its stop follows and when it ends, as options say it and a request does."""
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any
+
+import typer
+
+from evenkeel.cli.common import number
+from evenkeel.domain.orders import OrderKind, TimeInForce
+
+KINDS = {
+    (False, False): OrderKind.MARKET,
+    (True, False): OrderKind.LIMIT,
+    (False, True): OrderKind.STOP,
+    (True, True): OrderKind.STOP_LIMIT,
+}
+ALIASES = {"SL": OrderKind.STOP_LIMIT, "SL-M": OrderKind.STOP, "SLM": OrderKind.STOP}
+"""What Indian brokers call a stop-limit and a stop order."""
+OPTIONS = {
+    "trigger_price": "--trigger",
+    "trail": "--trail",
+    "trail_amount": "--trail",
+    "trail_percent": "--trail",
+    "trail_atr": "--trail",
+    "trail_atr.multiple": "--trail",
+    "trail_atr.period": "--trail",
+    "trail_atr.timeframe": "--trail",
+    "expires_at": "--expires",
+    "time_in_force": "--tif",
+    "kind": "--kind",
+}
+_RANGES = re.compile(r"(?P<multiple>[0-9.]+)\s*atr(:(?P<period>[0-9]+))?(:(?P<timeframe>[0-9]+[a-z]+))?", re.IGNORECASE)
+
+
+def kind(text: str) -> OrderKind:
+    """A kind of order by our name or a broker's. Raises typer.BadParameter."""
+    wanted = text.upper().replace(" ", "_")
+    known = ALIASES.get(wanted.replace("_", "-"))
+    if known is not None:
+        return known
+    try:
+        return OrderKind(wanted.replace("-", "_"))
+    except ValueError:
+        can = ", ".join([*OrderKind, *ALIASES])
+        raise typer.BadParameter(f"{text!r} is not one of {can}") from None
+
+
+def trail(text: str) -> dict[str, Any]:
+    """How far a stop stays behind: `2.50`, `1.5%`, or `3atr`, `3atr:20`, `3atr:20:1h`. Raises typer.BadParameter."""
+    ranges = _RANGES.fullmatch(text.strip())
+    if ranges is not None:
+        found = {name: value for name, value in ranges.groupdict().items() if value is not None}
+        return {"trail_atr": found | ({"period": int(found["period"])} if "period" in found else {})}
+    if text.endswith("%"):
+        return {"trail_percent": f"{number(text[:-1]):f}"}
+    return {"trail_amount": f"{number(text):f}"}
+
+
+KindOption = Annotated[
+    OrderKind | None,
+    typer.Option("--kind", parser=kind, metavar="KIND", help="Follows from the prices; SL and SL-M are known, too."),
+]
+TriggerOption = Annotated[
+    Decimal | None,
+    typer.Option("--trigger", parser=number, metavar="PRICE", help="Hold it until the last price reaches this."),
+]
+TrailOption = Annotated[
+    dict[str, Any] | None,
+    typer.Option("--trail", parser=trail, metavar="DISTANCE", help="A trailing stop: 2.50, 1.5%, or 3atr:14:1d."),
+]
+ExpiresOption = Annotated[
+    str | None, typer.Option("--expires", metavar="TIME", help="Ends it then: ISO 8601 with a time zone; GTD.")
+]
+LaterOption = Annotated[bool, typer.Option("--after-market", help="Hold it until the exchange opens next.")]
+TimeOption = Annotated[
+    TimeInForce | None, typer.Option("--tif", case_sensitive=False, help="How long it works; DAY by itself.")
+]
+
+
+def terms(
+    *,
+    wanted: OrderKind | None,
+    limit: Decimal | None,
+    stop: Decimal | None,
+    distance: dict[str, Any] | None,
+    tif: TimeInForce | None,
+    expires: str | None,
+) -> dict[str, Any]:
+    """The parts of a request that follow from one another: the kind from prices and trail, GTD from an end."""
+    is_trailing = distance is not None and limit is None and stop is None
+    usual = OrderKind.TRAILING_STOP if is_trailing else KINDS[limit is not None, stop is not None]
+    lasts = tif or (TimeInForce.DAY if expires is None else TimeInForce.GTD)
+    return {
+        "kind": (wanted or usual).value,
+        "limit_price": None if limit is None else f"{limit:f}",
+        "stop_price": None if stop is None else f"{stop:f}",
+        "time_in_force": lasts.value,
+        "expires_at": expires,
+        **(distance or {}),
+    }

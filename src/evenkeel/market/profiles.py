@@ -1,0 +1,37 @@
+"""What usually trades at which time of the day, from stored bars."""
+
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from evenkeel.domain.clock import from_ns
+from evenkeel.market.bars import Bars
+from evenkeel.market.columns import DAY, Ints
+
+HOUR = DAY // 24
+
+
+def volume_profile(
+    bars: Bars, zone: ZoneInfo, *, start: int, end: int, every: int, days: int = 20
+) -> tuple[float, ...]:
+    """The share of the volume, over the last `days` days that have bars, of each stretch of `every` from `start` until
+    before `end` (ns), by the time of day in `zone`. They add up to 1; all are 0 where nothing traded then.
+    """
+    local = bars.ts + _offsets(bars.ts, zone)
+    day, time_of_day = local // DAY, local % DAY
+    recent = np.isin(day, np.unique(day)[-days:])
+    times, volumes = time_of_day[recent], np.nan_to_num(bars.volume[recent])
+    begins = np.arange(start, end, every, dtype=np.int64)
+    lengths = np.minimum(every, end - begins)
+    wanted = (begins + _offsets(begins, zone)) % DAY
+    traded = np.array([volumes[(times - at) % DAY < length].sum() for at, length in zip(wanted, lengths, strict=True)])
+    whole = float(traded.sum())
+    return tuple((traded / whole if whole > 0.0 else traded).tolist())
+
+
+def _offsets(moments: Ints, zone: ZoneInfo) -> Ints:
+    """How far the zone's clock is ahead of UTC at each moment (ns); it changes on a full hour, if it does."""
+    hours, places = np.unique(moments // HOUR, return_inverse=True)
+    ahead = [from_ns(int(hour) * HOUR).astimezone(zone).utcoffset() for hour in hours]
+    seconds = [0.0 if one is None else one.total_seconds() for one in ahead]
+    return np.array(seconds, dtype=np.int64)[places] * 1_000_000_000

@@ -1,0 +1,187 @@
+"""What accounts have made, by instrument, strategy, account or user: rows that add up to the accounts, digit for digit.
+
+Average cost is what positions are kept at. First in, first out is worked out from the fills as they were booked when it
+is first asked for, and kept up with from then on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import islice
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from evenkeel.domain.lots import Lots
+from evenkeel.domain.money import ZERO, add, plain, sub
+from evenkeel.domain.positions import PositionKey
+from evenkeel.domain.records import PositionCorrected
+from evenkeel.server.requests import Reference
+from evenkeel.server.schemas import Amount
+from evenkeel.server.scope import Tenant
+from evenkeel.server.views import strategy_name
+from evenkeel.trading.engine.state import AccountState, State
+
+By = Literal["instrument", "strategy", "account", "user"]
+Cost = Literal["average", "fifo"]
+AT_ONCE = 5_000
+
+
+class PnlQuery(Struct, forbid_unknown_fields=True):
+    """`cost` says which purchase a sale closes: a share of all of them, or the oldest."""
+
+    by: By = "instrument"
+    cost: Cost = "average"
+    account_id: Reference | None = None
+
+
+class PnlOut(Struct):
+    """One row. `realised` is before `charges`; `other` is what no trade has made: dividends, interest, fees by hand and
+    corrections. `total` is realised + unrealised - charges + other. Without an instrument, `id` is null."""
+
+    id: str | None
+    name: str
+    currency: str
+    realised: Amount
+    unrealised: Amount
+    charges: Amount
+    other: Amount
+    total: Amount
+
+
+_Currency = Annotated[list[PnlOut], Meta(description="One row a currency.")]
+
+
+class PnlReport(Struct):
+    """Rows, and their sums by currency, each of which is equity less what was paid in."""
+
+    by: By
+    cost: Cost
+    items: list[PnlOut]
+    totals: _Currency
+
+
+class _Sum(Struct):
+    realised: Decimal = ZERO
+    unrealised: Decimal = ZERO
+    charges: Decimal = ZERO
+    other: Decimal = ZERO
+
+    def take(self, more: _Sum) -> None:
+        for name in self.__struct_fields__:
+            setattr(self, name, add(getattr(self, name), getattr(more, name)))
+
+    @property
+    def total(self) -> Decimal:
+        return add(sub(add(self.realised, self.unrealised), self.charges), self.other)
+
+
+class Fifo:
+    """Lots of every position, from the fills and restatements that a state has seen so far."""
+
+    def __init__(self) -> None:
+        self._begin(None)
+
+    def _begin(self, state: State | None) -> None:
+        self._state = state
+        self.lots: dict[PositionKey, Lots] = {}
+        self._fills = self._restated = 0
+
+    async def follow(self, state: State) -> None:
+        """Takes in what is new, a few thousand fills at a time, so that others get their turn."""
+        if state is not self._state:
+            self._begin(state)
+        for _ in range((len(state.fills) - self._fills) // AT_ONCE):
+            self._take(state, AT_ONCE)
+            await asyncio.sleep(0)
+        self._take(state, len(state.fills))
+
+    def _take(self, state: State, most: int) -> None:
+        for fill in tuple(islice(state.fills.values(), self._fills, self._fills + most)):
+            self._restate(state, self._fills)
+            key = PositionKey(fill.account_id, fill.book, fill.instrument_id, state.orders[fill.order_id].spec.product)
+            multiplier = state.instruments[fill.instrument_id].multiplier
+            self._of(key).trade(fill.signed, fill.price, multiplier, undoes=fill.reverses is not None)
+            self._fills += 1
+        if self._fills == len(state.fills):
+            self._restate(state, self._fills)
+
+    def _of(self, key: PositionKey) -> Lots:
+        return self.lots.setdefault(key, Lots())
+
+    def _restate(self, state: State, fills: int) -> None:
+        """Applies the splits and corrections that came before the next fill."""
+        while self._restated < len(state.restated) and state.restated[self._restated][0] <= fills:
+            record = state.restated[self._restated][1]
+            self._restated += 1
+            if isinstance(record, PositionCorrected):
+                multiplier = state.instruments[record.key.instrument_id].multiplier
+                self._of(record.key).trade(record.quantity, record.price, multiplier)
+                continue
+            for part in record.positions:
+                self._of(part.key).split(
+                    record.split.numerator, record.split.denominator, quantity=part.quantity, cash=part.cash_in_lieu
+                )
+
+
+def report(seen: Tenant, query: PnlQuery, *, fifo: Fifo | None) -> PnlReport:
+    """The rows of one user's accounts; with `fifo`, at first in, first out."""
+    accounts = list(seen.accounts()) if query.account_id is None else [seen.account(query.account_id)]
+    sums: dict[tuple[str | None, str], _Sum] = {}
+    wholes: dict[str, _Sum] = {}
+    for account in accounts:
+        currency = account.account.currency
+        for book, instrument_id, part in _parts(seen.state, account, fifo=fifo):
+            row = _row(seen, query.by, account=account, book=book, instrument_id=instrument_id)
+            sums.setdefault((row, currency), _Sum()).take(part)
+            wholes.setdefault(currency, _Sum()).take(part)
+    items = [
+        _shown(row, _name(seen, query.by, row=row), currency=currency, part=part)
+        for (row, currency), part in sums.items()
+    ]
+    totals = [_shown(None, "total", currency=currency, part=whole) for currency, whole in wholes.items()]
+    return PnlReport(query.by, query.cost, sorted(items, key=lambda one: (one.name, one.currency)), totals)
+
+
+def _parts(state: State, account: AccountState, *, fifo: Fifo | None) -> Iterator[tuple[str, str, _Sum]]:
+    """(book, instrument or "", what was made) of everything that has changed what the account is worth."""
+    for key, position in account.positions.items():
+        realised, unrealised = position.realised, state.unrealised(position)
+        if fifo is not None:
+            lots = fifo.lots.get(key) or Lots()
+            unrealised = sub(add(unrealised, position.total_cost), lots.cost)
+            realised = lots.realised
+        yield key.book, key.instrument_id, _Sum(realised, unrealised, position.charges)
+    for (book, instrument_id), amount in account.earned.items():
+        yield book, instrument_id, _Sum(other=amount)
+
+
+def _row(seen: Tenant, by: By, *, account: AccountState, book: str, instrument_id: str) -> str | None:
+    match by:
+        case "instrument":
+            return instrument_id or None
+        case "strategy":
+            return book
+        case "account":
+            return account.account.id
+        case "user":
+            return seen.user.id
+
+
+def _name(seen: Tenant, by: By, *, row: str | None) -> str:
+    match by:
+        case "instrument":
+            return "no instrument" if row is None else seen.state.instruments[row].symbol
+        case "strategy":
+            return strategy_name(seen.state, row or "") or str(row)
+        case "account":
+            return seen.state.accounts[row or ""].account.name
+        case "user":
+            return seen.user.username
+
+
+def _shown(row: str | None, name: str, *, currency: str, part: _Sum) -> PnlOut:
+    figures = (part.realised, part.unrealised, part.charges, part.other, part.total)
+    return PnlOut(row, name, currency, *(plain(figure) if figure else "0" for figure in figures))

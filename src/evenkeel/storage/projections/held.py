@@ -1,0 +1,37 @@
+"""Records of what the engine sees to for orders: what is kept of each stands in its row."""
+
+from evenkeel.domain.held_records import OrderKept, OrderReleased
+from evenkeel.domain.orders import OrderState
+from evenkeel.storage.projections.orders import checks_of, explain, history, kept_of, move
+from evenkeel.storage.projections.unit import Place, Unit
+from evenkeel.storage.tables.trading import orders
+
+
+def order_kept(unit: Unit, place: Place, record: OrderKept) -> None:
+    row = unit.get(orders, record.order_id)
+    row |= {"kept": kept_of(record.kept), "updated_at": record.at, "updated_seq": place.seq}
+    if record.kept.trail is not None and row["state"] == OrderState.HELD:
+        row["stop_price"] = record.kept.level
+    actor = record.provenance.actor if record.provenance else None
+    history(unit, place, row, "KEPT", at=record.at, price=record.kept.level, actor=actor)
+
+
+def order_released(unit: Unit, place: Place, record: OrderReleased) -> None:
+    row = unit.get(orders, record.order_id)
+    row |= {
+        "kept": kept_of(record.kept),
+        "quantity": record.quantity,
+        "venue_client_id": record.venue_client_id,
+        "since": record.since,
+        "session_date": record.session_date,
+        "send_by": record.send_by,
+        "triggered": row["triggered"] or record.triggered,
+    }
+    if record.kept.trail is not None:
+        row["stop_price"] = record.kept.level
+    if not record.approved:
+        explain(row, record.checks[-1])
+    after = OrderState.SUBMITTED if record.approved else OrderState.REFUSED
+    move(row, place, after, at=record.at, venue_order_id=None)
+    details = {"checks": checks_of(record.checks)}
+    history(unit, place, row, "RELEASED", at=record.at, quantity=record.quantity, details=details)

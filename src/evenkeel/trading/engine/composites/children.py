@@ -1,0 +1,221 @@
+"""What every kind of composite does with its children: places, changes and cancels them, pauses, stops and ends."""
+
+from decimal import Decimal
+
+import msgspec
+
+from evenkeel.domain.accounts import Readiness
+from evenkeel.domain.clock import SECOND
+from evenkeel.domain.composite_records import CompositeEnded, CompositeMoved
+from evenkeel.domain.composites import CORRECTION, CompositeState
+from evenkeel.domain.money import ZERO, add, plain, sub
+from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, TimeInForce
+from evenkeel.domain.provenance import Provenance
+from evenkeel.domain.risk import Approved, Verdict
+from evenkeel.trading.engine import amending, halts, orders
+from evenkeel.trading.engine.composites.standing import Composite
+from evenkeel.trading.engine.state import State
+from evenkeel.trading.engine.turn import Turn
+
+RETRY = 30 * SECOND
+MOST_FAILURES = 3
+_RESTING = (OrderState.HELD, OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
+
+
+def provenance(one: Composite) -> Provenance:
+    """Children come from whom the composite came from, because of it."""
+    return msgspec.structs.replace(one.provenance, cause_id=one.id, parent_id=one.id)
+
+
+def place(turn: Turn, one: Composite, *, leg: str, spec: OrderSpec, since: int = 0) -> bool:
+    """Places the next child of a leg, under an id of which there is only one; whether risk let it through."""
+    number = len(one.legs.get(leg, ())) + 1
+    child = msgspec.structs.replace(spec, client_order_id=f"{one.id}:{leg}:{number}", parent=one.id, leg=leg)
+    account = turn.state.accounts[one.account_id]
+    return isinstance(orders.place(turn, account, child, provenance(one), since=since), Approved)
+
+
+def at_market(spec: OrderSpec, quantity: Decimal) -> OrderSpec:
+    """A market order that takes `quantity` of `spec` back."""
+    return msgspec.structs.replace(
+        spec,
+        side=spec.side.other,
+        quantity=quantity,
+        kind=OrderKind.MARKET,
+        limit_price=None,
+        stop_price=None,
+        time_in_force=TimeInForce.DAY,
+        link="",
+        trigger=None,
+        trail=None,
+        expires_at=0,
+        not_before=0,
+    )
+
+
+def of_leg(state: State, one: Composite, *legs: str) -> list[Order]:
+    """The working children of these legs, of all without any."""
+    found = (state.orders[order_id] for order_id in one.working)
+    return [order for order in found if not legs or order.spec.leg in legs]
+
+
+def resting(state: State, one: Composite, *, leg: str) -> Order | None:
+    """The child of a leg that works and is not on its way out."""
+    found = [order for order in of_leg(state, one, leg) if order.state is not OrderState.CANCEL_PENDING]
+    return found[0] if found else None
+
+
+def on_the_way(state: State, one: Composite, *legs: str) -> Decimal:
+    """How much the working children of these legs may still fill."""
+    whole = ZERO
+    for order in of_leg(state, one, *legs):
+        whole = add(whole, order.remaining)
+    return whole
+
+
+def cancel(turn: Turn, one: Composite, *legs: str) -> None:
+    """Asks, once each, for the working children of these legs to be cancelled; without any, for all but corrections."""
+    for order in of_leg(turn.state, one, *legs):
+        if not legs and order.spec.leg == CORRECTION:
+            continue
+        if order.state is not OrderState.CANCEL_PENDING and order.id not in one.asked_for:
+            orders.request_cancel(turn, order, provenance(one))
+
+
+def adjust(
+    turn: Turn,
+    one: Composite,
+    *,
+    order: Order,
+    quantity: Decimal,
+    limit_price: Decimal | None,
+    stop_price: Decimal | None,
+    since: int = 0,
+) -> Verdict | None:
+    """Asks for `quantity` more units and these prices; what is not acknowledged yet is asked once it is.
+
+    A verdict where something was to change, None where nothing was.
+    """
+    if order.state not in _RESTING:
+        return None
+    follows = order.kept is not None and order.kept.trail is not None
+    stop_price = order.stop_price if order.triggered or follows else stop_price
+    whole = add(order.filled, quantity)
+    if (whole, limit_price, stop_price) == (order.quantity, order.limit_price, order.stop_price):
+        return None
+    if one.changing.get(order.id) == (whole, limit_price, stop_price):
+        return None
+    spec = msgspec.structs.replace(order.spec, quantity=whole, limit_price=limit_price, stop_price=stop_price)
+    return amending.request_amendment(turn, order, spec, provenance(one), since=since)
+
+
+def may_enter(state: State, one: Composite, *, spec: OrderSpec | None = None) -> bool:
+    """Whether its account may be sent orders that raise risk, and a price is known, unlike right after a start."""
+    wanted = spec or one.lead
+    account = state.accounts[one.account_id]
+    is_ready = account.readiness is Readiness.READY and not account.is_idle
+    is_priced = wanted.instrument_id in state.marks
+    return is_ready and is_priced and not (state.halts and halts.is_over(state, wanted))
+
+
+def move(
+    turn: Turn,
+    one: Composite,
+    *,
+    state: CompositeState,
+    reason: str | None = None,
+    step: int | None = None,
+    wake: int | None = None,
+    ending: CompositeState = CompositeState.CANCELLED,
+) -> None:
+    """Records that it goes on otherwise; `step` and `wake` stay as they are where they are not given."""
+    turn.emit(
+        CompositeMoved(
+            at=turn.at,
+            id=one.id,
+            state=state,
+            step=one.step if step is None else step,
+            wake=one.wake if wake is None else wake,
+            ending=ending,
+            reason=reason,
+        )
+    )
+
+
+def stop(turn: Turn, one: Composite, *, ending: CompositeState, reason: str) -> None:
+    """Has what still works cancelled, and it end once nothing does."""
+    if one.working:
+        move(turn, one, state=CompositeState.STOPPING, reason=reason, wake=0, ending=ending)
+        cancel(turn, one)
+    else:
+        end(turn, one, ending=ending, reason=reason)
+
+
+def end(turn: Turn, one: Composite, *, ending: CompositeState, reason: str | None = None) -> None:
+    """Records that nothing of it works any more."""
+    turn.emit(CompositeEnded(at=turn.at, id=one.id, state=ending, reason=reason))
+    if ending is CompositeState.FAILED:
+        alert(turn, one, level="critical", kind="composite-failed", message=f"has failed: {reason}")
+
+
+def has_paused(turn: Turn, one: Composite) -> bool:
+    """After a child that came to nothing: waits a while, and gives up after some in a row. Whether it does either."""
+    if one.failures >= MOST_FAILURES:
+        stop(
+            turn,
+            one,
+            ending=CompositeState.FAILED,
+            reason=f"{one.failures} orders in a row came to nothing: {why(turn.state, one)}",
+        )
+        return True
+    if one.failures > one.step:
+        reason = why(turn.state, one)
+        move(turn, one, state=CompositeState.PAUSED, reason=reason, step=one.failures, wake=turn.at + RETRY)
+        alert(
+            turn,
+            one,
+            level="warning",
+            kind="composite-paused",
+            message=f"tries again in {RETRY // SECOND} seconds: {reason}",
+        )
+    return one.state is CompositeState.PAUSED
+
+
+def why(state: State, one: Composite) -> str:
+    """What became of the last child that did not fill."""
+    known = [state.orders[order_id] for order_ids in one.legs.values() for order_id in order_ids]
+    lost = [order for order in known if not order.is_open and order.state is not OrderState.FILLED]
+    if not lost:
+        return "nothing was left that could be placed"
+    last = max(lost, key=lambda order: order.updated_at)
+    return f"an order was {last.state}" + (f": {last.reason}" if last.reason else "")
+
+
+def end_of(state: State, one: Composite, *, leg: str) -> CompositeState:
+    """How a composite ends whose leg has filled nothing."""
+    if leg not in one.legs:
+        return CompositeState.CANCELLED
+    match state.orders[one.legs[leg][-1]].state:
+        case OrderState.CANCELLED:
+            return CompositeState.CANCELLED
+        case OrderState.EXPIRED:
+            return CompositeState.EXPIRED
+        case _:
+            return CompositeState.FAILED
+
+
+def alert(turn: Turn, one: Composite, *, level: str, kind: str, message: str) -> None:
+    turn.alert(level, kind, f"{title(turn.state, one)} {message}", account_id=one.account_id)
+
+
+def title(state: State, one: Composite) -> str:
+    """A composite in words."""
+    lead = one.lead
+    symbol = state.instruments[lead.instrument_id].symbol
+    name = str(one.terms.__struct_config__.tag)
+    return f"The {name} order to {lead.side.lower()} {plain(lead.quantity)} {symbol}"
+
+
+def rest_of(one: Composite, quantity: Decimal, state: State, *legs: str) -> Decimal:
+    """What of `quantity` these legs have neither filled nor on its way; never below zero."""
+    return max(ZERO, sub(quantity, add(one.filled_of(*legs), on_the_way(state, one, *legs))))

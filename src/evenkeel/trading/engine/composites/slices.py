@@ -1,0 +1,119 @@
+"""Sliced orders: many small orders in place of a large one, all at once, by the clock, or as the market trades."""
+
+from decimal import ROUND_DOWN, Decimal
+
+import msgspec
+
+from evenkeel.domain import composites as d
+from evenkeel.domain.composites import CompositeState, Participation, Parts, Slices
+from evenkeel.domain.marketdata import MarketSlice
+from evenkeel.domain.money import ZERO, exact, sub
+from evenkeel.trading.engine.composites import children, pacing
+from evenkeel.trading.engine.composites.standing import Composite
+from evenkeel.trading.engine.turn import Turn
+
+BY_HAND = "one of its orders was cancelled by hand"
+
+
+def go_on(turn: Turn, one: Composite, *, terms: Slices) -> None:
+    """Places what is due by now, and ends it when all has filled, nothing more is due, or its time is over."""
+    _reprice(turn, one, terms=terms)
+    end = pacing.end_of(terms.pace)
+    rest = children.rest_of(one, terms.order.quantity, turn.state, d.SLICE)
+    if d.SLICE in one.by_hand:
+        children.stop(turn, one, ending=CompositeState.CANCELLED, reason=BY_HAND)
+    elif not rest and not one.working:
+        children.end(turn, one, ending=CompositeState.DONE)
+    elif end and turn.at >= end:
+        children.stop(turn, one, ending=CompositeState.EXPIRED, reason="its time is over")
+    elif isinstance(terms.pace, Parts):
+        _send_parts(turn, one, terms=terms, rest=rest)
+    elif one.failures >= children.MOST_FAILURES:
+        children.has_paused(turn, one)
+    elif one.slots:
+        _send_due(turn, one, terms=terms, rest=rest)
+
+
+def _reprice(turn: Turn, one: Composite, *, terms: Slices) -> None:
+    """Brings the slices that work to the price that the terms name now."""
+    limit = terms.order.limit_price
+    for order in children.of_leg(turn.state, one, d.SLICE):
+        if order.limit_price != limit:
+            children.adjust(
+                turn, one, order=order, quantity=order.remaining, limit_price=limit, stop_price=terms.order.stop_price
+            )
+
+
+def _send_parts(turn: Turn, one: Composite, *, terms: Slices, rest: Decimal) -> None:
+    """Sends what is neither filled nor at work, in parts. What has expired is not sent again."""
+    assert isinstance(terms.pace, Parts)
+    rest = sub(rest, one.lost.get(d.SLICE, ZERO))
+    if rest <= 0:
+        if not one.working:
+            children.end(turn, one, ending=CompositeState.EXPIRED, reason=children.why(turn.state, one))
+        return
+    while rest > 0 and not children.has_paused(turn, one) and children.may_enter(turn.state, one):
+        part = min(rest, terms.pace.size)
+        if _send(turn, one, terms=terms, part=part):
+            rest = sub(rest, part)
+
+
+def _send_due(turn: Turn, one: Composite, *, terms: Slices, rest: Decimal) -> None:
+    """Sends the slice whose moment has come; of several, as after a restart, the last. Then waits for the next."""
+    number = one.step - 1
+    while number + 1 < len(one.slots) and one.slots[number + 1].at <= turn.at:
+        number += 1
+    if number >= one.step:
+        following = number + 1
+        wake = one.slots[following].at if following < len(one.slots) else pacing.end_of(terms.pace)
+        children.move(turn, one, state=CompositeState.ACTIVE, step=following, wake=wake)
+        lot = turn.state.instruments[terms.order.instrument_id].lot_size
+        part = pacing.share_of(rest, one.slots, number=number, lot=lot)
+        if part > 0 and children.may_enter(turn.state, one):
+            _send(turn, one, terms=terms, part=part)
+    if one.step >= len(one.slots) and not one.working:
+        left = children.rest_of(one, terms.order.quantity, turn.state, d.SLICE)
+        ending = CompositeState.FAILED if one.failures else CompositeState.EXPIRED
+        if left:
+            children.end(turn, one, ending=ending, reason=children.why(turn.state, one))
+        else:
+            children.end(turn, one, ending=CompositeState.DONE)
+
+
+def _send(turn: Turn, one: Composite, *, terms: Slices, part: Decimal) -> bool:
+    """Places one slice. That all of them are never for more than the whole is made sure here."""
+    if part > children.rest_of(one, terms.order.quantity, turn.state, d.SLICE):
+        raise AssertionError(f"slices of {one.id} would be for more than {terms.order.quantity}")
+    if children.place(turn, one, leg=d.SLICE, spec=msgspec.structs.replace(terms.order, quantity=part)):
+        return True
+    if not isinstance(terms.pace, Parts):
+        reason = children.why(turn.state, one)
+        children.alert(
+            turn, one, level="warning", kind="slice-refused", message=f"goes on with its next slice: {reason}"
+        )
+    return False
+
+
+def take_part(turn: Turn, one: Composite, *, terms: Slices, market: MarketSlice) -> None:
+    """After bars of its instrument: what its share of their volume is, less what is still on its way."""
+    pace = terms.pace
+    if not isinstance(pace, Participation) or not children.may_enter(turn.state, one):
+        return
+    name = terms.order.instrument_id
+    volume = sum(bar.volume for bar in market.bars if bar.instrument_id == name and bar.ts >= one.created_at)
+    if not volume > 0.0:
+        return
+    lot = turn.state.instruments[name].lot_size
+    part = exact(volume * pace.share, lot, ROUND_DOWN)
+    part = min(part, pace.most or part, children.rest_of(one, terms.order.quantity, turn.state, d.SLICE))
+    part = sub(part, children.on_the_way(turn.state, one, d.SLICE))
+    if part > 0:
+        _send(turn, one, terms=terms, part=part)
+
+
+def changed(terms: Slices, change: d.CompositeChange) -> Slices:
+    """The terms with another price, or another pace for what is left."""
+    order = terms.order
+    if change.limit_price is not None:
+        order = msgspec.structs.replace(order, limit_price=change.limit_price)
+    return Slices(order, terms.pace if change.pace is None else change.pace)

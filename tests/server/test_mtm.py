@@ -1,0 +1,125 @@
+"""Mark-to-market control over the API: rules, a breach from price to re-arming, and what is somebody else's."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from evenkeel.domain.clock import SECOND
+from evenkeel.domain.marketdata import Bar, MarketSlice
+from tests.server.world import DEPLOYMENT, OTHER_ACCOUNT, OWN_ACCOUNT, World, order
+from tests.trading.live.desk import START, STOCK
+
+MTM, REARM = "/api/v2/risk/mtm", "/api/v2/risk/mtm/re-arm"
+MAIN = {"scope": "account", "id": OWN_ACCOUNT}
+ALL: dict[str, Any] = {
+    "stop_loss": "500",
+    "target": "2%",
+    "trail": {"distance": "200.5", "activates_at": "0.25%"},
+    "lock_in": [{"reached": "300", "floor": "100"}],
+    "basis": "entry",
+    "watch": "bar",
+    "action": "halt",
+    "cooldown": 30,
+    "no_entries_after": "15:00",
+    "square_off_at": "15:15",
+    "end_of_day": 10,
+    "products": ["CNC"],
+    "carry": "winners",
+    "carry_days": 3,
+    "not_over": [5],
+    "expiry": False,
+}
+
+
+async def minute(desk: World, count: int, price: float = 10.0) -> None:
+    """A bar of one minute, so many minutes after the desk's first day."""
+    at = START + count * 60 * SECOND
+    await desk.show(MarketSlice(at, (Bar(STOCK.id, at - 60 * SECOND, at, price, price, price, price, 1e6),)))
+
+
+async def test_rules_come_back_as_they_were_set(desk: World, owner: httpx.AsyncClient) -> None:
+    answer = await owner.put(MTM, json={**MAIN, "rules": ALL})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert told["rules"] == ALL
+    assert (told["name"], told["state"], told["version"], told["currency"]) == ("account Main", "armed", 1, "USD")
+    (shown,) = (await owner.get(MTM)).json()["items"]
+    assert shown == told
+    again = {**told["rules"], "stop_loss": "400"}
+    assert (await owner.put(MTM, json={**MAIN, "rules": again})).json()["version"] == 2
+    gone = await owner.put(MTM, json={**MAIN, "rules": {}})
+    assert (gone.status_code, (await owner.get(MTM)).json()["items"]) == (204, [])
+
+
+async def test_a_level_from_its_first_price_to_being_armed_again(desk: World, owner: httpx.AsyncClient) -> None:
+    await owner.post("/api/v2/trading/orders", json=order("held"))
+    await minute(desk, 1)
+    rules = {"stop_loss": "0.01", "target": "0.01", "basis": "entry", "cooldown": 0}
+    told = (await owner.put(MTM, json={**MAIN, "symbol": "STK", "rules": rules})).json()
+    assert (told["symbol"], told["name"]) == ("STK", "STK in account Main")
+    shown = (await owner.get("/api/v2/trading/positions")).json()["items"][0]
+    made = float(shown["unrealised_pnl"]) + float(shown["realised_pnl"])
+    assert float(told["profit"]) == pytest.approx(made)
+    assert {one["rule"]: one["at"] for one in told["bounds"]} == {"stop-loss": "-0.01", "target": "0.01"}
+    await minute(desk, 2, 9.99)
+    (level,) = (await owner.get(MTM)).json()["items"]
+    assert (level["state"], level["bounds"], level["profit"]) == ("closing", [], "-0.10")
+    assert (level["breach"]["rule"], level["breach"]["at"], level["breach"]["value"]) == ("stop-loss", "-0.01", "-0.10")
+    assert (await owner.post(REARM, json={**MAIN, "symbol": "STK"})).status_code == 409
+    await minute(desk, 3, 9.99)
+    (level,) = (await owner.get(MTM)).json()["items"]
+    assert (level["state"], level["until"]) == ("stopped", "2005-09-01T21:00:00Z")
+    refused = (await owner.post("/api/v2/trading/orders", json=order("more"))).json()
+    assert (refused["state"], refused["rule"], refused["layer"]) == ("REFUSED", "mtm", "instrument")
+    assert (await owner.get("/api/v2/risk/panic")).json()["items"] == [], "it is no panic"
+    armed = await owner.post(REARM, json={**MAIN, "symbol": "STK"})
+    assert (armed.status_code, armed.json()["state"], armed.json()["profit"]) == (200, "armed", "0.00")
+    assert (await owner.post(REARM, json={**MAIN, "symbol": "STK"})).status_code == 404
+    assert (await owner.post("/api/v2/trading/orders", json=order("again"))).json()["state"] == "SUBMITTED"
+
+
+async def test_strategies_and_all_of_a_users_accounts(desk: World, owner: httpx.AsyncClient) -> None:
+    strategy = {"scope": "strategy", "id": DEPLOYMENT}
+    for scope, name in (
+        (strategy, "strategy Crossing"),
+        ({**strategy, "account_id": OWN_ACCOUNT}, "strategy Crossing in account Main"),
+        ({"scope": "user"}, "demo"),
+    ):
+        told = (await owner.put(MTM, json={**scope, "rules": {"stop_loss": "2%"}})).json()
+        assert (told["name"], told["bounds"][0]["rule"]) == (name, "stop-loss")
+    assert len((await owner.get(MTM)).json()["items"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({"scope": "account", "rules": {}}, ["id"]),
+        ({"scope": "user", "symbol": "STK", "rules": {}}, ["symbol"]),
+        ({**MAIN, "account_id": OWN_ACCOUNT, "rules": {}}, ["account_id"]),
+        ({**MAIN, "symbol": "NOPE", "rules": {}}, ["symbol"]),
+        ({**MAIN, "rules": {"stop_loss": "-5"}}, ["rules.stop_loss"]),
+        ({**MAIN, "rules": {"square_off_at": "25:00"}}, ["rules.square_off_at"]),
+        ({**MAIN, "rules": {"stop_loss": "0.001"}}, ["stop_loss"]),
+        ({**MAIN, "symbol": "STK", "rules": {"stop_loss": "1", "action": "halt"}}, ["action"]),
+    ],
+)
+async def test_bad_input_is_told_field_by_field(
+    desk: World, owner: httpx.AsyncClient, body: dict[str, Any], fields: list[str]
+) -> None:
+    answer = await owner.put(MTM, json=body)
+    assert answer.status_code == 422
+    assert [one["field"] for one in answer.json()["errors"]] == fields
+
+
+async def test_what_is_another_users_is_not_there(desk: World, owner: httpx.AsyncClient) -> None:
+    await owner.put(MTM, json={**MAIN, "rules": {"stop_loss": "5"}})
+    await owner.put(MTM, json={"scope": "user", "rules": {"stop_loss": "5"}})
+    async with await desk.signed_in(desk.other) as other:
+        assert (await other.get(MTM)).json()["items"] == []
+        for scope in (MAIN, {"scope": "strategy", "id": DEPLOYMENT}):
+            assert (await other.put(MTM, json={**scope, "rules": {}})).status_code == 404
+            assert (await other.post(REARM, json=scope)).status_code == 404
+        own = {"scope": "account", "id": OTHER_ACCOUNT, "rules": {"stop_loss": "5"}}
+        assert (await other.put(MTM, json=own)).status_code == 200
+    assert len((await owner.get(MTM)).json()["items"]) == 2
