@@ -194,7 +194,9 @@ class Restored(World):
         if life.killed and not self.forgotten:
             before = set(self.observer.intents)
             self.disk.restore(self.disk.batches[: -self.BACK])
-            self.observer = self.observer.anew()
+            known, self.observer = self.observer.orders, self.observer.anew()
+            for name, seen in self.observer.orders.items():
+                seen.worst_limit = known[name].worst_limit  # a change since may have reached the venue
             self.forgotten = before - set(self.observer.intents)
             for asked in self.trader.orders.values():
                 if asked.id not in self.observer.orders:
