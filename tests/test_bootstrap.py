@@ -87,9 +87,10 @@ def wait_for(log: Path, text: str) -> str:
 
 def test_a_password_that_a_killed_start_never_showed_is_shown_by_the_next(home: Path) -> None:
     script = (
-        "import os; from pathlib import Path; from evenkeel import bootstrap; from evenkeel.cli.doors import ServePlan;"
-        "bootstrap.greet = lambda *_, **__: os._exit(9);"
-        f"bootstrap.serve(ServePlan(mode='up', home=Path({str(home)!r}), port=0))"
+        "import os; from pathlib import Path; from evenkeel.bootstrap import desk, serve;"
+        "from evenkeel.cli.doors import ServePlan;"
+        "desk.greet = lambda *_, **__: os._exit(9);"
+        f"serve(ServePlan(mode='up', home=Path({str(home)!r}), port=0))"
     )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=False, timeout=60).returncode == 9
     kept = home / "first-password"

@@ -1,14 +1,11 @@
-"""Puts the parts together: the only file that knows every concrete one. Heavy parts are imported when they are built.
-
-`serve` owns a home from the first lock to the last commit. A `Desk` holds what lasts as long as the process: people,
-doors, metrics. A `Run` holds what hangs on one journal: the runner, its brokers, strategies, feed and projections;
-when the demo starts over, its run is set aside and another takes its place behind the same doors.
+"""A running desk: `Desk` holds what lasts as long as the process, people, doors and metrics; `Run` what hangs on one
+journal: the runner, its brokers, strategies, feed and projections. When the demo starts over, its run is set aside and
+another takes its place behind the same doors.
 """
 
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 import time
 import uuid
@@ -19,15 +16,14 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from evenkeel import __version__
+from evenkeel.bootstrap.process import brokers
 from evenkeel.cli.client import socket_path
-from evenkeel.cli.doors import Doors, PanicPlan, PanicReport, ServePlan
+from evenkeel.cli.doors import ServePlan
 from evenkeel.cli.greeting import greet
-from evenkeel.cli.place import MODE
-from evenkeel.domain.errors import Conflict, EvenkeelError, NotFound
+from evenkeel.domain.errors import EvenkeelError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from fastapi import FastAPI
 
@@ -37,7 +33,6 @@ if TYPE_CHECKING:
     from evenkeel.domain.ids import IdSource
     from evenkeel.domain.instruments import Instrument
     from evenkeel.domain.records import AnyRecord
-    from evenkeel.market.feeds.ports import Feed
     from evenkeel.market.ports import BarStore
     from evenkeel.server.jobs.queue import BacktestQueue
     from evenkeel.server.parts import AppParts
@@ -45,160 +40,14 @@ if TYPE_CHECKING:
     from evenkeel.storage.database import Database
     from evenkeel.storage.ownership import Owner
     from evenkeel.storage.projector import Projector
-    from evenkeel.trading.brokers.ports import Broker
     from evenkeel.trading.engine.state import State
     from evenkeel.trading.live.feed import FeedControl
     from evenkeel.trading.live.hosting.ports import Hosts
     from evenkeel.trading.live.ports import Journal
-    from evenkeel.trading.live.rescue import Rescued
     from evenkeel.trading.live.runner import Runner
     from evenkeel.trading.strategies.registry import Registry
 
-SIMULATED = "simulated"
 log = structlog.get_logger(__name__)
-
-
-def main() -> None:
-    """The console script."""
-    from evenkeel.cli.main import run
-
-    run(Doors(serve=serve, panic=panic))
-
-
-def serve(plan: ServePlan) -> int:
-    """Runs the desk until it is told to stop; returns the exit code. Raises EvenkeelError where it cannot start."""
-    from evenkeel.server.listen import bound
-    from evenkeel.settings import load
-    from evenkeel.storage.database import database
-    from evenkeel.storage.ownership import Owner
-    from evenkeel.storage.schema import upgrade
-    from evenkeel.telemetry.logs import configure
-
-    names = ("host", "port", "speed", "feed", "allow_public", "log_level", "log_format")
-    overrides = {name: value for name in names if (value := getattr(plan, name)) is not None}
-    settings, notices = load(plan.home, overrides=overrides, ignore_database=plan.mode == "demo")
-    configure(level=settings.log_level, style=settings.log_format)
-    for notice in notices:
-        log.warning("setting", notice=notice)
-    plan.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    where = database(plan.home, settings.database_url)
-    with Owner(where, on_lost=_lost) as owner, bound(settings.host, settings.port) as listener:
-        _claim(plan)
-        upgrade(where)
-        with asyncio.Runner(loop_factory=_loop_factory()) as loop:
-            return loop.run(_serve(plan, settings, owner, listener))
-
-
-def panic(plan: PanicPlan) -> PanicReport:
-    """Halts a scope of a home on which nothing runs, or lets it trade again: takes the home, recovers, reconciles with
-    the brokers, sees it through as far as it goes, and gives the home up. Raises EvenkeelError.
-    """
-    from evenkeel.cli.place import the_database
-    from evenkeel.storage.journal import shards_of
-    from evenkeel.storage.ownership import Owner
-    from evenkeel.telemetry.logs import configure
-
-    configure(level="warning", style="auto")
-    where = the_database(plan.home)
-    with Owner(where, on_lost=_lost) as owner, asyncio.Runner(loop_factory=_loop_factory()) as loop:
-        reports = [loop.run(_rescue(plan, owner, shard)) for shard in shards_of(where)]
-    found = [report for report in reports if report is not None]
-    if not found:
-        raise NotFound(f"there is no {plan.scope} {plan.name!r} in {plan.home}")
-    return PanicReport(
-        found[0].name,
-        done=all(report.done for report in found),
-        rests=all(report.done or report.rests for report in found),
-        left=tuple(line for report in found for line in report.left),
-    )
-
-
-async def _rescue(plan: PanicPlan, owner: Owner, shard: str) -> Rescued | None:
-    """Carries the plan out in one shard; None where its scope is not there.
-
-    Where a feed has driven engine time, that stands still meanwhile: it is not for us to move the market on.
-    """
-    from evenkeel.domain.clock import SECOND
-    from evenkeel.domain.commands import Panic, Resume
-    from evenkeel.domain.ids import Random
-    from evenkeel.domain.provenance import Provenance, Source
-    from evenkeel.trading.live.rescue import carry_out, scope_of
-    from evenkeel.trading.live.runner import Clock, Runner
-
-    journal, clock = owner.journal(shard), Clock()
-    try:
-        runner = Runner(
-            journal, lambda state: _brokers(state, None, plan.broker_socket), ids=lambda _: Random(), clock=clock
-        )
-        clock.is_replay = runner.state.cursor is not None
-        scope = scope_of(runner.state, plan.scope, plan.name, shard)
-        if scope is None:
-            return None
-        provenance = Provenance("command line", Source.USER, received=time.time_ns())
-        command: Panic | Resume = Resume(provenance=provenance, scope=scope, abandon=plan.abandon)
-        if not plan.resume:
-            command = Panic(
-                provenance=provenance,
-                scope=scope,
-                keep_positions=plan.keep_positions,
-                cooldown=plan.cooldown * SECOND,
-                reason=plan.reason,
-            )
-        run = runner.state.run or uuid.uuid4().hex
-        return await carry_out(runner, command, run=run, version=__version__, wait=plan.wait)
-    finally:
-        journal.close()
-
-
-def _brokers(state: State, feed: Feed | None, socket: Path | None) -> Mapping[str, Broker]:
-    """The simulated broker: in this process, made of what the journal says, or the one that listens at `socket`."""
-    from evenkeel.trading.brokers.registry import BrokerSetup, build
-    from evenkeel.trading.live.simulated import recall_marks, standing
-
-    if feed is not None:
-        recall_marks(state, feed)
-    stands = standing(state, SIMULATED)
-    if socket is None:
-        return {SIMULATED: build(SIMULATED, BrokerSetup(standing=stands))}
-    return {SIMULATED: build("simulated-process", BrokerSetup(standing=stands, options={"socket": str(socket)}))}
-
-
-def _claim(plan: ServePlan) -> None:
-    """A home belongs to the demo or to trading for good: starting the demo over sets its journal aside."""
-    mark = plan.home / MODE
-    found = mark.read_text(encoding="utf-8").strip() if mark.exists() else ""
-    if not found:
-        mark.write_text(plan.mode + "\n", encoding="utf-8")
-        return
-    if found != plan.mode:
-        raise Conflict(
-            f"{plan.home} is a home of `evenkeel {found}`, not of `evenkeel {plan.mode}`",
-            hint="Name another folder with --home.",
-        )
-
-
-def _lost(shard: str, reason: str) -> None:
-    """Nothing more can be committed, so nothing more gets out; the next commit halts the runner."""
-    log.critical("this process no longer owns its accounts", shard=shard, reason=reason)
-
-
-def _loop_factory() -> Any:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
-
-
-async def _serve(plan: ServePlan, settings: Settings, owner: Owner, listener: socket.socket) -> int:
-    async with AsyncExitStack() as stack:
-        desk = Desk(plan, settings, owner, listener)
-        stack.push_async_callback(desk.close)
-        await desk.open()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(name, desk.stopping.set)
-        await desk.until_stopped()
-    return 0
 
 
 @dataclass(slots=True)
@@ -338,7 +187,7 @@ class Desk:
         journal = self.owner.journal(self.user.id)
         runner = Runner(
             journal,
-            lambda state: _brokers(state, feed, self.plan.broker_socket),
+            lambda state: brokers(state, feed, self.plan.broker_socket),
             ids=self._ids,
             clock=Clock(replay=feed is not None),
             deterministic=self.plan.run is not None,
@@ -444,15 +293,9 @@ class Desk:
 
     def _past(self, count: int) -> list[tuple[int, AnyRecord]]:
         """The last `count` committed records with their sequence numbers."""
-        from evenkeel.domain.records import decode
-        from evenkeel.storage.journal import open_reader
+        from evenkeel.storage.journal import latest
 
-        found: list[tuple[int, AnyRecord]] = []
-        after = max(0, self.run.runner.committed_seq - count)
-        with open_reader(self.where, self.user.id) as reader:
-            for batch in reader.read(after):
-                found += enumerate(decode(batch.body), batch.first_seq)
-        return found[-count:]
+        return list(latest(self.where, self.user.id, count))
 
     def _app(self) -> FastAPI:
         from evenkeel.server.app import create_app
