@@ -109,6 +109,19 @@ def test_the_better_quote_of_two_venues(side: Side, venue: str) -> None:
     assert made.state.instruments[route(made, side, instrument_id=THERE.id).spec.instrument_id].venue == "HERE"
 
 
+def test_what_has_no_price_is_no_bargain() -> None:
+    """A reduction needs no price; where there is one, it is known what it pays."""
+    made = world("A")
+    for one in (HERE, THERE):
+        made.holding("100", instrument_id=one.id)
+    made.price(THERE, 10.0, day=1)
+    declare(made, "A")
+    order = route(made, Side.SELL, "10", instrument_id=HERE.id)
+    assert made.state.instruments[order.spec.instrument_id].venue == "THERE"
+    (record,) = made.of(r.OrderRouted)
+    assert [one.cost for one in record.candidates] == [None, D(-100)]
+
+
 def test_a_venue_where_it_is_not_listed_is_a_fault() -> None:
     made = world("A")
     declare(made, "A", venues=("MOON",))
@@ -129,11 +142,13 @@ def test_sent_twice_it_is_placed_once_wherever_it_went() -> None:
     assert isinstance(error, IdempotencyConflict)
 
 
-def test_routes_are_the_users_own_and_of_one_mode() -> None:
+def test_routes_are_the_users_own_of_one_mode_and_one_currency() -> None:
     made = world("A")
-    live = msgspec.structs.replace(made.state.accounts["A"].account, id="LIVE", mode=AccountMode.LIVE)
-    apply(made.state, r.AccountOpened(at=made.now, account=live, provenance=WHO))  # no door opens one yet
-    for accounts in ((), ("A", "A"), ("A", "gone"), ("A", "LIVE")):
+    mine = made.state.accounts["A"].account
+    for name, other in (("LIVE", {"mode": AccountMode.LIVE}), ("RUPEES", {"currency": "INR"})):
+        account = msgspec.structs.replace(mine, id=name, **other)
+        apply(made.state, r.AccountOpened(at=made.now, account=account, provenance=WHO))
+    for accounts in ((), ("A", "A"), ("A", "gone"), ("A", "LIVE"), ("A", "RUPEES")):
         error = made.declined(c.SetRoute(provenance=WHO, route=Route("u", "best", accounts)))
         assert isinstance(error, InvalidInput)
     assert isinstance(made.declined(c.SetRoute(provenance=WHO, route=Route("eve", "best", ("A",)))), InvalidInput)

@@ -38,6 +38,8 @@ def set_route(turn: Turn, command: c.SetRoute) -> Outcome:
         faults.append(FieldError("accounts", "accounts of the same user"))
     if len({one.account.mode for one in held if one is not None}) > 1:
         faults.append(FieldError("accounts", "all of them paper, or all of them live"))
+    if len({one.account.currency for one in held if one is not None}) > 1:
+        faults.append(FieldError("accounts", "all of one currency, so that what they would pay can be compared"))
     if faults:
         raise InvalidInput("the route is not valid", errors=tuple(faults))
     turn.emit(r.RouteSet(at=turn.at, route=route, provenance=command.provenance))
@@ -64,7 +66,7 @@ def submit(turn: Turn, command: c.RouteOrder) -> Outcome:
         return known
     for instrument_id in _instruments(state, route, spec):
         orders.check_spec(state, msgspec.structs.replace(spec, instrument_id=instrument_id))
-    candidates = considered(turn, route, spec, command.provenance)
+    candidates = _considered(turn, route, spec, command.provenance)
     best = _preferred(candidates)
     chosen = msgspec.structs.replace(spec, account_id=best.account_id, instrument_id=best.instrument_id)
     orders.place(turn, state.accounts[best.account_id], chosen, command.provenance)
@@ -76,9 +78,12 @@ def submit(turn: Turn, command: c.RouteOrder) -> Outcome:
 
 
 def _preferred(candidates: list[Candidate]) -> Candidate:
-    """That of the smallest rank, and of equal ones the first; where none may take the order, the first of all."""
-    able = [one for one in candidates if one.rank is not None]
-    return min(able, key=lambda one: one.rank or ZERO, default=candidates[0])
+    """That of the smallest rank, and of equal ones the first; what cannot be ranked comes after all that can.
+
+    Where none may take the order it is the first of all.
+    """
+    able = [one for one in candidates if one.refused is None]
+    return min(able, key=lambda one: (one.rank is None, one.rank or ZERO), default=candidates[0])
 
 
 def _known(state: State, user_id: str, name: str) -> Route:
@@ -107,7 +112,7 @@ def _placed(state: State, route: Route, spec: OrderSpec) -> Outcome | None:
     return None
 
 
-def considered(turn: Turn, route: Route, spec: OrderSpec, provenance: Provenance) -> list[Candidate]:
+def _considered(turn: Turn, route: Route, spec: OrderSpec, provenance: Provenance) -> list[Candidate]:
     """What each account would make of the order at each venue, in the route's order. Changes nothing."""
     return [
         _candidate(turn, route, msgspec.structs.replace(spec, account_id=name, instrument_id=instrument), provenance)
@@ -133,7 +138,7 @@ def _instruments(state: State, route: Route, spec: OrderSpec) -> list[str]:
 def _candidate(turn: Turn, route: Route, spec: OrderSpec, provenance: Provenance) -> Candidate:
     state = turn.state
     account = state.accounts[spec.account_id]
-    view = risk_views.risk_view(state, account, spec, spec.quantity, source=provenance.source)
+    view = risk_views.risk_view(state, account, spec, spec.quantity, source=provenance.source, at=turn.at)
     verdict = assess(view)
     cost = _cost(state, account, view)
     if isinstance(verdict, Refused):
@@ -159,7 +164,8 @@ def _cost(state: State, account: AccountState, view: RiskView) -> Decimal | None
     return add(value if spec.side.sign > 0 else neg(value), charges)
 
 
-def _rank(state: State, route: Route, account: AccountState, view: RiskView, cost: Decimal | None) -> Decimal:
+def _rank(state: State, route: Route, account: AccountState, view: RiskView, cost: Decimal | None) -> Decimal | None:
+    """What the rule compares, the smallest first; None where there is no price to compare by."""
     match route.rule:
         case RouteRule.FIRST:
             return ZERO
@@ -170,6 +176,6 @@ def _rank(state: State, route: Route, account: AccountState, view: RiskView, cos
             equity = state.equity(account)
             price = view.price if view.price is not None else state.mark(view.spec.instrument_id) or ZERO
             value = mul(mul(view.worst_position, price), view.instrument.multiplier)
-            return exact(float(ratio(value, equity)), _STEP) if equity > 0 else value
+            return exact(float(ratio(value, equity)), _STEP) if equity > 0 else None
         case _:
-            return cost if cost is not None else ZERO
+            return cost
