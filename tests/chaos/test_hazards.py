@@ -253,13 +253,3 @@ def test_readiness_is_not_taken_over_from_another_process() -> None:
     desk.step(e.Started(run="again", version="2", at=desk.now))
     refused = desk.submit(Side.BUY, "1")
     assert refused.rule == "account-ready"
-
-
-def test_exactness_of_what_is_booked() -> None:
-    """I11: no figure of the ledger is a float, whatever the venue's prices were."""
-    (world,) = [World(100, only={})]
-    world.run()
-    for batch in world.disk.batches:
-        for record in r.decode(batch.body):
-            if isinstance(record, r.FillBooked | r.CashBooked):
-                assert all(isinstance(entry.amount, Decimal) for entry in record.entries)

@@ -6,6 +6,8 @@ import pytest
 
 from tests.cli.desk import Desk, until
 
+_PACE = ("--every", "3600", "--end", "2029-12-31T18:00:00Z")
+
 
 @pytest.fixture
 def account(desk: Desk, request: pytest.FixtureRequest) -> str:
@@ -75,11 +77,16 @@ def test_every_other_kind_is_placed(desk: Desk, account: str) -> None:
 def test_what_is_wrong_is_said_by_option(desk: Desk, account: str) -> None:
     said = desk.refused("order", "bracket", account, "buy", "2", "MSFT", "--limit", "5", "--stop-loss", "6")
     assert "--stop-loss: below the entry's price of 5" in said
-    assert "intraday bars" in desk.refused(
+    assert "  vwap: no intraday bars" in desk.refused(
         "order", "vwap", account, "buy", "9", "MSFT", "--every", "3600", "--start", "2029-12-31T12:00:00Z", "--end",
         "2029-12-31T18:00:00Z",
     )  # fmt: skip
     assert desk.run("order", "legs", account, "hold 1 MSFT", code=2).stdout == ""
+    assert "  LEG...: " in desk.refused("order", "legs", account, "buy 1 MSFT")
+    assert "  LEG...: there is no instrument" in desk.refused("order", "legs", account, "buy 1 MSFT", "buy 1 NOPE")
+    assert "  SYMBOL: there is no instrument" in desk.refused("order", "twap", account, "buy", "9", "NOPE", *_PACE)
+    assert "  --size: " in desk.refused("order", "template", "save", "wrong", "--size", "-1")
+    assert "`evenkeel route set` declares one" in desk.refused("route", "order", "nope", "buy", "1", "MSFT")
     assert desk.run("order", "slice", account, "buy", "9", "MSFT", code=2).stdout == ""
     refused = desk.refused("order", "iceberg", account, "buy", "9000000", "MSFT", "--limit", "5", "--displayed", "3")
     assert refused.startswith("Error: refused by ")

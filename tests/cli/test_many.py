@@ -81,7 +81,8 @@ def test_a_file_that_is_no_basket_says_what_is_wrong(
 
 def test_orders_are_changed(desk: Desk, account: str) -> None:
     first, second = resting(desk, account), resting(desk, account)
-    assert first in desk.run("order", "modify", first, "--quantity", "3", "--limit", "5.50").stdout
+    said = desk.run("order", "modify", first, "--quantity", "3", "--limit", "5.50").stdout
+    assert said.endswith(f"{first}  asked for quantity 3, limit 5.50\n")
     until(lambda: desk.ask("order", "show", first)["limit_price"] == "5.50")
     desk.run("order", "modify", first, "--double")
     until(lambda: desk.ask("order", "show", first)["quantity"] == "6")
@@ -93,7 +94,7 @@ def test_orders_are_changed(desk: Desk, account: str) -> None:
     assert "1 of 2 orders cannot be changed: nothing" in desk.refused(
         "order", "modify", first, "nothing", "--ticks", "1"
     )
-    assert "says nothing to change" in desk.refused("order", "modify", first)
+    assert "\n  says nothing to change" in desk.refused("order", "modify", first)
     assert "--quantity" in desk.refused("order", "modify", first, "--quantity", "0")
     assert "there is no order 'nothing'" in desk.refused("order", "modify", "nothing", "--ticks", "1")
     desk.run("order", "modify", first, "--market")

@@ -18,7 +18,11 @@ def test_rules_are_set_shown_and_taken_away(desk: Desk) -> None:
     assert narrow.stdout.startswith("AAPL in account Family: armed")
     assert "target at 900000" in narrow.stdout
     assert {one["name"] for one in desk.items("mtm", "show")} >= {"account Family", "AAPL in account Family"}
-    assert "stop-loss at -" in desk.run("mtm", "show").stdout
+    shown = desk.run("mtm", "show").stdout
+    assert "stop-loss at -" in shown
+    assert (
+        "  trail 500000 below the best, from 600000 on\n  lock-in at 700000, from 800000 on\n  then: it is c" in shown
+    )
     assert "no rule has stopped" in desk.refused("mtm", "re-arm", "--account", "Family")
     for level in (("--account", "Family"), ("--account", "Family", "--symbol", "AAPL")):
         assert desk.run("mtm", "clear", *level).stdout == "The level has no rules.\n"
@@ -26,6 +30,13 @@ def test_rules_are_set_shown_and_taken_away(desk: Desk) -> None:
 
 def test_what_is_wrong_is_said_with_its_option(desk: Desk) -> None:
     assert "--stop-loss" in desk.refused("mtm", "set", "--account", "Family", "--stop-loss", "0.001")
+    said = desk.refused("mtm", "set", "--account", "Family", "--stop-loss=-5", "--square-off-at", "25:00")
+    assert "--stop-loss: must be an amount such as 500" in said
+    assert "regex" not in said
+    late = desk.refused("mtm", "set", "--account", "Family", "--square-off-at", "25:00")
+    assert "--square-off-at: must be a time of the exchange such as 15:15" in late
+    steps = ("--lock-in", "100:50", "--lock-in", "200:300")
+    assert "--lock-in: less than what was reached" in desk.refused("mtm", "set", "--account", "Family", *steps)
     assert "--trail" in desk.refused("mtm", "set", "--account", "Family", "--trail", "x")
     assert "no account 'Nobody'" in desk.refused("mtm", "set", "--account", "Nobody", "--stop-loss", "5")
     assert "--trail-from" in desk.refused("mtm", "set", "--user", "--trail-from", "5", code=2)

@@ -93,6 +93,7 @@ SAMPLES: tuple[r.AnyRecord, ...] = (
         since=8,
         held=True,
         kept=KEPT,
+        together=True,
     ),
     r.IntentRechecked(at=1, order_id="ord", approved=False, checks=(CHECK,), waited=300),
     r.OrderMoved(

@@ -43,7 +43,7 @@ SHAPES = {
     ),
     "order.decided/1": (
         "order_id spec venue_client_id session_date approved checks provenance arrival at",
-        "send_by since held kept",
+        "send_by since held kept together",
     ),
     "order.rechecked/1": ("order_id approved checks at", "waited"),
     "order.moved/1": (
@@ -132,7 +132,7 @@ JOINED_TYPES = {
     "order.released/1",
 }
 JOINED = {
-    "order.decided/1": "since held kept",
+    "order.decided/1": "since held kept together",
     "order.moved/1": "layer",
     "split.applied/1": "composites",
     "order.amend/1": "since",

@@ -112,6 +112,24 @@ async def test_bad_input_is_told_field_by_field(
     assert [one["field"] for one in answer.json()["errors"]] == fields
 
 
+@pytest.mark.parametrize(
+    ("rules", "fault"),
+    [
+        ({"stop_loss": "-5"}, ("rules.stop_loss", "an amount such as 500, or a percentage of equity such as 2%")),
+        ({"lock_in": [{"reached": "x", "floor": "1"}]}, ("rules.lock_in.0.reached", "an amount such as 500, or a ")),
+        ({"square_off_at": "25:00"}, ("rules.square_off_at", "a time of the exchange such as 15:15")),
+        ({"action": "sell"}, ("rules.action", "one of close, halt")),
+        ({"products": ["X"]}, ("rules.products.0", "one of ")),
+    ],
+)
+async def test_a_fault_within_the_rules_says_what_may_be_there(
+    owner: httpx.AsyncClient, rules: dict[str, Any], fault: tuple[str, str]
+) -> None:
+    [one] = (await owner.put(MTM, json={**MAIN, "rules": rules})).json()["errors"]
+    assert one["field"] == fault[0]
+    assert one["message"].startswith(f"must be {fault[1]}")
+
+
 async def test_what_is_another_users_is_not_there(desk: World, owner: httpx.AsyncClient) -> None:
     await owner.put(MTM, json={**MAIN, "rules": {"stop_loss": "5"}})
     await owner.put(MTM, json={"scope": "user", "rules": {"stop_loss": "5"}})

@@ -191,6 +191,12 @@ async def test_the_same_id_again_is_the_same_order_though_the_market_has_moved(
     assert other["code"] == "idempotency-conflict"
 
 
+async def test_an_idempotency_key_that_is_too_long_is_named(owner: httpx.AsyncClient) -> None:
+    body = {"template": TEMPLATE, "account_id": OWN_ACCOUNT}
+    answer = await owner.post(USE, json=body, headers={"idempotency-key": "x" * 61})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
+
+
 async def test_two_at_once_place_one(owner: httpx.AsyncClient) -> None:
     body = {"template": TEMPLATE, "account_id": OWN_ACCOUNT, "client_order_id": "click"}
     answers = await asyncio.gather(*(owner.post(USE, json=body) for _ in range(3)))

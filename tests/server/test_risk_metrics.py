@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from evenkeel.desk.risk.closes import DailyCloses
 from evenkeel.domain import commands as c
@@ -182,3 +183,19 @@ async def test_the_metrics_have_each_accounts_exposure_and_tail(desk: World, own
     assert "portfolio_gross_exposure{" + labels + "} 10000.0" in (await owner.get("/metrics")).text, "for 15 seconds"
     desk.app.state.gauges._due = 0.0
     assert "portfolio_gross_exposure{" + labels + "} 20000.0" in (await owner.get("/metrics")).text
+
+
+async def test_what_cannot_be_measured_hides_no_other_metric(
+    desk: World, owner: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError("no such device")
+
+    await hold(desk, owner)
+    monkeypatch.setattr(desk.app.state.closes, "closes", broken)
+    with capture_logs() as lines:
+        answer = await owner.get("/metrics")
+    assert answer.status_code == 200
+    assert "portfolio_total_value{" in answer.text
+    assert "portfolio_gross_exposure{" not in answer.text
+    assert [line["log_level"] for line in lines if "risk of accounts" in line["event"]] == ["error"]

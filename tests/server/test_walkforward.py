@@ -53,7 +53,8 @@ async def test_the_life_of_a_session(desk: World, owner: httpx.AsyncClient) -> N
     await wanted(desk, session, 0.15)
     await desk.next_bar(10.0)
     [trade] = (await told(owner, f"{one}/trades"))["items"]
-    assert (trade["symbol"], trade["side"], trade["quantity"], trade["exit_at"]) == ("STK", "long", 750.0, None)
+    assert (trade["symbol"], trade["side"], trade["quantity"], trade["exit_at"]) == ("STK", "long", "750", None)
+    entered = trade["entry_at"]
     await desk.next_bar(12.0)
     stopped = (await owner.post(f"{PATH}{one}/stop", json={})).json()
     assert (stopped["status"], stopped["positions"], stopped["equity"]) == ("stopped", 1, "101500.00")
@@ -68,7 +69,8 @@ async def test_the_life_of_a_session(desk: World, owner: httpx.AsyncClient) -> N
         "completed", "100750.00", "100750.00", "0.0075",
     )  # fmt: skip
     [trade] = (await told(owner, f"{one}/trades"))["items"]
-    assert (trade["net"], trade["entry_price"], trade["exit_price"]) == (750.0, 10.0, 11.0)
+    assert (trade["net"], trade["entry_price"], trade["exit_price"]) == ("750", "10", "11")
+    assert trade["entry_at"] == entered < trade["exit_at"]
     for _ in range(3):
         await desk.next_bar(20.0)
     assert await told(owner, one) == frozen
@@ -115,7 +117,7 @@ async def test_days_figures_comparison_correlation_and_risk(desk: World, owner: 
     for price in (10.0, 11.0, 9.0, 12.0, 10.0, 11.0):
         await desk.next_bar(price)
     analytics = await told(owner, f"/{one['id']}/analytics")
-    assert [day["equity"] for day in analytics["days"]] == [1e5, 1e5, 101000.0, 99000.0, 102000.0, 1e5]
+    assert [day["equity"] for day in analytics["days"]] == ["100000", "100000", "101000", "99000", "102000", "100000"]
     assert analytics["days"][3]["drawdown"] == pytest.approx(2000 / 101000)
     assert analytics["metrics"]["max_drawdown"] == pytest.approx(-2000 / 101000)
     ids = f"?ids={one['id']},{two['id']}"
@@ -128,14 +130,14 @@ async def test_days_figures_comparison_correlation_and_risk(desk: World, owner: 
     with_idle = await told(owner, f"/correlation?ids={one['id']},{idle['id']}")
     assert with_idle["matrix"][1] == [None, None]
     risk = await told(owner, f"/risk{ids}")
-    assert (risk["capital"], risk["value"], risk["days"]) == (200_000.0, 200_000.0, 6)
+    assert (risk["capital"], risk["value"], risk["days"]) == ("200000.00", "200000.00", 6)
     assert risk["max_drawdown"] == pytest.approx(3000 / 201_500, abs=1e-6)
-    assert risk["gross"] == risk["net"] == pytest.approx(1500 * 11.0)
-    assert risk["apart"] == pytest.approx(risk["var_95"], rel=0.01)
-    assert risk["var_99"] >= risk["var_95"] > 0
-    assert risk["largest"] == [{"symbol": "STK", "value": 16500.0}]
+    assert risk["gross"] == risk["net"] == "16500.00"
+    assert float(risk["apart"]) == pytest.approx(float(risk["var_95"]), rel=0.01)
+    assert float(risk["var_99"]) >= float(risk["var_95"]) > 0
+    assert risk["largest"] == [{"symbol": "STK", "value": "16500.00"}]
     everything = await told(owner, "/risk")
-    assert everything["capital"] == 300_000.0
+    assert everything["capital"] == "300000.00"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from evenkeel.domain.accounts import Readiness
 from evenkeel.domain.orders import Order, OrderState, Side
 from evenkeel.trading.brokers.simulated.orders import VenueOrder
@@ -37,6 +39,7 @@ def _all(world: "World", state: State) -> Iterator[tuple[str, str]]:
     yield from _executions(world, state)
     yield from _holdings(world, state)
     yield from _protection(state)
+    yield from _exactness(world)
     yield from _journal(world, state)
 
 
@@ -172,6 +175,17 @@ def _protection(state: State) -> Iterator[tuple[str, str]]:
             room = held if spec.side is Side.SELL else -held
             if order.remaining > max(ZERO, room):
                 yield "I6", f"{_words(order)} in {account_id} guards more than the {held} held"
+
+
+def _exactness(world: "World") -> Iterator[tuple[str, str]]:
+    """I11: no figure that is booked lies on the disk as a float, as which decoding would not tell it from another."""
+    for batch in world.disk.batches:
+        for record in msgspec.msgpack.decode(batch.body):
+            fill, entries = record.get("fill", {}), record.get("entries", ())
+            figures = [fill[name] for name in ("quantity", "price") if name in fill]
+            figures += [entry["amount"] for entry in entries]
+            if any(isinstance(figure, float) for figure in figures):
+                yield "I11", f"a {record['t']} after record {batch.first_seq - 1} has a number that is not exact"
 
 
 def _journal(world: "World", state: State) -> Iterator[tuple[str, str]]:

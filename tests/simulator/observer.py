@@ -269,9 +269,6 @@ class Observer:
         limit, is_undone = seen.worst_limit, fill.reverses is not None
         if not is_undone and limit is not None and (fill.price - limit) * sign > 0 and not seen.is_external:
             raise Broken("limit price", f"{self._words(seen.spec)} was filled at {fill.price}, beyond {limit}")
-        figures = (fill.quantity, fill.price, *(entry.amount for entry in record.entries))
-        if not all(isinstance(figure, Decimal) for figure in figures):
-            raise Broken("I11", f"execution {fill.venue_execution_id} is booked with a number that is not exact")
         seen.filled += -fill.quantity if is_undone else fill.quantity
         self.accounts[fill.account_id].net[fill.instrument_id] += sign * fill.quantity
         seen.state = record.state

@@ -14,6 +14,7 @@ from evenkeel.domain.records import Batch
 from evenkeel.trading.engine import engine, protection, venue
 from evenkeel.trading.engine.effects import WantReconcile
 from evenkeel.trading.engine.turn import Turn
+from evenkeel.trading.live import runner
 from evenkeel.trading.live.runner import Runner
 from evenkeel.trading.risk.view import RiskView
 from tests.services import ROOT
@@ -146,6 +147,10 @@ def forgets_what_it_missed(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(engine._HANDLERS, e.BrokerSnapshot, blind)
 
 
+def writes_numbers_that_are_not_exact(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(runner, "encode", msgspec.msgpack.Encoder(decimal_format="number").encode)
+
+
 @pytest.mark.parametrize(
     ("spoil", "rules"),
     [
@@ -156,6 +161,7 @@ def forgets_what_it_missed(patch: pytest.MonkeyPatch) -> None:
         (trades_on_an_unread_link, {"I4"}),
         (leaves_exits_alone, {"I6"}),
         (holds_reductions_back, {"I8"}),
+        (writes_numbers_that_are_not_exact, {"I11"}),
     ],
 )
 def test_a_broken_desk_is_found_out(spoil: Spoil, rules: set[str], monkeypatch: pytest.MonkeyPatch) -> None:

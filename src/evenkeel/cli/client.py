@@ -23,7 +23,10 @@ from evenkeel.domain.errors import (
 
 SOCKET = "evenkeel.sock"
 HOME = "--home"
-_SYMBOLS = ("GET /api/v2/market/symbols lists", "`evenkeel market symbols` lists")
+_COMMANDS = {
+    "GET /api/v2/market/symbols lists": "`evenkeel market symbols` lists",
+    "POST /api/v2/trading/routes declares": "`evenkeel route set` declares",
+}
 _UNCERTAIN = "Look with `evenkeel status` and `evenkeel order list` before you try again."
 _LONGEST_PATH = 100
 _BY_STATUS: dict[int, type[EvenkeelError]] = {404: NotFound, 409: Conflict, 502: BrokerUnavailable, 503: NotReady}
@@ -49,7 +52,8 @@ class NothingRuns(NotReady):
 class Client:
     """Calls of the API v2. Raises the error that the answer stands for, or NotReady when nothing is running.
 
-    `options` names the options that stand for fields of a request, so that a fault is told in the user's own words.
+    `options` names the options that stand for fields of a request, so that a fault is told in the user's own words:
+    the entry of `rules.lock_in` stands for `rules.lock_in.0.floor` too, where nothing nearer is named.
     """
 
     def __init__(self, home: Path, timeout: float = 30.0, *, options: Mapping[str, str] | None = None) -> None:
@@ -99,6 +103,14 @@ class Client:
             raise self._error(response.status, answer)
         return answer
 
+    def _option(self, field: str) -> str:
+        """The option that stands for a field, or for the nearest thing that the field is a part of."""
+        if field in self._options:
+            return self._options[field]
+        names = [name for name in field.split(".") if not name.isdigit()]
+        parts = (".".join(names[:count]) for count in range(len(names), 0, -1))
+        return next((self._options[part] for part in parts if part in self._options), field)
+
     def _error(self, status: int, problem: Any) -> EvenkeelError:
         fields = problem if isinstance(problem, dict) else {}
         message = str(fields.get("detail") or fields.get("title") or f"the server answered {status}")
@@ -108,7 +120,7 @@ class Client:
         error: EvenkeelError
         if status in (400, 413, 415, 422):
             faults = tuple(
-                FieldError(self._options.get(one["field"], str(one["field"])), str(one["message"]).replace(*_SYMBOLS))
+                FieldError(self._option(str(one["field"])), _in_commands(str(one["message"])))
                 for one in fields.get("errors", ())
             )
             error = InvalidInput(message, errors=faults, hint=hint)
@@ -116,6 +128,13 @@ class Client:
             error = _BY_STATUS.get(status, EvenkeelError)(message, hint=hint)
         error.code = str(fields.get("code", error.code))
         return error
+
+
+def _in_commands(message: str) -> str:
+    """A message of the API with the commands that stand for its addresses."""
+    for address, command in _COMMANDS.items():
+        message = message.replace(address, command)
+    return message
 
 
 def _who_runs(home: Path) -> str:

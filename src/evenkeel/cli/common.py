@@ -18,7 +18,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from evenkeel.domain.errors import EvenkeelError, InvalidInput
+from evenkeel.domain.errors import EvenkeelError, FieldError, InvalidInput
 
 HOME_VARIABLE = "EVENKEEL_HOME"
 HomeOption = Annotated[
@@ -53,6 +53,11 @@ def number(text: str) -> Decimal:
     return value
 
 
+def plain(value: Decimal | None) -> str | None:
+    """A number as a request has it."""
+    return None if value is None else f"{value:f}"
+
+
 def resolve_home(home: Path | None, name: str = "home") -> Path:
     """The home folder: the one given, else `name` inside the user data folder of evenkeel. It need not exist."""
     if home is not None:
@@ -75,9 +80,13 @@ def fail(error: EvenkeelError, *, as_json: bool = False) -> NoReturn:
         }
         print(json.dumps(problem, ensure_ascii=False, indent=2), file=sys.stderr)
     else:
-        lines = [f"Error: {error.message}", *(f"  {one.field}: {one.message}" for one in fields)]
+        lines = [f"Error: {error.message}", *(f"  {_told(one)}" for one in fields)]
         print("\n".join([*lines, *([error.hint] if error.hint else [])]), file=sys.stderr)
     raise typer.Exit(1)
+
+
+def _told(fault: FieldError) -> str:
+    return f"{fault.field}: {fault.message}" if fault.field else fault.message
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from evenkeel.cli.common import (
     JsonOption,
     examples,
     number,
+    plain,
     print_json,
     reporting,
     resolve_home,
@@ -64,6 +65,17 @@ OPTIONS = {
 } | order_terms.OPTIONS  # fmt: skip
 
 
+_PARTS = {
+    "orders.symbol": "SYMBOL",
+    "orders.quantity": "QUANTITY",
+    "orders.limit_price": "--limit",
+    "orders.stop_price": "--stop",
+    "orders.time_in_force": "--tif",
+    "orders.0.trigger_price": "--limit",
+    "orders.1.trigger_price": "--stop",
+}
+
+
 def _order(
     side: Side, quantity: Decimal, *, symbol: str, tif: TimeInForce, limit: Decimal | None, stop: Decimal | None = None
 ) -> dict[str, Any]:
@@ -74,11 +86,6 @@ def _order(
         "stop_price": plain(stop),
         "time_in_force": tif.value,
     }
-
-
-def plain(value: Decimal | None) -> str | None:
-    """A number as a request has it."""
-    return None if value is None else f"{value:f}"
 
 
 def _place(
@@ -93,8 +100,9 @@ def _place(
     **more: Any,
 ) -> None:
     """Places a composite order, and says how it stands; refused, it is an error."""
+    parts_are = {"orders": "LEG..."} if kind == "legs" else _PARTS
     with reporting(as_json=as_json):
-        client = Client(resolve_home(home), options=OPTIONS)
+        client = Client(resolve_home(home), options=OPTIONS | parts_are | {"kind": kind})
         body = {
             "kind": kind,
             "account_id": the_account(client, account)["id"],
@@ -274,38 +282,20 @@ def slice_order(
 
 
 @orders.command(
-    "twap", epilog=examples("evenkeel order twap Main buy 5000 AAPL --every 300 --end 2099-12-31T20:00:00Z")
-)
-def twap(
-    account: Account,
-    side: TheSide,
-    quantity: Quantity,
-    symbol: Symbol,
-    every: Every,
-    end: End,
-    start: Start = None,
-    limit: Limit = None,
-    randomise: Randomise = None,
-    tif: Lasts = TimeInForce.DAY,
-    book: Book = MANUAL,
-    client_order_id: ClientId = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Place equal slices over a stretch of time."""
-    parts = [_order(side, quantity, symbol=symbol, tif=tif, limit=limit)]
-    more = {"every": every, "start": start, "end": end, "randomise": randomise}
-    _place("twap", account, parts=parts, book=book, client_order_id=client_order_id, home=home, as_json=as_json, **more)
-
-
-@orders.command(
     "vwap",
+    help="Place slices over a stretch of time, as large as what usually trades then.",
     epilog=examples(
         "evenkeel order vwap Main buy 5000 AAPL --every 300 --end 2099-12-31T20:00:00Z",
         note="It needs stored intraday bars with volume: evenkeel data list.",
     ),
 )
-def vwap(
+@orders.command(
+    "twap",
+    help="Place equal slices over a stretch of time.",
+    epilog=examples("evenkeel order twap Main buy 5000 AAPL --every 300 --end 2099-12-31T20:00:00Z"),
+)
+def over_time(
+    context: typer.Context,
     account: Account,
     side: TheSide,
     quantity: Quantity,
@@ -321,10 +311,11 @@ def vwap(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Place slices over a stretch of time, as large as what usually trades then."""
+    """Place slices over a stretch of time, by the pace of the command's name: twap or vwap."""
+    kind = str(context.info_name)
     parts = [_order(side, quantity, symbol=symbol, tif=tif, limit=limit)]
     more = {"every": every, "start": start, "end": end, "randomise": randomise}
-    _place("vwap", account, parts=parts, book=book, client_order_id=client_order_id, home=home, as_json=as_json, **more)
+    _place(kind, account, parts=parts, book=book, client_order_id=client_order_id, home=home, as_json=as_json, **more)
 
 
 @orders.command("participate", epilog=examples("evenkeel order participate Main buy 5000 AAPL --share 0.1 --most 500"))
@@ -348,16 +339,8 @@ def participate(
     """Place after each bar a share of what has traded in it."""
     parts = [_order(side, quantity, symbol=symbol, tif=tif, limit=limit)]
     more = {"share": share, "most": plain(most), "end": end}
-    _place(
-        "participation",
-        account,
-        parts=parts,
-        book=book,
-        client_order_id=client_order_id,
-        home=home,
-        as_json=as_json,
-        **more,
-    )
+    kind = "participation"
+    _place(kind, account, parts=parts, book=book, client_order_id=client_order_id, home=home, as_json=as_json, **more)
 
 
 @orders.command(

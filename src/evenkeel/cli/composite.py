@@ -14,6 +14,7 @@ from evenkeel.cli.common import (
     LimitOption,
     examples,
     number,
+    plain,
     print_fields,
     print_items,
     print_json,
@@ -21,7 +22,7 @@ from evenkeel.cli.common import (
     reporting,
     resolve_home,
 )
-from evenkeel.cli.composing import OPTIONS, Limit, Stop, StopLoss, TakeProfit, plain, said
+from evenkeel.cli.composing import OPTIONS, Limit, Stop, StopLoss, TakeProfit, said
 from evenkeel.cli.order import AccountOption
 from evenkeel.domain.errors import InvalidInput
 

@@ -17,6 +17,7 @@ from evenkeel.cli.common import (
     JsonOption,
     examples,
     number,
+    plain,
     print_json,
     print_table,
     reporting,
@@ -44,12 +45,6 @@ _COLUMNS: ColumnNames = (
     "account", "symbol", "side", "quantity", "kind", "limit_price", "stop_price", "time_in_force", "product", "book",
     "venue", "client_order_id",
 )  # fmt: skip
-_KINDS = {
-    (False, False): OrderKind.MARKET,
-    (True, False): OrderKind.LIMIT,
-    (False, True): OrderKind.STOP,
-    (True, True): OrderKind.STOP_LIMIT,
-}
 _CHANGES = {
     "change.quantity": "--quantity",
     "change.factor": "--factor",
@@ -173,7 +168,7 @@ def _of_json(text: str, file: Path) -> list[dict[str, Any]]:
 
 def _order(client: Client, row: dict[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in row.items() if name != "account"}
-    kind = _KINDS["limit_price" in row, "stop_price" in row]
+    kind = order_terms.KINDS["limit_price" in row, "stop_price" in row]
     upper: dict[str, Any] = {
         name: str(row[name]).upper() for name in ("side", "kind", "time_in_force", "product") if name in row
     }
@@ -223,14 +218,14 @@ def modify(
     if trail is not None and "trail_atr" in trail:
         raise typer.BadParameter("average ranges are counted as an order is placed", param_hint="--trail")
     change = {
-        "quantity": _text(quantity),
-        "factor": _text(next(iter(factors), None)),
-        "limit_price": _text(limit),
-        "stop_price": _text(stop),
+        "quantity": plain(quantity),
+        "factor": plain(next(iter(factors), None)),
+        "limit_price": plain(limit),
+        "stop_price": plain(stop),
         "ticks": ticks,
-        "percent": _text(percent),
+        "percent": plain(percent),
         "at_market": market,
-        "trigger_price": _text(trigger),
+        "trigger_price": plain(trigger),
         "expires_at": expires,
         **(trail or {}),
     }
@@ -238,17 +233,21 @@ def modify(
         client = Client(resolve_home(home), options=OPTIONS)
         if orders and len(orders) == 1:
             found = client.call("PATCH", path_of("trading", "orders", orders[0]), change)
-            report([found], [], as_json=as_json)
+            report([found], [], asked=_asked(change), as_json=as_json)
             return
         if orders:
             body: dict[str, Any] = {"orders": [{"order_id": one, **change} for one in orders]}
         else:
             body = {"select": filter_of(client, given), "change": change}
-        answered(client, client.call("PATCH", "/trading/orders", body), verb="changed", as_json=as_json)
+        answer = client.call("PATCH", "/trading/orders", body)
+        answered(client, answer, verb="changed", asked=_asked(change), as_json=as_json)
 
 
-def _text(value: Decimal | None) -> str | None:
-    return None if value is None else f"{value:f}"
+def _asked(change: dict[str, Any]) -> str:
+    """What the broker is asked for, which an order shows once that has answered."""
+    names = {"at_market": "market", "trail_amount": "trail", "trail_percent": "trail %", "expires_at": "expires"}
+    given = {names.get(name, name.removesuffix("_price")): value for name, value in change.items() if value}
+    return ", ".join(name if value is True else f"{name} {value}" for name, value in given.items())
 
 
 def check_choice(orders: list[str] | None, given: dict[str, Any], *, all_of_them: bool) -> None:
@@ -280,21 +279,23 @@ def cancel_all(client: Client, given: dict[str, Any], *, as_json: bool) -> None:
     )
 
 
-def answered(client: Client, answer: dict[str, Any], *, verb: str, as_json: bool) -> None:
-    """Prints what became of each order. Raises what was wrong, if anything was."""
+def answered(client: Client, answer: dict[str, Any], *, verb: str, as_json: bool, asked: str = "") -> None:
+    """Prints each order, and what was asked for. Raises what was wrong, if anything was."""
     done = [client.get(path_of("trading", "orders", one["id"])) for one in answer["items"] if one["fault"] is None]
     faults = [f"{one['id']}: {one['fault']['detail']}" for one in answer["items"] if one["fault"] is not None]
-    report(done, faults, verb=verb, as_json=as_json)
+    report(done, faults, verb=verb, asked=asked, as_json=as_json)
 
 
-def report(done: list[dict[str, Any]], faults: list[str], *, as_json: bool, verb: str = "changed") -> None:
+def report(
+    done: list[dict[str, Any]], faults: list[str], *, as_json: bool, verb: str = "changed", asked: str = ""
+) -> None:
     """Orders a line each, or as JSON. Raises EvenkeelError where there are faults."""
     if as_json:
         print_json({"items": done})
     elif not done and not faults:
         print("No order is working.")
     for one in [] if as_json else done:
-        print(f"{one['side']} {one['quantity']} {one['symbol']}: {one['state']}  {one['id']}")
+        print(order_terms.said(one) + (f"  asked for {asked}" if asked else ""))
     if faults:
         whole = len(done) + len(faults)
         raise EvenkeelError(f"{len(faults)} of {whole} orders cannot be {verb}: {'; '.join(faults)}")

@@ -1,5 +1,7 @@
 """`evenkeel mtm`: rules on what accounts, strategies and instruments make, and times by which they are closed."""
 
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -26,13 +28,14 @@ SymbolOption = Annotated[str | None, typer.Option("--symbol", metavar="SYMBOL", 
 VenueOption = Annotated[str | None, typer.Option("--venue", help="For symbols listed at several venues.")]
 _MONEY = "AMOUNT|%"
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_OPTIONS = {
-    "stop_loss": "--stop-loss", "target": "--target", "trail.distance": "--trail", "trail.activates_at": "--trail-from",
-    "action": "--action", "symbol": "--symbol", "day.end_of_day": "--end-of-day", "day.products": "--product",
-    "rules.stop_loss": "--stop-loss", "rules.target": "--target", "rules.trail.distance": "--trail",
-    "rules.trail.activates_at": "--trail-from", "rules.no_entries_after": "--no-entries-after",
-    "rules.square_off_at": "--square-off-at",
+_NAMES = {
+    "stop_loss": "--stop-loss", "target": "--target", "trail": "--trail", "trail.activates_at": "--trail-from",
+    "lock_in": "--lock-in", "action": "--action", "cooldown": "--cooldown", "no_entries_after": "--no-entries-after",
+    "square_off_at": "--square-off-at", "end_of_day": "--end-of-day", "products": "--product", "carry": "--carry",
+    "carry_days": "--carry-days", "not_over": "--not-over", "symbol": "--symbol", "venue": "--venue",
 }  # fmt: skip
+_OPTIONS = {at + name: option for at in ("", "rules.", "day.") for name, option in _NAMES.items()}
+_ENDS = {"close": "it is closed and takes no entries that day", "halt": "it is closed and halted until it is resumed"}
 SHOW_EXAMPLES = examples("evenkeel mtm show", "evenkeel mtm show --json")
 SET_EXAMPLES = examples(
     "evenkeel mtm set --account Main --stop-loss 500 --target 2%",
@@ -63,9 +66,12 @@ def _lines(one: dict[str, Any]) -> list[str]:
     currency = one["currency"]
     best = f", best {one['peak']}" if float(one["peak"]) else ""
     found = [f"{one['name']}: {one['state']}, {one['profit']} {currency} since {one['since']}{best}"]
-    found += [f"  {bound['rule']} at {bound['at']}, {bound['room']} away" for bound in one["bounds"]]
-    if one["breach"] is not None:
-        breach = one["breach"]
+    breach = one["breach"]
+    if breach is None:
+        rules = [f"  {bound['rule']} at {bound['at']}, {bound['room']} away" for bound in one["bounds"]]
+        rules += [f"  {rule}" for rule in _waiting(one)]
+        found += rules + ([f"  then: {_ENDS[one['rules']['action']]}"] if rules else [])
+    else:
         found.append(f"  {breach['rule']} at {breach['at']} reached by {breach['value']} at {breach['when']}")
     if one["until"] is not None:
         found.append(f"  no entries until {one['until']}")
@@ -76,6 +82,19 @@ def _lines(one: dict[str, Any]) -> list[str]:
     if one["waits_for"]:
         found.append(f"  waits for a price of {', '.join(one['waits_for'])}")
     return found
+
+
+def _waiting(one: dict[str, Any]) -> Iterator[str]:
+    """The rules that a profit has yet to set in force."""
+    rules, peak = one["rules"], Decimal(one["peak"])
+    trail = rules["trail"]
+    if trail is not None and all(bound["rule"] != "trail" for bound in one["bounds"]):
+        yield f"trail {trail['distance']} below the best, from {trail['activates_at'] or 'a positive equity'} on"
+    for step in rules["lock_in"]:
+        value = Decimal(step["reached"].removesuffix("%"))
+        reached = value * Decimal(one["equity"]) / 100 if step["reached"].endswith("%") else value
+        if peak < reached:
+            yield f"lock-in at {step['floor']}, from {step['reached']} on"
 
 
 @app.command("set", epilog=SET_EXAMPLES)

@@ -15,6 +15,7 @@ from evenkeel.cli.common import (
     LimitOption,
     examples,
     number,
+    plain,
     print_fields,
     print_items,
     print_json,
@@ -92,7 +93,7 @@ def place(
             "side": side.value,
             "quantity": f"{quantity:f}",
             **order_terms.terms(wanted=kind, limit=limit, stop=stop, distance=trail, tif=tif, expires=expires),
-            "trigger_price": None if trigger is None else f"{trigger:f}",
+            "trigger_price": plain(trigger),
             "after_market": after_market,
             "product": product.value,
             "venue": venue,
@@ -107,7 +108,7 @@ def _placed(order: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(order)
     elif not refused:
-        print(f"{order['side']} {order['quantity']} {order['symbol']}: {order['state']}  {order['id']}")
+        print(order_terms.said(order))
     if refused:
         hint = f"Nothing was sent. The whole order: evenkeel order show {order['id']}"
         raise EvenkeelError(f"refused by {order['rule']}: {order['reason']}", hint=hint)
@@ -204,7 +205,7 @@ def cancel(
         if as_json:
             print_items(done)
         for one in [] if as_json else done:
-            print(f"{one['side']} {one['quantity']} {one['symbol']}: {one['state']}  {one['id']}")
+            print(order_terms.said(one))
         if len(faults) == 1:
             raise faults[0]
         if faults:
@@ -233,7 +234,7 @@ def resolve(
         if as_json:
             print_json(found)
         else:
-            print(f"{found['side']} {found['quantity']} {found['symbol']}: {found['state']}  {found['id']}")
+            print(order_terms.said(found))
 
 
 def _cancel(client: Client, wanted: list[str]) -> tuple[list[dict[str, Any]], list[EvenkeelError]]:

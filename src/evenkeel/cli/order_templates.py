@@ -19,6 +19,7 @@ from evenkeel.cli.common import (
     reporting,
     resolve_home,
 )
+from evenkeel.cli.order_terms import KINDS
 from evenkeel.cli.templates import sizing
 from evenkeel.domain.accounts import MANUAL
 from evenkeel.domain.errors import EvenkeelError, FieldError, InvalidInput
@@ -41,7 +42,6 @@ _OPTIONS = {
     "venue": "--venue",
     "timeframe": "--timeframe",
 }
-_KINDS = {(False, False): "MARKET", (True, False): "LIMIT", (False, True): "STOP", (True, True): "STOP_LIMIT"}
 
 
 @app.command(
@@ -95,7 +95,7 @@ def save(
         body = {
             "name": name,
             "size": _size(size),
-            "kind": _KINDS[limit is not None, stop is not None],
+            "kind": KINDS[limit is not None, stop is not None].value,
             "symbol": symbol,
             "venue": venue,
             "side": None if side is None else side.value,

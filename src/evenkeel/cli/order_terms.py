@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from evenkeel.cli.common import number
+from evenkeel.cli.common import number, plain
 from evenkeel.domain.orders import OrderKind, TimeInForce
 
 KINDS = {
@@ -78,6 +78,11 @@ TimeOption = Annotated[
 ]
 
 
+def said(order: dict[str, Any]) -> str:
+    """An order in one line."""
+    return f"{order['side']} {order['quantity']} {order['symbol']}: {order['state']}  {order['id']}"
+
+
 def terms(
     *,
     wanted: OrderKind | None,
@@ -93,8 +98,8 @@ def terms(
     lasts = tif or (TimeInForce.DAY if expires is None else TimeInForce.GTD)
     return {
         "kind": (wanted or usual).value,
-        "limit_price": None if limit is None else f"{limit:f}",
-        "stop_price": None if stop is None else f"{stop:f}",
+        "limit_price": plain(limit),
+        "stop_price": plain(stop),
         "time_in_force": lasts.value,
         "expires_at": expires,
         **(distance or {}),

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from evenkeel.cli import order_terms
 from evenkeel.cli.account import the_account, the_book
 from evenkeel.cli.client import Client
 from evenkeel.cli.common import (
@@ -13,6 +14,7 @@ from evenkeel.cli.common import (
     JsonOption,
     examples,
     number,
+    plain,
     print_json,
     print_table,
     reporting,
@@ -80,7 +82,7 @@ def close(
     with reporting(as_json=as_json):
         client = Client(resolve_home(home), options=_OPTIONS | {"quantity": "--quantity"})
         body = _where(client, account, symbol=symbol, book=book, product=product, venue=venue, name=client_order_id) | {
-            "quantity": None if quantity is None else f"{quantity:f}",
+            "quantity": plain(quantity),
             "share": None if share is None else _share(share),
             "cancel": not keep_orders,
         }
@@ -118,7 +120,7 @@ def _told(answer: dict[str, Any], *, as_json: bool) -> None:
         print_json(answer)
     else:
         for one in answer["orders"]:
-            print(f"{one['side']} {one['quantity']} {one['symbol']}: {one['state']}  {one['id']}")
+            print(order_terms.said(one))
         if answer["cancelling"]:
             print(f"{len(answer['cancelling'])} working orders are being cancelled.")
         if answer["waiting"]:
@@ -183,7 +185,7 @@ def target(
         client = Client(resolve_home(home), options=_OPTIONS)
         body = _where(client, account, symbol=symbol, book=book, product=product, venue=venue, name=client_order_id) | {
             "quantity": f"{quantity:f}",
-            "limit_price": None if limit is None else f"{limit:f}",
+            "limit_price": plain(limit),
         }
         _told(client.call("POST", "/trading/positions/target", body), as_json=as_json)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from evenkeel.cli import order_terms
 from evenkeel.cli.account import the_account
 from evenkeel.cli.client import Client, path_of
 from evenkeel.cli.common import (
@@ -13,6 +14,7 @@ from evenkeel.cli.common import (
     JsonOption,
     examples,
     number,
+    plain,
     print_items,
     print_json,
     print_table,
@@ -20,13 +22,12 @@ from evenkeel.cli.common import (
     resolve_home,
 )
 from evenkeel.domain.errors import EvenkeelError
-from evenkeel.domain.orders import NEEDS, Side, TimeInForce
+from evenkeel.domain.orders import Side, TimeInForce
 from evenkeel.domain.routing import RouteRule
 
 app = typer.Typer(name="route", help="Send orders to the account that takes them best.", no_args_is_help=True)
 
 RouteArgument = Annotated[str, typer.Argument(metavar="ROUTE", help="The route's name.")]
-_KINDS = {prices: kind for kind, prices in reversed(NEEDS.items())}
 _OPTIONS = {
     "name": "ROUTE",
     "accounts": "ACCOUNT...",
@@ -132,9 +133,9 @@ def order(
             "side": side.value,
             "quantity": f"{quantity:f}",
             "symbol": symbol,
-            "kind": _KINDS[limit is not None, stop is not None].value,
-            "limit_price": None if limit is None else f"{limit:f}",
-            "stop_price": None if stop is None else f"{stop:f}",
+            "kind": order_terms.KINDS[limit is not None, stop is not None].value,
+            "limit_price": plain(limit),
+            "stop_price": plain(stop),
             "time_in_force": tif.value,
             "client_order_id": client_order_id or f"cli-{uuid.uuid4()}",
         }
@@ -161,7 +162,7 @@ def _told(routed: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(routed)
     else:
-        print(f"{made['side']} {made['quantity']} {made['symbol']}: {made['state']}  {made['id']}")
+        print(order_terms.said(made))
         _print_candidates(routed)
     if made["state"] == "REFUSED":
         raise EvenkeelError(f"refused by {made['rule']}: {made['reason']}", hint="No account of the route may take it.")

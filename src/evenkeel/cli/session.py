@@ -12,6 +12,7 @@ from evenkeel.cli.common import (
     JsonOption,
     examples,
     number,
+    plain,
     print_fields,
     print_items,
     print_json,
@@ -41,6 +42,7 @@ _OPTIONS = {
     "currency": "--currency",
     "brokerage_rate": "--brokerage-rate",
     "fees": "--fees",
+    "strategies": "--strategy",
     "terms.latency_ms": "--latency",
     "terms.delay_seconds": "--delay",
     "terms.spread": "--spread",
@@ -122,9 +124,9 @@ def create(
     }  # fmt: skip
     given = [_strategy(text) for text in strategies or ()]
     body = {
-        "name": name, "capital": None if capital is None else f"{capital:f}", "currency": currency.upper(),
+        "name": name, "capital": plain(capital), "currency": currency.upper(),
         "costs": costs, "fees": fees, "taxes": taxes, "start": start, "strategies": given,
-        "brokerage_rate": None if brokerage_rate is None else f"{brokerage_rate:f}",
+        "brokerage_rate": plain(brokerage_rate),
         "terms": {key: value for key, value in terms.items() if value is not None} or None,
     }  # fmt: skip
     with reporting(as_json=as_json):
@@ -214,9 +216,8 @@ def trades(session: SessionArgument, home: HomeOption = None, as_json: JsonOptio
             print_items(items)
             return
         rows = [
-            [one["symbol"], one["side"], f"{one['quantity']:g}", one["entry_at"] or "", f"{one['entry_price']:.4f}",
-             one["exit_at"] or "open", "" if one["exit_price"] is None else f"{one['exit_price']:.4f}",
-             f"{one['fees']:.2f}", f"{one['net']:.2f}"]
+            [one["symbol"], one["side"], one["quantity"], one["entry_at"], one["entry_price"],
+             one["exit_at"] or "open", one["exit_price"] or "", one["fees"], one["net"]]
             for one in items
         ]  # fmt: skip
         headings = ["symbol", "side", "quantity", "entered", "at", "left", "at", "fees", "net"]
@@ -264,9 +265,11 @@ def compare(
             print_items(items)
             return
         names = list(items[0]["metrics"]) if items else []
-        rows = [["status", *(one["status"] for one in items)], ["equity", *(one["equity"] for one in items)]]
+        rows = [["status", *(one["status"] for one in items)], ["equity now", *(one["equity"] for one in items)]]
         rows += [[name, *(_told(one["metrics"][name]) for one in items)] for name in names]
         print_table(["", *(one["name"] for one in items)], rows if items else [], empty="No sessions yet.")
+        if items:
+            print("What stands below the equity of now is of the days that have closed.")
 
 
 @app.command("correlation", epilog=examples("evenkeel session correlation Alpha Beta"))
@@ -297,7 +300,7 @@ def risk(sessions: SessionsArgument = None, home: HomeOption = None, as_json: Js
         if as_json:
             print_json(found)
             return
-        largest = [f"{one['symbol']} {one['value']:.2f}" for one in found.pop("largest")]
+        largest = [f"{one['symbol']} {one['value']}" for one in found.pop("largest")]
         del found["ids"]
         shown = {key: _told(value) if isinstance(value, float) else value for key, value in found.items()}
         print_fields(shown | {"largest": largest})

@@ -206,15 +206,14 @@ class SliceDone(Struct, frozen=True, tag_field="n", tag="slice-done"):
 class RiskInputs(Struct, frozen=True, kw_only=True, tag_field="n", tag="risk-inputs"):
     """How daily returns of instruments went together over `days` of them up to `as_of` (ns).
 
-    `correlations` has a row and a column for each of `instruments`, NaN where one did not move; `volatilities` are by
-    the year. Measurements, as prices are: they are kept in memory, and what a check saw of them is in its record.
+    `correlations` has a row and a column for each of `instruments`, NaN where one did not move. Measurements, as
+    prices are: they are kept in memory, and what a check saw of them is in its record.
     """
 
     as_of: int
     days: int
     instruments: tuple[str, ...]
     correlations: tuple[tuple[float, ...], ...]
-    volatilities: tuple[float, ...]
 
 
 class Started(Struct, frozen=True, tag_field="n", tag="started"):

@@ -107,7 +107,8 @@ class OrderDecided(Record, frozen=True, tag="order.decided/1"):
     """A command to place an order with its verdict. Approved, it is also the intent to send, written before sending.
 
     The market counts from `since`, where that is not the moment of the decision: an exit works from its entry's fill.
-    `held`: it is not to be sent before something that `kept` says has come.
+    `held`: it is not to be sent before something that `kept` says has come. `together`: with all of its basket or not
+    at all.
     """
 
     order_id: str
@@ -122,6 +123,7 @@ class OrderDecided(Record, frozen=True, tag="order.decided/1"):
     since: int = 0
     held: bool = False
     kept: Kept | None = None
+    together: bool = False
 
     @property
     def state(self) -> OrderState:

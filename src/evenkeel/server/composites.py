@@ -15,7 +15,7 @@ from evenkeel.domain.composites import CompositeState, OnFailure
 from evenkeel.domain.money import ZERO, sub
 from evenkeel.domain.orders import Side
 from evenkeel.server import views
-from evenkeel.server.requests import LegTerms, MaybePositive, PageQuery, Reference, TrailRange
+from evenkeel.server.requests import MOMENT, LegTerms, MaybePositive, PageQuery, Reference, TrailRange
 from evenkeel.server.schemas import Amount, Id, Moment, OrderOut
 from evenkeel.trading.engine.composites import children, exits, pacing
 from evenkeel.trading.engine.composites.standing import Composite
@@ -36,7 +36,7 @@ FIELDS_OF: dict[str, tuple[str, ...]] = {
     "participation": ("share", "most", "end"),
     "legs": ("on_failure",),
 }
-_WHEN = Annotated[str, Meta(max_length=40, extra_json_schema={"format": "date-time"})]
+_WHEN = Annotated[str, MOMENT]
 _SHARE = Annotated[float, Meta(gt=0, le=1, description="a share of the volume above 0, to 1")]
 
 

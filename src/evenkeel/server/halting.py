@@ -23,8 +23,6 @@ from evenkeel.trading.live.outbox import Sending
 
 MOST_LEFT = 100
 PanicState = Literal["working", "stuck", "done", "resumed"]
-
-
 Reason = Annotated[str, Meta(max_length=200, pattern=requests.TEXT, description="up to 200 printable characters")]
 
 
@@ -42,9 +40,7 @@ class NewPanic(PanicScope, forbid_unknown_fields=True):
     cooldown: Annotated[int, Meta(ge=0, le=LONGEST_COOLDOWN // SECOND, description="0 to 604800 seconds")] = (
         COOLDOWN // SECOND
     )
-    reason: Annotated[
-        str, Meta(max_length=200, pattern=requests.TEXT, description="up to 200 printable characters")
-    ] = ""
+    reason: Reason = ""
 
 
 class Resumption(PanicScope, forbid_unknown_fields=True):

@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
+import structlog
+
 from evenkeel.desk.risk.books import Book, books_of
 from evenkeel.desk.risk.closes import DailyCloses
 from evenkeel.desk.risk.figures import Question, figures
@@ -12,6 +14,7 @@ from evenkeel.server import status
 from evenkeel.server.parts import AppParts
 from evenkeel.telemetry.metrics import Risk
 
+log = structlog.get_logger(__name__)
 EVERY = 15.0
 TAILS = (Tail(confidence=0.95), Tail(confidence=0.99))
 
@@ -32,7 +35,12 @@ class RiskGauges:
         state = self._parts.runner.state
         books = [(held.account.name, books_of(state, [held])[0]) for held in state.accounts.values()]
         question = Question(status.now(self._parts), TAILS)
-        self.risks = await asyncio.to_thread(lambda: [self._of(name, book, question=question) for name, book in books])
+        try:
+            found = await asyncio.to_thread(lambda: [self._of(name, book, question=question) for name, book in books])
+        except Exception:  # stores fail in ways of their own, and none of them may hide the other metrics
+            log.exception("the risk of accounts could not be measured; the metrics leave it out")
+            found = []
+        self.risks = found
 
     def _of(self, name: str, book: Book, *, question: Question) -> Risk:
         found = figures(book, self._daily, question=question)

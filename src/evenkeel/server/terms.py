@@ -5,8 +5,9 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from evenkeel.domain.accounts import FillTerms, Marking
+from evenkeel.domain.clock import SECOND
 
-MILLISECOND, SECOND = 1_000_000, 1_000_000_000
+_MILLISECOND = SECOND // 1000
 Latency = Annotated[int, Meta(ge=0, le=60_000, description="0 to 60000 milliseconds")]
 Delay = Annotated[int, Meta(ge=0, le=86_400, description="0 to 86400 seconds")]
 Spread = Annotated[float, Meta(ge=0, lt=1, description="a share of the price from 0, below 1, such as 0.0005")]
@@ -57,7 +58,7 @@ def fill_terms(given: TermsIn | None) -> FillTerms | None:
     if given is None:
         return None
     return FillTerms(
-        latency=given.latency_ms * MILLISECOND,
+        latency=given.latency_ms * _MILLISECOND,
         delay=given.delay_seconds * SECOND,
         spread=given.spread,
         spread_share=given.spread_share,
@@ -74,7 +75,7 @@ def terms_out(this: FillTerms | None) -> TermsOut | None:
     if this is None:
         return None
     return TermsOut(
-        latency_ms=this.latency / MILLISECOND,
+        latency_ms=this.latency / _MILLISECOND,
         delay_seconds=this.delay / SECOND,
         spread=this.spread,
         spread_share=this.spread_share,

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Raw, Struct, field
 
-from evenkeel.desk.walkforward import Day, SessionRecord
+from evenkeel.desk.walkforward import Combined, Day, SessionRecord
 from evenkeel.domain import clock
 from evenkeel.domain.accounts import AccountType
 from evenkeel.domain.errors import NotFound
+from evenkeel.domain.money import exact, minor_unit
 from evenkeel.domain.strategies import Scalar
 from evenkeel.domain.walkforward import SessionStatus
 from evenkeel.server import requests, views
@@ -120,19 +121,19 @@ class SessionOut(Struct):
 
 
 class TradeOut(Struct):
-    """A round trip, first in first out; money is net of `fees`. What is still open has no exit, and is valued at the
-    last price. `id` counts the closed ones from the first on."""
+    """A round trip, first in first out; money is net of `fees`. What is still open has no exit, is valued at the
+    last price, and was entered when the oldest of it was. `id` counts the closed ones from the first on."""
 
     id: str
     symbol: str
     side: Literal["long", "short"]
-    quantity: float
-    entry_at: Moment | None
-    entry_price: float
+    quantity: Amount
+    entry_at: Moment
+    entry_price: Amount
     exit_at: Moment | None
-    exit_price: float | None
-    fees: float
-    net: float
+    exit_price: Amount | None
+    fees: Amount
+    net: Amount
     return_share: float | None
 
 
@@ -140,7 +141,7 @@ class SessionDayOut(Struct):
     """A closed day. `drawdown` is how far below its best the session lay, a positive fraction."""
 
     date: DayText
-    equity: float
+    equity: Amount
     daily_return: float
     total_return: float
     drawdown: float
@@ -179,7 +180,7 @@ class CorrelationOut(Struct):
 
 class HeldOut(Struct):
     symbol: str
-    value: float
+    value: Amount
 
 
 class CombinedOut(Struct):
@@ -188,22 +189,46 @@ class CombinedOut(Struct):
 
     ids: list[Id]
     currency: str
-    capital: float
-    value: float
+    capital: Amount
+    value: Amount
     total_return: float
     drawdown: float
     max_drawdown: float
     days: int
-    var_95: float | None
-    var_99: float | None
-    cvar_95: float | None
-    apart: float | None
-    gross: float
-    net: float
+    var_95: Amount | None
+    var_99: Amount | None
+    cvar_95: Amount | None
+    apart: Amount | None
+    gross: Amount
+    net: Amount
     leverage: float
-    net_long: float
-    net_short: float
+    net_long: Amount
+    net_short: Amount
     largest: list[HeldOut]
+
+
+_MONEY = frozenset(
+    ("capital", "value", "var_95", "var_99", "cvar_95", "apart", "gross", "net", "net_long", "net_short")
+)
+
+
+def amount(value: float) -> str:
+    """What was worked out in floats as a decimal, to 8 places."""
+    return views.measured(round(value, 8) + 0.0)
+
+
+def combined(state: State, records: list[SessionRecord], found: Combined) -> CombinedOut:
+    """Several sessions as one, with money in whole units of their currency's smallest."""
+    currency = records[0].currency
+    told = found._asdict() | found.exposure._asdict()
+    del told["exposure"]
+
+    def money(value: float | None) -> str | None:
+        return None if value is None else views.text(exact(value, minor_unit(currency)))
+
+    told |= {name: money(told[name]) for name in _MONEY}
+    told["largest"] = [HeldOut(state.instruments[name].symbol, money(one) or "0") for name, one in told["largest"]]
+    return CombinedOut(ids=[one.id for one in records], currency=currency, **told)
 
 
 def given_or(default: Decimal, value: Decimal | None) -> Decimal:

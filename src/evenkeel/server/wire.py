@@ -175,13 +175,33 @@ def _explained(one: Any, error: Exception) -> FieldError:
     text = _one_line(error)
     at = _WHERE.search(text)
     path = re.sub(r"\[(\d*)(\.\.\.)?\]", r".\1", at[1]).rstrip(".") if at else ""
-    expected = None if path else _expected(one.type)
+    at_fault = _at(msgspec.inspect.type_info(one.type), path.split(".")[1:])
+    expected = None if at_fault is None or "`key in" in text else _expected(at_fault)
     message = f"must be {expected}" if expected else _WHERE.sub("", text)
     return FieldError(one.name + path, message[0].lower() + message[1:])
 
 
-def _expected(kind: Any) -> str | None:
-    info = msgspec.inspect.type_info(kind)
+def _at(info: Any, path: list[str]) -> Any:
+    """What the type says of a part of it; None for a part that it does not know."""
+    if not path:
+        return info
+    name, *rest = path
+    inspect = msgspec.inspect
+    match info:
+        case inspect.UnionType():
+            return next((found for part in info.types if (found := _at(part, path)) is not None), None)
+        case inspect.Metadata():
+            return _at(info.type, path)
+        case inspect.StructType():
+            return next((_at(part.type, rest) for part in info.fields if part.encode_name == name), None)
+        case inspect.ListType():
+            return _at(info.item_type, rest)
+        case inspect.DictType():
+            return _at(info.value_type, rest)
+    return None
+
+
+def _expected(info: Any) -> str | None:
     parts = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
     for part in parts:
         if isinstance(part, msgspec.inspect.Metadata):
@@ -195,6 +215,14 @@ def _expected(kind: Any) -> str | None:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
+
+
+def idempotency_key(request: Request, fields: Fields, *, most: int = 64) -> str | None:
+    """The header that stands in for a name which the body lacks; None without one. An ill-formed one is a fault."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not (1 <= len(key) <= most and key.isprintable()):
+        fields.fault("Idempotency-Key", f"must be 1 to {most} printable characters")
+    return key
 
 
 def query(request: Request, shape: type[T]) -> T:

@@ -5,13 +5,16 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from evenkeel.desk.risk.closes import DailyCloses
 from evenkeel.desk.risk.watch import RiskWatch, concerned, measured
 from evenkeel.domain import commands as c
 from evenkeel.domain.events import RiskInputs
 from evenkeel.domain.marketdata import MarketSlice
+from evenkeel.domain.orders import OrderState
 from evenkeel.market.columns import DAY
+from evenkeel.market.ports import Series
 from evenkeel.market.stores.memory import MemoryStore
 from evenkeel.trading.engine.state import State
 from tests.desk.risk.test_figures import DEPLOYMENT, history, noise
@@ -19,6 +22,13 @@ from tests.trading.engine.world import ACME, BOLT, OPEN, WHO, World, at, instrum
 
 LIMITED = msgspec.structs.replace(OPEN, max_correlation=Decimal("0.8"))
 IDLE = instrument("IDLE")
+
+
+class BrokenStore(MemoryStore):
+    """A store whose disk fails."""
+
+    def series(self) -> tuple[Series, ...]:
+        raise OSError("no such device")
 
 
 class Desk:
@@ -67,8 +77,8 @@ async def test_the_engine_knows_how_what_is_quoted_goes_together() -> None:
     (inputs,) = found.posted
     assert (set(inputs.instruments), inputs.as_of) == ({ACME.id, BOLT.id}, at(1) - 1)
     assert found.state.correlations is not None
-    assert found.state.correlations.between(ACME.id, BOLT.id) == pytest.approx(1, abs=1e-9)
-    assert found.state.correlations.between(ACME.id, IDLE.id) is None
+    alike = found.state.correlations.closest(ACME.id, 1, others=[(BOLT.id, 1), (IDLE.id, 1)])
+    assert alike == (pytest.approx(1, abs=1e-9), 1)
 
 
 async def test_once_a_day_and_when_something_new_is_concerned() -> None:
@@ -92,11 +102,21 @@ async def test_without_a_feed_it_is_done_when_something_has_been_committed() -> 
     assert len(found.posted) == 1
 
 
-async def test_what_cannot_be_measured_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_cannot_be_measured_is_logged_and_trading_goes_on_with_what_was_known() -> None:
     found, watch = desk()
-    watch.daily._store = None  # type: ignore[assignment]
     await watch.prepare(MarketSlice(at(1)))
-    assert found.posted == []
+    known = found.state.correlations
+    watch.daily._store = BrokenStore([], [])
+    with capture_logs() as lines:
+        await watch.prepare(MarketSlice(at(1) + DAY))
+    (line,) = lines
+    assert (line["log_level"], line["exc_info"]) == ("error", True)
+    assert len(found.posted) == 1
+    assert found.state.correlations is known
+    found.made.holding("5", "10")
+    found.made.price(IDLE, 5.0)
+    assert found.made.submit(instrument_id=BOLT.id).rule == "max-correlation"
+    assert found.made.submit(instrument_id=IDLE.id).state is not OrderState.REFUSED
 
 
 def test_concerned_is_what_is_held_ordered_traded_and_quoted() -> None:

@@ -42,7 +42,7 @@ def test_long_and_short() -> None:
 def test_the_oldest_entry_goes_first() -> None:
     trips = round_trips(fills((10, 100.0), (10, 110.0), (-15, 120.0)))
     assert rows(trips) == [(1, 10.0, 100.0, 120.0, 200.0), (1, 5.0, 110.0, 120.0, 50.0)]
-    assert trips.open == (("", 5.0, 110.0, 0.0),)
+    assert trips.open == (("", 5.0, 110.0, 0.0, 10**9),)
 
 
 def test_average_cost() -> None:
@@ -64,6 +64,8 @@ def test_what_is_open_keeps_its_fees() -> None:
         (left,) = round_trips(fills((-10, 100.0), (4, 90.0), fee=2.0), method=method, symbol="X").open
         assert (left.symbol, left.quantity, left.price) == ("X", -6.0, 100.0)
         assert left.fees == pytest.approx(1.2)
+        turned = round_trips(fills((-10, 100.0), (15, 90.0), (5, 80.0)), method=method).open
+        assert [(one.quantity, one.entry_ts) for one in turned] == [(10.0, 10**9)]
 
 
 def by_queue(case: Fills) -> tuple[list[Row], list[tuple[float, float]]]:

@@ -100,6 +100,15 @@ def test_a_delayed_feed_puts_the_market_ahead_of_the_account_by_as_much() -> Non
     assert seen == [[], [], [("100", "13.00")]]
 
 
+def test_an_order_that_was_held_until_its_trigger_arrives_late_too() -> None:
+    book = book_of(own(plain(latency=30 * SECOND)))
+    book.observe(at_minute(0, 10.0, 10.0))
+    let_go = minute(0, 0, 0).close_ts
+    book.place(replace(ticket("A", spec()), at=let_go, since=let_go))
+    assert fills(book.observe(at_minute(1, 11.0, 11.0))) == []
+    assert fills(book.observe(at_minute(2, 12.0, 12.0))) == [("100", "12.00")]
+
+
 def test_a_change_arrives_late_too() -> None:
     book = book_of(own(plain(latency=30 * SECOND)))
     book.place(replace(ticket("A", spec(limit=9, time_in_force=GTC)), at=opens(1) - 60 * SECOND))

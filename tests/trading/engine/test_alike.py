@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from evenkeel.domain.events import RiskInputs
+from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.orders import Order, OrderState, Side
 from evenkeel.domain.records import OrderDecided
 from tests.trading.engine.world import ACME, BOLT, OPEN, World, instrument
@@ -22,9 +23,7 @@ def world(correlation: float | None = 0.9, limits: object = LIMITED) -> World:
         made.price(one, 10.0)
     if correlation is not None:
         rows = ((1.0, correlation), (correlation, 1.0))
-        inputs = RiskInputs(
-            as_of=made.now, days=250, instruments=(ACME.id, BOLT.id), correlations=rows, volatilities=(0.2, 0.2)
-        )
+        inputs = RiskInputs(as_of=made.now, days=250, instruments=(ACME.id, BOLT.id), correlations=rows)
         assert made.step(inputs).records == ()
     made.holding("100")
     return made
@@ -65,11 +64,7 @@ def test_what_is_on_its_way_counts_as_held() -> None:
     fresh.account(limits=LIMITED)
     for one in (ACME, BOLT):
         fresh.price(one, 10.0)
-    fresh.step(
-        RiskInputs(
-            as_of=1, days=250, instruments=(ACME.id, BOLT.id), correlations=((1, 0.9), (0.9, 1)), volatilities=()
-        )
-    )
+    fresh.step(RiskInputs(as_of=1, days=250, instruments=(ACME.id, BOLT.id), correlations=((1, 0.9), (0.9, 1))))
     assert fresh.submit(Side.BUY, "10").state is OrderState.SUBMITTED
     assert fresh.submit(Side.BUY, "10", instrument_id=BOLT.id).rule == "max-correlation"
 
@@ -83,22 +78,31 @@ def test_more_of_the_same_and_less_of_it_pass() -> None:
 def test_a_reduction_is_never_held_back() -> None:
     made = world(None)
     made.holding("10", "10", instrument_id=BOLT.id)
-    made.step(
-        RiskInputs(
-            as_of=1, days=9, instruments=(ACME.id, BOLT.id), correlations=((1, 0.99), (0.99, 1)), volatilities=()
-        )
-    )
+    made.step(RiskInputs(as_of=1, days=9, instruments=(ACME.id, BOLT.id), correlations=((1, 0.99), (0.99, 1))))
     assert made.submit(Side.SELL, "10", instrument_id=BOLT.id).state is OrderState.SUBMITTED
     assert made.submit(Side.BUY, "10", instrument_id=BOLT.id).rule == "max-correlation"
 
 
-@pytest.mark.parametrize("correlation", [None, float("nan"), 0.9])
-def test_what_is_not_measured_passes_and_the_record_says_so(correlation: float | None) -> None:
+@pytest.mark.parametrize(
+    ("correlation", "held", "wanted", "value"),
+    [
+        (None, [], BOLT, "not measured"),
+        (float("nan"), [], BOLT, "not measured"),
+        (0.9, [], CREW, "not measured"),
+        (0.9, [], ACME, "nothing else is held"),
+        (0.5, [CREW], BOLT, "0.5000, 1 not measured"),
+    ],
+    ids=["nothing yet", "one did not move", "a new instrument", "alone", "a part of it"],
+)
+def test_what_is_not_measured_passes_and_the_record_says_so(
+    correlation: float | None, held: list[Instrument], wanted: Instrument, value: str
+) -> None:
     made = world(correlation)
-    wanted = CREW if correlation == 0.9 else BOLT
+    for one in held:
+        made.holding("10", instrument_id=one.id)
     order = made.submit(Side.BUY, "10", instrument_id=wanted.id)
     assert order.state is OrderState.SUBMITTED
-    assert "not" in seen(made, order, "max-correlation")
+    assert seen(made, order, "max-correlation") == value
 
 
 def test_without_the_limit_nothing_is_asked() -> None:

@@ -1,6 +1,7 @@
 """Baskets: judged in sequence or together, with cash and limits shared; recalled by client ids, declined whole."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from evenkeel.domain import commands as c
 from evenkeel.domain import records as r
 from evenkeel.domain.accounts import Limits
 from evenkeel.domain.errors import IdempotencyConflict, InvalidInput, NotFound
-from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Side
+from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Side, TimeInForce, Trail
 from evenkeel.trading.engine.effects import Outcome, SendOrder
 from tests.trading.engine.world import ACME, BOLT, OPEN, WHO, D, World, assert_sound, fold, instrument
 
@@ -105,6 +106,30 @@ def test_orders_that_go_together_are_all_new_or_all_known() -> None:
     )
     outcome = submit(world, one, two)
     assert [part.created for part in outcome.parts] == [False, True]
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_the_other_mode_is_another_body_after_a_restart_too(together: bool) -> None:
+    world = desk()
+    orders = (world.spec(), world.spec(Side.SELL))
+    submit(world, *orders, together=together)
+    world.engine.state = fold(world.records)
+    error = world.declined(c.SubmitBasket(provenance=WHO, orders=orders, together=not together))
+    assert isinstance(error, IdempotencyConflict)
+    assert "order 1" in error.message
+    assert "another mode" in error.message
+    assert not submit(world, *orders, together=together).created
+
+
+def test_together_a_trailing_buy_counts_at_its_stop() -> None:
+    """Cash for one at 110 is not cash for two, though it would be at the last price."""
+    more: dict[str, Any] = {"kind": OrderKind.TRAILING_STOP, "trail": Trail(D(100)), "time_in_force": TimeInForce.GTC}
+    world = desk(CASH, cash="1800")
+    world.submit(quantity="10", **more)
+    assert world.submit(quantity="10", **more).rule == "cash", "one after the other"
+    world = desk(CASH, cash="1800")
+    outcome = submit(world, *(world.spec(quantity="10", **more) for _ in range(2)), together=True)
+    assert [one.rule for one in orders_of(world, outcome)] == ["basket", "cash"]
 
 
 def test_a_basket_with_a_fault_is_declined_with_every_fault() -> None:

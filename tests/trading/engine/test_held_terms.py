@@ -95,6 +95,20 @@ def test_held_orders_are_changed_here(bare: World) -> None:
     assert_sound(bare)
 
 
+def test_a_refused_change_leaves_what_is_kept_of_a_working_stop(world: World) -> None:
+    world.holding("100", "50")
+    stop = trailing(world, amount=D(5))
+    world.step(world.said(e.VenueAccepted, stop))
+    change = c.ModifyOrder(provenance=WHO, order_id=stop.id, trail=Trail(amount=D(3)), quantity=D("60.5"))
+    assert isinstance(world.declined(change), Conflict)
+    assert kept(stop).level == D(45)
+    world.step(msgspec.structs.replace(change, quantity=D(60)))
+    assert kept(stop).level == D(47)
+    (asked,) = [effect for effect in world.effects if isinstance(effect, SendAmendment)]
+    assert (asked.amendment.spec.quantity, asked.amendment.spec.stop_price) == (D(60), D(47))
+    assert_sound(world)
+
+
 def test_a_trail_a_trigger_and_an_end_are_changed(bare: World) -> None:
     bare.holding("100", "50")
     stop = trailing(bare, amount=D(5))

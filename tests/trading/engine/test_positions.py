@@ -174,6 +174,24 @@ def test_each_book_and_product_is_closed_by_its_own_order() -> None:
     assert [part.order_id for part in again.parts] == [one.id for one in found]
 
 
+def test_a_name_that_somebody_has_taken_is_not_given_twice() -> None:
+    """By an order that was there before, and by one that has come while the close waited for its cancel."""
+    world = desk()
+    world.holding("100")
+    world.holding("50", book="other")
+    world.submit(client_order_id="close:1", kind=OrderKind.LIMIT, limit_price=D(5))
+    assert signed(placed(world, close(world, cancel=False))) == ["-100 manual", "-50 other"]
+    assert newest(world).spec.client_order_id == "close:1:1"
+    world = desk()
+    world.holding("100")
+    resting = world.resting(Side.SELL, "50", kind=OrderKind.LIMIT, limit_price=D(15))
+    close(world)
+    world.submit(client_order_id="close", quantity="1")
+    confirm(world, resting)
+    assert (newest(world).spec.client_order_id, newest(world).quantity) == ("close:1", D(100))
+    assert_sound(world)
+
+
 def test_a_part_is_of_one_position() -> None:
     world = desk()
     world.holding("100")

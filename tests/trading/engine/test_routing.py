@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from evenkeel.domain import commands as c
 from evenkeel.domain import records as r
 from evenkeel.domain.accounts import AccountMode, AccountType, Limits
+from evenkeel.domain.composites import Bracket
 from evenkeel.domain.errors import IdempotencyConflict, InvalidInput, NotFound
 from evenkeel.domain.instruments import Instrument, instrument_id
 from evenkeel.domain.marketdata import MarketSlice, Quote
@@ -139,6 +140,16 @@ def test_sent_twice_it_is_placed_once_wherever_it_went() -> None:
     assert len(made.sent()) == 1
     other = made.spec(quantity="7", client_order_id="once")
     error = made.declined(c.RouteOrder(provenance=WHO, user_id="u", name="best", spec=other))
+    assert isinstance(error, IdempotencyConflict)
+
+
+def test_a_name_of_a_composite_is_taken() -> None:
+    made = world("A", "B")
+    declare(made, "A", "B")
+    entry = made.spec(kind=OrderKind.LIMIT, limit_price=D(9), instrument_id=HERE.id, account_id="B")
+    made.step(c.SubmitComposite(provenance=WHO, client_order_id="b", terms=Bracket(entry, stop_loss=D(8))))
+    spec = made.spec(client_order_id="b", instrument_id=HERE.id)
+    error = made.declined(c.RouteOrder(provenance=WHO, user_id="u", name="best", spec=spec))
     assert isinstance(error, IdempotencyConflict)
 
 

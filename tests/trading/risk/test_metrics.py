@@ -16,7 +16,6 @@ KNOWN = Correlations(
         days=250,
         instruments=NAMES,
         correlations=((1, 0.9, -0.6, nan), (0.9, 1, 0.1, nan), (-0.6, 0.1, 1, nan), (nan, nan, nan, nan)),
-        volatilities=(0.2, 0.3, 0.1, 0.0),
     )
 )
 LONG, SHORT = 1, -1
@@ -25,28 +24,28 @@ LONG, SHORT = 1, -1
 @pytest.mark.parametrize(
     ("side", "others", "expected"),
     [
-        (LONG, [("b", LONG), ("c", LONG)], Closest(0.9, "b")),
-        (LONG, [("b", SHORT), ("c", SHORT)], Closest(0.6, "c")),
-        (SHORT, [("b", SHORT)], Closest(0.9, "b")),
-        (LONG, [("b", SHORT)], Closest(-0.9, "b")),
-        (LONG, [("a", LONG)], None),
-        (LONG, [], None),
-        (LONG, [("new", LONG)], Closest(None, "new", 1)),
-        (LONG, [("still", LONG), ("new", SHORT)], Closest(None, "new", 2)),
-        (LONG, [("new", LONG), ("c", LONG)], Closest(-0.6, "c", 1)),
+        (LONG, [("b", LONG), ("c", LONG)], Closest(0.9)),
+        (LONG, [("b", SHORT), ("c", SHORT)], Closest(0.6)),
+        (SHORT, [("b", SHORT)], Closest(0.9)),
+        (LONG, [("b", SHORT)], Closest(-0.9)),
+        (LONG, [("a", LONG)], Closest()),
+        (LONG, [], Closest()),
+        (LONG, [("new", LONG), ("new", SHORT)], Closest(None, 1)),
+        (LONG, [("still", LONG), ("new", SHORT)], Closest(None, 2)),
+        (LONG, [("new", LONG), ("c", LONG)], Closest(-0.6, 1)),
     ],
     ids=[
         "the same side, the highest", "opposite sides of what moves apart", "two shorts", "a hedge",
         "itself is not asked", "nothing else is held", "not measured", "one did not move", "what is known counts",
     ],
 )  # fmt: skip
-def test_the_closest_position(side: int, others: list[tuple[str, int]], expected: Closest | None) -> None:
+def test_the_closest_position(side: int, others: list[tuple[str, int]], expected: Closest) -> None:
     assert KNOWN.closest("a", side, others=others) == expected
 
 
 def test_a_pair_is_the_same_from_both_ends() -> None:
-    assert KNOWN.between("a", "b") == KNOWN.between("b", "a") == 0.9
-    assert KNOWN.between("a", "new") is None
+    assert KNOWN.closest("b", LONG, others=[("a", LONG)]) == KNOWN.closest("a", LONG, others=[("b", LONG)])
+    assert KNOWN.closest("new", LONG, others=[("a", LONG)]) == Closest(None, 1)
 
 
 def test_diversification_by_hand() -> None:

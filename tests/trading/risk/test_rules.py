@@ -47,8 +47,8 @@ TABLE: list[tuple[str, Any, dict[str, Any], str, dict[str, Any], str]] = [
     ("max_gross_leverage", D("1.5"), {"gross": D(150_000)}, "1.5000", {"gross": D(150_010)}, "1.5001"),
     ("max_net_leverage", D("1.5"), {"net": D(150_000)}, "1.5000", {"net": D(150_010)}, "1.5001"),
     ("max_margin_use", D("0.5"), {"margin": D(50_000)}, "0.5000", {"margin": D(50_010)}, "0.5001"),
-    ("max_correlation", D("0.8"), {"closest": Closest(0.8, "b")}, "0.8000",
-     {"closest": Closest(0.8001, "b")}, "0.8001"),
+    ("max_correlation", D("0.8"), {"closest": Closest(0.8)}, "0.8000",
+     {"closest": Closest(0.8001)}, "0.8001"),
     ("min_diversification", D(2), {"diversification": (3.0, 2.0)}, "2.0000",
      {"diversification": (3.0, 1.9999)}, "1.9999"),
     ("max_open_orders", 10, {"open_orders": 9}, "9", {"open_orders": 10}, "10"),
@@ -130,8 +130,14 @@ def test_what_cannot_be_judged_does_not_pass() -> None:
 
 def test_what_has_not_been_measured_passes_and_is_recorded_so() -> None:
     alike = RuleSet(max_correlation=D("0.8"))
-    assert (asked(alike).value, asked(alike).reason) == ("nothing else is held", None)
-    assert (asked(alike, closest=Closest(None, "b", 1)).value) == "not measured"
+    for closest, value in (
+        (None, "not measured"),
+        (Closest(), "nothing else is held"),
+        (Closest(None, 1), "not measured"),
+        (Closest(0.5, 2), "0.5000, 2 not measured"),
+    ):
+        found = asked(alike, closest=closest)
+        assert (found.value, found.reason) == (value, None)
 
 
 def test_a_collar_and_an_age_concern_only_orders_that_they_can() -> None:

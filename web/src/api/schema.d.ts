@@ -1417,7 +1417,7 @@ export interface paths {
         };
         /**
          * Compare sessions
-         * @description Sessions side by side: the same figures of each.
+         * @description Sessions side by side: the same figures of each, from the days that have closed; `equity` is now.
          */
         get: operations["compare_sessions"];
         put?: never;
@@ -2494,21 +2494,45 @@ export interface components {
         CombinedOut: {
             ids: string[];
             currency: string;
-            capital: number;
-            value: number;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            capital: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            value: string;
             total_return: number;
             drawdown: number;
             max_drawdown: number;
             days: number;
-            var_95: number | null;
-            var_99: number | null;
-            cvar_95: number | null;
-            apart: number | null;
-            gross: number;
-            net: number;
+            var_95: string | null;
+            var_99: string | null;
+            cvar_95: string | null;
+            apart: string | null;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            gross: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            net: string;
             leverage: number;
-            net_long: number;
-            net_short: number;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            net_long: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            net_short: string;
             largest: components["schemas"]["HeldOut"][];
         };
         /** ComparedOut */
@@ -3011,7 +3035,11 @@ export interface components {
         /** HeldOut */
         HeldOut: {
             symbol: string;
-            value: number;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            value: string;
         };
         /**
          * HistoryOut
@@ -5033,7 +5061,11 @@ export interface components {
              * @example 2005-09-01
              */
             date: string;
-            equity: number;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            equity: string;
             daily_return: number;
             total_return: number;
             drawdown: number;
@@ -5453,21 +5485,42 @@ export interface components {
         };
         /**
          * TradeOut
-         * @description A round trip, first in first out; money is net of `fees`. What is still open has no exit, and is valued at the
-         *         last price. `id` counts the closed ones from the first on.
+         * @description A round trip, first in first out; money is net of `fees`. What is still open has no exit, is valued at the
+         *         last price, and was entered when the oldest of it was. `id` counts the closed ones from the first on.
          */
         TradeOut: {
             id: string;
             symbol: string;
             /** @enum {unknown} */
             side: "long" | "short";
-            quantity: number;
-            entry_at: string | null;
-            entry_price: number;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            quantity: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            entry_at: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            entry_price: string;
             exit_at: string | null;
-            exit_price: number | null;
-            fees: number;
-            net: number;
+            exit_price: string | null;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            fees: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            net: string;
             return_share: number | null;
         };
         /**

@@ -54,7 +54,6 @@ class _Seen(Struct):
     def take(self, at: int, price: float) -> None:
         if not 0.0 < price < inf:
             return
-        self.prices.pop((at - 1) // DAY, None)
         self.prices[(at - 1) // DAY] = (at, price)
         if len(self.prices) > MOST_DAYS:
             del self.prices[next(iter(self.prices))]

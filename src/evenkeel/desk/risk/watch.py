@@ -5,7 +5,7 @@ in the background, by the clock, when something has been committed. Where no suc
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Any, Protocol
@@ -13,14 +13,14 @@ from typing import Any, Protocol
 import structlog
 
 from evenkeel.desk.risk.closes import DailyCloses
-from evenkeel.desk.risk.figures import DAYS, a_year
+from evenkeel.desk.risk.figures import DAYS
 from evenkeel.domain.errors import NotReady
 from evenkeel.domain.events import RiskInputs
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.records import AnyRecord, Batch
 from evenkeel.market.columns import DAY
-from evenkeel.quant.risk import LEAST, align, correlations, volatilities
+from evenkeel.quant.risk import LEAST, align, correlations
 from evenkeel.trading.engine.state import State
 
 log = structlog.get_logger(__name__)
@@ -66,13 +66,16 @@ class RiskWatch:
         state = self.runner.state
         if not is_wanted(state):
             return
+        is_new_day = at // DAY != self._day
+        if not is_new_day and self._known.issuperset(_names(state)):
+            return
         asked = concerned(state)
-        if at // DAY == self._day and asked.keys() <= self._known:
+        if not is_new_day and asked.keys() <= self._known:
             return
         self._day, self._known = at // DAY, frozenset(asked)
         try:
             inputs = await asyncio.to_thread(measured, self.daily, list(asked.values()), at=at)
-        except Exception:
+        except Exception:  # stores fail in ways of their own, and none of them may stop the market
             log.exception("correlations could not be measured; limits on them go by what was known before")
             return
         with suppress(NotReady):  # trading has stopped meanwhile, and whoever else asks is told
@@ -87,14 +90,8 @@ def is_wanted(state: State) -> bool:
 
 def concerned(state: State) -> dict[str, Asked]:
     """What may be held together, by id: held, on its way, traded by strategies, and quoted, in this order."""
-    accounts, found = state.accounts.values(), dict[str, Asked]()
-    names = chain(
-        (name for held in accounts for name, quantity in held.net.items() if quantity),
-        (order.spec.instrument_id for held in accounts for order in held.working.values()),
-        (name for one in state.deployments.values() if one.is_running for name in one.deployment.instrument_ids),
-        state.marks,
-    )
-    for name in names:
+    found = dict[str, Asked]()
+    for name in _names(state):
         if name in found or name not in state.instruments:
             continue
         mark = state.marks.get(name)
@@ -104,17 +101,26 @@ def concerned(state: State) -> dict[str, Asked]:
     return found
 
 
+def _names(state: State) -> Iterator[str]:
+    accounts = state.accounts.values()
+    return chain(
+        (name for held in accounts for name, quantity in held.net.items() if quantity),
+        (order.spec.instrument_id for held in accounts for order in held.working.values()),
+        (name for one in state.deployments.values() if one.is_running for name in one.deployment.instrument_ids),
+        state.marks,
+    )
+
+
 def measured(daily: DailyCloses, asked: Sequence[Asked], *, at: int, days: int = DAYS) -> RiskInputs:
     """Correlations of the instruments that have enough closes, over the days they have in common. Reads the store."""
     closes = {one.id: daily.closes(one, at=at, count=days + 1, last=last) for one, last in asked}
     known = [one for one, _ in asked if len(closes[one.id]) > LEAST]
     returns = align({one.id: closes[one.id] for one in known}, count=days)
     if len(returns.dates) < LEAST:
-        return RiskInputs(as_of=at, days=len(returns.dates), instruments=(), correlations=(), volatilities=())
+        return RiskInputs(as_of=at, days=len(returns.dates), instruments=(), correlations=())
     return RiskInputs(
         as_of=at,
         days=len(returns.dates),
         instruments=returns.names,
         correlations=tuple(map(tuple, correlations(returns.values).tolist())),
-        volatilities=tuple(volatilities(returns.values, periods=a_year(known)).tolist()),
     )

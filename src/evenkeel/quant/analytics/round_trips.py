@@ -68,12 +68,14 @@ class Fills:
 
 
 class OpenPosition(NamedTuple):
-    """What is still open: signed `quantity`, average entry `price`, and the share of entry `fees` that is its own."""
+    """What is still open: signed `quantity`, average entry `price`, and the share of entry `fees` that is its own;
+    `entry_ts` is when the oldest of it was entered."""
 
     symbol: str
     quantity: float
     price: float
     fees: float
+    entry_ts: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -240,10 +242,11 @@ def _first_in_first_out(fills: Fills, steps: _Steps) -> tuple[_Matches, OpenPosi
     rest = quantity[~done]
     size = float(np.sum(rest))
     if not size:
-        return gone, OpenPosition("", 0.0, 0.0, 0.0)
-    side = float(np.sign(steps.change[entry[~done][0]]))
-    price = float(np.sum(rest * fills.price[entry[~done]])) / size
-    return gone, OpenPosition("", side * size, price, float(np.sum(fees[~done])))
+        return gone, OpenPosition("", 0.0, 0.0, 0.0, 0)
+    left = entry[~done]
+    side = float(np.sign(steps.change[left[0]]))
+    price = float(np.sum(rest * fills.price[left])) / size
+    return gone, OpenPosition("", side * size, price, float(np.sum(fees[~done])), int(fills.ts[left[0]]))
 
 
 def _average_cost(fills: Fills, steps: _Steps) -> tuple[_Matches, OpenPosition]:
@@ -265,4 +268,5 @@ def _average_cost(fills: Fills, steps: _Steps) -> tuple[_Matches, OpenPosition]:
             held += opening
     entry, exit_, *numbers = np.array(rows, dtype=np.float64).reshape(-1, 5).T
     matches = _Matches(entry.astype(np.int64), exit_.astype(np.int64), *(column.copy() for column in numbers))
-    return matches, OpenPosition("", side * held * steps.unit, price, rate * held)
+    entered = int(fills.ts[begun]) if held else 0
+    return matches, OpenPosition("", side * held * steps.unit, price, rate * held, entered)

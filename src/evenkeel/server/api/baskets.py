@@ -50,7 +50,9 @@ async def _specs(
 ) -> tuple[OrderSpec, ...]:
     """The orders of a basket. Raises InvalidInput with the faults of all of them."""
     whole, known = wire.Fields(), dict[tuple[str, str | None], str]()
-    basket, owned, specs = _basket_id(request, given, fields=whole), seen.account_ids(), list[OrderSpec]()
+    basket, owned, specs = given.client_basket_id, seen.account_ids(), list[OrderSpec]()
+    if basket is None:
+        basket = wire.idempotency_key(request, whole, most=56)
     for place, order in enumerate(given.orders):
         fields = wire.Fields()
         if order.client_order_id is None and basket is not None:
@@ -66,15 +68,6 @@ async def _specs(
             whole.fault(f"orders.{place}.{fault.field}", fault.message)
     whole.check("the basket is not valid")
     return tuple(specs)
-
-
-def _basket_id(request: Request, given: many.NewBasket, *, fields: wire.Fields) -> str | None:
-    key = request.headers.get("idempotency-key")
-    if given.client_basket_id is not None or key is None:
-        return given.client_basket_id
-    if not 1 <= len(key) <= 56 or not key.isprintable():
-        fields.fault("Idempotency-Key", "must be 1 to 56 printable characters")
-    return key
 
 
 def _check_room(seen: Tenant, specs: tuple[OrderSpec, ...]) -> None:

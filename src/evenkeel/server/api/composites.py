@@ -6,7 +6,7 @@ from fastapi import Depends, Request, Response
 
 from evenkeel.domain.commands import CancelComposite, ModifyComposite, SubmitComposite
 from evenkeel.domain.composites import CompositeState
-from evenkeel.domain.errors import FieldError, InvalidInput, NotFound
+from evenkeel.domain.errors import NotFound
 from evenkeel.domain.ids import Random
 from evenkeel.server import composites as c
 from evenkeel.server import schemas as s
@@ -40,13 +40,12 @@ async def place_composite(
 
 
 def _name(request: Request, given: c.NewComposite, *, received: int) -> str:
-    key = request.headers.get("idempotency-key")
-    if given.client_order_id is not None or key is None:
-        return given.client_order_id or Random().public(received, 0, "client")
-    if not 1 <= len(key) <= 64 or not key.isprintable():
-        fault = FieldError("Idempotency-Key", "must be 1 to 64 printable characters")
-        raise InvalidInput("the order is not valid", errors=(fault,))
-    return key
+    if given.client_order_id is not None:
+        return given.client_order_id
+    fields = wire.Fields()
+    key = wire.idempotency_key(request, fields)
+    fields.check("the order is not valid")
+    return key or Random().public(received, 0, "client")
 
 
 def _found(parts: AppParts, composite_id: str) -> Composite:

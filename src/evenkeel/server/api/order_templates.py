@@ -85,6 +85,7 @@ async def order_from_template(
         fields.faults.append(unknown_account("account_id", given.account_id))
     instrument_id = find_instrument(seen.state, template.symbol or "", template.venue, fields=fields)
     find_book(seen, template.book, fields)
+    name = given.client_order_id or wire.idempotency_key(request, fields, most=60)
     fields.check("the order is not valid")
     assert template.side is not None
     state, account = seen.state, seen.state.accounts[given.account_id]
@@ -93,7 +94,7 @@ async def order_from_template(
     )
     if given.dry_run:
         return wire.Json(_answer(state, template, name=given.template, sized=sized, spec=None))
-    name = given.client_order_id or request.headers.get("idempotency-key") or Random().public(received, 0, "client")
+    name = name or Random().public(received, 0, "client")
     spec = _spec(
         template, template.side, sized=sized, account_id=given.account_id, instrument_id=instrument_id, name=name
     )

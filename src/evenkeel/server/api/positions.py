@@ -116,10 +116,8 @@ def _named(request: Request, seen: Tenant, *, given: _One, fields: wire.Fields, 
     if given.book is not None:
         find_book(seen, given.book, fields)
     instrument_id = find_instrument(seen.state, given.symbol, given.venue, fields=fields)
-    name = given.client_order_id or request.headers.get("idempotency-key") or Random().public(received, 0, "client")
-    if not name.isprintable():
-        fields.fault("Idempotency-Key", "must be 1 to 60 printable characters")
-    return instrument_id, name
+    name = given.client_order_id or wire.idempotency_key(request, fields, most=60)
+    return instrument_id, name or Random().public(received, 0, "client")
 
 
 def _here(given: _One, instrument_id: str) -> Selection:

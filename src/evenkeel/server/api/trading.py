@@ -127,12 +127,7 @@ def find_book(seen: Tenant, book: str, fields: wire.Fields) -> str:
 def _client_order_id(request: Request, given: requests.OrderTerms, fields: wire.Fields, received: int) -> str:
     if given.client_order_id is not None:
         return given.client_order_id
-    key = request.headers.get("idempotency-key")
-    if key is None:
-        return Random().public(received, 0, "client")
-    if not 1 <= len(key) <= 64 or not key.isprintable():
-        fields.fault("Idempotency-Key", "must be 1 to 64 printable characters")
-    return key
+    return wire.idempotency_key(request, fields) or Random().public(received, 0, "client")
 
 
 def find_instrument(state: State, symbol: str, venue: str | None, *, fields: wire.Fields, field: str = "symbol") -> str:

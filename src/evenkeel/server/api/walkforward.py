@@ -14,6 +14,7 @@ from evenkeel.domain import clock
 from evenkeel.domain.accounts import Account, AccountMode
 from evenkeel.domain.commands import AnyCommand, CompleteSession, OpenSession, StartSession, StopSession
 from evenkeel.domain.errors import FieldError, InvalidInput
+from evenkeel.domain.fills import Fill
 from evenkeel.domain.ids import Random
 from evenkeel.domain.money import CURRENCIES, ratio, rounded
 from evenkeel.domain.strategies import Allocation, Deployment
@@ -178,13 +179,17 @@ async def list_session_trades(session_id: str, request: Request, seen: Tenant = 
     """The session's round trips, first in first out: what is still open, then the closed ones, newest first."""
     wire.query(request, requests.NoQuery)
     held = w.session_of(seen, session_id)
-    trips = _trips(seen.state, held)
+    [trips] = _trips(seen.state, held)
     return wire.Json(s.Page([*_open(seen.state, trips), *reversed(_closed(seen.state, trips))]))
 
 
-def _trips(state: State, held: SessionState) -> "RoundTrips":
-    owner = held.session.account_id
-    return desk.trips_of([fill for (one, _), fill in state.fills.items() if one == owner], state.instruments)
+def _trips(state: State, *chosen: SessionState) -> "list[RoundTrips]":
+    """The round trips of each session, which no two share, by one walk over the fills."""
+    fills: dict[str, list[Fill]] = {held.session.account_id: [] for held in chosen}
+    for (owner, _), fill in state.fills.items():
+        if owner in fills:
+            fills[owner].append(fill)
+    return [desk.trips_of(own, state.instruments) for own in fills.values()]
 
 
 def _open(state: State, trips: "RoundTrips") -> list[w.TradeOut]:
@@ -198,13 +203,13 @@ def _open(state: State, trips: "RoundTrips") -> list[w.TradeOut]:
                 id=f"open-{place}",
                 symbol=instrument.symbol,
                 side="long" if one.quantity > 0 else "short",
-                quantity=abs(one.quantity),
-                entry_at=None,
-                entry_price=one.price,
+                quantity=w.amount(abs(one.quantity)),
+                entry_at=clock.iso(one.entry_ts),
+                entry_price=w.amount(one.price),
                 exit_at=None,
                 exit_price=None,
-                fees=one.fees,
-                net=gross - one.fees,
+                fees=w.amount(one.fees),
+                net=w.amount(gross - one.fees),
                 return_share=None,
             )
         )
@@ -217,13 +222,13 @@ def _closed(state: State, trips: "RoundTrips") -> list[w.TradeOut]:
             id=str(at + 1),
             symbol=state.instruments[trips.symbol[at]].symbol,
             side="long" if trips.side[at] > 0 else "short",
-            quantity=float(trips.quantity[at]),
+            quantity=w.amount(float(trips.quantity[at])),
             entry_at=clock.iso(int(trips.entry_ts[at])),
-            entry_price=float(trips.entry_price[at]),
+            entry_price=w.amount(float(trips.entry_price[at])),
             exit_at=clock.iso(int(trips.exit_ts[at])),
-            exit_price=float(trips.exit_price[at]),
-            fees=float(trips.fees[at]),
-            net=float(trips.net[at]),
+            exit_price=w.amount(float(trips.exit_price[at])),
+            fees=w.amount(float(trips.fees[at])),
+            net=w.amount(float(trips.net[at])),
             return_share=float(trips.returns[at]) if isfinite(trips.returns[at]) else None,
         )
         for at in range(len(trips))
@@ -237,12 +242,13 @@ async def get_session_analytics(
     query = wire.query(request, w.AnalyticsQuery)
     held = w.session_of(seen, session_id)
     record = await w.record_of(seen.state, held, parts.history)
-    metrics = desk.figures(record, _trips(seen.state, held), periods=query.periods)
+    [trips] = _trips(seen.state, held)
+    metrics = desk.figures(record, trips, periods=query.periods)
     rows = zip(record.days, record.returns, desk.drawdowns(record), strict=True)
     days = [
         w.SessionDayOut(
             date=day.date.isoformat(),
-            equity=day.equity,
+            equity=w.amount(day.equity),
             daily_return=gained,
             total_return=day.growth - 1.0,
             drawdown=drawdown,
@@ -255,12 +261,13 @@ async def get_session_analytics(
 async def compare_sessions(
     request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
-    """Sessions side by side: the same figures of each."""
+    """Sessions side by side: the same figures of each, from the days that have closed; `equity` is now."""
     query = wire.query(request, w.TogetherQuery)
     state, found = seen.state, []
-    for held in w.chosen_of(seen, query.ids):
+    chosen = w.chosen_of(seen, query.ids)
+    for held, trips in zip(chosen, _trips(state, *chosen), strict=True):
         record, told = await w.record_of(state, held, parts.history), w.session(state, held)
-        metrics = desk.figures(record, _trips(state, held), periods=query.periods)
+        metrics = desk.figures(record, trips, periods=query.periods)
         found.append(w.ComparedOut(told.id, told.name, told.status, told.currency, told.capital, told.equity, metrics))
     return wire.Json(s.Page(found))
 
@@ -285,11 +292,7 @@ async def combine_sessions(
     """The risk of sessions taken as one: drawdown, value at risk of the sum, and exposure. In one currency only."""
     query = wire.query(request, w.TogetherQuery)
     records = await _records(seen, parts, query.ids)
-    found = desk.combined(records)
-    told = found._asdict() | found.exposure._asdict()
-    del told["exposure"]
-    told["largest"] = [w.HeldOut(seen.state.instruments[name].symbol, value) for name, value in told["largest"]]
-    return wire.Json(w.CombinedOut(ids=[one.id for one in records], currency=records[0].currency, **told))
+    return wire.Json(w.combined(seen.state, records, desk.combined(records)))
 
 
 _NAMES = (

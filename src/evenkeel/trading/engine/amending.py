@@ -128,10 +128,9 @@ def alter(
             errors=(FieldError("quantity", f"more than the {order.filled} already filled"),),
         )
     is_same = (spec.quantity, spec.limit_price, spec.stop_price) == (order.quantity, order.limit_price, stands)
-    if kept is not None and (order.state is not OrderState.HELD or is_same):
+    if kept is not None and is_same and (order.state is OrderState.HELD or kept.level in (None, order.stop_price)):
         turn.emit(OrderKept(at=turn.at, order_id=order.id, kept=kept, provenance=provenance))
-        if is_same and (order.state is OrderState.HELD or kept.level in (None, order.stop_price)):
-            return
+        return
     verdict = request_amendment(turn, order, spec, provenance, kept=kept)
     if isinstance(verdict, Refused):
         raise Conflict(f"the change is refused: {verdict.check.reason}")
@@ -164,15 +163,18 @@ def request_amendment(
 ) -> Verdict:
     """Judges an order as it would stand with the quantity and prices of `spec`; approved, the change is recorded.
 
-    What a venue has is asked of it; what is held here is changed with that.
+    What a venue has is asked of it; what is held here is changed with that. `kept` is to be kept of it from then on.
     """
     account, left = turn.state.account(spec.account_id), sub(spec.quantity, order.filled)
-    if order.kept is not None and order.state is not OrderState.HELD:
-        spec = _at_venue(order, spec)
+    now, is_held = kept or order.kept, order.state is OrderState.HELD
+    if now is not None and not is_held:
+        spec = _at_venue(order, spec, now)
     view = risk_view(turn.state, account, spec, left, without=order.id, source=provenance.source, at=turn.at)
     verdict = assess(msgspec.structs.replace(view, eases=_eases(order, spec)))
     if isinstance(verdict, Refused):
         return verdict
+    if kept is not None and not is_held:
+        turn.emit(OrderKept(at=turn.at, order_id=order.id, kept=kept, provenance=provenance))
     turn.emit(
         AmendRequested(
             at=turn.at,
@@ -185,17 +187,16 @@ def request_amendment(
             since=since,
         )
     )
-    if order.state is OrderState.HELD:
-        _change_held(turn, order, spec, provenance, kept=kept)
+    if is_held and now is not None:
+        _change_held(turn, order, spec, provenance, now=now)
     else:
         _ask(turn, order, spec, verdict, since=since)
     return verdict
 
 
-def _at_venue(order: Order, spec: OrderSpec) -> OrderSpec:
+def _at_venue(order: Order, spec: OrderSpec, kept: Kept) -> OrderSpec:
     """The terms of `spec` in the kind in which the venue has the order; a stop that follows stays where it is put."""
-    assert order.kept is not None
-    stop_price = spec.stop_price if order.kept.trail is None else order.kept.level
+    stop_price = spec.stop_price if kept.trail is None else kept.level
     there = order.as_it_stands()
     return msgspec.structs.replace(
         there,
@@ -205,9 +206,7 @@ def _at_venue(order: Order, spec: OrderSpec) -> OrderSpec:
     )
 
 
-def _change_held(turn: Turn, order: Order, spec: OrderSpec, provenance: Provenance, *, kept: Kept | None) -> None:
-    now = kept or order.kept
-    assert now is not None
+def _change_held(turn: Turn, order: Order, spec: OrderSpec, provenance: Provenance, *, now: Kept) -> None:
     if spec.stop_price is not None and now.level is not None:
         now = msgspec.structs.replace(now, level=spec.stop_price)
     is_closing = keeping.closes(turn.state, turn.state.account(spec.account_id), spec)

@@ -5,7 +5,6 @@ one is refused, the others are refused with the rule `basket`, which names it.
 """
 
 from collections import Counter
-from typing import NamedTuple
 
 from msgspec import structs
 
@@ -18,8 +17,8 @@ from evenkeel.domain.records import Check
 from evenkeel.domain.risk import Approved, Refused, Verdict
 from evenkeel.trading.engine import market
 from evenkeel.trading.engine.effects import Lane, Outcome, Part
-from evenkeel.trading.engine.judging import judged, provisional
-from evenkeel.trading.engine.orders import check_spec, enter
+from evenkeel.trading.engine.judging import provisional
+from evenkeel.trading.engine.orders import check_spec, enter, judge, place
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.engine.turn import Turn
 
@@ -27,36 +26,30 @@ MOST = 1_000
 RULE = "basket"
 
 
-class _Verdict(NamedTuple):
-    verdict: Verdict
-    lane: Lane
-
-
 def submit(turn: Turn, command: SubmitBasket) -> Outcome:
     """Takes a basket; orders whose client ids are known with the same body are recalled, not placed again.
 
     Raises InvalidInput naming every order that is not complete, NotFound for an account that is not there, and
-    IdempotencyConflict where an id names another order or, of orders that go together, only some are new.
+    IdempotencyConflict where an id names another order, or one placed in the other mode, or where of orders that go
+    together only some are new.
     """
     known = _check(turn.state, command)
     fresh = [spec for spec, order_id in zip(command.orders, known, strict=True) if order_id is None]
     if command.together and fresh and len(fresh) < len(known):
-        place = next(place for place, order_id in enumerate(known) if order_id is not None)
+        number = next(number for number, order_id in enumerate(known) if order_id is not None)
         raise IdempotencyConflict(
-            f"order {place + 1} of the basket has been placed before, and others have not",
+            f"order {number + 1} of the basket has been placed before, and others have not",
             hint="Send the same basket again, or choose new client_order_ids.",
         )
     if not fresh:
         return Outcome(known[0] or "", created=False, parts=tuple(Part(order_id or "") for order_id in known))
     basket = turn.new_id("basket")
     provenance = structs.replace(command.provenance, cause_id=basket)
-    for account_id in dict.fromkeys(spec.account_id for spec in fresh):
-        market.keep_day(turn, turn.state.accounts[account_id])
     if command.together:
         _enter_together(turn, fresh, provenance=provenance)
     else:
         for spec in fresh:
-            _enter(turn, spec, provenance=provenance, given=_Verdict(*_judged(turn, spec, provenance=provenance)))
+            place(turn, turn.state.accounts[spec.account_id], spec, provenance)
     ids = turn.state.client_ids
     parts = tuple(
         Part(ids[spec.account_id, spec.client_order_id], created=order_id is None)
@@ -71,24 +64,26 @@ def _check(state: State, command: SubmitBasket) -> list[str | None]:
     if not 1 <= len(orders) <= MOST:
         raise InvalidInput("the basket is not valid", errors=(FieldError("orders", f"expected 1 to {MOST} orders"),))
     known = [state.client_ids.get((spec.account_id, spec.client_order_id)) for spec in orders]
-    for place, (spec, order_id) in enumerate(zip(orders, known, strict=True)):
+    for number, (spec, order_id) in enumerate(zip(orders, known, strict=True)):
         if order_id is not None:
-            if state.orders[order_id].spec != spec:
+            is_same = state.orders[order_id].spec == spec
+            if not is_same or (order_id in state.together) is not command.together:
+                what = "an order that was placed in another mode" if is_same else "another order"
                 raise IdempotencyConflict(
-                    f"client_order_id {spec.client_order_id!r} of order {place + 1} already names another order",
+                    f"client_order_id {spec.client_order_id!r} of order {number + 1} already names {what}",
                     hint="Send the same body again, or choose a new client_order_id.",
                 )
             continue
         if (spec.account_id, spec.client_order_id) in state.composites.names:
             raise IdempotencyConflict(
-                f"client_order_id {spec.client_order_id!r} of order {place + 1} already names a composite order",
+                f"client_order_id {spec.client_order_id!r} of order {number + 1} already names a composite order",
                 hint="Choose a new client_order_id.",
             )
         state.account(spec.account_id)
         try:
             check_spec(state, spec)
         except InvalidInput as error:
-            faults += [FieldError(f"orders.{place}.{one.field}", one.message) for one in error.errors]
+            faults += [FieldError(f"orders.{number}.{one.field}", one.message) for one in error.errors]
     faults += _repeated(orders)
     if faults:
         raise InvalidInput("the basket is not valid", errors=tuple(faults))
@@ -101,39 +96,32 @@ def _repeated(orders: tuple[OrderSpec, ...]) -> list[FieldError]:
     if len(names) == len(orders):
         return []
     return [
-        FieldError(f"orders.{place}.client_order_id", f"{spec.client_order_id!r} names another order, too")
-        for place, spec in enumerate(orders)
+        FieldError(f"orders.{number}.client_order_id", f"{spec.client_order_id!r} names another order, too")
+        for number, spec in enumerate(orders)
         if names[spec.account_id, spec.client_order_id] > 1
     ]
 
 
-def _judged(turn: Turn, spec: OrderSpec, *, provenance: Provenance) -> tuple[Verdict, Lane]:
-    return judged(turn.state, turn.state.accounts[spec.account_id], spec=spec, provenance=provenance, at=turn.at)
-
-
-def _enter(turn: Turn, spec: OrderSpec, *, provenance: Provenance, given: _Verdict) -> None:
-    account = turn.state.accounts[spec.account_id]
-    enter(turn, account, spec, provenance, verdict=given.verdict, lane=given.lane)
-
-
 def _enter_together(turn: Turn, specs: list[OrderSpec], *, provenance: Provenance) -> None:
-    given: list[_Verdict] = []
+    accounts, given = turn.state.accounts, list[tuple[Verdict, Lane]]()
+    for account_id in dict.fromkeys(spec.account_id for spec in specs):
+        market.keep_day(turn, accounts[account_id])
     with provisional(turn.state, turn.at) as taken:
         for spec in specs:
-            given.append(_Verdict(*_judged(turn, spec, provenance=provenance)))
-            if isinstance(given[-1].verdict, Approved):
+            given.append(judge(turn.state, accounts[spec.account_id], spec, provenance, at=turn.at))
+            if isinstance(given[-1][0], Approved):
                 taken.take(spec)
-    first = next((place for place, one in enumerate(given) if isinstance(one.verdict, Refused)), None)
-    for spec, one in zip(specs, given, strict=True):
-        verdict = one.verdict
-        if first is not None and isinstance(verdict, Approved):
-            verdict = Refused(_refusal_of(turn.state, specs[first], verdict=given[first].verdict), verdict.checks)
-        _enter(turn, spec, provenance=provenance, given=_Verdict(verdict, one.lane))
+    refused = ((spec, verdict) for spec, (verdict, _) in zip(specs, given, strict=True) if isinstance(verdict, Refused))
+    first = next(refused, None)
+    for spec, (own, lane) in zip(specs, given, strict=True):
+        verdict = (
+            own if first is None or isinstance(own, Refused) else Refused(_refusal_of(turn.state, *first), own.checks)
+        )
+        enter(turn, accounts[spec.account_id], spec, provenance, verdict=verdict, lane=lane, together=True)
 
 
-def _refusal_of(state: State, spec: OrderSpec, *, verdict: Verdict) -> Check:
+def _refusal_of(state: State, spec: OrderSpec, verdict: Refused) -> Check:
     """The check that refuses an order because another of its basket was refused."""
-    assert isinstance(verdict, Refused)
     symbol = state.instruments[spec.instrument_id].symbol
     what = f"{spec.side} {plain(spec.quantity)} {symbol} ({spec.client_order_id})"
     reason = f"{what} of the same basket was refused by {verdict.check.rule}: {verdict.check.reason}"

@@ -7,14 +7,14 @@ unasked. The exits that guard a position count for nothing: they give way to wha
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
+from msgspec import structs
+
 from evenkeel.domain.money import ZERO, add, neg, rounded, sub, total
 from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Side
 from evenkeel.domain.positions import PositionKey, key_of
 from evenkeel.domain.provenance import Provenance
-from evenkeel.trading.engine import market
 from evenkeel.trading.engine.effects import Part
-from evenkeel.trading.engine.judging import judged
-from evenkeel.trading.engine.orders import enter, request_cancel
+from evenkeel.trading.engine.orders import place, request_cancel
 from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.turn import Turn
 from evenkeel.trading.engine.working import may_fill
@@ -24,12 +24,15 @@ SpecOf = Callable[[int, Side, Decimal], OrderSpec]
 
 
 def placed(turn: Turn, spec: OrderSpec, *, provenance: Provenance) -> Part:
-    """Places one order, and names it."""
-    account = turn.state.accounts[spec.account_id]
-    market.keep_day(turn, account)
-    verdict, lane = judged(turn.state, account, spec=spec, provenance=provenance, at=turn.at)
-    enter(turn, account, spec, provenance, verdict=verdict, lane=lane)
-    return Part(turn.state.client_ids[spec.account_id, spec.client_order_id], created=True)
+    """Places one order, under its own name or, where somebody has taken that by now, the next free one after it."""
+    account_id, name, number = spec.account_id, spec.client_order_id, 0
+    while turn.state.is_named(account_id, name):
+        number += 1
+        name = f"{spec.client_order_id}:{number}"
+    if number:
+        spec = structs.replace(spec, client_order_id=name)
+    place(turn, turn.state.accounts[account_id], spec, provenance)
+    return Part(turn.state.client_ids[account_id, name], created=True)
 
 
 def is_guard(state: State, account: AccountState, *, order: Order) -> bool:

@@ -4,6 +4,7 @@ Only those are worked out that a rule in force reads.
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from evenkeel.domain.limits import RuleSet
 from evenkeel.domain.money import ONE, ZERO, add, mul, neg, ratio, rounded, sub, total
 from evenkeel.trading.engine import layers
 from evenkeel.trading.engine.layers import LayerState, Standing
-from evenkeel.trading.engine.reach import Asked, Cell, Reach, cells, counted, is_new_day, last_price, reach_of
+from evenkeel.trading.engine.reach import Asked, Cell, Reach, cells, counted, is_new_day, last_price, reach_of, together
 from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.windows import is_inside, is_open
 from evenkeel.trading.risk import Seen
@@ -43,9 +44,7 @@ def views(state: State, asked: Asked) -> tuple[Seen, ...]:
 def _view(state: State, asked: Asked, *, layer: LayerState) -> Seen:
     name = asked.spec.instrument_id
     reach = reach_of(state, layer.scope, currency=asked.account.account.currency)
-    cell = Cell()
-    for account in reach.accounts:
-        cell = cell.plus(cells(reach, account, asked=asked, only=name).get(name, Cell()))
+    cell = together(reach, reach.accounts, asked=asked, only=name).get(name, Cell())
     return Seen(
         layer=layer.scope.kind,
         rules=layer.rules,
@@ -58,13 +57,13 @@ def _view(state: State, asked: Asked, *, layer: LayerState) -> Seen:
         working_buys=cell.buys,
         working_sells=cell.sells,
         tier=layer.tier,
-        **figures(reach, asked, standing=layer, rules=layer.rules),
+        **figures(reach, asked, standing=layer, rules=layer.rules, needs=layer.needs),
     )
 
 
-def figures(reach: Reach, asked: Asked, *, standing: Standing, rules: RuleSet) -> dict[str, Any]:
-    """The figures of a `Seen` that the rules in force read, of a layer or of an account."""
-    needs, found = standing.needs, dict[str, Any]()
+def figures(reach: Reach, asked: Asked, *, standing: Standing, rules: RuleSet, needs: frozenset[str]) -> dict[str, Any]:
+    """Those figures of a `Seen` that are needed of what the rules in force read, of a layer or of an account."""
+    found = dict[str, Any]()
     if "equity" in needs:
         found["equity"] = equity_of(reach)
     if "day" in needs:
@@ -233,23 +232,21 @@ def margin_rate(account: AccountState) -> Decimal:
 
 
 def _closest(reach: Reach, asked: Asked) -> Closest | None:
-    """The position that the order is most alike; None where nothing has been measured, or nothing else is held."""
-    measured, whole = reach.state.correlations, dict[str, Cell]()
+    """How alike the order is to what else is held; None where nothing has been measured."""
+    measured = reach.state.correlations
     if measured is None:
         return None
-    for account in reach.money:
-        for name, cell in cells(reach, account, asked=asked).items():
-            whole[name] = whole.get(name, Cell()).plus(cell)
-    return measured.closest(asked.spec.instrument_id, asked.spec.side.sign, others=_sides(whole))
+    others = _sides(together(reach, reach.money, asked=asked))
+    return measured.closest(asked.spec.instrument_id, asked.spec.side.sign, others=others)
 
 
-def _sides(whole: dict[str, Cell]) -> list[tuple[str, int]]:
+def _sides(whole: dict[str, Cell]) -> Iterator[tuple[str, int]]:
     """The sides on which an instrument is held, or will be where what works fills: 1 is long, -1 short."""
-    sides: list[tuple[str, int]] = []
-    for name, cell in whole.items():
-        sides += [(name, 1)] if add(cell.held, cell.buys) > 0 else []
-        sides += [(name, -1)] if sub(cell.held, cell.sells) < 0 else []
-    return sides
+    for name, (held, buys, sells) in whole.items():
+        if held > 0 or (buys and add(held, buys) > 0):
+            yield name, 1
+        if held < 0 or (sells and sub(held, sells) < 0):
+            yield name, -1
 
 
 def _diversified(reach: Reach, asked: Asked) -> tuple[float, float]:

@@ -130,6 +130,8 @@ def _order_decided(state: State, record: r.OrderDecided) -> None:
     if not record.approved:
         _explain(order, record.checks[-1])
     _index(state, order)
+    if record.together:
+        state.together.add(order.id)
     account = state.accounts[spec.account_id]
     if spec.parent:
         standing.decided(state, order)

@@ -9,28 +9,9 @@ from contextlib import contextmanager
 
 from msgspec import Struct, field
 
-from evenkeel.domain.errors import MoneyError
-from evenkeel.domain.orders import Kept, Order, OrderSpec, OrderState
-from evenkeel.domain.provenance import Provenance
-from evenkeel.domain.records import Check
-from evenkeel.domain.risk import Refused, Verdict
+from evenkeel.domain.orders import Order, OrderSpec, OrderState
 from evenkeel.trading.engine import keeping, layers
-from evenkeel.trading.engine.effects import Lane
-from evenkeel.trading.engine.orders import judge
 from evenkeel.trading.engine.state import AccountState, State
-
-EXACT = "exact-money"
-
-
-def judged(
-    state: State, account: AccountState, *, spec: OrderSpec, provenance: Provenance, at: int
-) -> tuple[Verdict, Lane]:
-    """As `judge`; what exact money cannot hold is refused, too, so that the orders beside it are not lost."""
-    try:
-        return judge(state, account, spec, provenance, at=at)
-    except MoneyError as error:
-        reason = f"it is too large to be booked: {error.message}"
-        return Refused(Check(EXACT, "38 digits", str(spec.quantity), reason)), Lane.OPEN
 
 
 class Provisional(Struct):
@@ -43,8 +24,7 @@ class Provisional(Struct):
     def take(self, spec: OrderSpec) -> None:
         """Counts an order that has been approved, as the fold would count it."""
         account = self.state.accounts[spec.account_id]
-        kept = keeping.plan(self.state, account, spec, at=self.at)
-        is_held = isinstance(kept, Kept) and keeping.is_held(spec, kept)
+        kept, is_held = keeping.decided(self.state, account, spec, at=self.at)
         order = Order(
             id=f"provisional:{len(self.taken)}",
             spec=spec,
@@ -55,8 +35,8 @@ class Provisional(Struct):
             updated_at=self.at,
             quantity=spec.quantity,
             limit_price=spec.limit_price,
-            stop_price=spec.stop_price,
-            kept=kept if isinstance(kept, Kept) else None,
+            stop_price=keeping.stop_of(spec, kept),
+            kept=kept,
         )
         counts = not is_held and not spec.is_exit
         if is_held:

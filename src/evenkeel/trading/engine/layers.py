@@ -48,9 +48,9 @@ _READ_BY: Mapping[str, tuple[str, ...]] = {
 
 
 PLAIN = frozenset({"equity", "day", "trades", "drawdown"})
-"""What an account's view has of itself."""
-PLAIN_UNMEASURED = PLAIN | {"alike"}
-"""The same before correlations have been measured: there is nothing to work out."""
+"""What an account's view has of itself on an open day."""
+MEASURED = frozenset({"alike"})
+"""What there is nothing to work out of before correlations have been measured."""
 
 
 def needs_of(rules: RuleSet) -> frozenset[str]:
@@ -68,10 +68,12 @@ class Tally(Struct):
 
 
 class Standing(Struct, kw_only=True):
-    """How a scope stands to its rules. `plan` and `needs` follow from them; `lost_at` is when the last trade lost."""
+    """How a scope stands to its rules. `plan`, `needs` and of these the `further` ones, not PLAIN, follow from them;
+    `lost_at` is when the last trade lost."""
 
     plan: tuple[RiskCheck, ...] = ()
     needs: frozenset[str] = frozenset()
+    further: frozenset[str] = frozenset()
     tier: Tier = Tier.NONE
     losses: int = 0
     lost_at: int = 0
@@ -79,6 +81,7 @@ class Standing(Struct, kw_only=True):
     def ruled(self, rules: RuleSet) -> None:
         """Takes new rules; a halt whose tier is off is none."""
         self.plan, self.needs = plan_of(rules), needs_of(rules)
+        self.further = self.needs - PLAIN
         if self.tier is Tier.HALT and rules.drawdown_halt is None:
             self.tier = Tier.NONE
 

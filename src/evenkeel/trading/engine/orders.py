@@ -3,12 +3,12 @@
 from evenkeel.domain.accounts import SEND_BY
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.commands import CancelOrder, ResolveOrder, SubmitOrder
-from evenkeel.domain.errors import Conflict, FieldError, IdempotencyConflict, InvalidInput
+from evenkeel.domain.errors import Conflict, FieldError, IdempotencyConflict, InvalidInput, MoneyError
 from evenkeel.domain.money import is_bookable
 from evenkeel.domain.orders import NEEDS, Order, OrderEvent, OrderSpec, OrderState, transition
 from evenkeel.domain.provenance import Arrival, Provenance, Source
-from evenkeel.domain.records import OrderDecided, OrderMoved
-from evenkeel.domain.risk import Approved, Verdict
+from evenkeel.domain.records import Check, OrderDecided, OrderMoved
+from evenkeel.domain.risk import Approved, Refused, Verdict
 from evenkeel.trading.brokers.ports import Cancellation, Ticket
 from evenkeel.trading.engine import halts, keeping, market
 from evenkeel.trading.engine.effects import Lane, Outcome, SendCancel, SendOrder, WantReconcile
@@ -103,9 +103,16 @@ def place(turn: Turn, account: AccountState, spec: OrderSpec, provenance: Proven
 def judge(
     state: State, account: AccountState, spec: OrderSpec, provenance: Provenance, *, at: int | None = None
 ) -> tuple[Verdict, Lane]:
-    """What risk says of a new order, and in which lane it would go. Records nothing."""
-    view = risk_view(state, account, spec, spec.quantity, source=provenance.source, at=at)
-    return assess(view), lane_of(view, provenance.source)
+    """What risk says of a new order, and in which lane it would go. Records nothing.
+
+    What exact money cannot hold is refused, too, so that nothing beside it is lost.
+    """
+    try:
+        view = risk_view(state, account, spec, spec.quantity, source=provenance.source, at=at)
+        return assess(view), lane_of(view, provenance.source)
+    except MoneyError as error:
+        reason = f"it is too large to be booked: {error.message}"
+        return Refused(Check("exact-money", "38 digits", str(spec.quantity), reason)), Lane.OPEN
 
 
 def enter(
@@ -117,6 +124,7 @@ def enter(
     verdict: Verdict,
     lane: Lane,
     since: int = 0,
+    together: bool = False,
 ) -> None:
     """Records a new order with the verdict on it; approved, it goes out after the commit, or is held here."""
     is_panic, approved = provenance.source is Source.PANIC, isinstance(verdict, Approved)
@@ -139,6 +147,7 @@ def enter(
             since=since,
             held=held,
             kept=kept,
+            together=together,
         )
     )
     if isinstance(verdict, Approved) and not held:

@@ -49,7 +49,8 @@ class Reach(NamedTuple):
 
     def positions(self, account: AccountState) -> Iterator[Position]:
         """The account's positions within it."""
-        return (one for key, one in account.positions.items() if self.reads(key.book, key.instrument_id))
+        held = account.positions.of(self.instrument_id) if self.instrument_id else account.positions.values()
+        return (one for one in held if self.book in ("", one.key.book))
 
     def open_orders(self, account: AccountState) -> Iterator[Order]:
         """The account's orders within it that work or are held here."""
@@ -134,6 +135,17 @@ def counted(account: AccountState, order: Order | None) -> int:
     return 1 if order.session_date == account.day and account.trades_today else 0
 
 
+def together(reach: Reach, accounts: Iterable[AccountState], *, asked: Asked, only: str = "") -> dict[str, Cell]:
+    """The cells of several accounts added up."""
+    whole: dict[str, Cell] = {}
+    for account in accounts:
+        found = cells(reach, account, asked=asked, only=only)
+        for name in whole.keys() & found.keys():
+            found[name] = whole[name].plus(found[name])
+        whole |= found
+    return whole
+
+
 def cells(reach: Reach, account: AccountState, *, asked: Asked, only: str = "") -> dict[str, Cell]:
     """What the account holds and has on its way within the reach, by instrument; `only` one where it is named."""
     name = reach.instrument_id or only
@@ -181,5 +193,5 @@ def last_price(state: State, instrument_id: str, *, accounts: Iterable[AccountSt
     for account in accounts:
         mine = [order for order in account.working.values() if order.spec.instrument_id == instrument_id]
         named += [price for order in mine for price in (order.limit_price, order.stop_price) if price is not None]
-        named += [state.price_of(one) for key, one in account.positions.items() if key.instrument_id == instrument_id]
+        named += [state.price_of(one) for one in account.positions.of(instrument_id)]
     return max(named)

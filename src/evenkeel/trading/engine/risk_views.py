@@ -67,7 +67,7 @@ def risk_view(
         equity=equity,
         drawdown=account.growth.fallen(equity) if "drawdown" in standing.needs else ZERO,
         day_start_equity=account.day_start_equity,
-        trades_today=account.trades_today - reach.counted(account, state.orders.get(without or "")),
+        trades_today=account.trades_today - (reach.counted(account, state.orders[without]) if without else 0),
         **_stops(state, spec, source=source, at=at),
     )
     if mark is None and not view.reduces and not _is_capped(spec.side, spec.limit_price):
@@ -94,9 +94,10 @@ def _stops(state: State, spec: OrderSpec, *, source: str, at: int | None) -> dic
 def _in_layers(state: State, view: RiskView, *, without: str | None, at: int) -> RiskView:
     """The view with what further rules of the account read, and with those of the other layers, where there are any."""
     account = state.accounts[view.spec.account_id]
-    needs = account.standing.needs
-    is_plain = needs <= (layers.PLAIN if state.correlations is not None else layers.PLAIN_UNMEASURED)
-    if view.reduces or (is_plain and at < account.day_end and not state.layers):
+    needs = account.standing.needs if at >= account.day_end else account.standing.further
+    if state.correlations is None:
+        needs -= layers.MEASURED
+    if not (needs or state.layers) or view.reduces:
         return view
     asked = reach.Asked(
         account=account,
@@ -107,7 +108,9 @@ def _in_layers(state: State, view: RiskView, *, without: str | None, at: int) ->
         reserve=partial(reserve_of, state),
         without=None if without is None else state.orders[without],
     )
-    own = figures.figures(reach.of_account(state, account), asked, standing=account.standing, rules=account.limits)
+    own = figures.figures(
+        reach.of_account(state, account), asked, standing=account.standing, rules=account.limits, needs=needs
+    )
     return msgspec.structs.replace(view, **own, layers=figures.views(state, asked))
 
 

@@ -96,6 +96,8 @@ def _known(state: State, user_id: str, name: str) -> Route:
 def _placed(state: State, route: Route, spec: OrderSpec) -> Outcome | None:
     """The order that this client id names in one of the route's accounts."""
     for account_id in route.account_ids:
+        if (account_id, spec.client_order_id) in state.composites.names:
+            raise IdempotencyConflict(f"client_order_id {spec.client_order_id!r} already names a composite order")
         order_id = state.client_ids.get((account_id, spec.client_order_id))
         if order_id is None:
             continue

@@ -172,7 +172,8 @@ class State(Struct, kw_only=True):
     `layers` are the limits beside those of accounts, by the key of their scope; `tiered`: some have drawdown tiers.
     `mtm` are the levels with rules on what they make, by the key of their scope, `hours` the sessions to come, by
     calendar.
-    `timers` are the moments at which something is due, `follow_ups` what waits for cancels.
+    `timers` are the moments at which something is due, `follow_ups` what waits for cancels, `together` the orders that
+    were placed with all of their basket or not at all.
     `restated` is what has changed positions besides fills, each with the number of fills before it.
     `by_bar` are the accounts that finished bars alone value, `real` the brokers, by name, whose orders are no
     simulation. `walkforwards` are sessions by id, `closing_sessions` those whose positions are being closed.
@@ -208,6 +209,7 @@ class State(Struct, kw_only=True):
     routed: dict[str, OrderRouted] = field(default_factory=dict)
     timers: Timers = field(default_factory=Timers)
     follow_ups: dict[str, FollowUpSet] = field(default_factory=dict)
+    together: set[str] = field(default_factory=set)
     restated: list[tuple[int, SplitApplied | PositionCorrected]] = field(default_factory=list)
     watched: dict[str, dict[str, Order]] = field(default_factory=dict)
     profiles: dict[str, BrokerProfile] = field(default_factory=dict)
@@ -238,6 +240,10 @@ class State(Struct, kw_only=True):
             return account.limits.rate
         profile = self.profiles.get(account.account.broker)
         return None if profile is None else profile.rate
+
+    def is_named(self, account_id: str, name: str) -> bool:
+        """Whether a client order id names an order, or a composite, of the account."""
+        return (account_id, name) in self.client_ids or (account_id, name) in self.composites.names
 
     def order(self, order_id: str) -> Order:
         """Raises NotFound."""

@@ -25,7 +25,7 @@ from evenkeel.trading.engine.figures import (
 from evenkeel.trading.engine.layers import Standing
 from evenkeel.trading.engine.limiting import reaches
 from evenkeel.trading.engine.orders import check_spec
-from evenkeel.trading.engine.reach import Asked, Cell, Reach, cells, last_price
+from evenkeel.trading.engine.reach import Asked, Reach, last_price, together
 from evenkeel.trading.engine.risk_views import reserve_of, risk_view
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.risk import judged
@@ -99,10 +99,7 @@ def _counts(read: Reach, asked: Asked, *, standing: Standing) -> dict[str, Used]
 
 def _largest(read: Reach, asked: Asked) -> dict[str, Used]:
     """The largest position there is, or may come of what works: in units, in money, and as a share of equity."""
-    whole: dict[str, Cell] = {}
-    for account in read.accounts:
-        for instrument_id, cell in cells(read, account, asked=asked).items():
-            whole[instrument_id] = whole.get(instrument_id, Cell()).plus(cell)
+    whole = together(read, read.accounts, asked=asked)
     if not whole:
         return {}
     units = max(whole, key=lambda name: whole[name].worst)

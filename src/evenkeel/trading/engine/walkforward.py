@@ -45,9 +45,9 @@ def open_session(turn: Turn, command: c.OpenSession) -> Outcome:
         raise Forbidden(f"a session trades a walk-forward account, not a {account.mode} one")
     if (session.account_id, session.user_id) != (account.id, account.user_id):
         raise InvalidInput("the session is of another account", errors=(FieldError("account", "its own"),))
-    faults = [FieldError("brokerage_rate", "a fraction of value from 0, below 1")]
     if not (is_bookable(session.brokerage_rate) and 0 <= session.brokerage_rate < 1):
-        raise InvalidInput("the session cannot be opened", errors=tuple(faults))
+        fault = FieldError("brokerage_rate", "a fraction of value from 0, below 1")
+        raise InvalidInput("the session cannot be opened", errors=(fault,))
     admin.check_account(state, account, cash=session.capital)
     _check_deployments(state, command)
     admin.begin_account(turn, account, cash=session.capital, source=command)

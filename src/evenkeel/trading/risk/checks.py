@@ -38,44 +38,32 @@ def assess(view: RiskView) -> Verdict:
 
 def judged(view: RiskView) -> Iterator[Check]:
     """Every check that concerns the order, one after another, whether those before it passed or not."""
-    for ask in ORDER_CHECKS:
-        check = ask(view)
-        if check is not None:
-            yield check
+    for seen, checks in _asked(view):
+        for ask in checks:
+            check = ask(seen)
+            if check is not None:
+                yield check
+
+
+def _asked(view: RiskView) -> Iterator[tuple[Seen, tuple[RiskCheck, ...]]]:
+    """What is asked, and of which view. A strategy that only closes what its own book holds is not held back by its
+    own rules."""
+    yield view, ORDER_CHECKS
     if view.reduces:
         return
-    for ask in ENTRY_CHECKS:
-        check = ask(view)
-        if check is not None:
-            yield check
-    if not view.spec.is_exit:
-        yield from _layers(view)
-    check = cash(view)
-    if check is not None:
-        yield check
+    yield view, ENTRY_CHECKS
+    for seen in () if view.spec.is_exit else _in_layers(view):
+        if seen.layer is not Layer.STRATEGY or not seen.reduces:
+            yield seen, plan_of(seen.rules) if seen.plan is None else seen.plan
+    yield view, CASH_CHECKS
 
 
-def _layers(view: RiskView) -> Iterator[Check]:
+def _in_layers(view: RiskView) -> tuple[Seen, ...]:
+    """The order as every layer sees it, from instrument to platform."""
     if not view.layers:
-        yield from _rules(view)
-        return
-    for seen in view.layers:
-        if seen.layer in _BEFORE_THE_ACCOUNT:
-            yield from _rules(seen)
-    yield from _rules(view)
-    for seen in view.layers:
-        if seen.layer not in _BEFORE_THE_ACCOUNT:
-            yield from _rules(seen)
-
-
-def _rules(seen: Seen) -> Iterator[Check]:
-    """The rules of one layer. A strategy that only closes what its own book holds is not held back by its own."""
-    if seen.layer is Layer.STRATEGY and seen.reduces:
-        return
-    for ask in plan_of(seen.rules) if seen.plan is None else seen.plan:
-        check = ask(seen)
-        if check is not None:
-            yield check
+        return (view,)
+    first = [seen for seen in view.layers if seen.layer in _BEFORE_THE_ACCOUNT]
+    return (*first, view, *view.layers[len(first) :])
 
 
 def supported(view: RiskView) -> Check | None:
@@ -190,3 +178,4 @@ def cash(view: RiskView) -> Check | None:
 
 ORDER_CHECKS: tuple[RiskCheck, ...] = (supported, lot_size, tick_size, currency, not_halted, mtm, session_running)
 ENTRY_CHECKS: tuple[RiskCheck, ...] = (priced, queue_full, account_ready, nothing_in_doubt, short_selling)
+CASH_CHECKS: tuple[RiskCheck, ...] = (cash,)

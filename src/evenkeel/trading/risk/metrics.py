@@ -1,10 +1,11 @@
-"""How alike an account's positions would be with one more order: the closest pair, and how many they amount to.
+"""How alike an account's positions would be with one more order: the closest one, and how many they amount to.
 
 The engine reads no files: how instruments go together is measured outside and handed in as `RiskInputs`. Of what has
 not been measured nothing is guessed: it is not known, and the check that asks records so.
 """
 
 from collections.abc import Iterable
+from math import inf, isnan, nan
 from typing import NamedTuple
 
 import numpy as np
@@ -16,11 +17,10 @@ __all__ = ["Closest", "Correlations", "diversification"]
 
 
 class Closest(NamedTuple):
-    """The position that an entry would be most alike. `correlation` is None where none is known; `unknown` counts the
-    positions whose correlation with it has not been measured."""
+    """The highest `correlation` with what else is held, None where none is known; of `unknown` instruments it has not
+    been measured."""
 
-    correlation: float | None
-    instrument_id: str
+    correlation: float | None = None
     unknown: int = 0
 
 
@@ -29,36 +29,27 @@ class Correlations:
 
     def __init__(self, inputs: RiskInputs) -> None:
         self.inputs = inputs
+        self._rows = dict(zip(inputs.instruments, inputs.correlations, strict=True))
         self._places = {name: place for place, name in enumerate(inputs.instruments)}
 
-    def between(self, first: str, second: str) -> float | None:
-        """None where it has not been measured, or one of them did not move."""
-        row, column = self._places.get(first), self._places.get(second)
-        if row is None or column is None:
-            return None
-        found = self.inputs.correlations[row][column]
-        return found if found == found else None  # noqa: PLR0124 - NaN is not itself
+    def closest(self, instrument_id: str, side: int, *, others: Iterable[tuple[str, int]]) -> Closest:
+        """How alike an entry on `side` would be to those of `others` (instrument, side 1 or -1) that it is most alike.
 
-    def closest(self, instrument_id: str, side: int, *, others: Iterable[tuple[str, int]]) -> Closest | None:
-        """Which of `others` (instrument, side 1 or -1) an entry on `side` would be most alike; None without any.
-
-        Positions on opposite sides are alike as far as their instruments move against each other.
+        Positions on opposite sides are alike as far as their instruments move against each other. None is known of an
+        instrument that has not been measured, or did not move.
         """
-        best: Closest | None = None
-        unknown, name = 0, ""
+        row, places = self._rows.get(instrument_id), self._places
+        best, unknown = -inf, dict[str, None]()
         for other, other_side in others:
             if other == instrument_id:
                 continue
-            name, known = other, self.between(instrument_id, other)
-            if known is None:
-                unknown += 1
-                continue
-            value = known if side == other_side else -known
-            if best is None or best.correlation is None or value > best.correlation:
-                best = Closest(value, other)
-        if best is not None:
-            return best._replace(unknown=unknown)
-        return Closest(None, name, unknown) if name else None
+            place = places.get(other)
+            known = nan if row is None or place is None else row[place]
+            if isnan(known):
+                unknown[other] = None
+            elif (alike := known if side == other_side else -known) > best:
+                best = alike
+        return Closest(None if best == -inf else best, len(unknown))
 
 
 def diversification(values: Iterable[float]) -> float:

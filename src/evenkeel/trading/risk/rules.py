@@ -276,13 +276,14 @@ def correlation(seen: Seen) -> Check | None:
     if limit is None:
         return None
     if found is None or found.correlation is None:
-        why = "nothing else is held" if found is None else "not measured"
+        why = "nothing else is held" if found is not None and not found.unknown else "not measured"
         return said(seen, "max-correlation", limit=limit, value=why, reason=None)
-    value = rounded(Decimal(repr(found.correlation)), SHARE_STEP)
-    reason = None
-    if Decimal(repr(found.correlation)) > limit:
+    exactly = Decimal(repr(found.correlation))
+    value, reason = rounded(exactly, SHARE_STEP), None
+    if exactly > limit:
         reason = f"{seen.instrument.symbol} goes with a position that is held by {value}, the limit is {plain(limit)}"
-    return said(seen, "max-correlation", limit=limit, value=value, reason=reason)
+    shown = f"{value}, {found.unknown} not measured" if found.unknown else value
+    return said(seen, "max-correlation", limit=limit, value=shown, reason=reason)
 
 
 def diversification(seen: Seen) -> Check | None:

@@ -30,9 +30,9 @@ class Seen(Struct, frozen=True, kw_only=True, gc=False):
     `equity` and `day_start_equity`; `day_result` where the layer is a part of accounts, else None; `gross`, `margin`,
     `turnover` and, in the order's direction, `net`, all with this order; `open_orders`, `trades_today` and `losses` in
     a row without it; `drawdown` as a fraction, to nine places; `tier`, which stays HALT until it is lifted; `paused`
-    and `quote_age` in ns; `last`; what the clocks say, None where nothing asks; the position that the order is most
-    alike; and the number of equal positions that those held amount to, without the order and with it. `eases`: it is a
-    change that only takes away from what works already.
+    and `quote_age` in ns; `last`; what the clocks say, None where nothing asks; how alike it is to what is held, None
+    where nothing has been measured; and the number of equal positions that those held amount to, without the order and
+    with it. `eases`: it is a change that only takes away from what works already.
     """
 
     layer: Layer = Layer.ACCOUNT

@@ -13,7 +13,7 @@ from evenkeel.domain.clock import SECOND
 from evenkeel.domain.composite_records import CompositeEnded, CompositeMoved
 from evenkeel.domain.composites import CompositeState, OnFailure
 from evenkeel.domain.errors import Conflict, IdempotencyConflict, InvalidInput
-from evenkeel.domain.orders import Order, OrderState, Side, TimeInForce
+from evenkeel.domain.orders import Order, OrderState, Side, TimeInForce, Trigger
 from evenkeel.domain.strategies import Protection
 from evenkeel.trading.engine.composites.children import RETRY
 from evenkeel.trading.engine.composites.standing import Composite
@@ -420,6 +420,26 @@ def test_exits_of_a_holding_are_for_what_no_others_cover(world: World) -> None:
     said = world.declined(c.SubmitComposite(provenance=WHO, client_order_id="pair", terms=pair))
     assert isinstance(said, InvalidInput)
     assert said.errors[0].message == "at most the 0 held that no other exits cover"
+
+
+@pytest.mark.parametrize(("side", "stop", "limit"), [(BUY, "9", "11"), (BUY, "10", "10"), (SELL, "11", "9")])
+def test_a_limit_and_a_stop_of_which_one_executes_wherever_the_market_is(
+    world: World, side: Side, stop: str, limit: str
+) -> None:
+    """Swapped prices are refused, in whichever order, placed or changed to; behind its trigger a limit rests."""
+    one, other = spec(side, "40", stop_price=stop), spec(side, "40", limit_price=limit)
+    for pair in (d.OneCancelsOther(one, other), d.OneCancelsOther(other, one)):
+        said = world.declined(c.SubmitComposite(provenance=WHO, client_order_id="pair", terms=pair))
+        assert isinstance(said, InvalidInput)
+        assert [error.field for error in said.errors] == ["limit_price"]
+    away = replace(other, limit_price=D("8") if side is BUY else D("12"))
+    resting = submit(world, d.OneCancelsOther(one, away), "resting")
+    change = d.CompositeChange(limit_price=D(limit))
+    assert isinstance(
+        world.declined(c.ModifyComposite(provenance=WHO, composite_id=resting.id, change=change)), InvalidInput
+    )
+    held = replace(other, trigger=Trigger(D("15"), rises=True))
+    assert submit(world, d.OneCancelsOther(one, held), "held").state is CompositeState.ACTIVE
 
 
 def test_a_client_id_names_one_thing(world: World) -> None:

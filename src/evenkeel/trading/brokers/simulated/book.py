@@ -360,7 +360,7 @@ class Book:
             quantity=spec.quantity,
             limit_price=spec.limit_price,
             stop_price=spec.stop_price,
-            since=ticket.since or max(ticket.at, self.state.seen.get(spec.instrument_id, 0)) + self._terms.late(spec),
+            since=(ticket.since or max(ticket.at, self.state.seen.get(spec.instrument_id, 0))) + self._terms.late(spec),
             reason=fault,
         )
         self.state.orders[order.key] = order

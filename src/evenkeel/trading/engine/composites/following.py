@@ -59,12 +59,9 @@ def submit(turn: Turn, command: SubmitComposite) -> Outcome:
     asked, state = command.terms, turn.state
     lead = terms.lead_of(asked)
     account = state.account(lead.account_id)
-    name = lead.account_id, command.client_order_id
-    if name in state.composites.names or name in state.client_ids:
-        return _recall(state, state.composites.names.get(name, ""), command=command)
-    if not 1 <= len(command.client_order_id) <= 64:
-        fault = FieldError("client_order_id", "1 to 64 characters")
-        raise InvalidInput("the order is not complete", errors=(fault,))
+    known = _recalled(state, command, account_id=lead.account_id)
+    if known is not None:
+        return known
     terms.check(state, asked)
     closes = _closes(state, asked)
     market.keep_day(turn, account)
@@ -90,7 +87,15 @@ def submit(turn: Turn, command: SubmitComposite) -> Outcome:
     return Outcome(composite_id)
 
 
-def _recall(state: State, known: str, *, command: SubmitComposite) -> Outcome:
+def _recalled(state: State, command: SubmitComposite, *, account_id: str) -> Outcome | None:
+    """What this client id has named before; None where it is new."""
+    name = account_id, command.client_order_id
+    if name not in state.composites.names and name not in state.client_ids:
+        if 1 <= len(command.client_order_id) <= 64:
+            return None
+        fault = FieldError("client_order_id", "1 to 64 characters")
+        raise InvalidInput("the order is not complete", errors=(fault,))
+    known = state.composites.names.get(name, "")
     one = state.composites.find(known)
     if one is None or one.asked != command.terms:
         raise IdempotencyConflict(

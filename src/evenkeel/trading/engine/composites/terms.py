@@ -54,6 +54,7 @@ def _faults(state: State, terms: d.Terms) -> Iterator[FieldError]:
                 is_resting = spec.kind is not OrderKind.MARKET or spec.trigger is not None
                 if not is_resting or spec.time_in_force in _PASSING:
                     yield FieldError(name, "an order that rests: a limit, a stop or one with a trigger")
+            yield from _crossed(terms)
         case d.Iceberg():
             yield from _at_once(terms.order)
             if terms.order.kind is not OrderKind.LIMIT or terms.order.time_in_force in _PASSING:
@@ -69,6 +70,20 @@ def _faults(state: State, terms: d.Terms) -> Iterator[FieldError]:
         case d.Legs():
             if not 2 <= len(terms.orders) <= MOST_LEGS:
                 yield FieldError("orders", f"2 to {MOST_LEGS} legs")
+
+
+def _crossed(terms: d.OneCancelsOther) -> Iterator[FieldError]:
+    """A limit and a stop of which one executes at once wherever the market is, as when their prices are swapped."""
+    first, second = terms.first, terms.second
+    is_held = any(spec.trigger is not None or spec.not_before for spec in (first, second))
+    if is_held or (first.instrument_id, first.side) != (second.instrument_id, second.side):
+        return
+    for limit, stop in ((first, second), (second, first)):
+        if limit.kind is OrderKind.LIMIT and limit.limit_price and stop.kind is not limit.kind and stop.stop_price:
+            below, above = ("below", "above") if limit.side.sign > 0 else ("above", "below")
+            if (stop.stop_price - limit.limit_price) * limit.side.sign <= 0:
+                message = f"{below} the stop of {stop.stop_price}, which is {above} the market while both rest"
+                yield FieldError("limit_price", message)
 
 
 def _at_once(spec: OrderSpec) -> Iterator[FieldError]:

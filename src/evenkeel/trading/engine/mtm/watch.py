@@ -93,7 +93,7 @@ def _look(turn: Turn, level: Level, *, shown: dict[str, bool], traded: Collectio
         gauge = gauges[level.scope.key] = Gauge.of(state, level)
         moved = set(gauge.open)
     else:
-        moved = {name for name in shown if name in gauge.open} | set(traded)
+        moved = (shown.keys() & gauge.open) | set(traded)
         for name in moved:
             gauge.touch(state, name)
     if not gauge.open and level.rules.basis is Basis.ENTRY:
