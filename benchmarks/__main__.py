@@ -14,8 +14,10 @@ BENCHMARKS = {
     "latency": ("benchmarks.order_path", "latency"),
     "restart": ("benchmarks.restart", "restart"),
     "panic": ("benchmarks.panic", "panic"),
+    "copy": ("benchmarks.copy", "copy"),
     "engine": ("benchmarks.engine", "engine"),
     "journal": ("benchmarks.journal", "journal"),
+    "queries": ("benchmarks.queries", "queries"),
     "simulator": ("benchmarks.simulator", "simulator"),
     "replay": ("benchmarks.replay", "replay"),
     "strategy-hosts": ("benchmarks.hosts", "strategy_hosts"),
@@ -31,6 +33,7 @@ BENCHMARKS = {
     "event-quotes": ("benchmarks.event", "event_quotes"),
     "cold": ("benchmarks.compiled", "cold"),
     "sweep": ("benchmarks.sweeps", "sweep"),
+    "optimizers": ("benchmarks.optimizers", "optimizers"),
     "peers": ("benchmarks.peers.compare", "peers"),
 }
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 if not __package__:
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # and not this folder: it has a `copy`
 
 from benchmarks.machine import facts
 from benchmarks.order_path import latency, throughput

@@ -44,10 +44,13 @@ def _major(binaries: Path) -> int:
 
 
 class PostgresCluster:
-    """One running server. `database()` gives a URL of a fresh, empty database."""
+    """One running server. `database()` gives a URL of a fresh, empty database.
 
-    def __init__(self, binaries: Path) -> None:
-        self._binaries = binaries
+    With `tls`, a certificate and its key, both as PEM, it also speaks TLS.
+    """
+
+    def __init__(self, binaries: Path, *, tls: tuple[bytes, bytes] | None = None) -> None:
+        self._binaries, self._tls = binaries, tls
         self._account = _unprivileged()
         self._password = secrets.token_urlsafe(12)
         self._home = Path(tempfile.mkdtemp(prefix="evenkeel-postgres-"))
@@ -56,8 +59,8 @@ class PostgresCluster:
         self.port = 0
 
     @classmethod
-    def start(cls, binaries: Path) -> Self:
-        cluster = cls(binaries)
+    def start(cls, binaries: Path, *, tls: tuple[bytes, bytes] | None = None) -> Self:
+        cluster = cls(binaries, tls=tls)
         try:
             cluster._create()
             cluster._launch()
@@ -119,12 +122,25 @@ class PostgresCluster:
                 "unix_socket_directories": "",
                 "fsync": "on",
                 "max_connections": 100,
+                **self._secured(),
             }
             options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
             self._server = self._spawn([self._binaries / "postgres", "-D", self._data, *options])
             if self._answers():
                 return
         raise RuntimeError(f"PostgreSQL did not start: {self._log()}")
+
+    def _secured(self) -> dict[str, object]:
+        """The settings of TLS, once certificate and key lie where only the server may read them."""
+        if self._tls is None:
+            return {}
+        files = {"ssl_cert_file": self._home / "server.crt", "ssl_key_file": self._home / "server.key"}
+        for path, text in zip(files.values(), self._tls, strict=True):
+            path.write_bytes(text)
+            path.chmod(0o600)
+            if self._account is not None:
+                shutil.chown(path, user=self._account)
+        return {"ssl": "on", **files}
 
     def _answers(self) -> bool:
         deadline = time.monotonic() + START_SECONDS

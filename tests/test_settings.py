@@ -178,13 +178,13 @@ def test_the_example_lists_every_name_with_its_default() -> None:
     given = dict(line.removeprefix("# ").split("=", 1) for line in lines if re.match(r"# [A-Z_]+=", line))
     assert given.keys() == all_names()
     shown = {PREFIX + name.upper(): field.default for name, field in Settings.model_fields.items()}
-    examples = {"EVENKEEL_HOSTS", "EVENKEEL_DATABASE_URL"}
+    examples = {"EVENKEEL_HOSTS", "EVENKEEL_DATABASE_URL", "EVENKEEL_LIVE_BROKERS"}
     differing = {name: value for name, value in shown.items() if name not in examples and given[name] != written(value)}
     assert differing == {}
 
 
 def written(value: Any) -> str:
-    if value is None:
+    if value is None or value == ():
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
 

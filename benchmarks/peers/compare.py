@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -59,7 +60,7 @@ def peers(
     with tempfile.TemporaryDirectory(prefix="evenkeel-peers-") as folder:
         file = Path(folder) / "bars.npz"
         save(file, series)
-        python = installed(Path(environment or f"{folder}/environment")) if install or environment else None
+        python = environment_of(Path(environment or f"{folder}/environment"), PINS) if install or environment else None
         taken: dict[Side, list[dict[str, Any]]] = {side: [] for side in (*MINE, *(PEERS if python else ()))}
         for _ in range(rounds):
             for side, runs in taken.items():
@@ -80,14 +81,14 @@ def peers(
     }
 
 
-def installed(folder: Path) -> Path:
-    """The Python of a virtual environment that has the peers, made where it is not there yet."""
+def environment_of(folder: Path, pins: Sequence[str]) -> Path:
+    """The Python of a virtual environment that has `pins`, made where it is not there yet."""
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not python.exists():
         made = shutil.which("python3") or sys.executable
         subprocess.run([made, "-m", "venv", str(folder)], check=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, *PINS], check=True, stdout=sys.stderr)
+        subprocess.run([*pip, *pins], check=True, stdout=sys.stderr)
     return python
 
 

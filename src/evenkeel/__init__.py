@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from evenkeel.quant.costs import TieredFee as TieredFee
     from evenkeel.research.backtest.result import BacktestResult as BacktestResult
     from evenkeel.research.backtest.run import backtest as backtest
+    from evenkeel.research.portfolio.optimize import optimize as optimize
+    from evenkeel.research.portfolio.optimizer import PortfolioOptimizer as PortfolioOptimizer
+    from evenkeel.research.portfolio.prices import sample_prices as sample_prices
+    from evenkeel.research.portfolio.rebalancing import rebalance_history as rebalance_history
     from evenkeel.research.search.searching import search as search
     from evenkeel.research.search.space import Range as Range
     from evenkeel.research.search.sweep import sweep as sweep
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "evenkeel.bootstrap.manager": ("AccountManager",),
     "evenkeel.domain.accounts": ("Limits",),
     "evenkeel.domain.marketdata": ("Dividend", "Split"),
     "evenkeel.domain.sizing": ("Cash", "Kelly", "PercentOfEquity", "Units", "VolatilityTarget"),
@@ -58,6 +63,10 @@ _HOMES = {
     ),
     "evenkeel.research.backtest.result": ("BacktestResult",),
     "evenkeel.research.backtest.run": ("backtest",),
+    "evenkeel.research.portfolio.optimize": ("optimize",),
+    "evenkeel.research.portfolio.optimizer": ("PortfolioOptimizer",),
+    "evenkeel.research.portfolio.prices": ("sample_prices",),
+    "evenkeel.research.portfolio.rebalancing": ("rebalance_history",),
     "evenkeel.research.search.searching": ("search",),
     "evenkeel.research.search.space": ("Range",),
     "evenkeel.research.search.sweep": ("sweep",),

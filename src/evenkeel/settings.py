@@ -7,6 +7,7 @@ like ours and is none gets a notice.
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -20,7 +21,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource
 
 from evenkeel.domain.accounts import Limits
 from evenkeel.domain.errors import FieldError, InvalidInput
-from evenkeel.domain.limits import HOUSE
+from evenkeel.domain.limits import HOUSE, read_windows
 
 PREFIX = "EVENKEEL_"
 TOML = "evenkeel.toml"
@@ -33,8 +34,27 @@ ALIASES = {
     "ENABLE_SHORT_SELLING": "enable_short_selling",
 }
 # Read by the command line, not from here.
-OPTIONS = ("EVENKEEL_HOME", "EVENKEEL_PASSWORD", "EVENKEEL_NEW_PASSWORD")
-_SECRET = frozenset({"jwt_secret_key", "database_url"})
+OPTIONS = (
+    "EVENKEEL_HOME",
+    "EVENKEEL_PASSWORD",
+    "EVENKEEL_NEW_PASSWORD",
+    "EVENKEEL_VAULT_SECRET",
+    "EVENKEEL_NEW_VAULT_SECRET",
+    "EVENKEEL_VAULT_CODE",
+    "EVENKEEL_CREDENTIALS",
+    "EVENKEEL_KEYS_PASSPHRASE",
+)
+_LISTS = frozenset({"hosts", "live_brokers", "two_factor_roles", "role_networks"})
+_SECRET = frozenset(
+    {
+        "jwt_secret_key",
+        "server_key",
+        "database_url",
+        "google_client_secret",
+        "github_client_secret",
+        "oidc_client_secret",
+    }
+)
 
 
 class Settings(BaseModel):
@@ -48,6 +68,22 @@ class Settings(BaseModel):
     hosts: tuple[str, ...] = Field((), description="Further host names to answer to, separated by commas.")
     database_url: str | None = Field(None, description="postgresql://USER:PASSWORD@HOST/NAME; empty means SQLite.")
     jwt_secret_key: SecretStr | None = Field(None, description="Signs access tokens; made at first start when empty.")
+    server_key: SecretStr | None = Field(None, description="Seals secrets: 64 hex digits; older ones after commas.")
+    public_url: str | None = Field(
+        None, description="The desk's address as browsers know it; https makes cookies secure."
+    )
+    two_factor_roles: tuple[str, ...] = Field((), description="Roles that must have two factors, separated by commas.")
+    role_networks: tuple[str, ...] = Field(
+        (), description="Where a role may come from: trader=192.0.2.0/24, admin=10.0.0.0/8."
+    )
+    google_client_id: str | None = Field(None, description="Sign-in with Google: the client's id.")
+    google_client_secret: SecretStr | None = Field(None, description="The client's secret.")
+    github_client_id: str | None = Field(None, description="Sign-in with GitHub: the client's id.")
+    github_client_secret: SecretStr | None = Field(None, description="The client's secret.")
+    oidc_issuer: str | None = Field(None, description="Sign-in with another OpenID Connect issuer: its address.")
+    oidc_title: str = Field("Single sign-on", description="What its button says.")
+    oidc_client_id: str | None = Field(None, description="Our id there.")
+    oidc_client_secret: SecretStr | None = Field(None, description="Our secret there.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is worth a line.")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
     speed: Decimal = Field(Decimal(2), ge=0, le=1000, description="Moments a second of a replay; 0 is flat out.")
@@ -59,6 +95,23 @@ class Settings(BaseModel):
     strategy_start: float = Field(60.0, ge=1, le=3600, description="Seconds to start one and go through its history.")
     strategy_memory: int = Field(2048, ge=512, description="MiB of address space for a user's strategies.")
     strategy_files: int = Field(256, ge=32, description="Files and sockets a user's strategies may have open.")
+    live_brokers: tuple[str, ...] = Field((), description="Adapters to load for live accounts, separated by commas.")
+    credential_days: int = Field(180, ge=0, description="Days after which credentials are due for renewal; 0: never.")
+    backup_time: str = Field("03:30", description="Time of the daily backup, UTC; empty: none is made by itself.")
+    backup_folder: str | None = Field(None, description="Folder for them; empty means backups in the home.")
+    backup_daily: int = Field(7, ge=1, description="Of how many days the last backup is kept.")
+    backup_weekly: int = Field(4, ge=0, description="Of how many weeks the last backup is kept.")
+    backup_monthly: int = Field(12, ge=0, description="Of how many months the last backup is kept.")
+    feed_silence: int = Field(
+        60, ge=0, le=86_400, description="Seconds of session without a price before an instrument is silent; 0: never."
+    )
+    broker_restarts: str | None = Field(
+        None,
+        description="Hours in which the broker restarts: 23:45-23:55 America/New_York 1-5; several after semicolons.",
+    )
+    reconcile_every: int | None = Field(
+        None, ge=0, le=86_400, description="Seconds between scheduled reconciles; 0: none; empty: as the broker says."
+    )
     docs: bool = Field(True, description="Serve the API's documentation at /docs.")
     max_position_size: Decimal = Field(Decimal("0.1"), gt=0, le=1, description="Largest share of equity in one name.")
     risk_limit: Decimal = Field(Decimal("0.02"), gt=0, le=1, description="Loss of a day, as a share of equity.")
@@ -72,10 +125,52 @@ class Settings(BaseModel):
             raise ValueError("at least 32 bytes; leave it empty to have one made")
         return value
 
-    @field_validator("database_url")
+    @field_validator("server_key")
+    @classmethod
+    def _are_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        for text in value.get_secret_value().split(",") if value is not None else ():
+            if not re.fullmatch(r"[0-9a-fA-F]{64}", text.strip()):
+                raise ValueError("64 hex digits for each key, with commas between; leave it empty to have one made")
+        return value
+
+    @field_validator("backup_time")
+    @classmethod
+    def _is_time(cls, value: str) -> str:
+        if value and not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+            raise ValueError("hours and minutes such as 03:30, or nothing")
+        return value
+
+    @field_validator("database_url", "backup_folder")
     @classmethod
     def _empty_is_none(cls, value: str | None) -> str | None:
         return value or None
+
+    @field_validator("two_factor_roles", "role_networks")
+    @classmethod
+    def _asks_what_can_be(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if value:
+            from evenkeel.desk.admission import policy
+
+            try:
+                policy(**{str(info.field_name): value})
+            except InvalidInput as error:
+                raise ValueError("; ".join(fault.message for fault in error.errors)) from error
+        return value
+
+    @field_validator("public_url", "oidc_issuer")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+            raise ValueError("an address such as https://desk.example.com")
+        return value.rstrip("/") if value and value.count("/") == 3 else value or None
+
+    @field_validator("google_client_secret", "github_client_secret", "oidc_client_secret")
+    @classmethod
+    def _goes_with_an_id(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        name = str(info.field_name).removesuffix("_secret") + "_id"
+        if value is not None and value.get_secret_value() and not info.data.get(name):
+            raise ValueError(f"{name} is needed with it")
+        return value
 
     @field_validator("host")
     @classmethod
@@ -83,6 +178,27 @@ class Settings(BaseModel):
         if not info.data.get("allow_public", True) and not _is_loopback(value):
             raise ValueError(f"{value} can be reached from other machines: set allow_public=true if you mean it")
         return value
+
+    @field_validator("broker_restarts")
+    @classmethod
+    def _hours_of_a_zone(cls, value: str | None) -> str | None:
+        try:
+            read_windows(value or "")
+        except InvalidInput as error:
+            raise ValueError(error.message) from error
+        return value
+
+    def broker_options(self) -> dict[str, str]:
+        """What these settings say of whichever broker there is, as options of its factory."""
+        options = {"restarts": self.broker_restarts} if self.broker_restarts else {}
+        if self.reconcile_every is not None:
+            options["reconcile_every"] = str(self.reconcile_every)
+        return options
+
+    def server_keys(self) -> tuple[bytes, ...]:
+        """The server keys that are named here, 32 bytes each, the one that seals first; none: the home has its own."""
+        texts = self.server_key.get_secret_value().split(",") if self.server_key is not None else ()
+        return tuple(bytes.fromhex(text.strip()) for text in texts)
 
     def limits(self) -> Limits:
         """The limits of an account opened under these settings, with those of the house."""
@@ -177,7 +293,7 @@ def _unknown(sources: Iterable[Mapping[str, str]]) -> list[str]:
 
 
 def _parsed(field: str, text: str) -> Any:
-    if field == "hosts":
+    if field in _LISTS:
         return tuple(part.strip() for part in text.strip("[] ").replace('"', "").split(",") if part.strip())
     return text
 

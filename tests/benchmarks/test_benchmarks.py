@@ -16,8 +16,10 @@ TINY = {
     "latency": ("--orders", "5", "--seconds", "10"),
     "restart": ("--orders", "200"),
     "panic": ("--accounts", "2", "--orders", "12", "--positions", "1"),
+    "copy": ("--followers", "5", "--rounds", "4"),
     "engine": ("--orders", "300", "--instruments", "3", "--working", "50"),
     "journal": ("--seconds", "0.1"),
+    "queries": ("--users", "2", "--positions", "10", "--instruments", "60", "--calls", "3", "--database", "sqlite"),
     "simulator": ("--seeds", "5"),
     "replay": ("--seconds", "5"),
     "strategy-hosts": ("--deployments", "5", "--bars", "60"),
@@ -32,10 +34,11 @@ TINY = {
     "event-idle": ("--bars", "3000", "--repeat", "1"),
     "event-quotes": ("--quotes", "2000", "--repeat", "1"),
     "cold": ("--bars", "2000", "--repeat", "1"),
+    "optimizers": ("--sizes", "6,20", "--seconds", "0.05"),
     "peers": ("--bars", "2000", "--repeat", "1", "--rounds", "1"),
     "sweep": ("--bars", "2000", "--repeat", "1"),
 }
-QUICK = ("engine", "journal", "simulator", "import", "posts", "backtest-100k", "strategies-100")
+QUICK = ("engine", "journal", "queries", "simulator", "import", "posts", "backtest-100k", "strategies-100")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from evenkeel import PercentFee, backtest, read_bars
 from evenkeel.cli.main import app
 from evenkeel.desk.passwords import Passwords
-from evenkeel.desk.ports import RefreshToken, User
+from evenkeel.desk.ports import RefreshToken, Session, User
 from evenkeel.desk.users import People
 from evenkeel.market.exporting import encode
 from evenkeel.market.sample import sample_market
@@ -201,7 +201,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     async def begin() -> None:
         engine = async_engine(where)
-        people = People(StoredUsers(engine, User), StoredTokens(engine, RefreshToken), Passwords())
+        people = People(StoredUsers(engine, User), StoredTokens(engine, RefreshToken, Session), Passwords())
         await people.ensure_owner("owner", "correct horse")
         await engine.dispose()
 

@@ -242,7 +242,10 @@ def test_doctor_finds_the_books_in_order(desk: Desk) -> None:
 
 def test_the_database_of_a_running_home(desk: Desk, tmp_path: Path) -> None:
     assert desk.ask("db", "status")["running"]
-    assert len(desk.ask("db", "backup", tmp_path / "copies")["files"]) >= 2
+    made = desk.ask("backup", "--to", tmp_path / "copies")
+    assert {"evenkeel.db", "journal.db"} <= set(made["files"])
+    assert [one["name"] for one in desk.items("backup", "list", "--to", tmp_path / "copies")] == [made["name"]]
+    assert "is whole" in invoke("backup", "check", made["path"]).stdout
     assert "up to date" in desk.run("db", "upgrade").stdout
 
 

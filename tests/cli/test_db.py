@@ -57,32 +57,17 @@ def test_status_describes_a_home(tmp_path: Path) -> None:
     assert "newest schema" in run("status", "--home", home).output
 
 
-def test_backup_copies_the_files(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    assert run("backup", "--home", str(home)).exit_code == 1
-    with Owner(Database(home)) as owner:
-        owner.journal("user-1").close()
-    run("upgrade", "--home", str(home))
-    files = json.loads(run("backup", str(tmp_path / "copies"), "--home", str(home), "--json").output)["files"]
-    assert sorted(Path(name).name for name in files) == ["evenkeel.db", "journal.db"]
-    assert all(Path(name).exists() for name in files)
-    assert "bytes" in run("backup", "--home", str(home)).output
-
-
 def test_a_wrong_url_is_explained(tmp_path: Path) -> None:
-    for verb in ("upgrade", "status", "backup"):
+    for verb in ("upgrade", "status"):
         refused = run(verb, "--home", str(tmp_path), "--database-url", "mysql://host/name")
         assert refused.exit_code == 1
         assert "postgresql://" in refused.output
 
 
 @pytest.mark.service
-def test_postgresql_is_backed_up_by_its_own_means(tmp_path: Path, postgres_url: str) -> None:
+def test_postgresql_is_set_up_and_described(tmp_path: Path, postgres_url: str) -> None:
     arguments = ("--home", str(tmp_path), "--database-url", postgres_url)
     assert run("upgrade", *arguments).exit_code == 0
     status = json.loads(run("status", *arguments, "--json").output)
     assert status["up_to_date"]
     assert postgres_url not in json.dumps(status)
-    refused = run("backup", *arguments)
-    assert refused.exit_code == 1
-    assert "pg_dump" in refused.output

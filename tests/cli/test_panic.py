@@ -76,9 +76,9 @@ def test_a_running_desk_is_halted_and_resumed(home: Path) -> None:
         assert not desk.items("order", "list", "--status", "open")
         assert "refused by halted" in desk.refused("order", "place", "Main", "buy", "1", "ACME")
         assert halts(desk) == ["panic-done", "panic"]
-        assert desk.run("resume", "--account", "Main").stdout == "Trading of account Main is on again.\n"
+        assert desk.run("resume", "--account", "Main", "--yes").stdout == "Trading of account Main is on again.\n"
         desk.run("order", "place", "Main", "buy", "1", "ACME")
-        assert "is not halted" in desk.refused("resume", "--account", "Main")
+        assert "is not halted" in desk.refused("resume", "--account", "Main", "--yes")
 
 
 @pytest.mark.slow
@@ -90,14 +90,14 @@ def test_a_killed_desk_is_halted_without_it_and_finds_itself_halted(home: Path) 
     assert "position ACME 10, the order that closes it is ACCEPTED" in told
     assert told.endswith("The orders that close it are at the broker, and fill at its next price.\n")
     assert json.loads(evenkeel("doctor", "--home", home, "--json").stdout)["ok"]
-    early = evenkeel("resume", "--account", "Main", "--home", home, code=1).stderr
+    early = evenkeel("resume", "--account", "Main", "--yes", "--home", home, code=1).stderr
     assert "the panic has not finished: 0 orders and 1 positions are left" in early
     with running(home) as desk:
         until(lambda: "panic-done" in halts(desk))
         assert not desk.items("account", "positions")
         assert "refused by halted" in desk.refused("order", "place", "Main", "buy", "1", "ACME")
         assert len(desk.items("order", "list", "--status", "CANCELLED")) == 3
-    told = evenkeel("resume", "--account", "Main", "--home", home).stdout
+    told = evenkeel("resume", "--account", "Main", "--yes", "--home", home).stdout
     assert told == "Trading of account Main is on again.\n"
     with running(home, signal.SIGTERM) as desk:
         desk.run("order", "place", "Main", "buy", "1", "ACME")
@@ -114,7 +114,7 @@ def test_without_a_desk_the_home_is_taken_and_the_plan_carried_out(tmp_path: Pat
     assert (plan.home, plan.scope, plan.name, plan.keep_positions) == (tmp_path, ScopeKind.STRATEGY, "Trend", True)
     assert "Left:\n  Main: order X 1, it is ACCEPTED" in found.stdout
     assert "has not finished" in found.stderr
-    invoke("resume", "--user", "--abandon", "--home", tmp_path, panicked=panicked)
+    invoke("resume", "--user", "--abandon", "--yes", "--home", tmp_path, panicked=panicked)
     assert (panicked[-1].resume, panicked[-1].abandon, panicked[-1].scope) == (True, True, ScopeKind.USER)
 
 
@@ -137,6 +137,8 @@ def test_it_asks_before_it_acts(tmp_path: Path) -> None:
     panicked = Panicked()
     asked = invoke("panic", "--all", "--home", tmp_path, code=1, input="n\n", panicked=panicked)
     assert "Halt the whole platform, cancel its orders and close its positions?" in asked.output
+    asked = invoke("resume", "--all", "--home", tmp_path, code=1, input="n\n", panicked=panicked)
+    assert "Let the whole platform trade again?" in asked.output
     assert not panicked
 
 

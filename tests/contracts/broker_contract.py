@@ -18,7 +18,7 @@ from evenkeel.domain.errors import BrokerError, BrokerRejected, BrokerUnavailabl
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.money import ZERO, add, mul, sub
 from evenkeel.domain.orders import OrderKind, OrderSpec, OrderState, Side, TimeInForce
-from evenkeel.trading.brokers.ports import Broker
+from evenkeel.trading.brokers.ports import Broker, ManyAtOnce
 from evenkeel.trading.brokers.profiles import LookupKind
 from tests.contracts.samples import (
     ACME,
@@ -145,6 +145,21 @@ class BrokerContract:
         ):
             with pytest.raises(BrokerUnavailable):
                 await asked
+
+    async def test_several_orders_of_one_request_are_each_answered(self, venue: VenueUnderTest) -> None:
+        broker = venue.broker
+        if broker.profile.most_at_once == 1:
+            pytest.skip(f"{broker.profile.name} takes one order at a time")
+        assert isinstance(broker, ManyAtOnce)
+        async with listening(broker) as listener:
+            others = ticket("A", spec(quantity=50))
+            answers = await broker.place_all([ticket("A", spec()), ticket("B", spec()), others, ticket("C", spec())])
+            assert [type(answer) for answer in answers] == [type(None), type(None), BrokerRejected, type(None)]
+            for name in "ABC":
+                await listener.hears(name, "Accepted")
+        await broker.disconnect()
+        with pytest.raises(BrokerUnavailable):
+            await broker.place_all([ticket("D", spec()), ticket("E", spec())])
 
     async def test_an_order_is_accepted_then_filled(self, venue: VenueUnderTest) -> None:
         async with listening(venue.broker) as listener:

@@ -1,7 +1,6 @@
 """Signing in and staying so: passwords, tokens, rotation, reuse, links, tickets, and slowing down guesses."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from hashlib import sha256
 
@@ -13,41 +12,11 @@ from evenkeel.desk.auth import ABSOLUTE, ACCESS_SECONDS, IDLE, RACE, Auth
 from evenkeel.desk.passwords import Passwords, check, generated
 from evenkeel.desk.throttle import Throttle, TooManyAttempts
 from evenkeel.desk.tokens import OneTime
-from evenkeel.desk.users import OWNER, People
+from evenkeel.desk.users import OWNER
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.errors import Conflict, InvalidInput, NotFound, NotReady, Unauthenticated
-from tests.desk.memory import MemoryTokens, MemoryUsers
-
-SECRET = b"thirty-two bytes, at the very least"
-PASSWORD = "a password of tests"
-
-
-class Clock:
-    """Wall-clock ns that tests move."""
-
-    def __init__(self) -> None:
-        self.at = time.time_ns()
-
-    def __call__(self) -> int:
-        return self.at
-
-    def monotonic(self) -> float:
-        return self.at / SECOND
-
-
-class House:
-    """People and sign-in over stores in memory."""
-
-    def __init__(self, secret: bytes = SECRET) -> None:
-        self.clock = Clock()
-        self.users, self.tokens = MemoryUsers(), MemoryTokens()
-        self.passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-        self.people = People(self.users, self.tokens, self.passwords, wall=self.clock)
-        self.auth = self.new_auth(secret)
-
-    def new_auth(self, secret: bytes = SECRET) -> Auth:
-        throttle = Throttle(clock=self.clock.monotonic)
-        return Auth(self.users, self.tokens, self.passwords, secret, throttle=throttle, wall=self.clock)
+from tests.desk.house import PASSWORD, SECRET, Clock, House
+from tests.desk.memory import MemoryUsers
 
 
 @pytest.fixture
@@ -151,14 +120,6 @@ async def test_names_are_taken_in_any_case(house: House) -> None:
         await house.people.set_password("nobody", PASSWORD)
 
 
-@pytest.mark.parametrize("password", ["", "short", "x" * 257])
-def test_a_password_has_a_length_and_no_other_rule(password: str) -> None:
-    with pytest.raises(InvalidInput):
-        check(password)
-    check("        ")
-    check("pässwörd ünïcode")
-
-
 def test_generated_passwords_differ_and_pass() -> None:
     made = {generated() for _ in range(50)}
     assert len(made) == 50
@@ -218,7 +179,7 @@ async def test_forged_tokens_are_refused(house: House) -> None:
         "", "x", "a.b.c", signed.access_token[:-2], signed.access_token + "x",
         jwt.encode(claims, other, algorithm="HS256"),
         jwt.encode(claims, SECRET + b"x" * 32, algorithm="HS512"),
-        jwt.encode(claims, None, algorithm="none"),
+        jwt.encode(claims, "", algorithm="none"),
         jwt.encode(claims | {"aud": "elsewhere"}, SECRET, algorithm="HS256"),
         jwt.encode(claims | {"sid": "unknown"}, SECRET, algorithm="HS256"),
         jwt.encode({name: value for name, value in claims.items() if name != "exp"}, SECRET, algorithm="HS256"),

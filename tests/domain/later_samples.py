@@ -4,12 +4,27 @@ from datetime import date, time
 from decimal import Decimal
 
 from evenkeel.domain import records as r
+from evenkeel.domain.account_records import AccountRenamed, AccountSwitched, FxRatesSet
 from evenkeel.domain.composite_records import CompositeEnded, CompositeMoved, CompositeStarted
 from evenkeel.domain.composites import Bracket, CompositeState, Slot
+from evenkeel.domain.copy_records import CopyCursorMoved, CopyLinkSet, CopyTaken
+from evenkeel.domain.copying import (
+    ByVolatility,
+    CopyFilter,
+    CopyKind,
+    CopyLink,
+    CopyMode,
+    CopySide,
+    CopyTerms,
+    SymbolRule,
+)
 from evenkeel.domain.followups import FollowUpDone, FollowUpKind, FollowUpSet
+from evenkeel.domain.fx import FxRate, RateSource
 from evenkeel.domain.held_records import OrderKept, OrderReleased
-from evenkeel.domain.limit_records import DrawdownMoved, ScopeDayClosed, ScopeLimitsChanged
+from evenkeel.domain.instruments import AssetClass
+from evenkeel.domain.limit_records import DrawdownMoved, RejectsHalted, ScopeDayClosed, ScopeLimitsChanged
 from evenkeel.domain.limits import Layer, LimitScope, RuleSet, Tier, Window
+from evenkeel.domain.live import Custody, LiveSwitched
 from evenkeel.domain.mtm import (
     BreachAction,
     DayRules,
@@ -80,6 +95,26 @@ RULES = MtmRules(
     day=DayRules(square_off_at=time(15, 15), products=(Product.NRML,)),
 )
 
+COPY_LINK = CopyLink(
+    id="lnk",
+    master_id="acc",
+    follower_id="acc-2",
+    mode=CopyMode.ORDERS,
+    proposed_by="anna",
+    filter=CopyFilter(
+        instrument_ids=("ins",),
+        asset_classes=(AssetClass.EQUITY,),
+        books=("manual",),
+        side=CopySide.LONG,
+        windows=(Window(time(9, 30), time(16), "America/New_York", (1, 2)),),
+    ),
+    symbols={"ins": SymbolRule("ins-2", D("0.1"), D(10))},
+    product=Product.MIS,
+    terms=CopyTerms(ByVolatility(0.2, 30), D("0.5"), D("0.001"), 5),
+    accepted=True,
+    paused=True,
+    removed=True,
+)
 LATER: tuple[r.AnyRecord, ...] = (
     r.RouteSet(at=1, route=Route("usr", "best", ("acc", "acc2"), RouteRule.MOST_CASH, ("TEST",)), provenance=WHO),
     r.RouteRemoved(at=1, user_id="usr", name="best", provenance=WHO),
@@ -158,6 +193,9 @@ LATER: tuple[r.AnyRecord, ...] = (
         results={"acc": D("-5.00")},
     ),
     ScopeDayClosed(at=1, scope=LIMITED, account_id="acc", result=D("-5.00"), best=D("7.00")),
+    RejectsHalted(
+        at=1, account_id="acc", count=50, limit=50, window=60, lifted=True, provenance=Provenance("sys", Source.SYSTEM)
+    ),
     DrawdownMoved(
         at=1,
         scope=LIMITED,
@@ -196,6 +234,25 @@ LATER: tuple[r.AnyRecord, ...] = (
         provenance=WHO,
     ),
     CompositeEnded(at=1, id="com", state=CompositeState.FAILED, reason="its entry was rejected"),
+    CopyLinkSet(at=1, link=COPY_LINK, provenance=WHO),
+    CopyTaken(
+        at=1,
+        link_id="lnk",
+        source=7,
+        kind=CopyKind.FILL,
+        instrument_id="ins",
+        held=D(10),
+        wanted=D("5.5"),
+        carry=D("0.5"),
+        owed=D(-1),
+        master_order_id="ord",
+        orders=("ord-2",),
+        quantity=D(5),
+        skipped="too old",
+        factor=D("0.55"),
+        stale=True,
+    ),
+    CopyCursorMoved(at=1, cursor=9),
     OrderKept(at=1, order_id="ord", kept=KEPT, provenance=WHO),
     OrderReleased(
         at=1,
@@ -210,4 +267,8 @@ LATER: tuple[r.AnyRecord, ...] = (
         send_by=9,
         triggered=True,
     ),
+    AccountSwitched(at=1, account_id="acc", active=False, reason="the broker closes it", provenance=WHO),
+    AccountRenamed(at=1, account_id="acc", name="erased-acc", erased=True, provenance=WHO),
+    LiveSwitched(at=1, account_id="acc", on=True, custody=Custody.ATTENDED, provenance=WHO),
+    FxRatesSet(at=1, rates=(FxRate("EUR", "USD", DAY, D("1.0832"), RateSource.IMPORT),), provenance=WHO),
 )

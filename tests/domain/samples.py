@@ -24,6 +24,7 @@ from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.provenance import Arrival, Provenance, Source
 from evenkeel.domain.strategies import Action, Allocation, Deployment
 from tests.domain.later_samples import KEPT, LATER, TERMS
+from tests.domain.portfolio_samples import PORTFOLIOS
 
 D = Decimal
 DAY = date(2024, 3, 4)
@@ -62,7 +63,7 @@ SAMPLES: tuple[r.AnyRecord, ...] = (
     r.AccountOpened(at=1, account=ACCOUNT, provenance=WHO),
     r.LimitsChanged(at=1, account_id="acc", limits=LIMITS, version=3, provenance=WHO),
     r.ReadinessChanged(at=1, account_id="acc", readiness=Readiness.BLOCKED, reason="two orders look alike"),
-    r.CashBooked(at=1, entries=(ENTRY,), provenance=WHO, equity=D("30.00")),
+    r.CashBooked(at=1, entries=(ENTRY,), provenance=WHO, equity=D("30.00"), values={"por": D("9.00")}),
     r.DeploymentChanged(at=1, deployment=DEPLOYMENT, provenance=WHO),
     r.SignalRecorded(
         at=1,
@@ -135,6 +136,7 @@ SAMPLES: tuple[r.AnyRecord, ...] = (
         venue_order_id="V2",
         session_date=DAY,
         state=OrderState.ACCEPTED,
+        twin_of="ord",
     ),
     r.PositionCorrected(at=1, id="cor", key=KEY, quantity=D("-3"), price=D("9.95"), reason="the broker holds 7"),
     r.SplitApplied(
@@ -174,7 +176,7 @@ SAMPLES: tuple[r.AnyRecord, ...] = (
         drawdown=0.02,
     ),
     r.CursorMoved(at=1, cursor=5, states={"dep": b"\x00\xff"}, ended=True, places={"dep": 4}),
-    r.AccountReconciled(at=1, account_id="acc", differences=2),
+    r.AccountReconciled(at=1, account_id="acc", differences=2, routine=True),
     r.AlertRaised(
         at=1,
         id="ale",
@@ -186,4 +188,5 @@ SAMPLES: tuple[r.AnyRecord, ...] = (
         deployment_id="dep",
     ),
     *LATER,
+    *PORTFOLIOS,
 )

@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
@@ -129,3 +130,19 @@ def test_the_log_keeps_the_newest_and_its_numbers() -> None:
     assert log.first == EventLog.DROPPED
     assert log.events[0] == log.first
     assert len(log.events) == EventLog.MOST + 1 - EventLog.DROPPED
+
+
+async def test_what_nobody_has_read_is_put_in_words_when_somebody_does(desk: World, owner: httpx.AsyncClient) -> None:
+    await owner.post("/api/v2/trading/orders", json=order("one"))
+    await desk.next_bar()
+    records, state = desk.journal.records(), desk.runner.state
+    plain = [event for seq, record in enumerate(records, 1) if (event := line(state, record, seq)) is not None]
+    log = EventLog(lambda: state)
+    for seq, record in enumerate(records, 1):
+        log.note(record, seq)
+    assert log.events == plain
+    fill = next(record for record in records if isinstance(record, r.FillBooked))
+    for number in range(EventLog.MOST):
+        log.note(fill, number)
+    assert log.first == EventLog.DROPPED
+    assert len(log.events) == EventLog.MOST + len(plain) - EventLog.DROPPED

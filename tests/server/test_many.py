@@ -140,10 +140,10 @@ async def test_what_fits_a_filter_is_cancelled(desk: World, owner: httpx.AsyncCl
     await desk.runner.quiet()
     states = {one: desk.runner.state.orders[one].state for one in (first, second)}
     assert states == {first: OrderState.ACCEPTED, second: OrderState.CANCELLED}
-    everything = await post(owner, f"{ORDERS}/cancel", 200)
+    everything = await post(owner, f"{ORDERS}/cancel", 200, all=True)
     assert [one["id"] for one in everything["items"]] == [first]
     await desk.runner.quiet()
-    assert (await post(owner, f"{ORDERS}/cancel", 200))["items"] == []
+    assert (await post(owner, f"{ORDERS}/cancel", 200, all=True))["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ async def test_another_users_orders_and_positions_are_not_there(desk: World, own
     before = desk.runner.committed_seq
     async with await desk.signed_in(desk.other) as client:
         assert (await client.patch(f"{ORDERS}/{mine}", json={"ticks": 1})).status_code == 404
-        assert (await post(client, f"{ORDERS}/cancel", 200))["items"] == []
+        assert (await post(client, f"{ORDERS}/cancel", 200, all=True))["items"] == []
         assert (await post(client, f"{POSITIONS}/flatten", 200, all=True))["orders"] == []
         for path in ("close", "reverse"):
             await post(client, f"{POSITIONS}/{path}", 422, account_id=OWN_ACCOUNT, symbol="STK")
@@ -350,3 +350,46 @@ async def test_what_cannot_be_asked_of_a_position_names_its_field(
 
 async def test_there_is_nothing_to_reverse(owner: httpx.AsyncClient) -> None:
     await post(owner, f"{POSITIONS}/reverse", 409, account_id=OWN_ACCOUNT, symbol="STK")
+
+
+async def second_account(owner: httpx.AsyncClient) -> str:
+    opened = await post(owner, "/api/v2/accounts", name="Second", cash="50000")
+    account: str = opened["id"]
+    return account
+
+
+async def test_over_many_accounts_each_has_its_own_result_and_a_retry_places_the_failed_alone(
+    desk: World, owner: httpx.AsyncClient
+) -> None:
+    """F23: nothing is undone by opposite trades; sent again it places nothing, and with retry only what had failed."""
+    second = await second_account(owner)
+    orders = [order(), order(account_id=second, quantity="9000")]
+    first = await post(owner, BASKETS, orders=orders, client_basket_id="all")
+    assert [(one["state"] == "REFUSED", one["client_order_id"]) for one in first["orders"]] == [
+        (False, "all:0"),
+        (True, "all:1"),
+    ]
+    again = await post(owner, BASKETS, 200, orders=orders, client_basket_id="all")
+    assert [one["id"] for one in again["orders"]] == [one["id"] for one in first["orders"]]
+    changed = {"max_position_share": None, "cash_check": False}
+    assert (await owner.patch(f"/api/v2/accounts/{second}/limits", json=changed)).status_code == 200
+    for status in (201, 200):
+        retried = await post(owner, BASKETS, status, orders=orders, client_basket_id="all", retry=True)
+        assert [one["client_order_id"] for one in retried["orders"]] == ["all:0", "all:1:r1"]
+        assert [one["created"] for one in retried["orders"]] == [False, status == 201]
+        assert retried["orders"][0]["id"] == first["orders"][0]["id"]
+    await desk.next_bar()
+    assert sorted(await held(owner)) == ["10", "9000"]
+
+
+async def test_a_retry_is_of_orders_that_stand_alone(owner: httpx.AsyncClient) -> None:
+    answer = await post(owner, BASKETS, 422, orders=[order()], mode="all", client_basket_id="x", retry=True)
+    assert [one["field"] for one in answer["errors"]] == ["retry"]
+
+
+async def test_not_every_order_is_cancelled_by_saying_nothing(owner: httpx.AsyncClient) -> None:
+    kept = await resting(owner)
+    for body in ({}, {"all": False}, {"all": True, "symbol": "STK"}):
+        answer = await post(owner, f"{ORDERS}/cancel", 422, **body)
+        assert [one["field"] for one in answer["errors"]] == ["all"]
+    assert [one["id"] for one in (await post(owner, f"{ORDERS}/cancel", 200, all=True))["items"]] == [kept]

@@ -7,6 +7,7 @@ import pytest
 
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.marketdata import Bar, MarketSlice
+from tests.server.test_streams import hear, open_stream, served, subscribe
 from tests.server.world import DEPLOYMENT, OTHER_ACCOUNT, OWN_ACCOUNT, World, order
 from tests.trading.live.desk import START, STOCK
 
@@ -44,8 +45,10 @@ async def test_rules_come_back_as_they_were_set(desk: World, owner: httpx.AsyncC
     told = answer.json()
     assert told["rules"] == ALL
     assert (told["name"], told["state"], told["version"], told["currency"]) == ("account Main", "armed", 1, "USD")
+    await desk.runner.quiet()
     (shown,) = (await owner.get(MTM)).json()["items"]
-    assert shown == told
+    assert shown == {**told, "times": shown["times"]}
+    assert [one["calendar"] for one in shown["times"]] == ["24/7"]
     again = {**told["rules"], "stop_loss": "400"}
     assert (await owner.put(MTM, json={**MAIN, "rules": again})).json()["version"] == 2
     gone = await owner.put(MTM, json={**MAIN, "rules": {}})
@@ -141,3 +144,28 @@ async def test_what_is_another_users_is_not_there(desk: World, owner: httpx.Asyn
         own = {"scope": "account", "id": OTHER_ACCOUNT, "rules": {"stop_loss": "5"}}
         assert (await other.put(MTM, json=own)).status_code == 200
     assert len((await owner.get(MTM)).json()["items"]) == 2
+
+
+async def test_the_stream_tells_of_levels_and_of_halted_entries(desk: World, owner: httpx.AsyncClient) -> None:
+    """The channel `risk`: a level as it is set, moved and taken away; entries that too many rejects have halted."""
+    async with served(desk) as address, await open_stream(desk, address) as stream:
+        assert (await subscribe(stream, "risk"))["items"] == []
+        await owner.put(MTM, json={**MAIN, "rules": {"stop_loss": "500"}})
+        desk.app.state.hub.marks_moved()
+        told = (await hear(stream, "delta"))["item"]
+        assert (told["kind"], told["level"]["state"], told["gone"]) == ("mtm", "armed", False)
+        await owner.put(MTM, json={**MAIN, "rules": {}})
+        desk.app.state.hub.marks_moved()
+        assert (await hear(stream, "delta"))["item"] == {**told, "level": None, "gone": True}
+        rules = {"max_rejects": 1, "reject_window": 60, "max_order_quantity": "1"}
+        limits = {"scope": "account", "id": OWN_ACCOUNT, "rules": rules}
+        assert (await owner.put("/api/v2/risk/limits", json=limits)).status_code == 200
+        refused = await owner.post("/api/v2/trading/orders", json=order("large", quantity="2"))
+        assert refused.json()["rule"] == "max-order-quantity"
+        told = (await hear(stream, "delta"))["item"]
+        assert "1 order came to nothing within 60 seconds" in told["limits"]["halted"]
+        health = (await owner.get(f"/api/v2/accounts/{OWN_ACCOUNT}/health")).json()
+        assert "entries are halted" in health["barred"]
+        lifted = await owner.post("/api/v2/risk/limits/lift", json={"scope": "account", "id": OWN_ACCOUNT})
+        assert (lifted.status_code, lifted.json()["halted"]) == (200, None)
+        assert (await hear(stream, "delta"))["item"]["gone"]

@@ -9,6 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evenkeel.desk import booked
+from evenkeel.desk.accounts import AccountDirectory
+from evenkeel.desk.permissions import person
 from evenkeel.desk.ports import User
 from evenkeel.domain import commands as c
 from evenkeel.domain import events as e
@@ -18,11 +21,12 @@ from evenkeel.domain.marketdata import Dividend, MarketSlice, Split
 from evenkeel.domain.orders import Product, Side
 from evenkeel.server import pnl
 from evenkeel.server.scope import Tenant
+from tests.desk.account_memory import MemoryDetails
 from tests.server.world import OTHER_ACCOUNT, OWN_ACCOUNT, order
 from tests.server.world import World as Desk
 from tests.trading.engine.world import ACME, BOLT, OPEN, START, WHO, D, World, at, bar, fold
 
-USER = User("u", "anna", "owner", "")
+USER = User("u", "anna", "trader", "")
 PNL = "/api/v2/trading/pnl"
 
 
@@ -31,7 +35,7 @@ def reported(world: World, **query: Any) -> pnl.PnlReport:
     fifo = pnl.Fifo() if asked.cost == "fifo" else None
     if fifo is not None:
         asyncio.run(fifo.follow(world.state))
-    return pnl.report(Tenant(USER, world.state), asked, fifo=fifo)
+    return pnl.report(Tenant(person(USER), world.state), AccountDirectory(MemoryDetails()), asked, fifo=fifo)
 
 
 def assert_adds_up(world: World) -> None:
@@ -215,12 +219,12 @@ def test_lots_follow_a_state_that_was_exchanged_and_a_great_many_fills() -> None
     order_ = world.resting(quantity="12000")
     for _ in range(3):
         world.fill(order_, "1", "9")
-    pnl_at_once, pnl.AT_ONCE = pnl.AT_ONCE, 2
+    at_once, booked.AT_ONCE = booked.AT_ONCE, 2
     try:
         asyncio.run(fifo.follow(world.state))
         assert [lots.quantity for lots in fifo.lots.values()] == [3]
         other.holding("5")
         asyncio.run(fifo.follow(other.state))
     finally:
-        pnl.AT_ONCE = pnl_at_once
+        booked.AT_ONCE = at_once
     assert [lots.quantity for lots in fifo.lots.values()] == [5]

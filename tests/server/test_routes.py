@@ -1,13 +1,16 @@
 """Every route, as nobody, as another user and as the owner: what is somebody else's does not exist."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
-from evenkeel.server.app import ENDPOINTS, local_app
+from evenkeel.desk.permissions import granted
+from evenkeel.server.app import ENDPOINTS, create_app, local_app
 from evenkeel.server.contract import Endpoint
+from tests.server import account_routes, belongings, people
 from tests.server.backtests import BACKTEST
 from tests.server.composites import bracket
 from tests.server.configurations import CONFIGURATION
@@ -58,6 +61,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "stop_session": {"close": True},
     "save_template": {"name": "own-trend", "template": "sma-crossover", "parameters": {"fast": 7}},
     "change_feed": {"speed": "3"},
+    "create_key": {"name": "robot", "scope": "read"},
+    "rotate_key": {},
+    "share_account": {"account_id": OWN_ACCOUNT, "username": "somebody", "permission": "read"},
 }
 QUERIES = {"list_bars": "?symbol=STK", "compare_backtests": f"?ids={BACKTEST}"}
 OF_THE_OWNER = {
@@ -68,11 +74,15 @@ OF_THE_OWNER = {
     "order_template": TEMPLATE,
     "session_id": SESSION,
     "name": "best",
+    **belongings.OF_THE_OWNER,
 }
+NONE = "0190ffff-0000-7000-8000-000000000009"
 # What another user gets from a route without an object of the owner's in its path.
 OTHERS = {
     "open_account": 201,
     "open_session": 201,
+    "create_key": 201,
+    "share_account": 404,
     "combine_sessions": 422,
     "place_order": 422,
     "submit_basket": 422,
@@ -96,7 +106,6 @@ OTHERS = {
     "run_walk_forward": 202,
     "save_template": 201,
     "compare_backtests": 404,
-    "change_feed": 403,
     "panic": 404,
     "resume": 404,
     "set_mtm_rules": 404,
@@ -109,22 +118,26 @@ OTHERS = {
 }
 # What the order of these tests, which works, and their backtest, which is no search, are in no state for.
 DECLINED = {
-    "reverse_position", "resolve_order", "lift_halt", "explain_route", "resume", "re_arm_mtm_level",
+    "end_share", "reverse_position", "resolve_order", "lift_halt", "explain_route", "resume", "re_arm_mtm_level",
     "list_combinations", "list_windows", "get_heat_map",
 }  # fmt: skip
+BODIES |= people.BODIES | account_routes.BODIES | belongings.BODIES
+OTHERS |= people.OTHERS | account_routes.OTHERS | belongings.OTHERS
+DECLINED |= people.DECLINED | account_routes.DECLINED | belongings.DECLINED
 # What says again what was sent.
 ECHOES = {
+    "share_account",
     "metrics", "place_order", "check_order", "set_limits", "lift_halt", "set_route", "panic", "resume", "submit_basket",
     "set_mtm_rules", "re_arm_mtm_level",
     "cancel_orders", "change_orders", "close_position", "reverse_position", "target_position", "flatten_positions",
-    "order_from_template", "place_composite",
+    "order_from_template", "place_composite", *belongings.ECHOES,
 }  # fmt: skip
-LEAKS = (OWN_ACCOUNT, DEPLOYMENT, BACKTEST, SESSION, "Main", "Crossing", "My own trend")
+LEAKS = (OWN_ACCOUNT, DEPLOYMENT, BACKTEST, SESSION, "Main", "Crossing", "My own trend", *belongings.LEAKS)
 
 
 def _url(endpoint: Endpoint, order_id: str) -> str:
-    given = OF_THE_OWNER | {"order_id": order_id}
-    return re.sub(r"{(\w+)}", lambda match: given[match[1]], endpoint.path) + QUERIES.get(endpoint.name, "")
+    given = OF_THE_OWNER | {"order_id": order_id} | belongings.INSTEAD.get(endpoint.name, {})
+    return re.sub(r"{(\w+)}", lambda match: given.get(match[1], NONE), endpoint.path) + QUERIES.get(endpoint.name, "")
 
 
 async def _call(client: httpx.AsyncClient, endpoint: Endpoint, order_id: str) -> httpx.Response:
@@ -137,8 +150,12 @@ async def _working_order(desk: World) -> str:
         placed: str = (await client.post("/api/v2/trading/orders", json=body)).json()["id"]
         made = await client.post("/api/v2/trading/composites", json=bracket())
         OF_THE_OWNER["composite_id"] = made.json()["id"]
+        made = await client.post("/api/v2/auth/keys", json=BODIES["create_key"])
+        OF_THE_OWNER["group_id"] = await account_routes.group_of(client, OWN_ACCOUNT)
+        OF_THE_OWNER["key_id"] = made.json()["key"]["id"]
         await client.post("/api/v2/trading/routes", json={"name": "best", "accounts": [OWN_ACCOUNT]})
         await desk.runner.submit(opening(desk.owner))
+        await belongings.given_to(desk)
         await desk.runner.quiet()
         return placed
 
@@ -164,15 +181,19 @@ async def test_another_user_finds_nothing_of_the_owners(desk: World, endpoint: E
     before = desk.runner.committed_seq
     async with await desk.signed_in(desk.other) as client:
         answer = await _call(client, endpoint, order_id)
-    if "{" in endpoint.path:
+    if endpoint.needs not in (None, *granted("trader")):
+        assert answer.status_code == 403
+    elif "{" in endpoint.path and not (endpoint.body and endpoint.name not in BODIES):
         assert answer.status_code == 404
         assert answer.json()["code"] == "not-found"
-    else:
+    elif endpoint.name in OTHERS or (endpoint.method == "GET" and endpoint.query is None):
         assert answer.status_code == OTHERS.get(endpoint.name, 200)
+    else:
+        assert answer.status_code in endpoint.statuses(), answer.text
     if endpoint.name not in ECHOES:
         found = [leak for leak in LEAKS if leak in answer.text and leak not in _url(endpoint, order_id)]
         assert not found
-    if endpoint.name not in ("open_account", "open_session"):
+    if endpoint.name not in ("open_account", "open_session", *belongings.COMMITS):
         assert desk.runner.committed_seq == before
 
 
@@ -231,6 +252,15 @@ async def test_every_answer_carries_the_security_headers(owner: httpx.AsyncClien
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["x-request-id"]
     assert (await owner.get("/api/v2/accounts")).headers["cache-control"] == "no-store"
+
+
+async def test_browsers_that_come_over_tls_are_told_to_stay_there() -> None:
+    async with world() as desk, desk.client() as client:
+        assert "strict-transport-security" not in (await client.get("/healthz")).headers
+        desk.parts.doors = replace(desk.parts.doors, secure_cookie=True)
+        transport = httpx.ASGITransport(app=create_app(desk.parts))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as behind:
+            assert "max-age" in (await behind.get("/healthz")).headers["strict-transport-security"]
 
 
 async def test_readiness_says_what_is_missing(desk: World, nobody: httpx.AsyncClient) -> None:

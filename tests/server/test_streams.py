@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from evenkeel.desk.permissions import person
 from evenkeel.domain.errors import CommitFailed, NotReady
 from evenkeel.market.feeds.replay import ReplayFeed
 from evenkeel.server.app import local_app, rebind
@@ -42,7 +43,7 @@ async def address(desk: World) -> AsyncIterator[str]:
 
 async def ticket(desk: World, *, other: bool = False) -> str:
     user = desk.other if other else desk.owner
-    return await desk.auth.ticket_for(user, await desk.token(user))
+    return desk.auth.ticket_for(await desk.auth.principal(await desk.token(user), address=""))
 
 
 async def open_stream(desk: World, address: str, *, other: bool = False, **more: Any) -> ClientConnection:
@@ -154,7 +155,7 @@ async def test_every_delta_of_a_busy_day_arrives_once_and_in_order(desk: World, 
         while (message := await hear(stream))["type"] != "error":
             held[message["channel"]] += 1
             assert message["seq"] == held[message["channel"]]
-    channels = desk.app.state.hub.desk(desk.owner).channels
+    channels = desk.app.state.hub.desk(person(desk.owner)).channels
     assert held == {name: channels[name].seq for name in held}
     assert held["orders"] >= 50
 
@@ -218,7 +219,7 @@ async def test_a_ticket_opens_one_stream_only(desk: World, address: str) -> None
 async def test_a_stream_ends_with_its_session(desk: World, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evenkeel.server.streams.socket.HEARTBEAT", 1.0)
     signed = await desk.auth.login(desk.owner.username, PASSWORD)
-    once = await desk.auth.ticket_for(desk.owner, signed.access_token)
+    once = desk.auth.ticket_for(await desk.auth.principal(signed.access_token, address=""))
     async with connect(f"ws://{address}/api/v2/stream?ticket={once}", proxy=None) as stream:
         await subscribe(stream, "orders")
         await desk.auth.logout(signed.refresh)
@@ -286,7 +287,7 @@ async def test_a_client_that_does_not_read_is_closed_and_starts_anew(
     desk: World, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_client, "MOST_MESSAGES", 200)
-    channel = desk.app.state.hub.desk(desk.owner).channels["events"]
+    channel = desk.app.state.hub.desk(person(desk.owner)).channels["events"]
     async with await open_stream(desk, address, max_queue=1) as stream:
         first = await subscribe(stream, "events")
         for number in range(1_500):

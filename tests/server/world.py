@@ -7,22 +7,35 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 from msgspec import Struct
 
+from evenkeel.desk.accounts import AccountDirectory
+from evenkeel.desk.audit import Trail
 from evenkeel.desk.auth import Auth
+from evenkeel.desk.backups import Backups
+from evenkeel.desk.copytrading.copier import Copier
+from evenkeel.desk.household import House, Household
+from evenkeel.desk.keys import Keys
 from evenkeel.desk.passwords import Passwords
 from evenkeel.desk.ports import User
+from evenkeel.desk.providers import Client
+from evenkeel.desk.purging import Purging
+from evenkeel.desk.sealing import Key, KeyRing
+from evenkeel.desk.shares import Shares
 from evenkeel.desk.users import People
+from evenkeel.desk.vault.safe import Safe
 from evenkeel.domain import commands as c
 from evenkeel.domain import records as r
 from evenkeel.domain.accounts import Account, AccountType, Limits
+from evenkeel.domain.copy_records import CopyTaken
 from evenkeel.domain.events import SliceDone, SliceMet
 from evenkeel.domain.marketdata import MarketSlice, Split
+from evenkeel.domain.provenance import Provenance
 from evenkeel.domain.records import AnyRecord
 from evenkeel.domain.strategies import Action, Allocation, Deployment, Signal
 from evenkeel.market.bars import Bars
@@ -30,11 +43,15 @@ from evenkeel.market.stores.memory import MemoryStore
 from evenkeel.server.app import create_app
 from evenkeel.server.jobs.queue import BacktestQueue
 from evenkeel.server.parts import AppParts, Doors, Identity
+from evenkeel.storage.repositories.history import CopyLine
 from evenkeel.telemetry.metrics import Metrics
 from evenkeel.trading.live.feed import FeedControl
 from evenkeel.trading.live.runner import Runner
-from tests.desk.memory import MemoryTokens, MemoryUsers
-from tests.server import backtests, configurations, order_templates
+from tests.desk.access import MemoryAudit, MemoryKeys, MemoryShares
+from tests.desk.account_memory import MemoryDetails, MemoryPersonalData, StateTotals
+from tests.desk.memory import MemoryUsers, memory_stores
+from tests.server import backtests, configurations, order_templates, portfolios
+from tests.server.safekeeping import MemoryShelf, new_safe, watching, with_acme
 from tests.trading.live.desk import BY, DAY, START, STOCK, MemoryJournal, bar, make_runner, market
 
 PASSWORD = "correct horse battery"
@@ -43,6 +60,8 @@ DEPLOYMENT = "0190d000-0000-7000-8000-000000000001"
 OWN_ACCOUNT = "0190a000-0000-7000-8000-000000000001"
 OTHER_ACCOUNT = "0190a000-0000-7000-8000-000000000002"
 SECRET = b"a secret of tests, thirty-two bytes or more"
+
+T = TypeVar("T")
 
 
 class Row(Struct):
@@ -142,6 +161,28 @@ class JournalHistory:
         ]
         return _page(rows, limit, cursor)
 
+    async def copies(
+        self, link_id: str, *, skipped: bool = False, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[CopyLine], str | None]:
+        rows = [
+            CopyLine(
+                id=f"{seq}",
+                at=one.at,
+                kind=one.kind,
+                instrument_id=one.instrument_id,
+                held=one.held,
+                wanted=one.wanted,
+                carry=one.carry,
+                quantity=one.quantity,
+                master_order_id=one.master_order_id or None,
+                order_ids=one.orders,
+                skipped=one.skipped or None,
+            )
+            for seq, one in enumerate(self.journal.records(), 1)
+            if isinstance(one, CopyTaken) and one.link_id == link_id and (one.skipped or not skipped)
+        ]
+        return _page(rows, limit, cursor)
+
     async def lag(self) -> int:
         return 0
 
@@ -149,7 +190,7 @@ class JournalHistory:
         return self.stuck
 
 
-def _page(rows: list[Row], limit: int, cursor: str | None) -> tuple[list[Row], str | None]:
+def _page(rows: list[T], limit: int, cursor: str | None) -> tuple[list[T], str | None]:
     from evenkeel.domain.errors import FieldError, InvalidInput
 
     if cursor is not None and not (cursor.isascii() and cursor.isdigit()):
@@ -217,21 +258,31 @@ def stored_bars() -> Bars:
 
 
 @asynccontextmanager
-async def world(*, static: Path | None = None, hosts: tuple[str, ...] = (), mode: str = "demo") -> AsyncIterator[World]:
+async def world(
+    *,
+    static: Path | None = None,
+    hosts: tuple[str, ...] = (),
+    mode: str = "demo",
+    clients: tuple[Client, ...] = (),
+    safe: Safe | None = None,
+) -> AsyncIterator[World]:
     """A started desk: one instrument at 10, an account of the owner's and one of another user's, one strategy, and a
     backtest of the owner's that is done."""
-    journal = MemoryJournal()
-    runner = make_runner(journal)
-    users, tokens = MemoryUsers(), MemoryTokens()
+    journal, safe = MemoryJournal(), safe or new_safe()
+    runner = make_runner(journal, with_acme(safe))
+    runner.subscribe(Copier(runner, volatility=lambda name, window: None))
+    users, trail = MemoryUsers(), Trail(MemoryAudit())
     passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    people = People(users, tokens, passwords)
+    asked = House(SECRET, KeyRing([Key(b"k" * 32)]), clients=clients)
+    household = Household(memory_stores(users), asked, passwords=passwords, audit=trail)
+    people, auth = watching(household, safe).people, household.auth
     owner, _ = await people.ensure_owner("demo", PASSWORD)
     other = await people.create("somebody", PASSWORD)
-    auth = Auth(users, tokens, passwords, SECRET)
     await _open_desk(runner, owner, other)
     history = JournalHistory(journal)
     split = Split(STOCK.id, date(2005, 8, 20), Decimal(2), Decimal(1))
     bars = MemoryStore([STOCK], [stored_bars()], splits=[split])
+    directory = AccountDirectory(MemoryDetails())
     stored, folder = backtests.MemoryBacktests(), TemporaryDirectory(prefix="ek-")
     research = Path(folder.name) / "research"
     await stored.add(backtests.done(owner.id, bars, research))
@@ -245,9 +296,20 @@ async def world(*, static: Path | None = None, hosts: tuple[str, ...] = (), mode
         order_templates=await order_templates.made(owner),
         backtests=BacktestQueue(stored, research, bars=lambda: bars, templates=backtests.templates),
         auth=auth,
+        household=household,
         metrics=Metrics("0"),
         identity=Identity("home", "Evenkeel", "0", mode, START),
         past=lambda count: _past(journal, count),
+        keys=Keys(MemoryKeys(), users, (SECRET,)),
+        shares=Shares(MemoryShares(), users),
+        trail=trail,
+        directory=directory,
+        totals=StateTotals(lambda: runner.state),
+        portfolios=portfolios.JournalPortfolios(journal),
+        watchlists=portfolios.MemoryWatchlists(),
+        purging=Purging(MemoryPersonalData(users), directory, users),
+        safe=safe,
+        backups=Backups(MemoryShelf(), runner.post, at=None),
         doors=Doors(static=static or Path("/nowhere"), hosts=hosts),
     )
     app = create_app(parts)
@@ -284,6 +346,12 @@ async def _open_desk(runner: Runner, owner: User, other: User) -> None:
 def signal(at: int, target: float) -> c.TakeSignal:
     taken = Signal(DEPLOYMENT, STOCK.id, at, target, 0.8, {"fast": 11.0})
     return c.TakeSignal(provenance=BY, signal=taken)
+
+
+def decided(desk: World, order_id: str) -> Provenance:
+    """Who gave an order, as the journal has it."""
+    records = (one for one in desk.journal.records() if isinstance(one, r.OrderDecided))
+    return next(one.provenance for one in records if one.order_id == order_id)
 
 
 def order(client_order_id: str | None = None, **changes: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from evenkeel.domain import mtm
 from evenkeel.domain import mtm_records as m
 from evenkeel.domain import records as r
+from evenkeel.domain.account_records import AccountRenamed, AccountSwitched, FxRatesSet
 from evenkeel.domain.accounts import (
     UNASSIGNED,
     Account,
@@ -19,6 +20,7 @@ from evenkeel.domain.accounts import (
     Readiness,
 )
 from evenkeel.domain.fills import Charge, Fill
+from evenkeel.domain.fx import FxRate, RateSource
 from evenkeel.domain.held_records import OrderKept, OrderReleased
 from evenkeel.domain.instruments import AssetClass, Instrument, SymbolAlias, instrument_id
 from evenkeel.domain.marketdata import Dividend, Split
@@ -100,6 +102,7 @@ class Story:
             + [self._split, self._bust, self._adopt, self._recheck, self._amend, self._close_day, self._restart]
             + [self._hold, self._guard, self._control, self._walk]
             + [self._keep, self._release] * 2
+            + [self._switch, self._rate]
         )
         for _ in range(count):
             self.random.choice(steps)()
@@ -187,6 +190,19 @@ class Story:
             return
         status = self.random.choice([SessionStatus.RUNNING, SessionStatus.STOPPED, SessionStatus.CLOSING])
         self.emit(SessionMoved(at=self.at, session_id="session-w", status=status, close=status != "running"))
+
+    def _switch(self) -> None:
+        """An account goes out of use, or comes back, or is called something else."""
+        name, active = self._account(), self.random.random() < 0.5
+        if self.random.random() < 0.3:
+            self.emit(AccountRenamed(at=self.at, account_id=name, name=self._id("name"), provenance=BY_USER))
+            return
+        self.emit(AccountSwitched(at=self.at, account_id=name, active=active, reason="a rest", provenance=BY_USER))
+
+    def _rate(self) -> None:
+        day, value = date(2005, 9, self.random.randrange(1, 6)), Decimal(self.random.randrange(9_000, 14_000)) / 10_000
+        one = FxRate("EUR", "USD", day, value, self.random.choice(list(RateSource)))
+        self.emit(FxRatesSet(at=self.at, rates=(one,), provenance=BY_USER))
 
     def _account(self) -> str:
         return self.random.choice(sorted(self.state.accounts))

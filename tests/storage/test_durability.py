@@ -17,12 +17,11 @@ import pytest
 
 from evenkeel.domain.errors import CommitFailed, CommitUnknown, EvenkeelError, JournalError
 from evenkeel.domain.records import AlertRaised, decode, encode
-from evenkeel.storage.backup import back_up, copy_results
+from evenkeel.storage.backup import copy_files
 from evenkeel.storage.database import Database
 from evenkeel.storage.doctor import examine
 from evenkeel.storage.journal import latest, open_reader
 from evenkeel.storage.ownership import Owner
-from evenkeel.storage.schema import upgrade
 from tests.services import ROOT, unavailable
 
 SHARD = "user-1"
@@ -276,40 +275,17 @@ def _wal_syncs(url: str) -> int:
     return int(found[0])
 
 
-def test_a_backup_of_a_running_home_is_whole(tmp_path: Path) -> None:
-    where = Database(tmp_path / "home")
-    with Owner(where):
-        upgrade(where)
-    process = writer(where)
-    assert process.stdout is not None
-    process.stdout.readline()
-    copies = back_up(where)
-    process.kill()
-    process.stdout.close()
-    process.wait()
-    folder = copies[0].parent
-    assert {path.name for path in copies} == {"evenkeel.db", "journal.db"}
-    assert all(path.stat().st_mode & 0o077 == 0 for path in copies)
-    report = examine(Database(folder))
-    assert report.ok
-    assert report.records >= 1
-
-
-def test_a_backup_holds_the_results_of_backtests(tmp_path: Path) -> None:
-    where = Database(tmp_path / "home")
-    with Owner(where):
-        upgrade(where)
-    results = where.home / "research"
+def test_files_are_copied_whole_and_private(tmp_path: Path) -> None:
+    results = tmp_path / "research"
     results.mkdir()
     (results / "one.npz").write_bytes(b"curves")
     (results / "two.part").write_bytes(b"half of")
     (results / "elsewhere.npz").symlink_to(tmp_path / "nothing")
-    copies = back_up(where, tmp_path / "copies")
-    folder = copies[0].parent
-    assert [str(path.relative_to(folder)) for path in copies] == ["evenkeel.db", "research/one.npz"]
-    assert copies[-1].read_bytes() == b"curves"
-    assert copies[-1].stat().st_mode & 0o777 == 0o600
-    assert sorted(path.name for path in (folder / "research").iterdir()) == ["one.npz"]
+    copies = copy_files(results, tmp_path / "copies")
+    assert [path.name for path in copies] == ["one.npz"]
+    assert copies[0].read_bytes() == b"curves"
+    assert copies[0].stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in (tmp_path / "copies").iterdir()) == ["one.npz"]
 
 
 def test_a_result_removed_meanwhile_is_no_fault_and_a_full_disk_is(
@@ -330,10 +306,10 @@ def test_a_result_removed_meanwhile_is_no_fault_and_a_full_disk_is(
 
     monkeypatch.setattr("shutil.copyfile", full)
     with pytest.raises(EvenkeelError, match=r"one\.npz could not be copied .*No space"):
-        copy_results(source, tmp_path / "copies")
+        copy_files(source, tmp_path / "copies")
     assert list((tmp_path / "copies").iterdir()) == []
     monkeypatch.setattr("shutil.copyfile", removed)
-    assert copy_results(source, tmp_path / "copies") == ()
+    assert copy_files(source, tmp_path / "copies") == ()
 
 
 def test_the_latest_records_are_read_from_the_end(database: Database) -> None:

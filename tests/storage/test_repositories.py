@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evenkeel.desk import ports
-from evenkeel.desk.ports import RefreshToken, User
+from evenkeel.desk.ports import RefreshToken, Session, User
 from evenkeel.domain.errors import Conflict, InvalidInput, NotFound, NotReady
 from evenkeel.storage.database import Database
 from evenkeel.storage.engines import async_engine
@@ -21,7 +21,7 @@ from evenkeel.storage.tables.people import refresh_tokens
 from evenkeel.storage.tables.strategies import strategy_templates
 from tests.storage.stories import SHARD, Story, commit
 
-ANN = User(id="user-1", username="Ann", role="owner", password_hash="h1", created_at=1)
+ANN = User(id="user-1", username="Ann", role="super-admin", password_hash="h1", created_at=1)
 BOB = User(id="user-2", username="bob", role="trader", password_hash="h2", created_at=2)
 
 
@@ -74,7 +74,7 @@ async def test_users_are_found_by_name_in_any_case(engine: AsyncEngine) -> None:
     assert await users.by_name("ANN") == ANN
     assert await users.by_name("ａｎｎ") == ANN
     assert await users.by_id("user-2") == BOB
-    assert await users.by_role("owner") == (ANN,)
+    assert await users.by_role("super-admin") == (ANN,)
     assert await users.by_name("carol") is None
 
 
@@ -96,7 +96,7 @@ async def test_a_name_is_given_once(engine: AsyncEngine) -> None:
 
 async def test_a_refresh_token_is_replaced_once(engine: AsyncEngine) -> None:
     await StoredUsers(engine, User).add(ANN)
-    tokens: ports.RefreshTokens = StoredTokens(engine, RefreshToken)
+    tokens: ports.RefreshTokens = StoredTokens(engine, RefreshToken, Session)
     await tokens.add(token("t1", user_agent="Firefox"))
     assert await tokens.replace("t1", token("t2"), 20)
     assert not await tokens.replace("t1", token("t3"), 21)
@@ -109,7 +109,7 @@ async def test_a_refresh_token_is_replaced_once(engine: AsyncEngine) -> None:
 
 async def test_ending_a_family_ends_all_of_it(engine: AsyncEngine) -> None:
     await StoredUsers(engine, User).add(ANN)
-    tokens = StoredTokens(engine, RefreshToken)
+    tokens = StoredTokens(engine, RefreshToken, Session)
     await tokens.add(token("t1"))
     await tokens.replace("t1", token("t2"), 20)
     await tokens.add(token("u1", "f2"))
@@ -128,7 +128,7 @@ async def test_ending_a_family_ends_all_of_it(engine: AsyncEngine) -> None:
 
 async def test_ended_families_are_swept_out_by_the_next_sign_in(engine: AsyncEngine) -> None:
     await StoredUsers(engine, User).add(ANN)
-    tokens = StoredTokens(engine, RefreshToken)
+    tokens = StoredTokens(engine, RefreshToken, Session)
     await tokens.add(token("old", "f1", family_expires_at=50))
     await tokens.add(token("new", "f2", created_at=60))
     async with engine.connect() as connection:

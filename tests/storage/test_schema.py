@@ -72,6 +72,7 @@ def test_a_database_that_needs_an_upgrade_says_so(database: Database) -> None:
 
 
 def test_a_newer_schema_is_refused(database: Database) -> None:
+    """F33: an old process does not touch what a newer one has upgraded."""
     upgrade(database)
     _stamp(database, "9999")
     for refuse in (upgrade, require_up_to_date):

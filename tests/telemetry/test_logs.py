@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 from evenkeel.telemetry import logs
+from evenkeel.telemetry.unspoken import HIDDEN
 
 CANARIES = {
     "password": "canary-1",
@@ -70,7 +71,7 @@ def test_no_planted_secret_comes_out(log: io.StringIO) -> None:
     logging.getLogger("library").info("connecting to %s with ?ticket=canary-14", CANARIES["url"])
     assert "canary-" not in log.getvalue()
     assert "trader" not in log.getvalue()
-    assert logs.HIDDEN in log.getvalue()
+    assert HIDDEN in log.getvalue()
 
 
 def test_a_traceback_is_one_line_and_hides_secrets_too(log: io.StringIO) -> None:

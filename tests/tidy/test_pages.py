@@ -7,14 +7,15 @@ from types import ModuleType
 
 import pytest
 
-from evenkeel.desk import throttle
+from evenkeel.cli.audit import LogBroken
+from evenkeel.desk import auth, throttle
 from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.orders import TERMINAL, TRANSITIONS, OrderState
 from evenkeel.quant.costs.schedules import SCHEDULES
 from evenkeel.server import problems
 from evenkeel.telemetry.metrics import Metrics, Portfolio, Risk, Sender
-from evenkeel.trading.engine import keeping
-from evenkeel.trading.risk import checks, rules
+from evenkeel.trading.engine import keeping, rejects, watching
+from evenkeel.trading.risk import checks, rules, view
 from tests.services import ROOT
 from tests.tidy.sources import text, tree
 
@@ -61,12 +62,15 @@ def _named(module: ModuleType, callee: str, place: int) -> dict[str, list[str]]:
 def test_every_check_is_told_in_order() -> None:
     names = _named(checks, "Check", 0)
     names["supported"] = sorted({name for found in _named(keeping, "Check", 0).values() for name in found})
+    names["stopped"] = ["mtm", rejects.RULE, watching.STALE]
+    names["in_use"] = [view.ACCOUNT_ACTIVE, view.LIVE_SWITCH, view.SESSION_RUNNING]
     asked = (*checks.ORDER_CHECKS, *checks.ENTRY_CHECKS, checks.cash)
     assert list(rows("trading.md", "rule")) == [name for check in asked for name in names[check.__name__]]
 
 
 def test_every_rule_of_a_layer_is_told_in_order() -> None:
-    assert list(rows("limits.md", "rule")) == [name for _, names in rules.RULE_CHECKS for name in names]
+    asked = [name for _, names in rules.RULE_CHECKS for name in names]
+    assert list(rows("limits.md", "rule")) == [*asked, "max_rejects"]
 
 
 def test_every_fee_schedule_is_told() -> None:
@@ -80,7 +84,7 @@ def errors(kind: type[EvenkeelError] = EvenkeelError) -> list[type[EvenkeelError
 
 
 def test_every_error_has_its_row() -> None:
-    assert throttle.TooManyAttempts in errors()
+    assert {LogBroken, auth.TwoFactorNeeded, throttle.TooManyAttempts} <= set(errors())
     told = rows("errors.md", "code")
     ours = {kind.code: kind for kind in errors() if kind.__module__.startswith("evenkeel.")}
     assert set(told) == set(ours)

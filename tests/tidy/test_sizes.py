@@ -20,7 +20,7 @@ ROUTES = {"get", "post", "put", "patch", "delete", "websocket"}
 OPTION = re.compile(r"typer\.|\w(Option|Argument)\b")
 COMPILED = {"kernel", "compiled", "njit", "jit", "vectorize", "guvectorize"}
 COLUMN_CONSTRUCTORS = SRC / "storage" / "tables"
-FACADES = SRC / "__init__.py"
+FACADES = {SRC / "__init__.py", *(SRC / f"research/portfolio/{name}.py" for name in ("optimize", "rebalancing"))}
 
 
 def lines(path: Path) -> int:
@@ -47,7 +47,7 @@ def may_be_wide(path: Path, node: FunctionNode) -> bool:
     """Compiled kernels, typer commands, column constructors and the public façades take what they take."""
     names = {name.rsplit(".", 1)[-1] for name in decorators(node)}
     command = path.is_relative_to(SRC / "cli") and OPTION.search(ast.unparse(node.args)) is not None
-    return bool(names & COMPILED) or command or path.is_relative_to(COLUMN_CONSTRUCTORS) or path == FACADES
+    return bool(names & COMPILED) or command or path.is_relative_to(COLUMN_CONSTRUCTORS) or path in FACADES
 
 
 def recorded(measure: str) -> float:

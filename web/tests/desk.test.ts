@@ -9,7 +9,7 @@ import { showInstant } from "@/format/time";
 
 const account = (currency: string, equity: string, day_pnl: string) => ({ currency, equity, day_pnl, cash: "1.10" }) as Account;
 const position = (changes: Partial<Position>): Position => ({
-  id: "p", account_id: "a1", book: "manual", strategy: null, instrument_id: "i", symbol: "AAPL", product: "NONE", quantity: "10", average_price: "40",
+  id: "p", account_id: "a1", book: "manual", strategy: null, portfolio_id: null, portfolio: null, instrument_id: "i", symbol: "AAPL", product: "NONE", quantity: "10", average_price: "40",
   total_cost: "400", last_price: "50", market_value: "500", unrealised_pnl: "100", realised_pnl: "0", currency: "USD", ...changes,
 });
 const point = (id: string, at: string, equity = "100", total_return = "0"): EquityPoint =>

@@ -64,7 +64,7 @@ describe("reduce", () => {
   });
 
   it("lets a conflating channel skip numbers", () => {
-    const quote = (id: string) => ({ id, symbol: id, bid: null, ask: null, last: "1", at: "2005-09-01T20:00:00Z" });
+    const quote = (id: string) => ({ id, symbol: id, bid: null, ask: null, last: "1", at: "2005-09-01T20:00:00Z", age: 0, silent: false });
     const { state, verdict } = apply([snapshot(1, [quote("A")]), delta(9, quote("A"))], undefined, POLICIES.quotes);
     expect([verdict, state.seq]).toEqual(["ok", 9]);
   });

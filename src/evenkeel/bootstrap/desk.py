@@ -11,12 +11,18 @@ import time
 import uuid
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
 from evenkeel import __version__
-from evenkeel.bootstrap.process import brokers
+from evenkeel.bootstrap.access import access_of, trail_of
+from evenkeel.bootstrap.accounts import accounts_of
+from evenkeel.bootstrap.backups import backups_of
+from evenkeel.bootstrap.copying import Copying, copying_of
+from evenkeel.bootstrap.people import household_of
+from evenkeel.bootstrap.process import brokers, live_brokers
+from evenkeel.bootstrap.vault import vaulting_of
 from evenkeel.cli.client import socket_path
 from evenkeel.cli.doors import ServePlan
 from evenkeel.cli.greeting import greet
@@ -26,12 +32,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fastapi import FastAPI
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from evenkeel.desk.audit import Trail
+    from evenkeel.desk.household import Household
     from evenkeel.desk.markets import Market
     from evenkeel.desk.ports import User
     from evenkeel.domain.commands import AnyCommand
     from evenkeel.domain.ids import IdSource
     from evenkeel.domain.instruments import Instrument
+    from evenkeel.domain.marketdata import MarketSlice
     from evenkeel.domain.records import AnyRecord
     from evenkeel.market.ports import BarStore
     from evenkeel.server.jobs.queue import BacktestQueue
@@ -60,12 +70,18 @@ class Run:
     projector: Projector
     bars: BarStore
     instruments: Sequence[Instrument]
+    copying: Copying
     name: str | None = None
 
     async def start(self, commands: Sequence[AnyCommand]) -> None:
         """Takes over trading; `commands` set up what is not there yet, in one batch: all of it or nothing."""
+        from evenkeel.trading.live.missed import missed_actions
+
         run = self.name or self.runner.state.run or uuid.uuid4().hex
-        await self.runner.start(run=run, version=__version__)
+        missed: Sequence[MarketSlice] = ()
+        if self.control.source is None:
+            missed = missed_actions(self.runner.state, self.bars, at=self.runner.clock.now())
+        await self.runner.start(run=run, version=__version__, missed=missed)
         self.projector.start()
         faults = [answer for answer in await self.runner.post_all(commands) if isinstance(answer, EvenkeelError)]
         if faults:
@@ -74,6 +90,7 @@ class Run:
 
     async def close(self) -> None:
         await self.control.stop()
+        self.copying.stop()
         await self.runner.stop()
         await asyncio.to_thread(self.projector.stop)
         self.journal.close()
@@ -98,18 +115,36 @@ class Desk:
 
         self.metrics = Metrics(__version__)
         market = _market(self.plan, self.settings)
-        self.user, password, auth = await self._people()
+        self.user, password, self.household = await self._people()
         self.run = self._open_run(market)
-        self.parts = self._parts(auth)
+        self.parts = self._parts()
         self.app = self._app()
         await self.run.start(self._first_commands(self.run))
+        await self._keep_watch()
         await self._open_doors()
-        self._greet(password, auth.link_for(self.user) if self.plan.mode == "demo" else None)
+        self._greet(password, self.household.auth.link_for(self.user) if self.plan.mode == "demo" else None)
+
+    async def _keep_watch(self) -> None:
+        """Over the vault, and that a backup is made every day; the demo's home is for trying, and has neither."""
+        if self.plan.mode == "demo":
+            return
+        self._stack.push_async_callback(self.vaulting.stop)
+        await self.vaulting.start(self.run.runner)
+        self._stack.push_async_callback(self.parts.backups.stop)
+        self.parts.backups.start()
+
+    @property
+    def _live_names(self) -> tuple[str, ...]:
+        return () if self.plan.mode == "demo" else self.settings.live_brokers
+
+    @property
+    def _address(self) -> str:
+        host, port = self.listener.getsockname()[:2]
+        return f"http://{host if ':' not in host else f'[{host}]'}:{port}"
 
     def _greet(self, password: str | None, token: str | None) -> None:
-        host, port = self.listener.getsockname()[:2]
         greet(
-            f"http://{host if ':' not in host else f'[{host}]'}:{port}",
+            self._address,
             self.where.home,
             self.user.username,
             password=password if self.plan.password is None else None,
@@ -139,43 +174,64 @@ class Desk:
         from evenkeel.storage.runs import set_aside
 
         await self.run.close()
-        set_aside(self.where, self.user.id)
+        set_aside(self.where, self.shard)
         self.run = self._open_run(_market(self.plan, self.settings))
-        parts = self._parts(self.parts.auth)
-        for name in ("runner", "feed", "history", "bars", "past"):
+        parts = self._parts()
+        for name in ("runner", "feed", "history", "bars", "past", "volatility"):
             setattr(self.parts, name, getattr(parts, name))
         await rebind(self.app)
         self._watch_market()
         await self.run.start(self._first_commands(self.run))
 
-    async def _people(self) -> tuple[User, str | None, Any]:
-        from evenkeel.desk.auth import Auth
-        from evenkeel.desk.passwords import Passwords
-        from evenkeel.desk.ports import RefreshToken, User
-        from evenkeel.desk.users import People
+    async def _people(self) -> tuple[User, str | None, Household]:
         from evenkeel.domain.ids import derived
         from evenkeel.storage.engines import async_engine
         from evenkeel.storage.remains import check_journal_is_here, owner_of_journal
-        from evenkeel.storage.repositories import StoredTemplates, StoredTokens, StoredUsers
-        from evenkeel.storage.secrets import FirstPassword, load_secrets
+        from evenkeel.storage.repositories import StoredTemplates
+        from evenkeel.storage.secrets import FirstPassword
 
         engine = async_engine(self.where)
         self._stack.push_async_callback(engine.dispose)
-        users, tokens, passwords = StoredUsers(engine, User), StoredTokens(engine, RefreshToken), Passwords()
+        trail = trail_of(engine, self.where.home)
+        household = household_of(engine, self.where.home, settings=self.settings, audit=trail)
+        self._vaults(engine, household)  # first: a password that the start sets is one that opens a vault
+        people = household.people
         name = "demo" if self.plan.mode == "demo" else "owner"
         # In a named run the owner's id is part of what repeats.
         user_id = derived(f"run:{self.plan.run}") if self.plan.run is not None else owner_of_journal(self.where)
-        people = People(users, tokens, passwords)
         first = FirstPassword(self.where.home)
         user, password = await people.ensure_owner(name, self.plan.password, user_id=user_id, first=first)
+        self.shard = (await people.founder() or user).id
         if self.plan.mode != "demo":  # which sets its journal aside to start over
-            check_journal_is_here(self.where, user.id)
-        given = self.settings.jwt_secret_key
-        key = given.get_secret_value().encode() if given is not None else load_secrets(self.where.home).token_secret
+            check_journal_is_here(self.where, self.shard)
         self._engine = engine
         await StoredTemplates(engine).remember(self.registry.infos(), self.started_at)
-        auth = Auth(users, tokens, passwords, key, on_login=lambda one: first.forget() if one.id == user.id else None)
-        return user, password, auth
+        household.here = self._address
+        household.auth.on_login = lambda one: first.forget() if one.id == user.id else None
+        await self._around(household, trail)
+        return user, password, household
+
+    def _vaults(self, engine: AsyncEngine, household: Household) -> None:
+        from evenkeel.desk.server_keys import server_ring
+
+        self.ring = server_ring(self.where.home, self.settings.server_keys())
+        self.vaulting = vaulting_of(engine, self.ring, days=self.settings.credential_days)
+        household.watch_passwords([self.vaulting.safe.vault])
+
+    async def _around(self, household: Household, trail: Trail) -> None:
+        """What hangs on people: their keys, what is shared with them, their accounts."""
+        from evenkeel.desk.server_keys import server_secrets
+
+        engine, users = self._engine, household.people.users
+        self.access = await access_of(
+            engine,
+            users,
+            trail=trail,
+            server_keys=server_secrets(self.where.home, self.settings.server_keys()),
+            admits=household.auth.admission.policy.admits,
+        )
+        household.people.on_ended.append(self.access.keys.forget)
+        self.accounts = await accounts_of(engine, self.shard, users=users)
 
     def _open_run(self, market: Market) -> Run:
         from evenkeel.storage.projector import Projector
@@ -184,10 +240,13 @@ class Desk:
         from evenkeel.trading.live.strategies import StrategyDesk
 
         feed = market.feed
-        journal = self.owner.journal(self.user.id)
+        journal = self.owner.journal(self.shard)
         runner = Runner(
             journal,
-            lambda state: brokers(state, feed, self.plan.broker_socket),
+            lambda state: {
+                **brokers(state, feed, self.plan.broker_socket, self.settings.broker_options()),
+                **live_brokers(self._live_names, self.vaulting.safe.credentials, egress=self.accounts.directory),
+            },
             ids=self._ids,
             clock=Clock(replay=feed is not None),
             deterministic=self.plan.run is not None,
@@ -198,15 +257,17 @@ class Desk:
             runner.clock.at = max(runner.clock.at, feed.start)
             strategies = StrategyDesk(self._hosts(), feed, runner, on_exchange=self.metrics.observe_exchange)
             runner.subscribe(strategies)
-        projector = Projector(self.where, self.user.id)
+        projector = Projector(self.where, self.shard)
         runner.subscribe(projector)
+        copying = copying_of(runner)
         kind = "replay" if self.plan.mode == "demo" else self.settings.feed
         control = FeedControl(runner, feed, strategies, kind=kind, speed=self.settings.speed)
         control.recall()
+        runner.vigil.silence.watch(control, self.settings.feed_silence)
         if self.plan.mode == "demo":
             control.on_restart = self.starting_over.set
             control.loop = self.plan.loop
-        return Run(journal, runner, control, projector, market.bars, market.instruments, self.plan.run)
+        return Run(journal, runner, control, projector, market.bars, market.instruments, copying, self.plan.run)
 
     def _hosts(self) -> Hosts:
         """Where strategies run. A named run measures no time, and has them in this process."""
@@ -256,27 +317,51 @@ class Desk:
             if state.instruments.get(one.id) != one
         ]
 
-    def _parts(self, auth: Any) -> AppParts:
+    def _parts(self) -> AppParts:
         from evenkeel.server.parts import AppParts, Identity
         from evenkeel.server.parts import Doors as DoorSettings
-        from evenkeel.storage.repositories import History, StoredConfigurations, StoredOrderTemplates
+        from evenkeel.storage.repositories import (
+            History,
+            PortfolioHistory,
+            StoredConfigurations,
+            StoredOrderTemplates,
+            StoredWatchlists,
+        )
 
         run = self.run
         return AppParts(
             backtests=self._backtests(),
             runner=run.runner,
             feed=run.control,
-            history=History(self._engine, self.user.id, run.projector),
+            history=History(self._engine, self.shard, run.projector),
             bars=run.bars,
             templates=lambda: self.registry,
             configurations=StoredConfigurations(self._engine),
             order_templates=StoredOrderTemplates(self._engine),
-            auth=auth,
+            auth=self.household.auth,
+            household=self.household,
             metrics=self.metrics,
-            identity=Identity(self.user.id, "Evenkeel", __version__, self.plan.mode, self.started_at),
+            identity=Identity(self.shard, "Evenkeel", __version__, self.plan.mode, self.started_at),
             past=self._past,
-            doors=DoorSettings(hosts=self.settings.hosts, docs=self.settings.docs),
+            volatility=run.copying.volatilities,
+            keys=self.access.keys,
+            shares=self.access.shares,
+            trail=self.access.trail,
+            directory=self.accounts.directory,
+            totals=self.accounts.totals,
+            portfolios=PortfolioHistory(self._engine, self.shard),
+            watchlists=StoredWatchlists(self._engine),
+            purging=self.accounts.purging,
+            doors=DoorSettings(
+                hosts=self.settings.hosts,
+                docs=self.settings.docs,
+                secure_cookie=(self.settings.public_url or "").startswith("https:"),
+            ),
             limits=self.settings.limits(),
+            safe=self.vaulting.safe,
+            backups=backups_of(
+                self.where, self.settings, self.ring.fingerprints, run.runner, scheduled=self.plan.mode != "demo"
+            ),
         )
 
     def _backtests(self) -> BacktestQueue:
@@ -295,7 +380,7 @@ class Desk:
         """The last `count` committed records with their sequence numbers."""
         from evenkeel.storage.journal import latest
 
-        return list(latest(self.where, self.user.id, count))
+        return list(latest(self.where, self.shard, count))
 
     def _app(self) -> FastAPI:
         from evenkeel.server.app import create_app
@@ -308,6 +393,7 @@ class Desk:
         from evenkeel.desk.risk.watch import RiskWatch
 
         doors, control = (app or self.app).state, self.run.control
+        self.run.copying.volatilities.daily = doors.closes
         control.watchers += [doors.hub.market_moved, doors.closes.market_moved]
         watch = RiskWatch(self.run.runner, doors.closes)
         if control.source is None:

@@ -26,6 +26,7 @@ from evenkeel.domain.accounts import MANUAL, UNASSIGNED, AccountType
 app = typer.Typer(name="account", help="List, open and look into accounts.", no_args_is_help=True)
 
 AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Name, id, or beginning of the id.")]
+GroupOption = Annotated[str | None, typer.Option("--group", metavar="GROUP", help="Only accounts of this group.")]
 AmountArgument = Annotated[Decimal, typer.Argument(metavar="AMOUNT", parser=number, help="In the account's currency.")]
 
 
@@ -37,23 +38,37 @@ def the_book(client: Client, wanted: str) -> str:
     """A book by its name or id. Raises NotFound."""
     if wanted in (MANUAL, UNASSIGNED):
         return wanted
-    return str(find(client.get("/strategies")["items"], wanted, what="strategy")["id"])
+    books = [*client.get("/strategies")["items"], *client.get("/portfolio")["items"]]
+    return str(find(books, wanted, what="strategy or portfolio")["id"])
 
 
-@app.command("list", epilog=examples("evenkeel account list", "evenkeel account list --json"))
-def list_accounts(home: HomeOption = None, as_json: JsonOption = False) -> None:
+@app.command("list", epilog=examples("evenkeel account list", "evenkeel account list --group Family --active --json"))
+def list_accounts(
+    group: GroupOption = None,
+    label: Annotated[str | None, typer.Option("--label", metavar="LABEL", help="Only with this label.")] = None,
+    active: Annotated[
+        bool | None, typer.Option("--active/--inactive", help="Only those in use, or out of it.", show_default="all")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """All accounts with cash, equity and the day's result."""
     with reporting(as_json=as_json):
-        items = Client(resolve_home(home)).get("/accounts")["items"]
+        wanted = {"group": group, "label": label, "active": None if active is None else str(active).lower()}
+        items = Client(resolve_home(home)).get("/accounts", **wanted)["items"]
         if as_json:
             print_items(items)
             return
         rows = [
-            [a["name"], a["mode"], a["readiness"], a["currency"], a["cash"], a["equity"], a["day_pnl"], a["id"]]
+            [a["name"], a["mode"], _standing(a), a["currency"], a["cash"], a["equity"], a["day_pnl"], a["id"]]
             for a in items
         ]
         headings = ["name", "mode", "state", "currency", "cash", "equity", "day P&L", "id"]
         print_table(headings, rows, empty="No accounts yet. Open one: evenkeel account open Main --cash 100000")
+
+
+def _standing(account: dict[str, Any]) -> str:
+    return str(account["readiness"]) if account["is_active"] else "OUT OF USE"
 
 
 @app.command("show", epilog=examples("evenkeel account show Main"))
@@ -63,10 +78,12 @@ def show(account: AccountArgument, home: HomeOption = None, as_json: JsonOption 
         client = Client(resolve_home(home))
         found = the_account(client, account)
         holdings = client.pages("/trading/positions", limit=100_000, account_id=found["id"])
+        details = client.get(path_of("accounts", found["id"], "details"))
+        details.pop("account_id")
         if as_json:
-            print_json({**found, "holdings": holdings})
+            print_json({**found, "details": details, "holdings": holdings})
             return
-        print_fields(found)
+        print_fields({**found, **details})
         print()
         print_positions(holdings)
 
@@ -74,7 +91,8 @@ def show(account: AccountArgument, home: HomeOption = None, as_json: JsonOption 
 def print_positions(items: list[dict[str, Any]], names: dict[str, str] | None = None) -> None:
     """Positions as a table; `names` gives each account's, and adds that column."""
     rows = [
-        [*([names[p["account_id"]]] if names else []), p["symbol"], p.get("strategy") or p["book"], p["quantity"],
+        [*([names[p["account_id"]]] if names else []), p["symbol"],
+         p.get("strategy") or p.get("portfolio") or p["book"], p["quantity"],
          p["last_price"] or "", p["market_value"], p["unrealised_pnl"], p["realised_pnl"]]
         for p in items
     ]  # fmt: skip
@@ -152,6 +170,23 @@ def equity(
         print_table(["at", "equity", "cash"], rows, empty="No day has ended yet.")
 
 
+@app.command("health", epilog=examples("evenkeel account health Main"))
+def health(account: AccountArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """How an account stands with its broker: readiness, queues, reconciles, planned restarts, rejects."""
+    with reporting(as_json=as_json):
+        client = Client(resolve_home(home))
+        found = client.get(path_of("accounts", the_account(client, account)["id"], "health"))
+        if as_json:
+            print_json(found)
+            return
+        reconciled, waiting = found.pop("reconciled"), found.pop("waiting")
+        found["waiting"] = ", ".join(f"{lane} {count}" for lane, count in waiting.items() if count) or "nothing"
+        rate = found.pop("rate")
+        found["rate"] = "no limit" if rate is None else f"{rate['per_second']:g} a second, {rate['burst']} at once"
+        found |= {f"reconcile {name}".replace("_", " "): value for name, value in reconciled.items()}
+        print_fields({name: value for name, value in found.items() if name != "id" and value is not None})
+
+
 class PositionStatus(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
@@ -164,6 +199,7 @@ def positions(
     status: Annotated[PositionStatus, typer.Option("--status", case_sensitive=False, help="Which.")] = (
         PositionStatus.OPEN
     ),
+    group: GroupOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -172,7 +208,8 @@ def positions(
         client = Client(resolve_home(home))
         names = {one["id"]: one["name"] for one in client.get("/accounts")["items"]}
         account_id = the_account(client, account)["id"] if account is not None else None
-        items = client.pages("/trading/positions", limit=100_000, account_id=account_id, status=status.value)
+        wanted = {"account_id": account_id, "status": status.value, "group": group}
+        items = client.pages("/trading/positions", limit=100_000, **wanted)
         if as_json:
             print_items(items)
         else:

@@ -32,7 +32,7 @@ Quantity = Annotated[Decimal, typer.Argument(metavar="QUANTITY", parser=number, 
 Symbol = Annotated[str, typer.Argument(metavar="SYMBOL", help="As `evenkeel market symbols` lists it.")]
 Limit = Annotated[Decimal | None, typer.Option("--limit", parser=number, metavar="PRICE", help="Limit price.")]
 Stop = Annotated[Decimal | None, typer.Option("--stop", parser=number, metavar="PRICE", help="Stop price.")]
-Book = Annotated[str, typer.Option("--book", metavar="BOOK", help="manual, unassigned, or a strategy's name or id.")]
+Book = Annotated[str, typer.Option("--book", metavar="BOOK", help="manual, unassigned, or a strategy or portfolio.")]
 ClientId = Annotated[
     str | None,
     typer.Option("--client-order-id", metavar="ID", help="Yours, up to 64 characters: sent twice, ordered once."),

@@ -1,6 +1,6 @@
-"""`evenkeel db`: the home's database: its schema brought up to date, its state, and backups."""
+"""`evenkeel db`: the home's database: its schema brought up to date, and its state."""
 
-from pathlib import Path
+import sys
 from typing import Annotated
 
 import typer
@@ -8,7 +8,7 @@ import typer
 from evenkeel.cli.common import HomeOption, JsonOption, examples, print_json, print_table, reporting
 from evenkeel.cli.place import DatabaseOption, the_database
 
-app = typer.Typer(name="db", help="Upgrade, describe and back up the database.", no_args_is_help=True)
+app = typer.Typer(name="db", help="Upgrade and describe the database.", no_args_is_help=True)
 
 
 @app.command(epilog=examples("evenkeel db upgrade", note="Stop the server first; `up` does this by itself."))
@@ -47,24 +47,34 @@ def status(home: HomeOption = None, database_url: DatabaseOption = None, as_json
             print_table(["field", "value"], rows)
 
 
-@app.command(epilog=examples("evenkeel db backup", "evenkeel db backup ~/copies/2026-01-31"))
-def backup(
-    folder: Annotated[Path | None, typer.Argument(help="Folder for the copies; default: backups in the home.")] = None,
+@app.command(
+    epilog=examples(
+        "evenkeel db downgrade 0016",
+        note="Stop the server first. What the older schema has no place for is lost; a SQLite file is copied before.",
+    )
+)
+def downgrade(
+    revision: Annotated[str, typer.Argument(metavar="REVISION", help="An older one, such as 0016.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     home: HomeOption = None,
     database_url: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Copy the SQLite files and the results of backtests of a home, which may be running, into a new folder."""
-    from evenkeel.storage.backup import back_up
+    """Take the tables back to an older schema, for an older version to open. All of it or nothing."""
+    from evenkeel.storage import schema
+    from evenkeel.storage.ownership import Owner
 
     with reporting(as_json=as_json):
-        copies = back_up(the_database(home, database_url), folder)
+        where = the_database(home, database_url)
+        print(f"What schema {revision} has no place for is lost; projections come again.", file=sys.stderr)
+        if not yes:
+            typer.confirm("Go on?", abort=True)
+        before = schema.current(where)
+        with Owner(where):
+            backup = schema.downgrade(where, revision)
         if as_json:
-            print_json({"files": [str(path) for path in copies]})
-        else:
-            sizes: dict[Path, list[int]] = {}
-            for path in copies:
-                place = path if path.parent == copies[0].parent else path.parent
-                sizes.setdefault(place, []).append(path.stat().st_size)
-            for place, found in sizes.items():
-                print(f"{place}  {sum(found):,} bytes" + (f" in {len(found)} files" if place.is_dir() else ""))
+            print_json({"before": before, "schema": revision, "backup": str(backup) if backup else None})
+            return
+        print(f"{where.shown}: taken back from schema {before} to {revision}")
+        if backup is not None:
+            print(f"A copy of what was before lies at {backup}.")

@@ -22,7 +22,7 @@ app = typer.Typer(name="feed", help="Steer the replay or simulated market.", no_
 
 @app.command("show", epilog=examples("evenkeel feed show"))
 def show(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Where the feed stands: its kind, state, speed and moment."""
+    """Where the feed stands: its kind, state, speed and moment, and of what no price has come for too long."""
     with reporting(as_json=as_json):
         _print(Client(resolve_home(home)).get("/system/status")["feed"], as_json=as_json)
 
@@ -71,4 +71,6 @@ def _print(feed: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(feed)
     else:
-        print_fields({name: value for name, value in feed.items() if name != "id"})
+        shown = {name: value for name, value in feed.items() if name not in ("id", "silent", "stalled")}
+        silent = ", ".join(feed["silent"]) or "none"
+        print_fields(shown | {"silent": silent} | ({"stalled": "yes"} if feed["stalled"] else {}))

@@ -110,7 +110,8 @@ def kept(home: Path | None, url: str | None = None) -> Kept:
     async def owners() -> Sequence[User]:
         engine = async_engine(where)
         try:
-            return await StoredUsers(engine, User).by_role("owner")
+            found = await StoredUsers(engine, User).by_role("super-admin")
+            return [user for user in found if user.is_active]
         finally:
             await engine.dispose()
 

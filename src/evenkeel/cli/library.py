@@ -89,7 +89,8 @@ def _asked(home: Path | None, ask: Any) -> "tuple[Any] | None":
 
         engine = async_engine(where)
         try:
-            owners = await StoredUsers(engine, User).by_role("owner")
+            found = await StoredUsers(engine, User).by_role("super-admin")
+            owners = [user for user in found if user.is_active]
             return (await ask(StoredConfigurations(engine), owners[0].id),) if owners else None
         finally:
             await engine.dispose()

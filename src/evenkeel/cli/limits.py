@@ -133,6 +133,8 @@ def _named(client: Client, scope: str, *, everyone: bool) -> dict[str, Any]:
         found = str(the_account(client, name)["id"])
     if kind == Layer.STRATEGY and name:
         found = str(find(client.get("/strategies")["items"], name, what="strategy")["id"])
+    if kind == Layer.PORTFOLIO and name:
+        found = str(find(client.get("/portfolio", archived="true")["items"], name, what="portfolio")["id"])
     return {"scope": kind, "id": found, "everyone": everyone}
 
 
@@ -144,6 +146,8 @@ def _fits(one: dict[str, Any], wanted: dict[str, Any]) -> bool:
 def _print_layers(items: list[dict[str, Any]]) -> None:
     for place, one in enumerate(items):
         print("\n" * bool(place) + one["name"] + (f": {one['tier']}" if one["tier"] != "none" else ""))
+        if one["halted"]:
+            print(f"No entries: {one['halted']}")
         rows = [
             [rule["rule"], _shown(rule["limit"]), rule["used"] or "", rule["headroom"] or "",
              rule["symbol"] or rule["currency"] or ""]
@@ -177,7 +181,7 @@ def check(
     ),
     venue: Annotated[str | None, typer.Option("--venue", help="For symbols listed at several venues.")] = None,
     book: Annotated[
-        str, typer.Option("--book", metavar="BOOK", help="manual, unassigned, or a strategy's name or id.")
+        str, typer.Option("--book", metavar="BOOK", help="manual, unassigned, or a strategy or portfolio.")
     ] = MANUAL,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -221,7 +225,7 @@ def lift(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Allow entries again that a drawdown has halted."""
+    """Allow entries again that a drawdown has halted, or too many rejects."""
     with reporting(as_json=as_json):
         client = Client(resolve_home(home), options=_OPTIONS)
         found = client.call("POST", "/risk/limits/lift", _named(client, scope, everyone=everyone))

@@ -11,24 +11,37 @@ import typer
 from evenkeel import __version__
 from evenkeel.cli import (
     account,
+    account_groups,
+    apikey,
+    audit,
     backtest,
+    backup,
     composite,
+    copying,
     data,
     db,
     doctor,
     feed,
+    fx,
+    live,
     market,
     mtm,
+    optimizing,
     order,
     panic,
+    portfolio_history,
     position,
+    rebalancing,
     risk,
     routing,
     serve,
     session,
+    shares,
     strategy,
     system,
     user,
+    vault,
+    watchlist,
 )
 from evenkeel.cli.common import examples
 from evenkeel.cli.doors import Doors
@@ -58,9 +71,18 @@ app.command(epilog=system.EVENTS_EXAMPLES)(system.events)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command(epilog=panic.PANIC_EXAMPLES)(panic.panic)
 app.command(epilog=panic.RESUME_EXAMPLES)(panic.resume)
+account.app.add_typer(live.credentials)
+account.app.add_typer(live.live)
 app.add_typer(account.app)
+app.add_typer(vault.app)
+app.add_typer(copying.app)
+app.add_typer(fx.app)
 app.add_typer(order.app)
 app.add_typer(position.app)
+portfolio_history.app.command("optimize", epilog=optimizing.OPTIMIZE_EXAMPLES)(optimizing.optimize)
+portfolio_history.app.command("frontier", epilog=optimizing.FRONTIER_EXAMPLES)(optimizing.frontier)
+portfolio_history.app.command("backtest", epilog=optimizing.BACKTEST_EXAMPLES)(optimizing.backtest)
+app.add_typer(rebalancing.app)
 app.add_typer(composite.app)
 app.add_typer(routing.app)
 app.add_typer(risk.app)
@@ -69,10 +91,17 @@ app.add_typer(strategy.app)
 app.add_typer(session.app)
 app.add_typer(backtest.app)
 app.add_typer(market.app)
+app.add_typer(watchlist.app)
 app.add_typer(feed.app)
 app.add_typer(data.app)
+app.add_typer(backup.app)
+app.command(epilog=backup.RESTORE_EXAMPLES)(backup.restore)
 app.add_typer(db.app)
+user.app.command("purge", epilog=account_groups.PURGE_USER_EXAMPLES)(account_groups.purge_user)
 app.add_typer(user.app)
+app.add_typer(apikey.app)
+app.add_typer(shares.app)
+app.add_typer(audit.app)
 
 
 def _version(wanted: bool) -> None:

@@ -62,14 +62,17 @@ _CHANGES = {
 OPTIONS = {
     **_CHANGES,
     **{name.removeprefix("change."): option for name, option in _CHANGES.items()},
-    **{f"{at}{name}": f"--{name}" for at in ("", "select.") for name in ("symbol", "book", "venue")},
+    **{f"{at}{name}": f"--{name}" for at in ("", "select.") for name in ("symbol", "book", "venue", "group")},
 }
 AccountFilter = Annotated[
     str | None, typer.Option("--account", metavar="ACCOUNT", help="With --all: those of one account, by name or id.")
 ]
+GroupFilter = Annotated[
+    str | None, typer.Option("--group", metavar="GROUP", help="With --all: those of a group of accounts.")
+]
 BookFilter = Annotated[
     str | None,
-    typer.Option("--book", metavar="BOOK", help="With --all: manual, unassigned, or a strategy's name or id."),
+    typer.Option("--book", metavar="BOOK", help="With --all: manual, unassigned, or a strategy or portfolio."),
 ]
 SymbolFilter = Annotated[str | None, typer.Option("--symbol", help="With --all: those of one symbol.")]
 SideFilter = Annotated[
@@ -91,10 +94,15 @@ def basket(
     name: Annotated[
         str | None, typer.Option("--id", metavar="ID", help="Yours, up to 56 characters: sent twice, ordered once.")
     ] = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Place anew those of the basket with this --id that came to nothing.")
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Place the orders of a file as one basket: judged one by one, or together with --all-or-none."""
+    if retry and (name is None or together):
+        raise typer.BadParameter("goes with --id, and not with --all-or-none", param_hint="--retry")
     with reporting(as_json=as_json):
         rows = read_orders(file)
         client = Client(resolve_home(home))
@@ -102,6 +110,7 @@ def basket(
             "orders": [_order(client, row) for row in rows],
             "mode": "all" if together else "each",
             "client_basket_id": name or f"cli-{uuid.uuid4()}",
+            "retry": retry,
         }
         answer = client.call("POST", "/trading/baskets", body)
         if as_json:
@@ -201,6 +210,7 @@ def modify(
     expires: order_terms.ExpiresOption = None,
     all_of_them: Annotated[bool, typer.Option("--all", help="Every working order that fits.")] = False,
     account: AccountFilter = None,
+    group: GroupFilter = None,
     book: BookFilter = None,
     symbol: SymbolFilter = None,
     side: SideFilter = None,
@@ -210,7 +220,8 @@ def modify(
     as_json: JsonOption = False,
 ) -> None:
     """Change working orders: quantity, prices, or to the market. Exit code 1 when one of them cannot be changed."""
-    given = {"account": account, "book": book, "symbol": symbol, "side": side, "kind": kind, "product": product}
+    given = {"account": account, "group": group, "book": book, "symbol": symbol, "side": side, "kind": kind}
+    given["product"] = product
     check_choice(orders, given, all_of_them=all_of_them)
     factors = [one for one in (factor, Decimal(2) if double else None, Decimal("0.5") if halve else None) if one]
     if len(factors) > 1:
@@ -270,10 +281,10 @@ def filter_of(client: Client, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def cancel_all(client: Client, given: dict[str, Any], *, as_json: bool) -> None:
-    """Cancels every working order that fits, and says which."""
+    """Cancels every working order that fits, and says which; all of them where nothing narrows that down."""
     answered(
         client,
-        client.call("POST", "/trading/orders/cancel", filter_of(client, given)),
+        client.call("POST", "/trading/orders/cancel", filter_of(client, given) or {"all": True}),
         verb="cancelled",
         as_json=as_json,
     )

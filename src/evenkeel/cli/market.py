@@ -39,15 +39,16 @@ def quotes(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Last bid, ask and price."""
+    """Last bid, ask and price, its age in seconds, and whether that is too long."""
     with reporting(as_json=as_json):
         client = Client(resolve_home(home), options={"symbols": "SYMBOL"})
         items = client.get("/market/quotes", symbols=",".join(wanted) if wanted else None)["items"]
         if as_json:
             print_items(items)
             return
-        shown = ("symbol", "bid", "ask", "last", "at")
-        print_table(shown, [[_cell(one[name]) for name in shown] for one in items], empty="Nothing is listed.")
+        shown = ("symbol", "bid", "ask", "last", "at", "age")
+        rows = [[*(_cell(one[name]) for name in shown), "silent" if one["silent"] else ""] for one in items]
+        print_table([*shown, ""], rows, empty="Nothing is listed.")
 
 
 @app.command(

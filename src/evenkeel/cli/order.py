@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from evenkeel.cli import many, order_templates, order_terms
-from evenkeel.cli.account import the_account, the_book
+from evenkeel.cli.account import GroupOption, the_account, the_book
 from evenkeel.cli.client import Client, path_of
 from evenkeel.cli.common import (
     HomeOption,
@@ -75,7 +75,7 @@ def place(
     ),
     venue: Annotated[str | None, typer.Option("--venue", help="For symbols listed at several venues.")] = None,
     book: Annotated[
-        str, typer.Option("--book", metavar="BOOK", help="manual, unassigned, or a strategy's name or id.")
+        str, typer.Option("--book", metavar="BOOK", help="manual, unassigned, or a strategy or portfolio.")
     ] = MANUAL,
     client_order_id: Annotated[
         str | None,
@@ -124,6 +124,7 @@ def _placed(order: dict[str, Any], *, as_json: bool) -> None:
 )
 def list_orders(
     account: AccountOption = None,
+    group: GroupOption = None,
     status: Annotated[
         str | None, typer.Option("--status", metavar="STATUS", help="open, closed, or a state such as FILLED.")
     ] = None,
@@ -136,7 +137,7 @@ def list_orders(
         client = Client(resolve_home(home), options={"status": "--status"})
         account_id = the_account(client, account)["id"] if account is not None else None
         wanted = status.lower() if status and status.lower() in ("open", "closed") else status and status.upper()
-        items = client.pages("/trading/orders", limit=limit, account_id=account_id, status=wanted)
+        items = client.pages("/trading/orders", limit=limit, account_id=account_id, status=wanted, group=group)
         if as_json:
             print_items(items)
             return
@@ -184,6 +185,7 @@ def cancel(
     orders: Annotated[list[str] | None, typer.Argument(metavar="ORDER...", help="Ids of orders.")] = None,
     all_of_them: Annotated[bool, typer.Option("--all", help="Every working order that fits.")] = False,
     account: many.AccountFilter = None,
+    group: many.GroupFilter = None,
     book: many.BookFilter = None,
     symbol: many.SymbolFilter = None,
     side: many.SideFilter = None,
@@ -193,7 +195,8 @@ def cancel(
     as_json: JsonOption = False,
 ) -> None:
     """Ask the broker to cancel working orders. Exit code 1 when one of them cannot be cancelled."""
-    given = {"account": account, "book": book, "symbol": symbol, "side": side, "kind": kind, "product": product}
+    given = {"account": account, "group": group, "book": book, "symbol": symbol, "side": side, "kind": kind}
+    given["product"] = product
     many.check_choice(orders, given, all_of_them=all_of_them)
     with reporting(as_json=as_json):
         client = Client(resolve_home(home), options=many.OPTIONS)

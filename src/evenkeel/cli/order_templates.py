@@ -81,7 +81,7 @@ def save(
         Product.NONE
     ),
     book: Annotated[
-        str, typer.Option("--book", metavar="BOOK", help="manual, unassigned, or a strategy's name or id.")
+        str, typer.Option("--book", metavar="BOOK", help="manual, unassigned, or a strategy or portfolio.")
     ] = MANUAL,
     venue: Annotated[str | None, typer.Option("--venue", help="For symbols listed at several venues.")] = None,
     timeframe: Annotated[str, typer.Option("--timeframe", help="Bars that vol: and kelly: look at.")] = "1d",

@@ -23,7 +23,7 @@ PANIC_EXAMPLES = examples(
 )
 RESUME_EXAMPLES = examples(
     "evenkeel resume --account Main",
-    "evenkeel resume --all --abandon",
+    "evenkeel resume --all --abandon --yes",
     note="Name the scope that was halted. Strategies that were paused with it go on.",
 )
 AccountOption = Annotated[str | None, typer.Option("--account", metavar="ACCOUNT", help="One account, by name or id.")]
@@ -94,12 +94,15 @@ def resume(
     user: UserOption = False,
     everything: AllOption = False,
     abandon: Annotated[bool, typer.Option("--abandon", help="Though the panic has not finished.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     broker_socket: SocketOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let trade again what a panic has halted, once its cool-down is over."""
     scope, name = _scope(account, strategy, user=user, everything=everything)
+    if not yes:
+        typer.confirm(f"Let {_title(scope, name)} trade again?", abort=True, err=True)
     plan = PanicPlan(
         home=resolve_home(home), scope=scope, name=name, resume=True, abandon=abandon, broker_socket=broker_socket
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from evenkeel.cli import order_terms
-from evenkeel.cli.account import the_account, the_book
+from evenkeel.cli.account import GroupOption, the_account, the_book
 from evenkeel.cli.client import Client
 from evenkeel.cli.common import (
     HomeOption,
@@ -32,7 +32,7 @@ AccountOption = Annotated[
     str | None, typer.Option("--account", metavar="ACCOUNT", help="Name or id; without it, all accounts.")
 ]
 BookOption = Annotated[
-    str | None, typer.Option("--book", metavar="BOOK", help="manual, unassigned, or a strategy's name or id.")
+    str | None, typer.Option("--book", metavar="BOOK", help="manual, unassigned, or a strategy or portfolio.")
 ]
 ProductOption = Annotated[Product | None, typer.Option("--product", case_sensitive=False, help="Indian products.")]
 VenueOption = Annotated[str | None, typer.Option("--venue", help="For symbols listed at several venues.")]
@@ -194,6 +194,7 @@ def target(
     "flatten",
     epilog=examples(
         "evenkeel position flatten --account Main",
+        "evenkeel position flatten --group Family --yes",
         "evenkeel position flatten --symbol AAPL --yes",
         "evenkeel position flatten --book Trend --yes",
         "evenkeel position flatten --all",
@@ -202,6 +203,7 @@ def target(
 )
 def flatten(
     account: AccountOption = None,
+    group: GroupOption = None,
     book: BookOption = None,
     symbol: Annotated[str | None, typer.Option("--symbol", help="Of one symbol only.")] = None,
     side: Annotated[
@@ -215,15 +217,17 @@ def flatten(
     as_json: JsonOption = False,
 ) -> None:
     """Close every position that fits, after cancelling what works there."""
-    given = {"account": account, "book": book, "symbol": symbol, "side": side, "product": product}
+    given = {
+        "account": account, "group": group, "book": book, "symbol": symbol, "side": side, "product": product,
+    }  # fmt: skip
     named = {name: str(value) for name, value in given.items() if value is not None}
     if bool(named) is everything:
-        raise typer.BadParameter("say what to close, or --all of it", param_hint="--account, --book, --symbol")
+        raise typer.BadParameter("say what to close, or --all of it", param_hint="--account, --group, --book, --symbol")
     if not yes:
         what = ", ".join(f"{name} {value}" for name, value in named.items()) or "all you hold"
         typer.confirm(f"Close every position of {what} at the market?", abort=True, err=True)
     with reporting(as_json=as_json):
-        client = Client(resolve_home(home), options={name: f"--{name}" for name in ("symbol", "book")})
+        client = Client(resolve_home(home), options={name: f"--{name}" for name in ("symbol", "book", "group")})
         if "account" in named:
             named["account_id"] = the_account(client, named.pop("account"))["id"]
         if "book" in named:
@@ -243,7 +247,8 @@ def flatten(
 )
 def pnl(
     account: AccountOption = None,
-    by: Annotated[str, typer.Option("--by", help="instrument, strategy, account or user.")] = "instrument",
+    group: GroupOption = None,
+    by: Annotated[str, typer.Option("--by", help="instrument, strategy, account, group or user.")] = "instrument",
     cost: Annotated[str, typer.Option("--cost", help="average, or fifo: the oldest is sold first.")] = "average",
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -252,7 +257,7 @@ def pnl(
     with reporting(as_json=as_json):
         client = Client(resolve_home(home), options={"by": "--by", "cost": "--cost"})
         account_id = the_account(client, account)["id"] if account is not None else None
-        found = client.get("/trading/pnl", by=by.lower(), cost=cost.lower(), account_id=account_id)
+        found = client.get("/trading/pnl", by=by.lower(), cost=cost.lower(), account_id=account_id, group=group)
         if as_json:
             print_json(found)
             return

@@ -1,35 +1,194 @@
 """`evenkeel user`: the people of a home, with the server running or stopped."""
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evenkeel.cli.common import HomeOption, JsonOption, examples, print_items, print_json, print_table, reporting
+from evenkeel.cli.common import (
+    HomeOption,
+    JsonOption,
+    examples,
+    print_fields,
+    print_items,
+    print_json,
+    print_table,
+    reporting,
+)
+from evenkeel.cli.people import Home
 from evenkeel.cli.place import DatabaseOption, the_database
-from evenkeel.domain.errors import NotFound
 
 if TYPE_CHECKING:
     from evenkeel.desk.ports import User
-    from evenkeel.desk.users import People
 
-app = typer.Typer(name="user", help="List people, and set a password anew.", no_args_is_help=True)
-T = TypeVar("T")
+app = typer.Typer(name="user", help="People: invite, change, deactivate, reset.", no_args_is_help=True)
+NameArgument = Annotated[str, typer.Argument(metavar="USERNAME", help="As `evenkeel user list` shows it, or the id.")]
+RoleArgument = Annotated[str, typer.Argument(metavar="ROLE", help="super-admin, admin, trader or viewer.")]
 
 
 @app.command("list", epilog=examples("evenkeel user list"))
 def list_users(home: HomeOption = None, database_url: DatabaseOption = None, as_json: JsonOption = False) -> None:
-    """Everybody who may sign in."""
+    """Everybody who may sign in, or might again."""
     with reporting(as_json=as_json):
-        users = _with_people(home, database_url, lambda people: people.everyone())
-        rows = [[user.username, user.role, "yes" if user.is_active else "no", user.id] for user in users]
-        headings = ["username", "role", "active", "id"]
+        people = Home(home, database_url).people()
         if as_json:
-            keys = ("id", "username", "role", "is_active")
-            print_items([{key: getattr(user, key) for key in keys} for user in users])
+            print_items(people)
+            return
+        rows = [
+            [one["username"], one["role"], "yes" if one["is_active"] else "no", _time(one["last_login"]), one["id"]]
+            for one in people
+        ]
+        print_table(["username", "role", "active", "last login", "id"], rows)
+
+
+@app.command("show", epilog=examples("evenkeel user show ann"))
+def show(
+    username: NameArgument, home: HomeOption = None, database_url: DatabaseOption = None, as_json: JsonOption = False
+) -> None:
+    """One person, and the sessions that go on."""
+    with reporting(as_json=as_json):
+        where = Home(home, database_url)
+        found = where.one(username) | {"sessions": where.sessions(username)}
+        if as_json:
+            print_json(found)
         else:
-            print_table(headings, rows)
+            print_fields(found | {"sessions": [f"{one['seen'][:19]} {one['address']}" for one in found["sessions"]]})
+
+
+@app.command("invite", epilog=examples("evenkeel user invite trader --email ann@example.com"))
+def invite(
+    role: RoleArgument,
+    email: Annotated[str | None, typer.Option("--email", help="Their address, for a sign-in elsewhere.")] = None,
+    hours: Annotated[int, typer.Option("--hours", min=1, max=720, help="How long the link works.")] = 72,
+    home: HomeOption = None,
+    database_url: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a link by which somebody becomes a person of that role. It works once, and is not shown again."""
+    with reporting(as_json=as_json):
+        made = Home(home, database_url).invite(role, email=email, hours=hours)
+        if as_json:
+            print_json(made)
+        else:
+            _print_link(made["link"])
+
+
+@app.command("invitations", epilog=examples("evenkeel user invitations"))
+def invitations(home: HomeOption = None, database_url: DatabaseOption = None, as_json: JsonOption = False) -> None:
+    """The invitations that can still be accepted."""
+    with reporting(as_json=as_json):
+        found = Home(home, database_url).invitations()
+        if as_json:
+            print_items(found)
+            return
+        rows = [[one["role"], one["email"] or "", _time(one["expires_at"]), one["id"]] for one in found]
+        print_table(["role", "email", "until", "id"], rows, empty="There is no open invitation.")
+
+
+@app.command("uninvite", epilog=examples("evenkeel user uninvite 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061"))
+def uninvite(
+    invitation: Annotated[str, typer.Argument(metavar="ID", help="As `evenkeel user invitations` shows it.")],
+    home: HomeOption = None,
+    database_url: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take an invitation back."""
+    with reporting(as_json=as_json):
+        Home(home, database_url).take_back(invitation)
+        _done({"id": invitation}, "The invitation is taken back.", as_json=as_json)
+
+
+@app.command("role", epilog=examples("evenkeel user role ann viewer"))
+def role(
+    username: NameArgument,
+    role: RoleArgument,
+    home: HomeOption = None,
+    database_url: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a person another role; their sessions end. The last active super-admin stays one."""
+    with reporting(as_json=as_json):
+        changed = Home(home, database_url).change(username, {"role": role})
+        _done(changed, f"{changed['username']} is {changed['role']}.", as_json=as_json)
+
+
+@app.command("networks", epilog=examples("evenkeel user networks ann 192.0.2.0/24", "evenkeel user networks ann"))
+def networks(
+    username: NameArgument,
+    given: Annotated[list[str] | None, typer.Argument(metavar="[CIDR]...", help="None: from everywhere.")] = None,
+    home: HomeOption = None,
+    database_url: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say where a person may come from; their sessions end."""
+    with reporting(as_json=as_json):
+        changed = Home(home, database_url).change(username, {"networks": given or []})
+        told = ", ".join(changed["networks"]) or "everywhere"
+        _done(changed, f"{changed['username']} may come from {told}.", as_json=as_json)
+
+
+@app.command("deactivate", epilog=examples("evenkeel user deactivate ann"))
+def deactivate(
+    username: NameArgument, home: HomeOption = None, database_url: DatabaseOption = None, as_json: JsonOption = False
+) -> None:
+    """End a person's sessions and refuse their sign-ins; nothing of theirs is deleted."""
+    with reporting(as_json=as_json):
+        changed = Home(home, database_url).switch(username, on=False)
+        _done(changed, f"{changed['username']} may not sign in any more.", as_json=as_json)
+
+
+@app.command("reactivate", epilog=examples("evenkeel user reactivate ann"))
+def reactivate(
+    username: NameArgument, home: HomeOption = None, database_url: DatabaseOption = None, as_json: JsonOption = False
+) -> None:
+    """Let a person sign in again."""
+    with reporting(as_json=as_json):
+        changed = Home(home, database_url).switch(username, on=True)
+        _done(changed, f"{changed['username']} may sign in again.", as_json=as_json)
+
+
+@app.command("reset", epilog=examples("evenkeel user reset ann"))
+def reset(
+    username: NameArgument, home: HomeOption = None, database_url: DatabaseOption = None, as_json: JsonOption = False
+) -> None:
+    """Print a link, for a day, by which a person sets their password anew. Two factors stay on."""
+    with reporting(as_json=as_json):
+        made = Home(home, database_url).reset(username)
+        if as_json:
+            print_json(made)
+        else:
+            _print_link(made)
+
+
+@app.command("sessions", epilog=examples("evenkeel user sessions ann", "evenkeel user sessions ann --end"))
+def sessions(
+    username: NameArgument,
+    end: Annotated[bool, typer.Option("--end", help="End all of them.")] = False,
+    home: HomeOption = None,
+    database_url: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """A person's sign-ins that go on."""
+    with reporting(as_json=as_json):
+        where = Home(home, database_url)
+        if end:
+            where.end_sessions(username)
+        found = where.sessions(username)
+        if as_json:
+            print_items(found)
+            return
+        rows = [[_time(one["since"]), _time(one["seen"]), one["address"], one["agent"], one["id"]] for one in found]
+        print_table(["since", "last seen", "address", "agent", "id"], rows, empty="No session goes on.")
+
+
+@app.command("two-factor-off", epilog=examples("evenkeel user two-factor-off ann"))
+def two_factor_off(
+    username: NameArgument, home: HomeOption = None, database_url: DatabaseOption = None, as_json: JsonOption = False
+) -> None:
+    """Take a person's second factor away, whose device and recovery codes are lost; their sessions end."""
+    with reporting(as_json=as_json):
+        Home(home, database_url).take_away_two_factor(username)
+        _done({"username": username}, f"{username} signs in without a second factor.", as_json=as_json)
 
 
 @app.command(
@@ -40,7 +199,7 @@ def list_users(home: HomeOption = None, database_url: DatabaseOption = None, as_
     ),
 )
 def password(
-    username: Annotated[str, typer.Argument(metavar="USERNAME", help="As `evenkeel user list` shows it.")],
+    username: NameArgument,
     new: Annotated[
         str,
         typer.Option(
@@ -50,24 +209,22 @@ def password(
             prompt="New password",
             hide_input=True,
             confirmation_prompt=True,
-            help="8 to 256 characters; asked for when it is not given.",
+            help="8 to 128 characters, 15 advised; asked for when it is not given.",
         ),
     ],
     home: HomeOption = None,
     database_url: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Set a password anew; every session of that user ends within fifteen minutes."""
+    """Set a password anew; every session of that person ends. Two factors stay on."""
     with reporting(as_json=as_json):
-        changed = _with_people(home, database_url, lambda people: people.set_password(username, new))
-        _forget_first(home, database_url, changed)
-        if as_json:
-            print_json({"id": changed.id, "username": changed.username})
-        else:
-            print(f"The password of {username} is set.")
+        changed = Home(home, database_url).set_password(username, new)
+        _forget_first(home, database_url, changed=changed)
+        told = {"id": changed.id, "username": changed.username}
+        _done(told, f"The password of {changed.username} is set.", as_json=as_json)
 
 
-def _forget_first(home: Path | None, url: str | None, changed: "User") -> None:
+def _forget_first(home: Path | None, url: str | None, *, changed: "User") -> None:
     from evenkeel.desk.users import OWNER
     from evenkeel.storage.secrets import FirstPassword
 
@@ -75,27 +232,17 @@ def _forget_first(home: Path | None, url: str | None, changed: "User") -> None:
         FirstPassword(the_database(home, url).home).forget()
 
 
-def _with_people(home: Path | None, url: str | None, work: Callable[["People"], Awaitable[T]]) -> T:
-    import asyncio
+def _done(found: dict[str, Any], told: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+    else:
+        print(told)
 
-    from evenkeel.desk.passwords import Passwords
-    from evenkeel.desk.ports import RefreshToken, User
-    from evenkeel.desk.users import People
-    from evenkeel.storage.engines import async_engine
-    from evenkeel.storage.repositories import StoredTokens, StoredUsers
-    from evenkeel.storage.schema import require_up_to_date
 
-    where = the_database(home, url)
-    if where.is_sqlite and not where.file.exists():
-        raise NotFound(f"there is nothing in {where.home}", hint="Start it once, or name the right folder with --home.")
+def _print_link(link: dict[str, Any]) -> None:
+    print(link["address"])
+    print(f"It works once, until {_time(link['expires_at'])} UTC, and is not shown again.")
 
-    async def run() -> T:
-        engine = async_engine(where)
-        try:
-            people = People(StoredUsers(engine, User), StoredTokens(engine, RefreshToken), Passwords())
-            return await work(people)
-        finally:
-            await engine.dispose()
 
-    require_up_to_date(where)
-    return asyncio.run(run())
+def _time(text: str | None) -> str:
+    return text[:16].replace("T", " ") if text else "never"

@@ -1,4 +1,4 @@
-"""One-time tokens in memory: sign-in links (10 minutes) and stream tickets (30 seconds). Only hashes are kept."""
+"""One-time tokens in memory: sign-in links, sign-ins that wait for a code, stream tickets. Only hashes are kept."""
 
 import secrets
 import time
@@ -34,6 +34,11 @@ class OneTime(Generic[T]):
     def redeem(self, token: str) -> T | None:
         """The value, and the token is spent; None for one that is unknown, spent or too old."""
         until, value = self._held.pop(digest(token), (0.0, None))
+        return value if until > self._clock() else None
+
+    def peek(self, token: str) -> T | None:
+        """As `redeem`, and the token can be used still."""
+        until, value = self._held.get(digest(token), (0.0, None))
         return value if until > self._clock() else None
 
     def _sweep(self) -> None:

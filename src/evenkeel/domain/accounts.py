@@ -180,6 +180,10 @@ class LedgerKind(StrEnum):
     CORRECTION = "correction"
 
 
+EXTERNAL_FLOWS = frozenset({LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL, LedgerKind.TRANSFER})
+"""What comes in or goes out, and is neither gained nor lost."""
+
+
 class LedgerEntry(Struct, frozen=True, omit_defaults=True, gc=False):
     """One line of the append-only cash ledger; a balance is the sum per currency."""
 

@@ -6,12 +6,18 @@ from msgspec import Struct
 
 from evenkeel.domain.accounts import MANUAL, Account, LedgerKind, Limits
 from evenkeel.domain.composites import CompositeChange, Terms
+from evenkeel.domain.copying import CopyChange, CopyEvent, CopyLink, CopyTarget
+from evenkeel.domain.fx import FxRate
 from evenkeel.domain.instruments import Instrument, SymbolAlias
 from evenkeel.domain.limits import LimitScope, RuleSet
+from evenkeel.domain.live import Custody
+from evenkeel.domain.money import ZERO
 from evenkeel.domain.mtm import MtmRules
 from evenkeel.domain.orders import OrderSpec, Product, Trail
 from evenkeel.domain.panics import COOLDOWN, Scope
+from evenkeel.domain.portfolios import Place, Portfolio, PortfolioChange
 from evenkeel.domain.provenance import Provenance
+from evenkeel.domain.rebalancing import Rebalance
 from evenkeel.domain.routing import Route
 from evenkeel.domain.selections import Edit, Selection
 from evenkeel.domain.strategies import Allocation, Deployment, Revision, Signal
@@ -162,6 +168,16 @@ class OpenAccount(Command, frozen=True, tag="account.open"):
     initial_cash: Decimal
 
 
+class OpenLiveAccount(Command, frozen=True, tag="account.open-live"):
+    """Opens an account whose orders are real; it begins switched off. A mistake in `OpenAccount` never becomes one.
+
+    `cash` is what the broker holds for it.
+    """
+
+    account: Account
+    cash: Decimal
+
+
 class MoveCash(Command, frozen=True, tag="account.cash"):
     """Books a deposit (positive) or withdrawal (negative) of `amount` in the account's currency."""
 
@@ -169,6 +185,91 @@ class MoveCash(Command, frozen=True, tag="account.cash"):
     amount: Decimal
     kind: LedgerKind = LedgerKind.DEPOSIT
     component: str = ""
+    book: str = MANUAL
+
+
+class TransferCash(Command, frozen=True, tag="cash.transfer"):
+    """Moves cash from one book to another, of one account or between two of one person and one currency."""
+
+    source: Place
+    target: Place
+    amount: Decimal
+    note: str = ""
+
+
+class CreatePortfolio(Command, frozen=True, tag="portfolio.create"):
+    """Makes a portfolio with the limits of its layer, moves `cash` to its book in the first of its accounts, and has it
+    adopt strategies' books: all of it or nothing."""
+
+    portfolio: Portfolio
+    rules: RuleSet
+    cash: Decimal = ZERO
+    adopt: tuple[Place, ...] = ()
+
+
+class ChangePortfolio(Command, frozen=True, tag="portfolio.change"):
+    portfolio_id: str
+    change: PortfolioChange
+
+
+class ArchivePortfolio(Command, frozen=True, tag="portfolio.archive"):
+    """Takes a portfolio that holds nothing out of use; with `restore`, puts it back."""
+
+    portfolio_id: str
+    restore: bool = False
+
+
+class AdoptBook(Command, frozen=True, tag="portfolio.adopt"):
+    """Has a strategy's book in an account count as a part of a portfolio from now on, or with `release` no more."""
+
+    portfolio_id: str
+    account_id: str
+    book: str
+    release: bool = False
+
+
+class RebalancePortfolio(Command, frozen=True, tag="portfolio.rebalance"):
+    """Places the trades of a rebalance, in each account sales first. With `retry`, those that came to nothing anew."""
+
+    rebalance: Rebalance
+    retry: bool = False
+
+
+class DeactivateAccount(Command, frozen=True, tag="account.deactivate"):
+    """Takes an account out of use: it takes no new risk, and its working orders are cancelled.
+
+    Where it holds positions, it is declined unless `close` has them closed or `keep` leaves them and what guards them.
+    """
+
+    account_id: str
+    reason: str = ""
+    close: bool = False
+    keep: bool = False
+
+
+class ReactivateAccount(Command, frozen=True, tag="account.reactivate"):
+    account_id: str
+
+
+class RenameAccount(Command, frozen=True, tag="account.rename"):
+    """Gives an account another name. `erase`: the new one stands for a name that was removed, of an account out of
+    use."""
+
+    account_id: str
+    name: str
+    erase: bool = False
+
+
+class SetFxRates(Command, frozen=True, tag="fx.rates"):
+    rates: tuple[FxRate, ...]
+
+
+class SwitchLive(Command, frozen=True, tag="account.live"):
+    """Lets a live account trade, or stops it from taking new risk."""
+
+    account_id: str
+    on: bool
+    custody: Custody = Custody.ATTENDED
 
 
 class SetLimits(Command, frozen=True, tag="account.limits"):
@@ -286,6 +387,30 @@ class RearmMtm(Command, frozen=True, tag="mtm.re-arm"):
     scope: Scope
 
 
+class OpenCopyLink(Command, frozen=True, tag="copy.open"):
+    link: CopyLink
+
+
+class ChangeCopyLink(Command, frozen=True, tag="copy.change"):
+    link_id: str
+    change: CopyChange
+
+
+class TakeCopy(Command, frozen=True, tag="copy.take"):
+    """Has a link copy what record `source` tells of its master or its follower; once, however often it is asked."""
+
+    link_id: str
+    source: int
+    event: CopyEvent
+
+
+class AlignCopy(Command, frozen=True, tag="copy.align"):
+    """Brings positions of a follower to what it is to hold, by orders at the market."""
+
+    link_id: str
+    targets: tuple[CopyTarget, ...]
+
+
 AnyCommand = (
     SubmitOrder
     | SetRoute
@@ -305,7 +430,19 @@ AnyCommand = (
     | TargetPosition
     | Flatten
     | OpenAccount
+    | OpenLiveAccount
     | MoveCash
+    | TransferCash
+    | CreatePortfolio
+    | ChangePortfolio
+    | ArchivePortfolio
+    | AdoptBook
+    | RebalancePortfolio
+    | DeactivateAccount
+    | ReactivateAccount
+    | RenameAccount
+    | SetFxRates
+    | SwitchLive
     | SetLimits
     | SetScopeLimits
     | LiftHalt
@@ -323,4 +460,8 @@ AnyCommand = (
     | Resume
     | SetMtmRules
     | RearmMtm
+    | OpenCopyLink
+    | ChangeCopyLink
+    | TakeCopy
+    | AlignCopy
 )

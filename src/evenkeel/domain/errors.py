@@ -6,16 +6,20 @@ EvenkeelError
 ├── NotFound                the thing named does not exist, or not for this user
 ├── Unauthenticated         no valid sign-in
 ├── Forbidden               signed in, but not allowed
+│   └── NotFresh            too long after signing in for what is sensitive
 ├── Conflict                contradicts what is already recorded
 │   ├── IdempotencyConflict same client order id, another body
 │   └── HomeInUse           another process owns this home directory
 ├── NotReady                cannot be done yet: not reconciled, not started, no data
 ├── QueueFull               more waits to be sent than may: again in a moment
+│   └── TooManyRequests     what is costly was asked for too often
+├── SealBroken              what is sealed does not open: another key, or it was changed
 ├── MoneyError              CurrencyMismatch, InexactMoney
 ├── IllegalTransition       our own command would lead outside the order table
 ├── BrokerError
 │   ├── BrokerUnavailable   definite: the request was never taken
-│   │   └── RateLimited     too many requests: not before a moment it names
+│   │   ├── RateLimited     too many requests: not before a moment it names
+│   │   └── VaultLocked     its credentials are sealed until their owner unlocks the vault
 │   ├── BrokerRejected      definite: the venue said no
 │   └── OutcomeUnknown      the request may or may not have been taken
 └── JournalError
@@ -70,6 +74,10 @@ class Forbidden(EvenkeelError):
     code = "forbidden"
 
 
+class NotFresh(Forbidden):
+    code = "sign-in-again"
+
+
 class Conflict(EvenkeelError):
     code = "conflict"
 
@@ -94,6 +102,14 @@ class QueueFull(EvenkeelError):
     def __init__(self, message: str, *, retry_after: float, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+
+class TooManyRequests(QueueFull):
+    code = "too-many-requests"
+
+
+class SealBroken(EvenkeelError):
+    code = "seal-broken"
 
 
 class MoneyError(EvenkeelError):
@@ -128,6 +144,10 @@ class RateLimited(BrokerUnavailable):
     def __init__(self, message: str, *, retry_after: float = 1.0, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+
+class VaultLocked(BrokerUnavailable):
+    code = "vault-locked"
 
 
 class BrokerRejected(BrokerError):

@@ -129,6 +129,7 @@ class BrokerSnapshot(Struct, frozen=True, kw_only=True):
     """What one reconcile learned of an account. An incomplete one proves nothing and is never read as flat.
 
     `executions` are all of those at or after `since`; `booked` is how many fills the shard had when it was begun.
+    `routine`: nothing had happened that asked for it.
     """
 
     account_id: str
@@ -140,6 +141,7 @@ class BrokerSnapshot(Struct, frozen=True, kw_only=True):
     executions: tuple[VenueFilled, ...] = ()
     positions: tuple[BrokerPosition, ...] = ()
     lookups: tuple[Lookup, ...] = ()
+    routine: bool = False
 
 
 class IntentOverdue(Struct, frozen=True, tag_field="n", tag="overdue"):
@@ -237,8 +239,51 @@ class SessionsKnown(Struct, frozen=True, tag_field="n", tag="sessions"):
     sessions: tuple[SessionTimes, ...]
 
 
+class Noticed(Struct, frozen=True, tag_field="n", tag="noticed"):
+    """Something outside trading of which a person should know: it is told as an alert, and changes nothing."""
+
+    level: str
+    kind: str
+    message: str
+    account_id: str | None = None
+
+
+class BrokerRests(Struct, frozen=True, tag_field="n", tag="broker-rests"):
+    """A planned restart of a broker has begun and goes on `until` then (ns); 0: it is over."""
+
+    broker: str
+    until: int
+    connected: bool = False
+
+
+class AccountAway(Struct, frozen=True, tag_field="n", tag="account-away"):
+    """An account has not been ready for so many seconds, and its market trades."""
+
+    account_id: str
+    seconds: int
+
+
+class FeedSilent(Struct, frozen=True, tag_field="n", tag="feed-silent"):
+    """The instruments of which no price has come for too long, with the seconds of session that went by; none where all
+    speak. `limit` is what is too long, of `watched` instruments. `stalled`: for how long a replay has stood still.
+
+    Measurements, as prices are: kept in memory alone.
+    """
+
+    seconds: dict[str, int]
+    limit: int
+    watched: int = 0
+    stalled: int = 0
+
+
 class PanicDue(Struct, frozen=True, tag_field="n", tag="panic-due"):
     """Nothing of what panics wait for has moved for a while: what was asked is to be asked again."""
+
+
+class CopiesRead(Struct, frozen=True, tag_field="n", tag="copies-read"):
+    """All records up to `cursor` have been read for what copy links follow, and nothing of that waits."""
+
+    cursor: int
 
 
 AnyNotice = (
@@ -253,6 +298,11 @@ AnyNotice = (
     | RiskInputs
     | Started
     | PanicDue
+    | BrokerRests
+    | AccountAway
+    | FeedSilent
+    | Noticed
     | TimersDue
     | SessionsKnown
+    | CopiesRead
 )

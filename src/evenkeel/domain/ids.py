@@ -6,11 +6,14 @@
 
 import os
 import secrets
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Protocol
 
 _AT_ONCE = 64
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_PAIRS = tuple(low + high for high in _ALPHABET for low in _ALPHABET)
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 class IdSource(Protocol):
@@ -65,17 +68,21 @@ class Hashed:
 
 def layout(at: int, bits: bytes) -> str:
     """The UUIDv7 text of engine time `at` (ns) and ten bytes."""
-    ms = (at // 1_000_000) & 0xFFFF_FFFF_FFFF
-    high = int.from_bytes(bits[:2], "big") & 0x0FFF
-    low = (int.from_bytes(bits[2:10], "big") & 0x3FFF_FFFF_FFFF_FFFF) | 0x8000_0000_0000_0000
-    text = f"{ms:012x}7{high:03x}{low:016x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    digits = bits.hex()
+    return f"{_moment(at // 1_000_000)}{digits[1:4]}-{_VARIANT[digits[4]]}{digits[5:8]}-{digits[8:20]}"
+
+
+@lru_cache(maxsize=64)
+def _moment(ms: int) -> str:
+    """The part of an id that says when, up to the version: many are minted in the same millisecond."""
+    text = f"{ms & 0xFFFF_FFFF_FFFF:012x}"
+    return f"{text[:8]}-{text[8:]}-7"
 
 
 def venue_text(bits: bytes) -> str:
     """Twenty characters A–Z2–7 from thirteen bytes: what the narrowest venues accept as a client id."""
     number = int.from_bytes(bits, "big")
-    return "".join(_ALPHABET[(number >> (5 * place)) & 31] for place in range(20))
+    return "".join([_PAIRS[number >> place & 1023] for place in range(0, 100, 10)])
 
 
 def derived(name: str) -> str:

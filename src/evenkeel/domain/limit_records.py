@@ -50,4 +50,16 @@ class DrawdownMoved(Record, frozen=True, tag="limits.drawdown/1"):
     provenance: Provenance | None = None
 
 
-AnyLimitRecord = ScopeLimitsChanged | ScopeDayClosed | DrawdownMoved
+class RejectsHalted(Record, frozen=True, tag="limits.rejects/1"):
+    """Too many orders of an account came to nothing within `window` seconds, so that it takes no more entries: `count`
+    of them, where `limit` is too many. With `lifted` a person lets it trade again, and they are counted anew."""
+
+    account_id: str
+    count: int = 0
+    limit: int = 0
+    window: int = 0
+    lifted: bool = False
+    provenance: Provenance | None = None
+
+
+AnyLimitRecord = ScopeLimitsChanged | ScopeDayClosed | DrawdownMoved | RejectsHalted

@@ -1,21 +1,25 @@
-"""Limits in layers: one set of rules that an instrument, a strategy, an account, a user and the platform may each have.
+"""Limits in layers: one set of rules that an instrument, a strategy, a portfolio, an account, a user and the platform
+may each have.
 
 A layer says what its rules read (its reach); every layer an order falls under must let it pass, so that one layer can
 only tighten what the others allow. `None` is a rule that is off.
 """
 
+import re
 from datetime import time
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
-from evenkeel.domain.errors import FieldError
+from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.money import is_bookable
 
 LONGEST_PAUSE = 30 * 24 * 3600
 MOST_WINDOWS = 20
+MOST_REJECTS = 1000
+LONGEST_REJECTS = 24 * 3600
 
 
 class Layer(StrEnum):
@@ -23,13 +27,14 @@ class Layer(StrEnum):
 
     INSTRUMENT = "instrument"
     STRATEGY = "strategy"
+    PORTFOLIO = "portfolio"
     ACCOUNT = "account"
     USER = "user"
     PLATFORM = "platform"
 
 
 class LimitScope(Struct, frozen=True, omit_defaults=True):
-    """Whom a layer covers: `id` names the instrument, deployment, account or user; the platform has none.
+    """Whom a layer covers: `id` names the instrument, deployment, portfolio, account or user; the platform has none.
 
     An instrument's layer is that of one user's accounts, or without `user_id` of everybody's.
     """
@@ -111,6 +116,8 @@ class RuleSet(Struct, frozen=True, omit_defaults=True, kw_only=True):
     loss_pause: int | None = None
     windows: tuple[Window, ...] | None = None
     exchange_hours: bool | None = None
+    max_rejects: int | None = None
+    reject_window: int | None = None
 
     def tiers(self) -> tuple[tuple[Tier, Decimal], ...]:
         """The drawdown tiers that are on, deepest first."""
@@ -124,19 +131,51 @@ class RuleSet(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 RULES: Final = RuleSet.__struct_fields__
 NO_RULES: Final = RuleSet()
-SECONDS: Final = frozenset({"max_quote_age", "loss_pause"})
-COUNTS: Final = frozenset({"max_open_orders", "max_trades_per_day", "max_losses"})
+SECONDS: Final = frozenset({"max_quote_age", "loss_pause", "reject_window"})
+COUNTS: Final = frozenset({"max_open_orders", "max_trades_per_day", "max_losses", "max_rejects"})
 AMOUNTS: Final = frozenset({
     "max_position", "max_position_value", "max_gross_exposure", "max_net_exposure", "max_order_quantity",
     "max_order_value", "daily_loss_amount", "min_diversification",
 })  # fmt: skip
-HOUSE: Final[dict[str, Decimal]] = {
+HOUSE: Final[dict[str, Any]] = {
     "drawdown_warn": Decimal("0.04"),
     "drawdown_reduce": Decimal("0.08"),
     "drawdown_halt": Decimal("0.12"),
     "max_correlation": Decimal("0.8"),
+    "max_rejects": 50,
+    "reject_window": 60,
 }
 """What accounts opened from now on have beside the limits of the settings."""
+
+
+_WRITTEN = re.compile(r"\s*([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)\s+(\S+)(?:\s+([1-7])(?:-([1-7]))?)?\s*")
+
+
+def read_windows(text: str) -> tuple[Window, ...]:
+    """Windows as people write them: `09:45-15:45 America/New_York 1-5`, several after semicolons; none of nothing.
+
+    Raises InvalidInput.
+    """
+    windows = []
+    for part in text.split(";") if text.strip() else ():
+        found = _WRITTEN.fullmatch(part)
+        if found is None:
+            raise InvalidInput(f"{part!r} is not START-END ZONE [DAYS], such as '09:45-15:45 America/New_York 1-5'")
+        start, end = (time(int(hour), int(minute)) for hour, minute in (found.group(1, 2), found.group(3, 4)))
+        first, last = found.group(6), found.group(7)
+        days = tuple(range(int(first), int(last or first) + 1)) if first else ()
+        windows.append(Window(start, end, found[5], days))
+    fault = _window_fault(tuple(windows)) if windows else ""
+    if fault:
+        raise InvalidInput(f"{text!r}: {fault}")
+    return tuple(windows)
+
+
+_MOST: Final = {
+    "loss_pause": (LONGEST_PAUSE, " seconds"),
+    "max_rejects": (MOST_REJECTS, ""),
+    "reject_window": (LONGEST_REJECTS, " seconds"),
+}
 
 
 def faults(rules: RuleSet, prefix: str = "") -> list[FieldError]:
@@ -146,9 +185,10 @@ def faults(rules: RuleSet, prefix: str = "") -> list[FieldError]:
         for name in RULES
         if (value := getattr(rules, name)) is not None and (expected := _fault(name, value))
     ]
-    if (rules.max_losses is None) is not (rules.loss_pause is None):
-        missing = "loss_pause" if rules.loss_pause is None else "max_losses"
-        found.append(FieldError(f"{prefix}{missing}", "max_losses and loss_pause go together"))
+    for one, other in (("max_losses", "loss_pause"), ("max_rejects", "reject_window")):
+        if (getattr(rules, one) is None) is not (getattr(rules, other) is None):
+            missing = other if getattr(rules, other) is None else one
+            found.append(FieldError(f"{prefix}{missing}", f"{one} and {other} go together"))
     deepest_first = [limit for _, limit in rules.tiers()]
     if not found and sorted(deepest_first, reverse=True) != deepest_first:
         message = "the tiers rise from drawdown_warn over drawdown_reduce to drawdown_halt"
@@ -169,10 +209,11 @@ def _fault(name: str, value: object) -> str:
             return "a correlation of 0 to 1" if name == "max_correlation" and value > 1 else ""
         case bool():
             return ""
+        case int() if name in _MOST:
+            most, unit = _MOST[name]
+            return "" if 0 < value <= most else f"1 to {most}{unit}"
         case int() if value < (1 if name == "max_losses" else 0):
             return "1 or more" if name == "max_losses" else "zero or more"
-        case int() if name == "loss_pause" and not 0 < value <= LONGEST_PAUSE:
-            return f"1 to {LONGEST_PAUSE} seconds"
     return ""
 
 

@@ -349,6 +349,13 @@ class Order(Struct, kw_only=True, gc=False):
         """What it is at the venue, or will be once it is there."""
         return self.spec.kind if self.kept is None else self.kept.kind or self.spec.kind
 
+    def stands_as(self, spec: OrderSpec) -> bool:
+        """Whether this is what the venue is asked: see `as_it_stands`."""
+        if self.kept is None and spec is self.spec:
+            terms = (spec.quantity, spec.limit_price, spec.stop_price)
+            return terms == (self.quantity, self.limit_price, self.stop_price)
+        return self.as_it_stands() == spec
+
     def as_it_stands(self) -> OrderSpec:
         """What the venue is asked: in the kind it goes out as, with what splits and amendments have made of it."""
         if self.kept is None:

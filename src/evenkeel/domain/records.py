@@ -12,8 +12,10 @@ from hashlib import sha256
 import msgspec
 from msgspec import Struct, field
 
+from evenkeel.domain.account_records import AnyAccountRecord
 from evenkeel.domain.accounts import Account, LedgerEntry, Limits, Readiness
 from evenkeel.domain.composite_records import AnyCompositeRecord, SplitComposite
+from evenkeel.domain.copy_records import AnyCopyRecord
 from evenkeel.domain.errors import JournalCorrupt
 from evenkeel.domain.fills import Fill
 from evenkeel.domain.followups import AnyFollowUpRecord
@@ -21,6 +23,7 @@ from evenkeel.domain.held_records import AnyHeldRecord
 from evenkeel.domain.instruments import Instrument, SymbolAlias
 from evenkeel.domain.limit_records import AnyLimitRecord
 from evenkeel.domain.limits import Layer
+from evenkeel.domain.live import AnyLiveRecord
 from evenkeel.domain.marketdata import Dividend, Split
 from evenkeel.domain.mtm_records import AnyMtmRecord
 from evenkeel.domain.orders import Kept, OrderEvent, OrderSpec, OrderState
@@ -28,8 +31,10 @@ from evenkeel.domain.panic_records import AnyPanicRecord
 from evenkeel.domain.panic_records import PanicEnded as PanicEnded
 from evenkeel.domain.panic_records import PanicMoved as PanicMoved
 from evenkeel.domain.panic_records import PanicStarted as PanicStarted
+from evenkeel.domain.portfolios import AnyPortfolioRecord
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.provenance import Arrival, Provenance
+from evenkeel.domain.rebalancing import AnyRebalanceRecord
 from evenkeel.domain.record import Check as Check
 from evenkeel.domain.record import Record
 from evenkeel.domain.routing import AnyRouteRecord
@@ -70,11 +75,13 @@ class ReadinessChanged(Record, frozen=True, tag="account.readiness/1"):
 
 
 class CashBooked(Record, frozen=True, tag="cash.booked/1"):
-    """Cash of one account; `equity` is what it was worth just before, None in the journals of 0.1.0."""
+    """Cash of one account; `equity` is what it was worth just before, None in the journals of 0.1.0, and `values` what
+    the portfolio was that it concerns."""
 
     entries: tuple[LedgerEntry, ...]
     provenance: Provenance
     equity: Decimal | None = None
+    values: dict[str, Decimal] = field(default_factory=dict)
 
 
 class DeploymentChanged(Record, frozen=True, tag="strategy.deployment/1"):
@@ -185,7 +192,8 @@ class FillBooked(Record, frozen=True, tag="fill.booked/1"):
 
 
 class OrderAdopted(Record, frozen=True, tag="order.adopted/1"):
-    """An order found at the broker that did not come from here; it lives in the book `unassigned`."""
+    """An order found at the broker that did not come from here; it lives in the book `unassigned`. But one that the
+    broker made beside an order of ours, which it is `twin_of`, lives in that one's book."""
 
     order_id: str
     spec: OrderSpec
@@ -193,6 +201,7 @@ class OrderAdopted(Record, frozen=True, tag="order.adopted/1"):
     venue_order_id: str
     session_date: date
     state: OrderState
+    twin_of: str = ""
 
 
 class PositionCorrected(Record, frozen=True, tag="position.corrected/1"):
@@ -295,8 +304,12 @@ class CursorMoved(Record, frozen=True, tag="feed.cursor/1"):
 
 
 class AccountReconciled(Record, frozen=True, tag="account.reconciled/1"):
+    """`differences` is how many positions were not as the broker has them. `routine`: it was done by schedule, and
+    changes nothing of what was given up."""
+
     account_id: str
     differences: int = 0
+    routine: bool = False
 
 
 class AlertRaised(Record, frozen=True, tag="alert.raised/1"):
@@ -343,6 +356,11 @@ AnyRecord = (
     | AnyLimitRecord
     | AnyCompositeRecord
     | AnyHeldRecord
+    | AnyCopyRecord
+    | AnyPortfolioRecord
+    | AnyRebalanceRecord
+    | AnyAccountRecord
+    | AnyLiveRecord
 )
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -1,36 +1,56 @@
 """Puts the doors together: routes, errors, guard, streams, documentation and the web desk around the given parts."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from fastapi import FastAPI, WebSocket
 from starlette.requests import Request
 from starlette.responses import Response
 
+from evenkeel.desk.portfolios.trips import Trips
 from evenkeel.desk.risk.closes import DailyCloses
+from evenkeel.domain.errors import EvenkeelError
 from evenkeel.server import docs, problems, wire
 from evenkeel.server.api import (
+    account_groups,
     accounts,
+    audit,
     auth,
     backtesting,
+    backups,
     baskets,
     composites,
+    consolidated,
+    copying,
+    credentials,
+    keys,
     limits,
     market,
     mtm,
+    myself,
     order_templates,
+    portfolio,
+    portfolio_history,
     positions,
+    rebalancing,
     risk,
     risk_metrics,
     routing,
     searches,
+    shares,
     strategies,
     system,
     trading,
+    users,
+    vault,
     walkforward,
+    watchlists,
 )
-from evenkeel.server.contract import PREFIX, document, mount
-from evenkeel.server.counting import OrderCounter, hosts, panics, portfolios, senders
+from evenkeel.server.contract import PREFIX, document
+from evenkeel.server.counting import OrderCounter, hosts, panics, portfolios, senders, silence
+from evenkeel.server.gate import mount
 from evenkeel.server.guard import Guard, local_app
 from evenkeel.server.hot import ShortWay
 from evenkeel.server.listing import Listing
@@ -42,9 +62,22 @@ from evenkeel.server.streams.hub import Hub
 from evenkeel.server.streams.socket import PATH, Streams
 from evenkeel.telemetry.loop import LoopLag
 
+log = structlog.get_logger(__name__)
+USES_EVERY = 60.0
 ENDPOINTS = (
     *auth.ENDPOINTS,
+    *myself.ENDPOINTS,
+    *users.ENDPOINTS,
+    *keys.ENDPOINTS,
+    *shares.ENDPOINTS,
+    *audit.ENDPOINTS,
+    *vault.ENDPOINTS,
+    *credentials.ENDPOINTS,  # before the paths with an account's id
+    *consolidated.ENDPOINTS,  # before the paths with an account's id, as is the next
+    *account_groups.GROUPS,
+    *copying.ENDPOINTS,  # before the paths with an account's id
     *accounts.ENDPOINTS,
+    *account_groups.ENDPOINTS,
     *composites.ENDPOINTS,
     *routing.ENDPOINTS,  # before the paths with an order's id
     *order_templates.ENDPOINTS,  # before the paths with an order's id, as is the next
@@ -59,7 +92,12 @@ ENDPOINTS = (
     *searches.ENDPOINTS,  # before the paths with an id in the place of theirs
     *backtesting.ENDPOINTS,
     *walkforward.ENDPOINTS,
+    *portfolio_history.ENDPOINTS,  # before the paths with a portfolio's id, as is the next
+    *rebalancing.ENDPOINTS,
+    *portfolio.ENDPOINTS,
+    *watchlists.ENDPOINTS,
     *market.ENDPOINTS,
+    *backups.ENDPOINTS,
     *system.ENDPOINTS,
 )
 
@@ -90,7 +128,7 @@ def create_app(parts: AppParts) -> FastAPI:
         docs.install(app)
     app.router.default = StaticDesk(parts.doors.static)
     app.add_middleware(ShortWay)
-    app.add_middleware(Guard, hosts=parts.doors.hosts)
+    app.add_middleware(Guard, hosts=parts.doors.hosts, secure=parts.doors.secure_cookie)
     _bind(app, parts)
     return app
 
@@ -98,14 +136,17 @@ def create_app(parts: AppParts) -> FastAPI:
 def _bind(app: FastAPI, parts: AppParts) -> None:
     hub, listing = Hub(parts), Listing(parts.runner.state)
     app.state.hub, app.state.listing, app.state.fifo = hub, listing, Fifo()
+    app.state.trips = Trips()
     app.state.closes = DailyCloses(parts.bars)
     app.state.gauges = RiskGauges(parts, app.state.closes)
     app.state.streams = Streams(parts, hub, listing)
     for subscriber in (listing, hub, OrderCounter(parts.metrics)):
         parts.runner.subscribe(subscriber)
     parts.backtests.on_change = hub.backtest_changed
+    parts.shares.on_change = app.state.streams.show_anew
     parts.metrics.watch_portfolios(lambda: portfolios(parts.runner.state))
     parts.metrics.watch_risks(lambda: app.state.gauges.risks)
+    parts.metrics.watch_feed(lambda: silence(parts.runner.state))
     parts.metrics.watch_sending(lambda: senders(parts.runner), lambda: panics(parts.runner.state))
     parts.metrics.watch_hosts(lambda: hosts(parts.feed))
     parts.metrics.watch_journal(lambda: (parts.runner.committed_seq, hub.lag))
@@ -128,13 +169,31 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     lag = LoopLag(report)
     lag.start()
     await parts.backtests.start()
+    upkeep = asyncio.create_task(_write_uses(parts), name="key-uses")
     app.state.streams.start()
     try:
         yield
     finally:
         await app.state.streams.stop()
+        upkeep.cancel()
+        await _write_uses_now(parts)
+        await parts.trail.settled()
         await parts.backtests.stop()
         await lag.stop()
+
+
+async def _write_uses(parts: AppParts) -> None:
+    """When and from where API keys were last used, now and then."""
+    while True:
+        await asyncio.sleep(USES_EVERY)
+        await _write_uses_now(parts)
+
+
+async def _write_uses_now(parts: AppParts) -> None:
+    try:
+        await parts.keys.write_uses()
+    except EvenkeelError as error:
+        log.warning("the last uses of API keys could not be written", reason=error.message)
 
 
 async def _stream(socket: WebSocket) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI, Response
+from fastapi import Response
 from msgspec import Struct
 
+from evenkeel.desk.permissions import Permission
 from evenkeel.server import schemas
 from evenkeel.server.problems import MEDIA_TYPE
 
@@ -23,8 +24,10 @@ _MEANING = {
     400: "Not JSON", 401: "Not signed in", 403: "Not allowed", 404: "Not found", 405: "Wrong method", 409: "Conflict",
     413: "Body too large", 415: "Body of another type", 421: "Another host's name",
     422: "Invalid, with the fields at fault",
+    423: "The vault is locked",
     429: "Too many for now; Retry-After says when", 503: "Not ready",
 }  # fmt: skip
+_ONLY_FRESH = ", just after signing in, or a signed request"
 _BODY_FAULTS = (400, 413, 415, 422)
 
 
@@ -45,7 +48,13 @@ class Link(Struct, frozen=True):
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """One operation. `answers` maps status to what the body is (None: no body); `errors` adds to the usual ones."""
+    """One operation. `answers` maps status to what the body is (None: no body; a tuple: one of these); `errors` adds
+    to the usual ones.
+
+    Who may ask for it is said by `needs`, or that anybody may by `public`; one without either raises ValueError.
+    `fresh`: only just after signing in, or signed. `cost`: tokens it takes of what a person may ask for in a while.
+    `journalled`: its commands stand in the journal with who gave them, and not in the audit log once more.
+    """
 
     method: str
     path: str
@@ -57,7 +66,15 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     query: type[Struct] | None = None
     errors: tuple[int, ...] = ()
     public: bool = False
+    needs: Permission | None = None
+    fresh: bool = False
+    cost: float = 0.0
+    journalled: bool = False
     links: tuple[Link, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.public is (self.needs is not None):
+            raise ValueError(f"{self.method} {self.path} must say either `needs` or `public`")
 
     @property
     def name(self) -> str:
@@ -67,7 +84,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         """Every status that this operation may answer with."""
         found = {*self.answers, *self.errors, 421}
         if not self.public:
-            found |= {401, 503}
+            found |= {401, 403, 429, 503}
         if self.body is not None:
             found |= set(_BODY_FAULTS)
         if self.query is not None:
@@ -75,14 +92,6 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         if _PATH_PARAMETER.search(self.path):
             found.add(404)
         return sorted(found)
-
-
-def mount(app: FastAPI, endpoints: tuple[Endpoint, ...]) -> None:
-    """Adds the endpoints' routes."""
-    for one in endpoints:
-        app.router.add_api_route(
-            one.path, one.handler, methods=[one.method], response_model=None, name=one.name, include_in_schema=False
-        )
 
 
 def document(endpoints: tuple[Endpoint, ...], version: str) -> dict[str, Any]:
@@ -102,13 +111,14 @@ def document(endpoints: tuple[Endpoint, ...], version: str) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "security": [{"bearer": []}],
+        "security": [{"bearer": []}, {"key": []}],
         "tags": [{"name": tag} for tag in dict.fromkeys(one.tag for one in endpoints)],
         "paths": paths,
         "components": {
             "schemas": dict(sorted(components.items())),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
                 "session": {"type": "apiKey", "in": "cookie", "name": "evenkeel_session"},
             },
         },
@@ -118,10 +128,14 @@ def document(endpoints: tuple[Endpoint, ...], version: str) -> dict[str, Any]:
 def _types(endpoints: tuple[Endpoint, ...]) -> list[Any]:
     found: dict[str, Any] = {repr(schemas.ProblemBody): schemas.ProblemBody}
     for one in endpoints:
-        for kind in (*one.answers.values(), one.body):
-            if kind is not None and kind not in _TEXTS:
-                found[repr(kind)] = kind
+        for said in (*one.answers.values(), one.body):
+            found |= {repr(kind): kind for kind in _each(said) if kind is not None and kind not in _TEXTS}
     return list(found.values())
+
+
+def _each(said: Any) -> tuple[Any, ...]:
+    """What an answer may be: one thing, or one of several."""
+    return said if isinstance(said, tuple) else (said,)
 
 
 def _operation(one: Endpoint, shape_of: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,10 +146,13 @@ def _operation(one: Endpoint, shape_of: Mapping[str, Any]) -> dict[str, Any]:
         "parameters": [*_path_parameters(one.path), *_query_parameters(one.query)],
         "responses": {str(status): _response(one, status, shape_of=shape_of) for status in one.statuses()},
     }
-    if one.handler.__doc__:
-        operation["description"] = " ".join(one.handler.__doc__.split())
+    told = [" ".join((one.handler.__doc__ or "").split())]
+    if one.needs is not None:
+        operation["x-permission"] = one.needs
+        told.append(f"Needs the permission `{one.needs}`{_ONLY_FRESH if one.fresh else ''}.")
     if one.public:
         operation["security"] = []
+    operation["description"] = " ".join(filter(None, told))
     if one.body is not None:
         content = {"application/json": {"schema": shape_of[repr(one.body)]}}
         operation["requestBody"] = {"required": True, "content": content}
@@ -181,7 +198,8 @@ def _response(one: Endpoint, status: int, *, shape_of: Mapping[str, Any]) -> dic
     if kind in _TEXTS:
         answer["content"] = {_TEXTS[kind]: {"schema": {"type": "string"}}}
     elif kind is not None:
-        answer["content"] = {"application/json": {"schema": shape_of[repr(kind)]}}
+        shapes = [shape_of[repr(each)] for each in _each(kind)]
+        answer["content"] = {"application/json": {"schema": shapes[0] if len(shapes) == 1 else {"oneOf": shapes}}}
         if one.links:
             answer["links"] = {
                 link.operation: {

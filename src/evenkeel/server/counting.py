@@ -9,7 +9,7 @@ from evenkeel.domain.orders import TERMINAL, OrderEvent, OrderState
 from evenkeel.domain.records import AnyRecord, Batch
 from evenkeel.server import halting
 from evenkeel.server.ports import Feed, Trading
-from evenkeel.telemetry.metrics import Metrics, Portfolio, Sender
+from evenkeel.telemetry.metrics import Compared, Metrics, Portfolio, Sender
 from evenkeel.trading.engine.state import State
 
 _WRONG = frozenset({OrderState.REJECTED, OrderState.EXPIRED_UNSENT, OrderState.IN_DOUBT, OrderState.ANOMALY})
@@ -52,7 +52,14 @@ def senders(trading: Trading) -> Iterator[Sender]:
     for account_id, held in trading.state.accounts.items():
         sending = trading.sending(account_id)
         waiting = {lane.name.lower(): count for lane, count in sending.waiting.items()}
-        yield Sender(account_id, held.account.name, sending.tokens, waiting, sending.oldest)
+        seen, away = held.compared, trading.away(account_id)
+        compared = Compared(seen.times, trading.failures(account_id).times, seen.differences, seen.at, away or 0.0)
+        yield Sender(account_id, held.account.name, sending.tokens, waiting, sending.oldest, compared)
+
+
+def silence(state: State) -> tuple[int, int]:
+    """How many instruments are silent, and 1 where a replay stands still."""
+    return len(state.marks.silent), int(state.marks.stalled > 0)
 
 
 def panics(state: State) -> dict[str, int]:

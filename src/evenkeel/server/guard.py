@@ -37,10 +37,10 @@ _NAMES = frozenset(name for name, _ in _RAW_HEADERS)
 
 
 class Guard:
-    """ASGI middleware around everything, streams included."""
+    """ASGI middleware around everything, streams included. `secure`: browsers come over TLS, which a proxy may end."""
 
-    def __init__(self, app: ASGIApp, hosts: tuple[str, ...]) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, hosts: tuple[str, ...], *, secure: bool = False) -> None:
+        self.app, self.secure = app, secure
         self.hosts = LOOPBACK | {_written(host) for host in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,7 +79,7 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _dress(scope, message)
+                _dress(scope, message, secure=self.secure or scope.get("scheme") == "https")
             await send(message)
 
         try:
@@ -110,7 +110,7 @@ class Guard:
             log.info("request", **told)
 
 
-def _dress(scope: Scope, message: Message) -> None:
+def _dress(scope: Scope, message: Message, *, secure: bool) -> None:
     """Adds the headers that the response does not set itself."""
     headers = list(message.get("headers", ()))
     present = {name for name, _ in headers}
@@ -118,7 +118,7 @@ def _dress(scope: Scope, message: Message) -> None:
     headers += _RAW_HEADERS if present.isdisjoint(_NAMES) else [one for one in _RAW_HEADERS if one[0] not in present]
     if scope["path"].startswith("/api/") and b"cache-control" not in present:
         headers.append((b"cache-control", b"no-store"))
-    if scope.get("scheme") == "https" and b"strict-transport-security" not in present:
+    if secure and b"strict-transport-security" not in present:
         headers.append((b"strict-transport-security", b"max-age=31536000"))
     message["headers"] = headers
 

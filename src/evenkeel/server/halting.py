@@ -11,15 +11,15 @@ from evenkeel.domain.accounts import Readiness
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.panics import COOLDOWN, LONGEST_COOLDOWN, ScopeKind
 from evenkeel.server import requests, views
-from evenkeel.server.ports import Clock
+from evenkeel.server.ports import Clock, Trading
 from evenkeel.server.schemas import Amount, Id, Moment, RateOut
 from evenkeel.server.scope import Tenant
-from evenkeel.trading.engine import halts, panic
+from evenkeel.trading.engine import halts, panic, rejects
 from evenkeel.trading.engine.effects import Lane
 from evenkeel.trading.engine.halts import Halt
 from evenkeel.trading.engine.panic import Left
 from evenkeel.trading.engine.state import AccountState, State
-from evenkeel.trading.live.outbox import Sending
+from evenkeel.trading.live.pictures import Failures
 
 MOST_LEFT = 100
 PanicState = Literal["working", "stuck", "done", "resumed"]
@@ -58,9 +58,26 @@ class QueuesOut(Struct):
     open: int
 
 
+class ReconciledOut(Struct):
+    """How the account has been compared with its broker: how often, when last, how many positions differed then; and
+    how often that failed since the start, when last, and why. `every` and `after` are seconds, null where there is no
+    such schedule."""
+
+    times: int
+    at: Moment | None
+    differences: int
+    failed: int
+    failed_at: Moment | None
+    failure: str | None
+    every: float | None
+    after: float | None
+
+
 class HealthOut(Struct):
     """How an account stands with its broker. `rate` and `tokens` are null where nothing limits it; `oldest` is how many
-    seconds the oldest request has waited; `halted` names the panic's scope."""
+    seconds the oldest request has waited; `halted` names the panic's scope. `away` is for how many seconds it has not
+    been ready, `restarts_until` when a planned restart of its broker is over; null where there is none. `barred` says
+    why no entries are taken after too many rejects, of which there are `rejects` within the account's window."""
 
     id: Id
     readiness: Readiness
@@ -72,6 +89,11 @@ class HealthOut(Struct):
     oldest: float
     under_way: int
     unconfirmed: int
+    away: float | None
+    restarts_until: Moment | None
+    barred: str | None
+    rejects: int
+    reconciled: ReconciledOut
 
 
 class LeftOut(Struct):
@@ -121,7 +143,7 @@ def _seen_by(seen: Tenant) -> Iterator[Halt]:
                 yield halt
             case ScopeKind.ACCOUNT if seen.owns(scope.id):
                 yield halt
-            case ScopeKind.USER if scope.id == seen.user.id:
+            case ScopeKind.USER if seen.is_self(scope.id):
                 yield halt
             case ScopeKind.PLATFORM:
                 yield halt
@@ -165,9 +187,11 @@ def _left(state: State, one: Left) -> LeftOut:
     )
 
 
-def health(state: State, held: AccountState, sending: Sending) -> HealthOut:
+def health(trading: Trading, held: AccountState) -> HealthOut:
+    state, sending = trading.state, trading.sending(held.account.id)
     halt = halts.over_all(state, held.account)
-    rate = state.rate_of(held)
+    rate, away = state.rate_of(held), trading.away(held.account.id)
+    barred, until = held.standing.barred, state.resting.get(held.account.broker)
     return HealthOut(
         id=held.account.id,
         readiness=held.readiness,
@@ -179,4 +203,23 @@ def health(state: State, held: AccountState, sending: Sending) -> HealthOut:
         oldest=round(sending.oldest, 3),
         under_way=sending.under_way,
         unconfirmed=len(held.working.unheard),
+        away=None if away is None else round(away, 3),
+        restarts_until=None if until is None else clock.iso(until),
+        barred=None if barred is None else rejects.stop_of(barred).reason,
+        rejects=rejects.count(held, window=held.limits.reject_window or 0, at=trading.clock.now()),
+        reconciled=_reconciled(state, held, trading.failures(held.account.id)),
+    )
+
+
+def _reconciled(state: State, held: AccountState, failures: Failures) -> ReconciledOut:
+    profile, seen = state.profiles.get(held.account.broker), held.compared
+    return ReconciledOut(
+        times=seen.times,
+        at=clock.iso(seen.at) if seen.at else None,
+        differences=seen.differences,
+        failed=failures.times,
+        failed_at=clock.iso(failures.at) if failures.times else None,
+        failure=failures.reason or None,
+        every=None if profile is None or not profile.reconcile_every else profile.reconcile_every / SECOND,
+        after=None if profile is None or not profile.reconcile_after else profile.reconcile_after / SECOND,
     )

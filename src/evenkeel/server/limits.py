@@ -25,8 +25,8 @@ from evenkeel.server import views, wire
 from evenkeel.server.requests import END, NOT_NEGATIVE, Reference
 from evenkeel.server.schemas import Amount
 from evenkeel.server.scope import Tenant
-from evenkeel.trading.engine import drawdowns, limiting, usage
-from evenkeel.trading.engine.layers import Standing
+from evenkeel.trading.engine import drawdowns, limiting, rejects, usage
+from evenkeel.trading.engine.layers import OwnStanding, Standing
 from evenkeel.trading.engine.state import State
 
 _STEP = Decimal("0.00000001")
@@ -74,6 +74,8 @@ class RulesChange(Struct, forbid_unknown_fields=True):
     drawdown_halt: MaybeNumber = field(default_factory=Raw)
     max_losses: _Count = UNSET
     loss_pause: _Count = UNSET
+    max_rejects: _Count = UNSET
+    reject_window: _Count = UNSET
     windows: Annotated[list[WindowIn], Meta(min_length=1, max_length=MOST_WINDOWS)] | UnsetType | None = UNSET
     exchange_hours: bool | UnsetType | None = UNSET
 
@@ -138,7 +140,8 @@ class RuleOut(Struct):
 
 
 class LayerOut(Struct):
-    """The limits of one scope. `tier` is how deep its drawdown is; `halt` lasts until it is lifted."""
+    """The limits of one scope. `tier` is how deep its drawdown is. `halted` says why no entries are taken until a
+    person lifts that, null where they are."""
 
     id: str
     scope: Layer
@@ -147,6 +150,7 @@ class LayerOut(Struct):
     name: str
     version: int
     tier: Tier
+    halted: str | None
     rules: list[RuleOut]
 
 
@@ -204,11 +208,13 @@ def scopes(seen: Tenant) -> Iterator[LimitScope]:
 def _sees(seen: Tenant, scope: LimitScope) -> bool:
     match scope.kind:
         case Layer.INSTRUMENT:
-            return scope.user_id in ("", seen.user.id)
+            return not scope.user_id or seen.is_self(scope.user_id)
         case Layer.STRATEGY:
             return seen.sees(seen.state.deployment(scope.id))
+        case Layer.PORTFOLIO:
+            return seen.sees_portfolio(seen.state.portfolio(scope.id))
         case Layer.USER:
-            return scope.id == seen.user.id
+            return seen.is_self(scope.id)
     return scope.kind is Layer.PLATFORM
 
 
@@ -219,7 +225,7 @@ def layer(seen: Tenant, scope: LimitScope, *, at: int) -> LayerOut:
     standing = drawdowns.standing_of(state, scope)
     is_shared = scope.kind is Layer.PLATFORM or (scope.kind is Layer.INSTRUMENT and not scope.user_id)
     used = {}
-    if standing is not None and (seen.is_owner or not is_shared):
+    if standing is not None and (seen.is_admin or not is_shared):
         used = usage.used(state, scope, rules=rules, standing=standing, at=at)
     return LayerOut(
         id=scope.key,
@@ -229,12 +235,20 @@ def layer(seen: Tenant, scope: LimitScope, *, at: int) -> LayerOut:
         name=seen.user.username if scope.kind is Layer.USER else limiting.title(state, scope),
         version=version,
         tier=_tier(standing),
+        halted=halted(standing),
         rules=[
             _rule(state, name, limit=limit, used=used.get(name))
             for name in RULES
             if (limit := getattr(rules, name)) is not None
         ],
     )
+
+
+def halted(standing: Standing | None) -> str | None:
+    """Why a scope takes no entries until a person lifts that; None where it does."""
+    if isinstance(standing, OwnStanding) and standing.barred is not None:
+        return rejects.stop_of(standing.barred).reason
+    return "the drawdown has reached its halt" if standing is not None and standing.tier is Tier.HALT else None
 
 
 def _tier(standing: Standing | None) -> Tier:

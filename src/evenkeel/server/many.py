@@ -7,7 +7,7 @@ from msgspec import Meta, Raw, Struct, field
 from evenkeel.domain.errors import EvenkeelError, NotFound
 from evenkeel.domain.orders import OrderKind, OrderState, Product, Side
 from evenkeel.domain.selections import MOST_TICKS
-from evenkeel.server.requests import MOMENT, MaybePositive, MaybeSigned, NewOrder, Reference, Signed, Symbol
+from evenkeel.server.requests import MOMENT, MaybePositive, MaybeSigned, Name, NewOrder, Reference, Signed, Symbol
 from evenkeel.server.schemas import FieldFault, Id, OrderOut
 from evenkeel.trading.engine.effects import Part
 from evenkeel.trading.engine.state import State
@@ -18,11 +18,15 @@ _ORDERS = Meta(min_length=1, max_length=MOST, description=f"1 to {MOST} orders")
 
 class NewBasket(Struct, forbid_unknown_fields=True):
     """`mode` each: every order is judged by itself, in sequence. All: none is sent unless all are approved, each judged
-    as if those before it had been placed. Orders without a client_order_id are named after `client_basket_id`."""
+    as if those before it had been placed. Orders without a client_order_id are named after `client_basket_id`. With
+    `retry`, those of a basket sent before that came to nothing are placed anew, each as NAME:r1, NAME:r2 and so on; no
+    others.
+    """
 
     orders: Annotated[list[NewOrder], _ORDERS]
     mode: Literal["each", "all"] = "each"
     client_basket_id: Annotated[str, Meta(min_length=1, max_length=56, pattern=r"^[\x21-\x7e]+$")] | None = None
+    retry: bool = False
 
 
 class Verdict(Struct):
@@ -65,15 +69,27 @@ def verdict(state: State, part: Part) -> Verdict:
 
 
 class OrdersFilter(Struct, forbid_unknown_fields=True):
-    """Working orders that fit everything given; nothing given, all of yours. `book` is a strategy's id, or manual."""
+    """Working orders that fit everything given; nothing given, all of yours. `book` is a strategy's id, or manual,
+    `group` a group of accounts by name or id."""
 
     account_id: Reference | None = None
+    group: Name | None = None
     book: Reference | None = None
     symbol: Symbol | None = None
     venue: Symbol | None = None
     side: Side | None = None
     kind: OrderKind | None = None
     product: Product | None = None
+
+
+class CancelFilter(OrdersFilter, forbid_unknown_fields=True, kw_only=True):
+    """Working orders that fit everything given, of which something must be; with `all` alone, every one of yours."""
+
+    all: bool = False
+
+    @property
+    def names_something(self) -> bool:
+        return any(getattr(self, name) is not None for name in OrdersFilter.__struct_fields__)
 
 
 class Change(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -189,10 +205,11 @@ class NewTarget(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class NewFlattening(Struct, forbid_unknown_fields=True):
-    """Closes every position that fits. `side` is BUY for longs and SELL for shorts; with no filter at all, `all` says
-    that everything you hold is meant."""
+    """Closes every position that fits. `side` is BUY for longs and SELL for shorts, `group` a group of accounts by name
+    or id; with no filter at all, `all` says that everything you hold is meant."""
 
     account_id: Reference | None = None
+    group: Name | None = None
     book: Reference | None = None
     symbol: Symbol | None = None
     venue: Symbol | None = None

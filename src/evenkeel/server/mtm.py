@@ -161,9 +161,12 @@ class LevelOut(Struct):
 def rules_of(given: RulesIn) -> MtmRules:
     """The rules that a request asks for. Raises InvalidInput for what is carried where nothing is closed."""
     trail = given.trail
-    carries = given.carry is not Carry.NONE or given.carry_days is not None or given.not_over
+    kept = {"carry": given.carry is not Carry.NONE, "carry_days": given.carry_days is not None}
+    carries = [name for name, is_given in (kept | {"not_over": bool(given.not_over)}).items() if is_given]
     if carries and given.end_of_day is None and given.square_off_at is None:
-        fault = FieldError("rules.carry", "goes with end_of_day or square_off_at")
+        fault = FieldError(
+            f"rules.{carries[0]}", "goes with end_of_day or square_off_at, at which it lets positions stay"
+        )
         raise InvalidInput("the rules are not valid", errors=(fault,))
     return MtmRules(
         stop_loss=_measure(given.stop_loss),
@@ -249,7 +252,7 @@ def _seen_by(seen: Tenant) -> Iterator[Level]:
                 yield level
             case ScopeKind.ACCOUNT if seen.owns(scope.id):
                 yield level
-            case ScopeKind.USER if scope.id == seen.user.id:
+            case ScopeKind.USER if seen.is_self(scope.id):
                 yield level
 
 

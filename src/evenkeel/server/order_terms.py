@@ -29,6 +29,9 @@ _TRAILS = ("trail_amount", "trail_percent", "trail_atr")
 
 def later_terms(given: requests.OrderTerms, fields: wire.Fields) -> dict[str, Any]:
     """The fields of an `OrderSpec` that say what it waits for, how its stop follows and when it ends."""
+    numbers = given.trigger_price, given.trail_amount, given.trail_percent
+    if given.trail_atr is None and given.expires_at is None and not any(numbers):
+        return {}
     trigger = fields.number("trigger_price", given.trigger_price)
     amount, percent = (fields.number(name, getattr(given, name)) for name in _TRAILS[:2])
     found: dict[str, Any] = {}

@@ -6,35 +6,38 @@ is first asked for, and kept up with from then on.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
-from itertools import islice
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from evenkeel.desk.accounts import AccountDirectory
+from evenkeel.desk.booked import Booked
+from evenkeel.domain.fills import Fill
 from evenkeel.domain.lots import Lots
 from evenkeel.domain.money import ZERO, add, plain, sub
 from evenkeel.domain.positions import PositionKey
-from evenkeel.domain.records import PositionCorrected
-from evenkeel.server.requests import Reference
+from evenkeel.domain.records import PositionCorrected, SplitApplied
+from evenkeel.server.account_scope import AccountsFilter, chosen
+from evenkeel.server.requests import Name, Reference
 from evenkeel.server.schemas import Amount
 from evenkeel.server.scope import Tenant
 from evenkeel.server.views import strategy_name
 from evenkeel.trading.engine.state import AccountState, State
 
-By = Literal["instrument", "strategy", "account", "user"]
+By = Literal["instrument", "strategy", "account", "group", "user"]
 Cost = Literal["average", "fifo"]
-AT_ONCE = 5_000
 
 
 class PnlQuery(Struct, forbid_unknown_fields=True):
-    """`cost` says which purchase a sale closes: a share of all of them, or the oldest."""
+    """`cost` says which purchase a sale closes: a share of all of them, or the oldest. By group, an account has a part
+    in the row of every group it is in; `group` narrows the accounts to those of one group, by name or id."""
 
     by: By = "instrument"
     cost: Cost = "average"
     account_id: Reference | None = None
+    group: Name | None = None
 
 
 class PnlOut(Struct):
@@ -78,67 +81,47 @@ class _Sum(Struct):
         return add(sub(add(self.realised, self.unrealised), self.charges), self.other)
 
 
-class Fifo:
+class Fifo(Booked):
     """Lots of every position, from the fills and restatements that a state has seen so far."""
 
     def __init__(self) -> None:
-        self._begin(None)
+        super().__init__()
+        self.begin()
 
-    def _begin(self, state: State | None) -> None:
-        self._state = state
+    def begin(self) -> None:
         self.lots: dict[PositionKey, Lots] = {}
-        self._fills = self._restated = 0
-
-    async def follow(self, state: State) -> None:
-        """Takes in what is new, a few thousand fills at a time, so that others get their turn."""
-        if state is not self._state:
-            self._begin(state)
-        for _ in range((len(state.fills) - self._fills) // AT_ONCE):
-            self._take(state, AT_ONCE)
-            await asyncio.sleep(0)
-        self._take(state, len(state.fills))
-
-    def _take(self, state: State, most: int) -> None:
-        for fill in tuple(islice(state.fills.values(), self._fills, self._fills + most)):
-            self._restate(state, self._fills)
-            key = PositionKey(fill.account_id, fill.book, fill.instrument_id, state.orders[fill.order_id].spec.product)
-            multiplier = state.instruments[fill.instrument_id].multiplier
-            self._of(key).trade(fill.signed, fill.price, multiplier, undoes=fill.reverses is not None)
-            self._fills += 1
-        if self._fills == len(state.fills):
-            self._restate(state, self._fills)
 
     def _of(self, key: PositionKey) -> Lots:
         return self.lots.setdefault(key, Lots())
 
-    def _restate(self, state: State, fills: int) -> None:
-        """Applies the splits and corrections that came before the next fill."""
-        while self._restated < len(state.restated) and state.restated[self._restated][0] <= fills:
-            record = state.restated[self._restated][1]
-            self._restated += 1
-            if isinstance(record, PositionCorrected):
-                multiplier = state.instruments[record.key.instrument_id].multiplier
-                self._of(record.key).trade(record.quantity, record.price, multiplier)
-                continue
-            for part in record.positions:
-                self._of(part.key).split(
-                    record.split.numerator, record.split.denominator, quantity=part.quantity, cash=part.cash_in_lieu
-                )
+    def traded(self, state: State, key: PositionKey, fill: Fill) -> None:
+        multiplier = state.instruments[fill.instrument_id].multiplier
+        self._of(key).trade(fill.signed, fill.price, multiplier, undoes=fill.reverses is not None)
+
+    def corrected(self, state: State, record: PositionCorrected) -> None:
+        multiplier = state.instruments[record.key.instrument_id].multiplier
+        self._of(record.key).trade(record.quantity, record.price, multiplier)
+
+    def split(self, state: State, record: SplitApplied) -> None:
+        change = record.split
+        for part in record.positions:
+            lots = self._of(part.key)
+            lots.split(change.numerator, change.denominator, quantity=part.quantity, cash=part.cash_in_lieu)
 
 
-def report(seen: Tenant, query: PnlQuery, *, fifo: Fifo | None) -> PnlReport:
-    """The rows of one user's accounts; with `fifo`, at first in, first out."""
-    accounts = list(seen.accounts()) if query.account_id is None else [seen.account(query.account_id)]
+def report(seen: Tenant, directory: AccountDirectory, query: PnlQuery, *, fifo: Fifo | None) -> PnlReport:
+    """The rows of one user's accounts; with `fifo`, at first in, first out. Raises NotFound."""
+    accounts = chosen(seen, directory, wanted=AccountsFilter(query.group, account_id=query.account_id))
     sums: dict[tuple[str | None, str], _Sum] = {}
     wholes: dict[str, _Sum] = {}
     for account in accounts:
         currency = account.account.currency
         for book, instrument_id, part in _parts(seen.state, account, fifo=fifo):
-            row = _row(seen, query.by, account=account, book=book, instrument_id=instrument_id)
-            sums.setdefault((row, currency), _Sum()).take(part)
+            for row in _rows(seen, directory, query.by, account=account, book=book, instrument_id=instrument_id):
+                sums.setdefault((row, currency), _Sum()).take(part)
             wholes.setdefault(currency, _Sum()).take(part)
     items = [
-        _shown(row, _name(seen, query.by, row=row), currency=currency, part=part)
+        _shown(row, _name(seen, directory, query.by, row=row), currency=currency, part=part)
         for (row, currency), part in sums.items()
     ]
     totals = [_shown(None, "total", currency=currency, part=whole) for currency, whole in wholes.items()]
@@ -158,20 +141,28 @@ def _parts(state: State, account: AccountState, *, fifo: Fifo | None) -> Iterato
         yield book, instrument_id, _Sum(other=amount)
 
 
-def _row(seen: Tenant, by: By, *, account: AccountState, book: str, instrument_id: str) -> str | None:
+def _rows(
+    seen: Tenant, directory: AccountDirectory, by: By, *, account: AccountState, book: str, instrument_id: str
+) -> tuple[str | None, ...]:
+    """The ids of the rows that a part of an account's result goes to."""
     match by:
         case "instrument":
-            return instrument_id or None
+            return (instrument_id or None,)
         case "strategy":
-            return book
+            return (book,)
         case "account":
-            return account.account.id
+            return (account.account.id,)
+        case "group":
+            mine = directory.groups_of(account.account.id)
+            return tuple(one.id for one in mine if one.user_id == seen.user.id) or (None,)
         case "user":
-            return seen.user.id
+            return (seen.user.id,)
 
 
-def _name(seen: Tenant, by: By, *, row: str | None) -> str:
+def _name(seen: Tenant, directory: AccountDirectory, by: By, *, row: str | None) -> str:
     match by:
+        case "group":
+            return "no group" if row is None else directory.group(seen.user.id, row).name
         case "instrument":
             return "no instrument" if row is None else seen.state.instruments[row].symbol
         case "strategy":

@@ -18,9 +18,11 @@ from evenkeel.trading.engine.effects import Outcome
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.live.hosting.ports import HostStatus
 from evenkeel.trading.live.outbox import Sending
+from evenkeel.trading.live.pictures import Failures
 from evenkeel.trading.live.ports import Subscriber
 
 if TYPE_CHECKING:
+    from evenkeel.desk.platform import InstrumentSum, PlatformTotal
     from evenkeel.market.bars import Bars
     from evenkeel.market.ports import Series
     from evenkeel.trading.strategies.registry import AnyStrategy, TemplateInfo
@@ -53,6 +55,12 @@ class Trading(Protocol):
         """Returns when memory is not ahead of the journal."""
 
     def subscribe(self, subscriber: Subscriber) -> None: ...
+
+    def failures(self, account_id: str) -> Failures:
+        """How often the account could not be compared with its broker since the start."""
+
+    def away(self, account_id: str) -> float | None:
+        """Seconds for which the account has not been ready; None where it is."""
 
     def sending(self, account_id: str) -> Sending:
         """How the account's requests to its broker stand. Raises NotFound."""
@@ -93,6 +101,13 @@ class Feed(Protocol):
 
     def hosts(self) -> Sequence[HostStatus]:
         """Where the strategies it is handed to run, by user."""
+
+
+class Totals(Protocol):
+    """The totals that are kept as rows, behind the journal."""
+
+    async def platform(self) -> tuple[Sequence[PlatformTotal], Sequence[InstrumentSum]]:
+        """Those of the platform by currency, and of every instrument that somebody holds. Raises NotReady."""
 
 
 class EquityRow(Protocol):
@@ -176,6 +191,41 @@ class SignalRow(Protocol):
     def details(self) -> Mapping[str, float | str]: ...
 
 
+class CopyRow(Protocol):
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def at(self) -> int: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def instrument_id(self) -> str: ...
+
+    @property
+    def held(self) -> Decimal: ...
+
+    @property
+    def wanted(self) -> Decimal: ...
+
+    @property
+    def carry(self) -> Decimal: ...
+
+    @property
+    def quantity(self) -> Decimal: ...
+
+    @property
+    def master_order_id(self) -> str | None: ...
+
+    @property
+    def order_ids(self) -> Sequence[str]: ...
+
+    @property
+    def skipped(self) -> str | None: ...
+
+
 class History(Protocol):
     """Projections, newest first. A cursor is the store's own text; one it did not make raises InvalidInput."""
 
@@ -199,6 +249,11 @@ class History(Protocol):
         cursor: str | None = None,
     ) -> tuple[Sequence[SignalRow], str | None]:
         """Those from `start` on and before `end` (ns)."""
+
+    async def copies(
+        self, link_id: str, *, skipped: bool = False, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[CopyRow], str | None]:
+        """What a copy link has made of events; with `skipped`, only what was not copied in full."""
 
     async def lag(self) -> int:
         """How many committed records the projections have not seen yet."""

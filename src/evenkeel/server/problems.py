@@ -50,6 +50,8 @@ STATUS: dict[type[e.EvenkeelError], int] = {
     e.NotReady: 503,
     e.MoneyError: 422,
     e.IllegalTransition: 409,
+    e.SealBroken: 409,
+    e.VaultLocked: 423,
     e.BrokerError: 502,
     e.JournalError: 503,
 }

@@ -320,14 +320,18 @@ _Status = Literal[
 
 
 class OrdersQuery(PageQuery, forbid_unknown_fields=True):
+    """`group` is a group of accounts, by name or id."""
+
     account_id: Reference | None = None
+    group: Name | None = None
     status: _Status | None = None
 
 
 class FillsQuery(PageQuery, forbid_unknown_fields=True):
-    """`status` is that of the fill's order."""
+    """`status` is that of the fill's order, `group` a group of accounts by name or id."""
 
     account_id: Reference | None = None
+    group: Name | None = None
     status: _Status | None = None
 
 
@@ -336,6 +340,7 @@ class PositionsQuery(PageQuery, forbid_unknown_fields=True):
 
     limit: _Limit = 500
     account_id: Reference | None = None
+    group: Name | None = None
     status: Literal["open", "closed", "all"] = "open"
 
 

@@ -58,10 +58,15 @@ class UserOut(Struct):
 
 
 class SignedIn(Struct):
+    """`csrf_token` goes as X-CSRF-Token with what the session cookie alone authorises; `recovery_codes` are there where
+    this sign-in has switched two factors on, and are not shown again."""
+
     access_token: str
     token_type: Literal["bearer"]
     expires_in: int
     user: UserOut
+    csrf_token: str
+    recovery_codes: list[str] | None = None
 
 
 class StreamTicket(Struct):
@@ -91,6 +96,9 @@ class LimitsOut(Struct):
 
 
 class AccountOut(Struct):
+    """`live`: whether a live account is switched on; null of an account that simulates. `inactive_reason` says since
+    when, and why, an account is out of use."""
+
     id: Id
     name: str
     broker: str
@@ -118,6 +126,8 @@ class AccountOut(Struct):
     positions: int
     limits: LimitsOut
     terms: TermsOut | None
+    live: bool | None = None
+    inactive_reason: str | None = None
 
 
 class TrailRangeOut(Struct):
@@ -192,6 +202,8 @@ class PositionOut(Struct):
     account_id: Id
     book: str
     strategy: str | None
+    portfolio_id: str | None
+    portfolio: str | None
     instrument_id: Id
     symbol: str
     product: Product
@@ -350,6 +362,8 @@ class QuoteOut(Struct):
     ask: Amount | None
     last: Amount | None
     at: Moment | None
+    age: float | None
+    silent: bool
 
 
 class FeedOut(Struct):
@@ -360,6 +374,8 @@ class FeedOut(Struct):
     cursor: Moment | None
     start: Moment | None
     end: Moment | None
+    stalled: bool
+    silent: list[str]
 
 
 class EventOut(Struct):

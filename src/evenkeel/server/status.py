@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from evenkeel.domain import clock
 from evenkeel.domain.accounts import Readiness
+from evenkeel.domain.live import Custody
 from evenkeel.server import schemas as s
 from evenkeel.server import views
 from evenkeel.server.parts import AppParts
@@ -63,7 +64,9 @@ class ReadyOut(Struct):
     checks: list[ReadinessCheck]
 
 
-def feed(source: Feed) -> s.FeedOut:
+def feed(source: Feed, state: State) -> s.FeedOut:
+    """The feed's controls, and the symbols of which no price has come for too long."""
+
     def moment(at: int | None) -> str | None:
         return None if at is None else clock.iso(at)
 
@@ -75,6 +78,8 @@ def feed(source: Feed) -> s.FeedOut:
         cursor=moment(source.cursor),
         start=moment(source.start),
         end=moment(source.end),
+        stalled=bool(state.marks.stalled),
+        silent=[state.instruments[one].symbol for one in state.marks.silent if one in state.instruments],
     )
 
 
@@ -96,7 +101,7 @@ def hosts(source: Feed, seen: Tenant) -> list[HostOut]:
             longest_ms=round(one.longest * 1000, 3),
         )
         for one in source.hosts()
-        if one.deployments and (seen.is_owner or one.user_id == seen.user.id)
+        if one.deployments and (seen.is_admin or seen.is_self(one.user_id))
     ]
 
 
@@ -112,7 +117,7 @@ def status(parts: AppParts, lag: int) -> StatusOut:
         clock=clock.iso(now(parts)),
         live_trading=False,
         healthy=parts.runner.healthy,
-        feed=feed(parts.feed),
+        feed=feed(parts.feed, state),
         journal=JournalOut(parts.runner.committed_seq, lag),
         accounts_ready=sum(1 for held in accounts if held.readiness is Readiness.READY),
         accounts_total=len(accounts),
@@ -133,9 +138,10 @@ async def readiness(parts: AppParts) -> ReadyOut:
 
 
 def _accounts(state: State) -> ReadinessCheck:
-    waiting = [
-        f"{held.account.name} is {held.readiness}: {held.readiness_reason or 'not reconciled yet'}"
-        for held in state.accounts.values()
-        if held.readiness is not Readiness.READY
-    ]
-    return ReadinessCheck("accounts", not waiting, "; ".join(waiting) or "reconciled")
+    """Without names: whoever asks may not have signed in. What waits for its owner to come in here is left out: an
+    account that is not switched live, and one whose credentials only its owner opens."""
+    held_here = state.accounts.values()
+    accounts = [held for held in held_here if not held.is_off and held.custody is not Custody.ATTENDED]
+    waiting = sum(held.readiness is not Readiness.READY for held in accounts)
+    told = f"{waiting} of {len(accounts)} are not ready" if waiting else "reconciled"
+    return ReadinessCheck("accounts", not waiting, told)

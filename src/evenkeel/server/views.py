@@ -15,6 +15,7 @@ from msgspec.structs import asdict
 
 from evenkeel.domain import clock
 from evenkeel.domain.accounts import AccountMode, Readiness, SendRate
+from evenkeel.domain.clock import SECOND
 from evenkeel.domain.fills import Fill
 from evenkeel.domain.ids import derived
 from evenkeel.domain.instruments import Instrument
@@ -26,6 +27,7 @@ from evenkeel.domain.strategies import Deployment
 from evenkeel.server import schemas as s
 from evenkeel.server.ports import EquityRow
 from evenkeel.server.terms import terms_out
+from evenkeel.trading.engine import watching
 from evenkeel.trading.engine.state import AccountState, DeploymentState, State
 
 _STEP = Decimal("0.00000001")
@@ -38,7 +40,8 @@ HERE = "evenkeel"
 
 def text(value: Decimal) -> str:
     """A decimal written out: no exponent, no minus zero."""
-    return format(value if value else value.copy_abs(), "f")
+    plainly = str(value if value else value.copy_abs())
+    return format(value if value else value.copy_abs(), "f") if "E" in plainly else plainly
 
 
 def maybe(value: Decimal | None) -> str | None:
@@ -99,7 +102,8 @@ def account(state: State, held: AccountState) -> s.AccountOut:
         time_zone=this.time_zone,
         readiness=held.readiness,
         readiness_reason=held.readiness_reason if held.readiness is not Readiness.READY else None,
-        is_active=True,
+        is_active=not held.retired,
+        inactive_reason=held.retired or None,
         cash=text(held.cash_in(this.currency)),
         equity=text(equity),
         positions_value=text(state.positions_value(held)),
@@ -116,6 +120,7 @@ def account(state: State, held: AccountState) -> s.AccountOut:
         positions=sum(1 for position in held.positions.values() if position.quantity),
         limits=_limits(held),
         terms=terms_out(this.terms),
+        live=None if this.is_simulated else not held.is_off,
     )
 
 
@@ -159,7 +164,7 @@ def order(state: State, this: Order) -> s.OrderOut:
         product=spec.product,
         state=this.state,
         rests_at=_rests_at(state, this),
-        reason=this.reason,
+        reason=watching.why_held(state, this) or this.reason,
         rule=this.rule,
         limit=this.limit,
         value=this.value,
@@ -234,11 +239,14 @@ def position_id(key: PositionKey) -> str:
 def position(state: State, this: Position) -> s.PositionOut:
     key, instrument = this.key, state.instruments[this.key.instrument_id]
     price = state.price_of(this)
+    owner = state.owners.get((key.account_id, key.book)) if state.owners else None
     return s.PositionOut(
         id=position_id(key),
         account_id=key.account_id,
         book=key.book,
         strategy=strategy_name(state, key.book),
+        portfolio_id=owner,
+        portfolio=None if owner is None else state.portfolios[owner].portfolio.name,
         instrument_id=key.instrument_id,
         symbol=instrument.symbol,
         product=key.product,
@@ -364,11 +372,13 @@ def instrument(state: State, this: Instrument) -> s.InstrumentOut:
     )
 
 
-def quote(state: State, this: Instrument) -> s.QuoteOut:
-    """The last price with its bid and ask, null where the feed shows no spread."""
+def quote(state: State, this: Instrument, *, now: int) -> s.QuoteOut:
+    """The last price with its bid and ask, null where the feed shows no spread, and its age in seconds at `now`."""
     mark = state.marks.get(this.id)
     if mark is None:
-        return s.QuoteOut(id=this.id, symbol=this.symbol, bid=None, ask=None, last=None, at=None)
+        return s.QuoteOut(
+            id=this.id, symbol=this.symbol, bid=None, ask=None, last=None, at=None, age=None, silent=False
+        )
     half = mark.spread / 2
     bid, ask = (exact(mark.price - half, _STEP), exact(mark.price + half, _STEP)) if mark.spread > 0 else (None, None)
     return s.QuoteOut(
@@ -378,6 +388,8 @@ def quote(state: State, this: Instrument) -> s.QuoteOut:
         ask=_trim(ask),
         last=maybe(state.mark(this.id)),
         at=clock.iso(mark.at),
+        age=round(max(0, now - mark.at) / SECOND, 3),
+        silent=this.id in state.marks.silent,
     )
 
 

@@ -50,16 +50,14 @@ class Fields:
 
     def number(self, name: str, raw: Raw, kind: str = "positive") -> Decimal | None:
         """The exact decimal of a JSON string or number; None where it is absent, null, or at fault."""
-        text = bytes(raw).decode()
-        if text in ("", "null"):
+        text = bytes(raw)
+        if not text or text == b"null":
             return None
-        pattern, expected = _PATTERNS[kind]
-        plain = _plain(text)
-        if plain is None or not pattern.fullmatch(plain):
+        found = _number(text, kind)
+        if found is None:
             shape = "at most 17 digits before and 18 after the point, as a string or a number"
-            self.fault(name, f"{text[:60]} is not {expected} ({shape})")
-            return None
-        return Decimal(plain)
+            self.fault(name, f"{text.decode()[:60]} is not {_PATTERNS[kind][1]} ({shape})")
+        return found
 
     def required(self, name: str, raw: Raw, kind: str = "positive") -> Decimal:
         """As `number`, and a fault when absent. What it returns after a fault is never used: `check` raises."""
@@ -92,6 +90,13 @@ class Fields:
             raise InvalidInput(what, errors=tuple(self.faults))
 
 
+@lru_cache(maxsize=4096)
+def _number(raw: bytes, kind: str) -> Decimal | None:
+    """The decimal that a JSON literal says; None where it is not of its kind."""
+    plain = _plain(raw.decode())
+    return Decimal(plain) if plain is not None and _PATTERNS[kind][0].fullmatch(plain) else None
+
+
 def _plain(text: str) -> str | None:
     """The digits of a JSON string or number literal, exponents written out; None where it is neither."""
     if text.startswith('"'):
@@ -117,6 +122,11 @@ async def body(request: Request, shape: type[T], *, most: int = MAX_BODY) -> T:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         faults = _faults(data, shape)
     raise InvalidInput("the request is not valid", errors=tuple(faults))
+
+
+async def whole(request: Request) -> bytes:
+    """All of a request's body, of whatever type. Raises PayloadTooLarge."""
+    return await _read(request, MAX_MANY)
 
 
 async def _read(request: Request, most: int) -> bytes:

@@ -9,11 +9,14 @@ from decimal import Decimal
 from typing import Any
 
 from evenkeel.domain import records as r
+from evenkeel.domain.account_records import FxRatesSet
 from evenkeel.domain.accounts import LedgerEntry
 from evenkeel.domain.held_records import OrderReleased
 from evenkeel.domain.money import ZERO, add, sub
 from evenkeel.domain.orders import TRANSITIONS, OrderState, Product
+from evenkeel.domain.portfolios import CashTransferred
 from evenkeel.domain.positions import PositionKey
+from evenkeel.trading.engine.portfolios.worth import cash_of
 from evenkeel.trading.engine.state import State
 
 
@@ -25,6 +28,8 @@ class Audit:
         self.faults: list[str] = []
         self.cash: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
         self.entries: Counter[tuple[str, str]] = Counter()
+        self.books: dict[Any, dict[str, Any]] = {}
+        self.rates: dict[Any, dict[str, Any]] = {}
         self._held: dict[PositionKey, Decimal] = defaultdict(lambda: ZERO)
         self._filled: dict[str, Decimal] = {}
         self._products: dict[str, Product] = {}
@@ -38,8 +43,10 @@ class Audit:
             r.FillBooked: self._booked,
             r.PositionCorrected: self._corrected,
             r.SplitApplied: self._split,
+            FxRatesSet: self._rated,
             **dict.fromkeys(
-                (r.CashBooked, r.DividendPaid, r.NightsCharged), lambda record, _: self._cash(record.entries)
+                (r.CashBooked, CashTransferred, r.DividendPaid, r.NightsCharged),
+                lambda record, _: self._cash(record.entries),
             ),
         }
 
@@ -54,6 +61,7 @@ class Audit:
         """What the fold holds otherwise than the records add up to, in words."""
         yield from self.faults
         yield from self._cash_differences(state)
+        yield from self._book_differences(state)
         yield from self._position_differences(state)
         for order in state.orders.values():
             booked = self._filled.get(order.id, ZERO)
@@ -65,6 +73,10 @@ class Audit:
             for order_id in sorted(working ^ due):
                 yield f"order {order_id}: the account's open orders do not agree with its state"
 
+    def _rated(self, record: FxRatesSet, state: State) -> None:
+        for one in record.rates:
+            self.rates[one.base, one.quote, one.day] = {"rate": one.rate, "source": one.source}
+
     def _cash_differences(self, state: State) -> Iterable[str]:
         held = {(account.account.id, currency): amount for account in state.accounts.values()
                 for currency, amount in account.cash.items()}  # fmt: skip
@@ -72,6 +84,12 @@ class Audit:
             booked, balance = self.cash.get(key, ZERO), held.get(key, ZERO)
             if booked != balance:
                 yield f"account {key[0]}: its ledger adds up to {booked} {key[1]}, its balance is {balance}"
+
+    def _book_differences(self, state: State) -> Iterable[str]:
+        for (account_id, book, currency), due in self.books.items():
+            cash = cash_of(state.accounts[account_id], book)
+            if cash != due["amount"]:
+                yield f"account {account_id}: book {book} has {cash} {currency}, its ledger adds up to {due['amount']}"
 
     def _position_differences(self, state: State) -> Iterable[str]:
         for account in state.accounts.values():
@@ -144,6 +162,8 @@ class Audit:
             key = (entry.account_id, entry.currency)
             self.cash[key] = add(self.cash[key], entry.amount)
             self.entries[key] += 1
+            book = self.books.setdefault((entry.account_id, entry.book, entry.currency), {"amount": ZERO})
+            book["amount"] = add(book["amount"], entry.amount)
 
 
 def _named(key: PositionKey) -> str:

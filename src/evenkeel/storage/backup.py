@@ -1,4 +1,4 @@
-"""Backups of a home, consistent even while it runs: its SQLite files, and the files that their rows speak of."""
+"""Copies of files: of a SQLite file that may be in use, and of files that never change, whole or not at all."""
 
 import shutil
 import sqlite3
@@ -6,8 +6,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evenkeel.domain.errors import EvenkeelError, InvalidInput, NotFound
-from evenkeel.storage.database import Database
+from evenkeel.domain.errors import EvenkeelError
 
 RESEARCH = "research"
 _UNFINISHED = ".part"
@@ -35,12 +34,12 @@ def copy_sqlite(source: Path, target: Path) -> Path:
         part.replace(target)
     except (OSError, sqlite3.Error) as error:
         part.unlink(missing_ok=True)
-        raise _not_copied(source, target, error) from error
+        raise not_copied(source, target, error) from error
     return target
 
 
-def copy_results(source: Path, target: Path) -> tuple[Path, ...]:
-    """Copies the results of backtests: whole files that never change, and may be removed meanwhile.
+def copy_files(source: Path, target: Path) -> tuple[Path, ...]:
+    """Copies a folder of files that never change, such as results of backtests, and may be removed meanwhile.
 
     Raises EvenkeelError where one cannot be copied; no half copy stays.
     """
@@ -59,32 +58,13 @@ def copy_results(source: Path, target: Path) -> tuple[Path, ...]:
             part.unlink(missing_ok=True)
             if not path.exists():
                 continue
-            raise _not_copied(path, copy, error) from error
+            raise not_copied(path, copy, error) from error
         copies.append(copy)
     return tuple(copies)
 
 
-def _not_copied(source: Path, target: Path, error: Exception) -> EvenkeelError:
+def not_copied(source: Path, target: Path, error: Exception) -> EvenkeelError:
+    """The error that says which copy failed, and what to look at."""
     return EvenkeelError(
         f"{source} could not be copied to {target}: {error}", hint="check the free space and the folder's permissions"
     )
-
-
-def back_up(database: Database, folder: Path | None = None) -> tuple[Path, ...]:
-    """Copies tables, then the journal, then results of backtests into a new folder, and returns the copies.
-
-    In this order the copy of the journal is never older than what is built from it, and every result that the tables
-    speak of is there. `secrets.json` is not copied: keep it elsewhere.
-
-    Raises InvalidInput on PostgreSQL, NotFound for an empty home.
-    """
-    if not database.is_sqlite:
-        raise InvalidInput(
-            f"{database.shown} is a PostgreSQL database", hint="use pg_dump, or your server's own backups, for it"
-        )
-    target = (folder or database.home / "backups") / f"evenkeel-{stamp()}"
-    sources = [path for path in (database.file, database.journal_file) if path.exists()]
-    if not sources:
-        raise NotFound(f"there is nothing to back up in {database.home}", hint="name the home with --home")
-    copies = tuple(copy_sqlite(path, target / path.name) for path in sources)
-    return copies + copy_results(database.home / RESEARCH, target / RESEARCH)

@@ -6,15 +6,27 @@ from decimal import Decimal
 from typing import Any
 
 from msgspec import to_builtins
-from sqlalchemy import Connection, RowMapping, Table, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, func, select
 
 from evenkeel.domain.fills import Fill
 from evenkeel.domain.money import ZERO, add, plain
 from evenkeel.domain.orders import Order
+from evenkeel.storage import kept, kept_portfolios
 from evenkeel.storage.audit import Audit
 from evenkeel.storage.projections.orders import kept_of
 from evenkeel.storage.tables import accounts as a
-from evenkeel.storage.tables import composites, mtm, reference, strategies, system, trading, walkforward
+from evenkeel.storage.tables import (
+    composites,
+    copying,
+    mtm,
+    portfolios,
+    reference,
+    strategies,
+    system,
+    totals,
+    trading,
+    walkforward,
+)
 from evenkeel.trading.engine.state import State
 
 _COUNTED = (
@@ -22,8 +34,10 @@ _COUNTED = (
     ("AlertRaised", system.alerts),
     ("RunStarted", system.runs),
     ("DayClosed", a.performance_history),
+    ("PortfolioDayClosed", portfolios.portfolio_performance),
     ("MtmRulesSet", mtm.mtm_rules),
     ("MtmBreached", mtm.mtm_breaches),
+    ("CopyTaken", copying.copies),
 )
 
 
@@ -32,11 +46,20 @@ def differences(connection: Connection, shard: str, state: State, audit: Audit) 
     rows = _Rows(connection, shard)
     yield from rows.against(trading.orders, ("id",), {(o.id,): _order(o) for o in state.orders.values()})
     yield from rows.against(composites.composites, ("id",), _composites(state))
+    yield from rows.against(copying.copy_links, ("id",), _copy_links(state))
     yield from rows.against(trading.fills, ("id",), {(f.id,): _fill(f) for f in state.fills.values()})
     yield from rows.against(trading.positions, _POSITION, _positions(state))
-    yield from rows.against(trading.position_totals, ("account_id", "instrument_id"), _totals(state))
+    yield from rows.against(trading.position_totals, ("account_id", "instrument_id"), _sums(state))
     yield from rows.against(a.balances, ("account_id", "currency"), _balances(state, audit))
     yield from rows.against(a.accounts, ("id",), _accounts(state))
+    yield from rows.against(portfolios.portfolios, ("id",), kept_portfolios.of_portfolios(state))
+    yield from rows.against(portfolios.book_balances, kept_portfolios.BOOK, dict(audit.books))
+    open_books = portfolios.portfolio_books.c.until_seq.is_(None)
+    owners = kept_portfolios.of_owners(state)
+    yield from rows.against(portfolios.portfolio_books, kept_portfolios.MEMBERSHIP, owners, only=open_books)
+    yield from rows.against(totals.kept_totals, ("scope", "id", "currency"), kept.of_accounts(state))
+    yield from rows.against(totals.instrument_totals, ("instrument_id",), kept.of_instruments(state))
+    yield from rows.against(totals.fx_rates, ("base", "quote", "date"), audit.rates)
     yield from rows.against(reference.instruments, ("id",), {(i.id,): {"symbol": i.symbol, "venue": i.venue,
                             "multiplier": i.multiplier} for i in state.instruments.values()})  # fmt: skip
     yield from rows.against(reference.splits, ("instrument_id", "ex_date"), {key: {} for key in state.splits_applied})
@@ -54,18 +77,28 @@ class _Rows:
         self._connection = connection
         self._shard = shard
 
-    def each(self, table: Table, names: Iterable[str]) -> Iterator[RowMapping]:
+    def each(
+        self, table: Table, names: Iterable[str], *, only: ColumnElement[bool] | None = None
+    ) -> Iterator[RowMapping]:
         query = select(*(table.c[name] for name in names)).where(table.c.shard == self._shard)
+        query = query if only is None else query.where(only)
         return iter(self._connection.execution_options(yield_per=1000).execute(query).mappings())
 
     def count(self, table: Table) -> int:
         query = select(func.count()).select_from(table).where(table.c.shard == self._shard)
         return int(self._connection.execute(query).scalar_one())
 
-    def against(self, table: Table, key: tuple[str, ...], expected: dict[Any, dict[str, Any]]) -> Iterator[str]:
+    def against(
+        self,
+        table: Table,
+        key: tuple[str, ...],
+        expected: dict[Any, dict[str, Any]],
+        *,
+        only: ColumnElement[bool] | None = None,
+    ) -> Iterator[str]:
         """Takes `expected` apart as its rows are found; what is left is missing."""
         names = next(iter(expected.values()), {})
-        for row in self.each(table, ["shard", *key, *names]):
+        for row in self.each(table, ["shard", *key, *names], only=only):
             where = f"{table.name} {'/'.join(str(row[name]) for name in key)}".rstrip()
             due = expected.pop(tuple(row[name] for name in key), None)
             if due is None:
@@ -133,14 +166,8 @@ def _positions(state: State) -> dict[Any, dict[str, Any]]:
     }
 
 
-def _totals(state: State) -> dict[Any, dict[str, Any]]:
-    sums: dict[Any, dict[str, Decimal]] = defaultdict(lambda: dict.fromkeys(_FIGURES, ZERO))
-    for account in state.accounts.values():
-        for key, position in account.positions.items():
-            total = sums[key.account_id, key.instrument_id]
-            for name in _FIGURES:
-                total[name] = add(total[name], getattr(position, name))
-    return dict(sums)
+def _sums(state: State) -> dict[Any, dict[str, Any]]:
+    return {key: dict(whole) for key, whole in kept.totals_of(state).items()}
 
 
 def _balances(state: State, audit: Audit) -> dict[Any, dict[str, Any]]:
@@ -159,7 +186,10 @@ def _accounts(state: State) -> dict[Any, dict[str, Any]]:
         (held.account.id,): {
             "user_id": held.account.user_id,
             "account_name": held.account.name,
+            "is_active": not held.retired,
             "mode": held.account.mode,
+            "is_live": held.custody is not None and not held.is_off,
+            "custody": held.custody,
             "currency": held.account.currency,
             "readiness": held.readiness,
             "readiness_reason": held.readiness_reason,
@@ -204,6 +234,11 @@ def _sessions(state: State) -> dict[Any, dict[str, Any]]:
         }
         for held in state.walkforwards.values()
     }
+
+
+def _copy_links(state: State) -> dict[Any, dict[str, Any]]:
+    names = ("master_id", "follower_id", "mode", "proposed_by", "accepted", "paused", "removed")
+    return {(one.link.id,): {name: getattr(one.link, name) for name in names} for one in state.copying.links.values()}
 
 
 def _composites(state: State) -> dict[Any, dict[str, Any]]:

@@ -3,11 +3,15 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from evenkeel.domain.errors import Conflict, EvenkeelError, NotReady
+from evenkeel.domain.errors import Conflict, EvenkeelError, FieldError, InvalidInput, NotReady
 from evenkeel.storage.backup import copy_sqlite, stamp
 from evenkeel.storage.database import Database
 from evenkeel.storage.migrations import HEAD, REVISIONS
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _STORED = "SELECT version_num FROM alembic_version"
 _LOCK = 7221604252
@@ -50,42 +54,92 @@ def upgrade(database: Database) -> Path | None:
     return backup
 
 
+def downgrade(database: Database, revision: str) -> Path | None:
+    """Takes the schema back to an older revision, all or nothing, and returns the backup made of a SQLite file before.
+
+    What that revision has no place for is lost; what is projected comes again from the journal. The caller owns the
+    home. Raises InvalidInput for a revision that is not an older one, Conflict on a newer schema.
+    """
+    stored = current(database)
+    is_up_to_date(database)  # refuses a schema of a newer version
+    older = REVISIONS[: REVISIONS.index(stored)] if stored is not None else ()
+    if revision not in older:
+        known = (
+            f"an older revision than {stored}: {older[0]} to {older[-1]}" if older else "nothing: there is none older"
+        )
+        raise InvalidInput(
+            f"the schema cannot be taken back to {revision!r}", errors=(FieldError("revision", f"expected {known}"),)
+        )
+    backup = _back_up(database)
+    _migrate(database, back_to=revision)
+    return backup
+
+
 def _back_up(database: Database) -> Path | None:
     if not database.is_sqlite or current(database) is None:
         return None
     return copy_sqlite(database.file, database.home / "backups" / f"evenkeel-{current(database)}-{stamp()}.db")
 
 
-def _migrate(database: Database) -> None:
-    from alembic import command
-    from alembic.config import Config
+def begin_at(database: Database, revision: str) -> None:
+    """Gives an empty database the schema of an older revision, all or nothing. Raises EvenkeelError."""
+    _migrate(database, up_to=revision)
+
+
+def _migrate(database: Database, *, up_to: str = "head", back_to: str | None = None) -> None:
     from sqlalchemy import text
     from sqlalchemy.exc import SQLAlchemyError
 
     from evenkeel.storage import views
     from evenkeel.storage.engines import sync_engine
 
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.set_main_option("path_separator", "os")
     engine = sync_engine(database, "migrate")
     try:
         with engine.begin() as connection:
             if not database.is_sqlite:
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
             views.drop(connection)
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            _run(connection, up_to=up_to, back_to=back_to)
             views.create(connection)
     except SQLAlchemyError as error:
+        wanted = back_to or HEAD
         raise EvenkeelError(
-            f"{database.shown} could not be brought to schema {HEAD}, and was left as it was: {_cause(error)}",
-            hint="correct what the database reports and run `evenkeel db upgrade` again",
+            f"{database.shown} could not be brought to schema {wanted}, and was left as it was: {_cause(error)}",
+            hint="correct what the database reports and run the command again",
         ) from error
     finally:
         engine.dispose()
     if database.is_sqlite:
         database.file.chmod(0o600)
+
+
+def _run(connection: "Connection", *, up_to: str, back_to: str | None) -> None:
+    """Runs the revisions that lie between, in the connection's transaction."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    if back_to is None:
+        command.upgrade(config, up_to)
+        return
+    _empty_projections(connection)
+    command.downgrade(config, back_to)
+
+
+def _empty_projections(connection: "Connection") -> None:
+    """Has whatever version opens this next make its projections from the first record: none is missed in any table."""
+    from sqlalchemy import delete, inspect
+
+    from evenkeel.storage.tables import PROJECTED
+    from evenkeel.storage.tables.system import projection_cursors
+
+    there = set(inspect(connection).get_table_names())
+    for table in (*PROJECTED, projection_cursors):
+        if table.name in there:
+            connection.execute(delete(table))
 
 
 def _of_sqlite(path: Path) -> str | None:

@@ -16,7 +16,8 @@ from typing import Any, TextIO
 
 import structlog
 
-HIDDEN = "[hidden]"
+from evenkeel.telemetry.unspoken import HIDDEN, without_secrets
+
 _SECRET_KEY = re.compile(r"pass(word|wd)?$|secret|token|authorization|cookie|api_?key|ticket|credential", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
     r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]+"  # access tokens
@@ -99,7 +100,8 @@ def _hidden(key: str, value: Any) -> Any:
     if value is not None and _names_a_secret(key):
         return HIDDEN
     if isinstance(value, str):
-        return _SECRET_TEXT.sub(HIDDEN, value) if any(sign in value for sign in _SIGNS) else value
+        spoken = without_secrets(value)
+        return _SECRET_TEXT.sub(HIDDEN, spoken) if any(sign in spoken for sign in _SIGNS) else spoken
     if isinstance(value, Mapping):
         return {name: _hidden(str(name), inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

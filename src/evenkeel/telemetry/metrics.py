@@ -47,15 +47,27 @@ class Risk(NamedTuple):
     tails: dict[str, tuple[float, float]]
 
 
+class Compared(NamedTuple):
+    """How an account was compared with its broker: how often in all, how often that failed since the start, how many
+    positions differed the last time, when that was (ns), and for how many seconds it has not been ready."""
+
+    times: int = 0
+    failed: int = 0
+    differences: int = 0
+    at: int = 0
+    away: float = 0.0
+
+
 class Sender(NamedTuple):
     """How one account sends at this moment: requests waiting by lane, seconds the oldest has waited, and tokens at
-    hand, None where nothing limits it."""
+    hand, None where nothing limits it; and how it has been compared with its broker."""
 
     account_id: str
     account: str
     tokens: float | None
     waiting: dict[str, int]
     oldest: float
+    compared: Compared = Compared()
 
 
 class _Histogram:
@@ -89,6 +101,7 @@ class Metrics(Collector):
         self._risks: Callable[[], Iterable[Risk]] = tuple
         self._senders: Callable[[], Iterable[Sender]] = tuple
         self._panics: Callable[[], dict[str, int]] = dict
+        self._feed: Callable[[], tuple[int, int]] = lambda: (0, 0)
         self._journal: Callable[[], tuple[int, int]] | None = None
         self._hosts: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0)
         self._exchanges = _Histogram()
@@ -103,6 +116,10 @@ class Metrics(Collector):
     def watch_risks(self, risks: Callable[[], Iterable[Risk]]) -> None:
         """Asks `risks` for the accounts' risk at each scrape."""
         self._risks = risks
+
+    def watch_feed(self, feed: Callable[[], tuple[int, int]]) -> None:
+        """Asks at each scrape how many instruments are silent, and whether (1) the feed stands still."""
+        self._feed = feed
 
     def watch_sending(self, senders: Callable[[], Iterable[Sender]], panics: Callable[[], dict[str, int]]) -> None:
         """Asks at each scrape how the accounts send, and how many panics are in which state."""
@@ -209,11 +226,30 @@ class Metrics(Collector):
             for lane, waiting in one.waiting.items():
                 queue.add_metric((one.account, one.account_id, lane), waiting)
         yield from (family for family in (tokens, queue, oldest) if family.samples)
+        yield from self._compared_metrics()
         halts = GaugeMetricFamily("evenkeel_panics", "Panics in force", labels=("state",))
         for state, count in self._panics().items():
             halts.add_metric((state,), count)
         if halts.samples:
             yield halts
+
+    def _compared_metrics(self) -> Iterator[Metric]:
+        one, each = ("account", "account_id"), ("account", "account_id", "result")
+        rounds = CounterMetricFamily("evenkeel_reconciles", "Reconciles of an account with its broker", labels=each)
+        differing = GaugeMetricFamily("evenkeel_reconcile_differences", "Positions that differed last", labels=one)
+        last = GaugeMetricFamily("evenkeel_reconcile_seconds", "When the last was, since 1970", labels=one)
+        away = GaugeMetricFamily("evenkeel_account_away_seconds", "For how long it has not been ready", labels=one)
+        for sender in self._senders():
+            labels, seen = (sender.account, sender.account_id), sender.compared
+            rounds.add_metric((*labels, "complete"), seen.times)
+            rounds.add_metric((*labels, "failed"), seen.failed)
+            differing.add_metric(labels, seen.differences)
+            last.add_metric(labels, seen.at / 1e9)
+            away.add_metric(labels, seen.away)
+        yield from (family for family in (rounds, differing, last, away) if family.samples)
+        silent, stalled = self._feed()
+        yield GaugeMetricFamily("evenkeel_feed_silent", "Instruments of which no price has come for too long", silent)
+        yield GaugeMetricFamily("evenkeel_feed_stalled", "1 where a replay should go on and does not", stalled)
 
     def _host_metrics(self) -> Iterator[Metric]:
         if not sum(self._exchanges.counts):

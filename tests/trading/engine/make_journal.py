@@ -18,15 +18,20 @@ from evenkeel.domain import commands as c
 from evenkeel.domain import composites as d
 from evenkeel.domain import events as e
 from evenkeel.domain import records as r
-from evenkeel.domain.accounts import AccountMode, FillTerms, Financing, LedgerKind, Limits
+from evenkeel.domain.accounts import Account, AccountMode, FillTerms, Financing, LedgerKind, Limits
 from evenkeel.domain.clock import from_ns
+from evenkeel.domain.copying import CopyKind, CopyLink, CopyMode, CopyTerms, MasterFill, Multiplier
 from evenkeel.domain.fills import Charge
+from evenkeel.domain.fx import FxRate, RateSource
 from evenkeel.domain.limits import Layer, LimitScope, RuleSet
+from evenkeel.domain.live import Custody
 from evenkeel.domain.marketdata import Dividend, MarketSlice, Quote
 from evenkeel.domain.mtm import DayRules, Measure, MtmRules, SessionTimes
 from evenkeel.domain.mtm import Trail as Trailing
 from evenkeel.domain.orders import OrderKind, Side, TimeInForce, Trail, Trigger
 from evenkeel.domain.panics import Scope, ScopeKind
+from evenkeel.domain.portfolios import Place, Portfolio
+from evenkeel.domain.rebalancing import PlannedTrade, Rebalance, order_name
 from evenkeel.domain.routing import Route
 from evenkeel.domain.selections import Edit
 from evenkeel.domain.strategies import Protection
@@ -59,10 +64,52 @@ def life() -> World:
     _held(world)
     _composed(world)
     _followed(world)
+    _copied(world)
     _limited(world)
     _routed(world)
     _controlled(world)
+    _barred(world)
+    _live(world)
+    _apart(world)
+    _retired(world)
     return world
+
+
+def _apart(world: World) -> None:
+    """A portfolio gets money of its own, adopts a strategy's book, is rebalanced, and ends a day."""
+    fund = Portfolio("fund", "u", "Fund", "USD", ("A", "B"), "what rises")
+    world.step(
+        c.CreatePortfolio(provenance=WHO, portfolio=fund, rules=RuleSet(max_position_share=D("0.5")), cash=D(100))
+    )
+    world.step(c.AdoptBook(provenance=WHO, portfolio_id="fund", account_id="A", book="trend"))
+    world.step(
+        c.TransferCash(provenance=WHO, source=Place("B"), target=Place("A", "fund"), amount=D("50.25"), note="more")
+    )
+    world.step(c.MoveCash(provenance=WHO, account_id="A", amount=D("7.50"), book="fund"))
+    trades = (PlannedTrade("A", BOLT.id, D(2), D(3)),)
+    plan = Rebalance("rebalanced", "fund", "march", "asked", value=D(1000), cost=D("0.02"), trades=trades)
+    world.step(c.RebalancePortfolio(provenance=WHO, rebalance=plan))
+    bought = world.state.orders[world.state.client_ids["A", order_name(plan.id, 0, 0)]]
+    world.fill(bought, "2", "3.01", charges=(Charge("commission", D("0.02")),))
+    world.price(ACME, 21.0, 9)
+
+
+def _retired(world: World) -> None:
+    """A rate is given, and an account goes out of use, comes back, and is called something else."""
+    rate = FxRate("EUR", "USD", from_ns(world.now).date(), D("1.0832"), RateSource.HAND)
+    world.step(c.SetFxRates(provenance=WHO, rates=(rate,)))
+    world.step(c.DeactivateAccount(provenance=WHO, account_id="B", reason="a rest", keep=True))
+    world.step(c.ReactivateAccount(provenance=WHO, account_id="B"))
+    world.step(c.RenameAccount(provenance=WHO, account_id="B", name="B anew"))
+
+
+def _live(world: World) -> None:
+    """An account at a broker that trades for real is opened, switched live, and off again."""
+    real = Account("L", "u", "Live", "acme", "USD", mode=AccountMode.LIVE)
+    world.state.real = frozenset({"acme"})
+    world.step(c.OpenLiveAccount(provenance=WHO, account=real, cash=D(500)))
+    for on in (True, False):
+        world.step(c.SwitchLive(provenance=WHO, account_id="L", on=on, custody=Custody.UNATTENDED))
 
 
 def _orders(world: World) -> None:
@@ -152,6 +199,14 @@ def _limited(world: World) -> None:
     world.step(c.LiftHalt(provenance=WHO, scope=scope))
 
 
+def _barred(world: World) -> None:
+    """Too many orders come to nothing: entries are halted until a person lifts that."""
+    limits = Limits(max_order_quantity=D(1), max_rejects=1, reject_window=60)
+    world.step(c.SetLimits(provenance=WHO, account_id="B", limits=limits))
+    world.submit(Side.BUY, "2", account_id="B", kind=OrderKind.LIMIT, limit_price=D(1))
+    world.step(c.LiftHalt(provenance=WHO, scope=LimitScope(Layer.ACCOUNT, "B")))
+
+
 def _held(world: World) -> None:
     """An order waits for its price and goes out; a stop follows the price at its venue."""
     world.price(ACME, 28.2, 4)
@@ -214,6 +269,19 @@ def _followed(world: World) -> None:
     world.step(c.EditOrders(provenance=WHO, edits=((resting.id, Edit(at_market=True)),)))
     world.step(world.said(e.VenueCancelled, resting))
     assert world.state.follow_ups == {}
+
+
+def _copied(world: World) -> None:
+    """A link, a fill that it copies, and records that concern none."""
+    terms = CopyTerms(Multiplier(D("0.5")), max_slippage=D("0.5"))
+    link = CopyLink(
+        id="copies", master_id="A", follower_id="C", mode=CopyMode.FILLS, proposed_by="u", terms=terms, accepted=True
+    )
+    world.step(c.OpenCopyLink(provenance=WHO, link=link))
+    source = world.state.seq + 1
+    fill = MasterFill(CopyKind.FILL, ACME.id, D(4), D(10), world.now, "", D("0.5"))
+    world.step(c.TakeCopy(provenance=WHO, link_id="copies", source=source, event=fill))
+    world.step(e.CopiesRead(source + 1))
 
 
 def _controlled(world: World) -> None:

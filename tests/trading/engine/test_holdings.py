@@ -10,6 +10,7 @@ from evenkeel.domain.positions import Position, PositionKey
 from evenkeel.trading.engine.holdings import Holdings, Mark, Marks
 
 ONE = Decimal(1)
+TICKS = {"X": "0.01", "Y": "0.125", "Z": "1"}
 steps = st.lists(
     st.tuples(
         st.sampled_from(["trade", "mark", "read", "recount", "forget"]),
@@ -27,11 +28,16 @@ def test_the_value_equals_a_walk(steps: list[tuple[str, str, str, int]]) -> None
 
     def value_of(position: Position) -> Decimal:
         mark = marks.get(position.key.instrument_id)
-        price = exact(mark.price, Decimal("0.01")) if mark is not None else position.average_price or ZERO
+        price = (
+            exact(mark.price, Decimal(TICKS[position.key.instrument_id]))
+            if mark is not None
+            else position.average_price or ZERO
+        )
         return mul(position.quantity, price)
 
     def check() -> None:
-        assert holdings.value(marks, value_of) == total([value_of(one) for one in holdings.values() if one.quantity])
+        walked = total([value_of(one) for one in holdings.values() if one.quantity])
+        assert str(holdings.value(marks, value_of)) == str(walked), "to the same decimal places, too"
 
     for what, instrument_id, book, number in steps:
         key = PositionKey("A", book, instrument_id)
@@ -41,7 +47,7 @@ def test_the_value_equals_a_walk(steps: list[tuple[str, str, str, int]]) -> None
             holdings[key].book(Decimal(number), Decimal(10 + abs(number)), ONE)
             holdings.touch(instrument_id)
         elif what == "mark":
-            marks[instrument_id] = Mark(20.0 + number, 1)
+            marks[instrument_id] = Mark(20.0 + number / 8, 1)
         elif what == "recount":
             holdings.recount()
         elif what == "forget":

@@ -1,5 +1,6 @@
 """Reconcile: what the broker shows is brought in by id, once; what proves nothing changes nothing."""
 
+import copy
 from typing import Any
 
 import msgspec
@@ -11,7 +12,9 @@ from evenkeel.domain.accounts import Readiness
 from evenkeel.domain.errors import NotFound
 from evenkeel.domain.orders import Order, OrderKind, OrderState, Product, Side
 from evenkeel.domain.positions import PositionKey
-from evenkeel.trading.engine.effects import WantReconcile
+from evenkeel.trading.engine.effects import SendCancel, WantReconcile
+from evenkeel.trading.engine.risk_views import risk_view
+from evenkeel.trading.engine.state import Compared
 from tests.trading.engine.world import ACME, BOLT, D, World, assert_sound, theirs
 
 
@@ -31,12 +34,21 @@ def position(quantity: str, **more: Any) -> e.BrokerPosition:
 def take_twice(world: World, snapshot: e.BrokerSnapshot) -> None:
     """Takes a snapshot, and sees that taking it again adds nothing but the note that it was taken."""
     world.step(snapshot)
-    state = repr(msgspec.structs.replace(world.state, seq=0, time=0))
+    state, times = without_the_note(world), world.state.accounts["A"].compared.times
     again = world.step(snapshot)
     assert [type(record) for record in again.records] == [r.AccountReconciled]
     assert again.records[0] == r.AccountReconciled(at=world.now, account_id="A", differences=0)
-    assert repr(msgspec.structs.replace(world.state, seq=0, time=0)) == state
+    assert without_the_note(world) == state
+    assert world.state.accounts["A"].compared.times == times + 1
     assert_sound(world)
+
+
+def without_the_note(world: World) -> str:
+    """The state in words, but for how often, when and with what outcome accounts were compared."""
+    state = copy.deepcopy(world.state)
+    for account in state.accounts.values():
+        account.compared = Compared()
+    return repr(msgspec.structs.replace(state, seq=0, time=0))
 
 
 @pytest.mark.parametrize("reason", [None, "timed out"])
@@ -46,8 +58,9 @@ def test_an_incomplete_snapshot_changes_nothing(world: World, reason: str | None
     resting = world.resting()
     world.step(e.BrokerLink("A", connected=False))
     step = world.step(e.BrokerSnapshot(account_id="A", complete=False, reason=reason))
-    assert [type(record) for record in step.records] == [r.AlertRaised]
+    assert [type(record) for record in step.records] == [r.ReadinessChanged, r.AlertRaised]
     assert (reason or "did not answer") in world.of(r.AlertRaised)[-1].message
+    assert (reason or "did not answer") in (world.state.accounts["A"].readiness_reason or "")
     assert (world.position(), order.state, resting.state) == (D(100), OrderState.FILLED, OrderState.ACCEPTED)
     assert world.state.accounts["A"].readiness is Readiness.NOT_READY
     assert_sound(world)
@@ -285,3 +298,49 @@ def test_an_order_that_shares_its_id_with_another_one_is_said_once(world: World)
     again = world.step(snapshot)
     assert not _asks_for_more(again)
     assert [type(record) for record in again.records] == [r.AccountReconciled]
+
+
+def test_two_orders_for_one_are_both_shown_both_counted_and_both_cancellable(world: World) -> None:
+    """F13: a change that was lost on the way has become an order of its own (incident 11)."""
+    order = world.resting(kind=OrderKind.LIMIT, limit_price=D(9), quantity="100")
+    first = theirs(order)
+    second = theirs(order, venue_order_id="OTHER", quantity=D(60), limit_price=D("9.50"))
+    world.step(world.snapshot(orders=(first, second)))
+    world.step(world.snapshot(orders=(second, first)))
+    twin = world.state.orders[world.state.twins["A", "OTHER"][0]]
+    assert world.alerts().count("second-order") == 1
+    assert (order.quantity, twin.quantity, twin.limit_price, twin.spec.book) == (D(100), D(60), D("9.50"), "manual")
+    assert {order.id, twin.id} == set(world.state.accounts["A"].working)
+    view = risk_view(world.state, world.state.accounts["A"], world.spec(), D(1))
+    assert view.working_buys == 160
+    for one, name in ((order, order.venue_order_id), (twin, "OTHER")):
+        world.cancel(one)
+        sent = world.effects[-1]
+        assert isinstance(sent, SendCancel)
+        assert (sent.order_id, sent.cancellation.venue_order_id) == (one.id, name)
+    assert_sound(world)
+
+
+def test_what_either_of_two_orders_fills_is_its_own(world: World) -> None:
+    """F13: the venue speaks of both under the one id of ours, and by its own of either."""
+    order = world.resting(kind=OrderKind.LIMIT, limit_price=D(9), quantity="100")
+    second = theirs(order, venue_order_id="OTHER", quantity=D(60))
+    world.step(world.snapshot(orders=(theirs(order), second)))
+    twin = world.state.orders[world.state.twins["A", "OTHER"][0]]
+    world.step(world.execution(order, "60", "9", venue_order_id="OTHER"))
+    assert (twin.state, twin.filled, order.filled) == (OrderState.FILLED, D(60), D(0))
+    world.step(world.said(e.VenueCancelled, order))
+    assert order.state is OrderState.CANCELLED
+    assert world.position() == 60
+    assert_sound(world)
+
+
+def test_the_first_of_two_that_is_gone_is_not_taken_for_the_other(world: World) -> None:
+    """A lookup by our id that finds the other of two proves nothing of the first."""
+    order = world.resting(kind=OrderKind.LIMIT, limit_price=D(9), quantity="100")
+    second = theirs(order, venue_order_id="OTHER", quantity=D(60))
+    world.step(world.snapshot(orders=(theirs(order), second)))
+    lookup = e.Lookup(order_id=order.id, found=second, conclusive=True)
+    world.step(world.snapshot(orders=(second,), lookups=(lookup,)))
+    assert order.state is OrderState.IN_DOUBT
+    assert_sound(world)

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from evenkeel.domain.money import ZERO, add, mul, total
 from evenkeel.domain.orders import Order, OrderKind, OrderState, Side
+from evenkeel.trading.engine.holdings import Mark, Marks
 from evenkeel.trading.engine.working import Working
 from tests.trading.engine.world import ACME, BOLT, World
 
-MARKS = {ACME.id: Decimal(10), BOLT.id: Decimal(20)}
+PRICES = {ACME.id: 10.0, BOLT.id: 20.0}
 KINDS = {"market": None, "limit": Decimal("9.5"), "dear": Decimal("12.25")}
 steps = st.lists(
     st.tuples(st.integers(0, 7), st.sampled_from(["order", "fill", "amend", "drop", "mark", "recount", "read"])),
@@ -38,23 +39,37 @@ def order(number: int, price: Decimal | None) -> Order:
     )
 
 
-@given(steps)
-@settings(max_examples=200)
-def test_sums_equal_a_walk(steps: list[tuple[int, str]]) -> None:
-    working, marks = Working(), dict(MARKS)
+class Reserves:
+    """A cent is charged for each order, or nothing."""
 
-    def reserve(one: Order) -> Decimal:
-        price = one.limit_price or marks[one.spec.instrument_id]
-        return add(mul(one.remaining, price), Decimal("0.01"))
+    def __init__(self, marks: Marks, *, charged: bool) -> None:
+        self.marks, self.charged = marks, charged
+
+    def __call__(self, order: Order) -> Decimal:
+        price = order.limit_price or self.unit(order.spec.instrument_id)
+        return add(mul(order.remaining, price), Decimal("0.01") if self.charged else ZERO)
+
+    def is_plain(self, order: Order) -> bool:
+        return not self.charged
+
+    def unit(self, instrument_id: str) -> Decimal:
+        return Decimal(str(self.marks[instrument_id].price))
+
+
+@given(steps, st.booleans())
+@settings(max_examples=200)
+def test_sums_equal_a_walk(steps: list[tuple[int, str]], charged: bool) -> None:
+    working, marks = Working(), Marks({name: Mark(price, 0) for name, price in PRICES.items()})
+    reserve = Reserves(marks, charged=charged)
 
     def check() -> None:
-        for instrument_id in MARKS:
+        for instrument_id in PRICES:
             for side in Side:
                 here = [o for o in working.values() if (o.spec.instrument_id, o.spec.side) == (instrument_id, side)]
                 found = working.quantity(instrument_id, reserve, is_buy=side is Side.BUY)
                 assert found == total([o.remaining for o in here])
         buys = [reserve(o) for o in working.values() if o.spec.side is Side.BUY]
-        assert working.reserved(reserve, marks.__getitem__) == total(buys)
+        assert working.reserved(reserve, marks) == total(buys)
 
     for number, what in steps:
         held = working.get(str(number))
@@ -69,7 +84,7 @@ def test_sums_equal_a_walk(steps: list[tuple[int, str]]) -> None:
         elif what == "drop" and held is not None:
             working.drop(held)
         elif what == "mark":
-            marks[ACME.id] = add(marks[ACME.id], Decimal("0.25"))
+            marks[ACME.id] = Mark(marks[ACME.id].price + 0.25, 0)
         elif what == "recount":
             working.recount()
         elif what == "read":
@@ -78,4 +93,4 @@ def test_sums_equal_a_walk(steps: list[tuple[int, str]]) -> None:
     for held in list(working.values()):
         working.drop(held)
     check()
-    assert working.reserved(reserve, marks.__getitem__) == ZERO
+    assert working.reserved(reserve, marks) == ZERO

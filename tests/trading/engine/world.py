@@ -24,12 +24,14 @@ from evenkeel.domain.ids import Hashed
 from evenkeel.domain.instruments import AssetClass, Instrument, instrument_id
 from evenkeel.domain.marketdata import Bar, MarketSlice, Split
 from evenkeel.domain.orders import TRANSITIONS, Order, OrderEvent, OrderKind, OrderSpec, OrderState, Side
+from evenkeel.domain.portfolios import CashTransferred
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.provenance import Provenance, Source
 from evenkeel.domain.strategies import Allocation, Deployment, Signal
 from evenkeel.trading.engine.effects import Effect, SendOrder
 from evenkeel.trading.engine.engine import Engine, Input
 from evenkeel.trading.engine.fold import apply
+from evenkeel.trading.engine.portfolios.worth import books_of, worth_of_book
 from evenkeel.trading.engine.risk_views import risk_view
 from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.turn import Step
@@ -232,12 +234,12 @@ def fold(records: Iterable[r.AnyRecord]) -> State:
 
 
 def comparable(state: State) -> State:
-    """A state without what is not journalled: the market's marks, and the time of inputs that left no record."""
-    return msgspec.structs.replace(copy.copy(state), marks={}, time=0, profiles={})
+    """A state without what is not journalled: marks, adapters, and the time of inputs that left no record."""
+    return msgspec.structs.replace(copy.copy(state), marks={}, time=0, profiles={}, real=frozenset(), resting={})
 
 
 def entries(records: Iterable[r.AnyRecord]) -> list[LedgerEntry]:
-    kinds = (r.CashBooked, r.FillBooked, r.SplitApplied, r.DividendPaid, r.NightsCharged)
+    kinds = (r.CashBooked, CashTransferred, r.FillBooked, r.SplitApplied, r.DividendPaid, r.NightsCharged)
     return [entry for record in records if isinstance(record, kinds) for entry in record.entries]
 
 
@@ -295,6 +297,9 @@ def _assert_totals(state: State, account_id: str, account: AccountState) -> None
     held = {one.id for one in state.orders.values() if one.spec.account_id == account_id and one.state == "HELD"}
     assert set(account.held) == held
     assert all(account.held[name] is state.orders[name] for name in held)
+    books = [worth_of_book(state, account, book) for book in books_of(account)]
+    assert sum((book.cash for book in books), D(0)) == account.cash_in(account.account.currency)
+    assert sum((book.value for book in books), D(0)) == state.equity(account)
     zone, roll = account.account.time_zone, account.account.roll
     assert account.day_end == day_bounds(account.day, zone, roll)[1]
 

@@ -27,7 +27,7 @@ class Troubled(SimulatedBroker):
 
     def __init__(self) -> None:
         super().__init__(Book())
-        self._profile = msgspec.structs.replace(self._profile, settle_time=0, place_timeout=200_000_000)
+        self._profile = msgspec.structs.replace(self._profile, settle_time=0, place_timeout=200_000_000, most_at_once=1)
         self.fault: Exception | None = None
         self.takes = True
         self.delay = 0.0
@@ -204,7 +204,7 @@ class Mute(Troubled):
 
 async def test_a_lost_link_closes_the_gate_until_a_reconcile_has_finished(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evenkeel.trading.live.links.RECONNECT_FIRST", 0.01)
-    monkeypatch.setattr("evenkeel.trading.live.dispatch.RETRY_FIRST", 0.02)
+    monkeypatch.setattr("evenkeel.trading.live.pictures.FIRST", 0.02)
     broker = Mute()
     runner, _ = await desk(broker)
     resting = await runner.submit(buy("resting"))
@@ -223,4 +223,30 @@ async def test_a_lost_link_closes_the_gate_until_a_reconcile_has_finished(monkey
         await until_ready(runner)
     assert runner.state.orders[resting.id].state is OrderState.FILLED
     assert runner.state.accounts["acct"].net["stock"] == Decimal(10)
+    await runner.stop()
+
+
+async def test_the_orders_of_one_basket_go_out_one_after_another_in_its_sequence() -> None:
+    """F22: an account has one worker, so that none of a group overtakes another, however slow the broker is."""
+    broker = Troubled()
+    runner, _ = await desk(broker, deterministic=False)
+    await runner.quiet()
+    at_once, most = 0, 0
+    place = broker.place
+
+    async def watched(ticket: Ticket) -> None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.02 if len(broker.placed) == 0 else 0)
+        await place(ticket)
+        at_once -= 1
+
+    broker.place = watched  # type: ignore[method-assign]
+    group = tuple(buy(f"leg-{number}", quantity=1).spec for number in range(8))
+    outcome = await runner.submit(c.SubmitBasket(provenance=BY, orders=group))
+    await runner.quiet()
+    sent = [runner.state.orders[part.order_id].venue_client_id for part in outcome.parts]
+    assert broker.placed == sent
+    assert most == 1
     await runner.stop()

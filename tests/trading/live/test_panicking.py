@@ -36,7 +36,7 @@ class Watched(SimulatedBroker):
 
     def __init__(self, book: Book | None = None, rate: SendRate | None = TEN) -> None:
         super().__init__(book or Book())
-        self._profile = msgspec.structs.replace(self._profile, rate=rate)
+        self._profile = msgspec.structs.replace(self._profile, rate=rate, most_at_once=1)
         self.placed: list[tuple[float, str]] = []
         self.cancelled: list[tuple[float, str]] = []
         self.delay = 0.0

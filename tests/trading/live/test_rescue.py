@@ -10,6 +10,7 @@ from evenkeel.domain.panics import Scope, ScopeKind
 from evenkeel.trading.brokers.ports import Ticket
 from evenkeel.trading.brokers.simulated.adapter import SimulatedBroker
 from evenkeel.trading.brokers.simulated.book import Book
+from evenkeel.trading.brokers.simulated.profile import IN_PROCESS
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.live.rescue import Rescued, carry_out
 from evenkeel.trading.live.simulated import standing
@@ -23,7 +24,7 @@ class Picky(SimulatedBroker):
     """Takes no orders of the accounts in `refused`."""
 
     def __init__(self, book: Book, refused: tuple[str, ...]) -> None:
-        super().__init__(book)
+        super().__init__(book, profile=msgspec.structs.replace(IN_PROCESS, most_at_once=1))
         self.refused = refused
 
     async def place(self, ticket: Ticket) -> None:

@@ -14,6 +14,8 @@ export interface Call {
   query?: Record<string, string | number | null | undefined>;
   /** Calls that make a session carry no access token and are not retried. */
   open?: boolean;
+  /** Calls that the session cookie alone authorises show that they come from this page. */
+  cookie?: boolean;
   timeout?: number;
 }
 
@@ -23,10 +25,16 @@ function address(path: string, query: Call["query"]): string {
   return `${BASE}${path}?${new URLSearchParams(pairs.map(([key, value]) => [key, String(value)]))}`;
 }
 
+const CSRF = /(?:^|; )evenkeel_csrf=([0-9a-f]+)/;
+
+/** The token that belongs to the session cookie, out of the cookie that scripts may read. */
+export const csrfToken = (cookies: string): string => CSRF.exec(cookies)?.[1] ?? "";
+
 async function send(path: string, call: Call, token: string | null): Promise<Response> {
   const headers = new Headers({ Accept: "application/json" });
   if (call.body !== undefined) headers.set("Content-Type", "application/json");
   if (token) headers.set("Authorization", `Bearer ${token}`);
+  if (call.cookie) headers.set("X-CSRF-Token", csrfToken(document.cookie));
   try {
     return await fetch(address(path, call.query), {
       method: call.method ?? "GET",

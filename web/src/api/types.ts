@@ -13,7 +13,13 @@ export type OrderState = Schemas["OrderState"];
 export type TimeInForce = Schemas["TimeInForce"];
 
 export type User = Schemas["UserOut"];
-export type Session = Schemas["SignedIn"];
+export type Session = Schemas["SignedIn"] & { recovery_codes?: string[] | null };
+
+/** The first step of a sign-in was right; the ticket takes a code. With `enrols` a device has to be set up first. */
+export interface SecondStep {
+  two_factor: string;
+  enrols: boolean;
+}
 export type FieldFault = Schemas["FieldFault"];
 
 export type Account = Schemas["AccountOut"];

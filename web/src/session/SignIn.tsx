@@ -1,6 +1,7 @@
 "use client";
 
 import { Button, PasswordInput, TextInput } from "@mantine/core";
+import type { SecondStep } from "@/api/types";
 import { zodResolver } from "@hookform/resolvers/zod";
 import { useForm } from "react-hook-form";
 import { useEffect, useState } from "react";
@@ -8,6 +9,8 @@ import { explain, Problem } from "@/api/problem";
 import { z } from "@/format/rules";
 import { Logo } from "@/ui/Logo";
 import { Note } from "@/ui/Note";
+import { Elsewhere } from "./Elsewhere";
+import { SecondStepForm } from "./SecondStepForm";
 import { signIn } from "./session";
 import classes from "./SignIn.module.css";
 import { useSession } from "./store";
@@ -23,6 +26,7 @@ const said = (error: unknown): string =>
 export function SignIn() {
   const notice = useSession((state) => state.notice);
   const [fault, setFault] = useState<string | null>(null);
+  const [second, setSecond] = useState<SecondStep | null>(null);
   const { register, handleSubmit, formState, setFocus } = useForm({
     resolver: zodResolver(schema),
     defaultValues: { username: "", password: "" },
@@ -33,8 +37,9 @@ export function SignIn() {
   }, [setFocus]);
   const submit = handleSubmit(async ({ username, password }) => {
     setFault(null);
-    await signIn(username, password).catch((error: unknown) => setFault(said(error)));
+    await signIn(username, password).then(setSecond, (error: unknown) => setFault(said(error)));
   });
+  if (second) return <SecondStepForm step={second} again={() => setSecond(null)} />;
   return (
     <main className={classes.page}>
       <div className={classes.card}>
@@ -68,6 +73,7 @@ export function SignIn() {
             Sign in
           </Button>
         </form>
+        <Elsewhere tell={setFault} />
       </div>
     </main>
   );

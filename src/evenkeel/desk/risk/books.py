@@ -15,6 +15,7 @@ from evenkeel.domain.money import ZERO, add, mul, neg
 from evenkeel.domain.positions import Position
 from evenkeel.quant.analytics.series import Floats
 from evenkeel.quant.risk import Exposure, exposure
+from evenkeel.trading.engine.portfolios.worth import worth_of
 from evenkeel.trading.engine.state import AccountState, State
 
 
@@ -58,6 +59,18 @@ def books_of_strategy(state: State, deployment_id: str) -> list[Book]:
         if held.account.id in shares or any(one.quantity for one in positions):
             share = shares.get(held.account.id, ZERO)
             parts.append((held, positions, mul(share, state.equity(held)) if share else ZERO))
+    return _by_currency(state, parts)
+
+
+def books_of_portfolio(state: State, portfolio_id: str) -> list[Book]:
+    """What a portfolio holds in all of its accounts; the capital is what it is worth. Raises NotFound."""
+    held = state.portfolio(portfolio_id)
+    parts = []
+    for account_id in held.portfolio.account_ids:
+        account = state.accounts[account_id]
+        own = [book for name, book in held.books if name == account_id]
+        positions = [position for book in own for position in account.positions.in_book(book)]
+        parts.append((account, positions, worth_of(state, held, account_id=account_id).value))
     return _by_currency(state, parts)
 
 

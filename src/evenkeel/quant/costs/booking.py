@@ -37,6 +37,7 @@ class Biller:
         self._tariff = Tariff(schedule)
         self._step, self._rounding = booking_step(schedule, currency), schedule.rounding
         self._kinds = {component.name: component.kind for component in schedule.components}
+        self.is_free = not schedule.components
 
     def bill(self, side: Side, *, after: Traded, before: Traded = NOTHING, maker: bool = False) -> tuple[Charge, ...]:
         """What one fill is charged: `before` and `after` are what its order had executed without and with it.

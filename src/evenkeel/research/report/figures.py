@@ -69,7 +69,7 @@ def assumptions(sheet: Sheet) -> str:
         said["Redrawn histories"] = f"{sheet.bands.method}, {len(sheet.bands.final):,} draws, seed {sheet.bands.seed}"
     lead = "The same bars, strategy and terms give the same sheet, byte for byte."
     rows = {name: safe(words) for name, words in said.items()}
-    return section("assumptions", "What was assumed", facts(rows, "long"), lead=lead)
+    return section("assumptions", "What was assumed", facts(rows, "facts long"), lead=lead)
 
 
 def _prices(sheet: Sheet) -> str:

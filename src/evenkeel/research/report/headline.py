@@ -15,7 +15,7 @@ from evenkeel.research.report.markup import facts, safe
 from evenkeel.research.report.sheet import Sheet
 from evenkeel.research.report.words import NOTHING, counted, money, number, percent
 
-_MARK = (
+MARK = (
     '<svg class="mark" viewBox="0 0 20 20" width="22" height="22" fill="none" aria-hidden="true">'
     '<path class="level" d="M1 8h18"/><path d="M4 11.5c.8 3.2 3 5 6 5s5.2-1.8 6-5"/><path d="M10 8V3"/></svg>'
 )
@@ -28,7 +28,7 @@ def headline(sheet: Sheet) -> str:
     result = sheet.result
     about = f"{_symbols(sheet)} · bars of {result.bars[0].timeframe} · {sheet.period} · {sheet.trading()}"
     return (
-        f'<header><p class="brand">{_MARK}<span>Evenkeel · {safe(_kind(sheet))}</span>'
+        f'<header><p class="brand">{MARK}<span>Evenkeel · {safe(_kind(sheet))}</span>'
         f'<code title="{_NAMES}">{safe(result.fingerprint)}</code></p>'
         f'<h1>{safe(sheet.title)}</h1><p class="about">{safe(about)}</p>'
         f"{_figures(sheet)}{_terms(sheet)}{_warnings(sheet)}</header>"

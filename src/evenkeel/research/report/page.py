@@ -88,13 +88,17 @@ def style() -> str:
 
 
 def _page(sheet: Sheet, body: str) -> str:
-    name = safe(f"{sheet.title} · {', '.join(sheet.symbols[:6])}")
+    return whole_page(f"{sheet.title} · {', '.join(sheet.symbols[:6])}", f"{_SHAPES}{body}")
+
+
+def whole_page(name: str, body: str) -> str:
+    """The page of a sheet: its name, and its body as markup."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{name}</title><style>{style()}</style></head><body>{_SHAPES}{body}</body></html>\n"
+        f"<title>{safe(name)}</title><style>{style()}</style></head><body>{body}</body></html>\n"
     )
 
 

@@ -9,6 +9,7 @@ from fastapi import Depends, Request, Response
 from msgspec import Raw, UnsetType
 from msgspec.structs import asdict, replace
 
+from evenkeel.desk.permissions import Permission
 from evenkeel.domain import clock
 from evenkeel.domain.accounts import Account, Financing, LedgerKind, SendRate
 from evenkeel.domain.commands import MoveCash, OpenAccount, SetLimits
@@ -18,9 +19,12 @@ from evenkeel.domain.money import CURRENCIES, neg
 from evenkeel.quant.costs.schedules import SCHEDULES, find_schedule
 from evenkeel.server import halting, requests, views, wire
 from evenkeel.server import schemas as s
+from evenkeel.server.account_scope import AccountsFilter, chosen
 from evenkeel.server.contract import PREFIX, Endpoint, Link
+from evenkeel.server.gate import require_fresh
 from evenkeel.server.parts import AppParts
 from evenkeel.server.ports import LedgerRow
+from evenkeel.server.raising import difference, raises
 from evenkeel.server.scope import Tenant, parts_of, tenant
 from evenkeel.server.terms import fill_terms
 
@@ -29,10 +33,12 @@ BROKER = "simulated"
 T = TypeVar("T")
 
 
-async def list_accounts(request: Request, seen: Tenant = Depends(tenant)) -> Response:
-    """Every account of the user."""
-    wire.query(request, requests.NoQuery)
-    return wire.Json(s.Page([views.account(seen.state, held) for held in seen.accounts()]))
+async def list_accounts(
+    request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """Your accounts, in use or not, that fit everything given."""
+    found = chosen(seen, parts.directory, wanted=wire.query(request, AccountsFilter))
+    return wire.Json(s.Page([views.account(seen.state, held) for held in found]))
 
 
 async def get_account(account_id: str, seen: Tenant = Depends(tenant)) -> Response:
@@ -44,6 +50,7 @@ async def open_account(
     request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
     """Opens a paper account with a first deposit."""
+    seen.require_everything()
     given = await wire.body(request, requests.NewAccount)
     fields = wire.Fields()
     cash = fields.required("cash", given.cash, "not-negative")
@@ -64,6 +71,8 @@ async def open_account(
         financing=None if given.financing is None else Financing(**asdict(given.financing)),
         terms=fill_terms(given.terms),
     )
+    after = {"name": account.name, "broker": account.broker, "currency": account.currency, "cash": cash}
+    await parts.trail.note(seen.user.id, "open_account", subject=account.id, after=after)
     command = OpenAccount(account=account, initial_cash=cash, provenance=seen.provenance(received))
     outcome = await parts.runner.submit(command)
     opened = views.account(parts.runner.state, parts.runner.state.account(outcome.id))
@@ -99,6 +108,10 @@ async def change_limits(
         rate=_rate(given.rate, held.limits.rate),
     )
     fields.check("the limits are not valid")
+    if raises(held.limits, limits):
+        require_fresh(seen.by, parts)
+    was, new = difference(held.limits, limits)
+    await parts.trail.note(seen.user.id, "change_limits", subject=held.account.id, before=was, after=new)
     provenance = seen.provenance(time.time_ns())
     await parts.runner.submit(SetLimits(account_id=held.account.id, limits=limits, provenance=provenance))
     return wire.Json(views.account(parts.runner.state, parts.runner.state.account(account_id)))
@@ -116,7 +129,7 @@ def _rate(given: requests.RateIn | UnsetType | None, known: SendRate | None) -> 
 
 async def get_health(account_id: str, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)) -> Response:
     """How the account stands with its broker: readiness, halts, and what waits to be sent."""
-    return wire.Json(halting.health(seen.state, seen.account(account_id), parts.runner.sending(account_id)))
+    return wire.Json(halting.health(parts.runner, seen.account(account_id)))
 
 
 def _kept(given: T | UnsetType, known: T) -> T:
@@ -135,6 +148,8 @@ async def move_cash(
     kind = LedgerKind(given.kind)
     signed = neg(amount) if kind is LedgerKind.WITHDRAWAL else amount
     provenance = seen.provenance(time.time_ns())
+    after = {"kind": kind, "amount": signed, "currency": held.account.currency}
+    await parts.trail.note(seen.user.id, "move_cash", subject=held.account.id, after=after)
     await parts.runner.submit(MoveCash(account_id=held.account.id, amount=signed, kind=kind, provenance=provenance))
     return wire.Json(views.account(parts.runner.state, parts.runner.state.account(account_id)), 201)
 
@@ -173,17 +188,26 @@ def _line(row: LedgerRow) -> s.LedgerOut:
     )
 
 
-def unknown_account(field: str, account_id: str) -> FieldError:
+def unknown_account(seen: Tenant, field: str, account_id: str) -> FieldError:
+    """A fault for an account that is not there. Raises Forbidden for one that is shared for less than this needs."""
+    seen.require_shared(account_id)
     return FieldError(field, f"there is no account {account_id!r}")
 
 
 def check_accounts(seen: Tenant, given: Sequence[requests.AllocationIn]) -> None:
-    """Raises InvalidInput naming each account that is not the user's."""
+    """Raises InvalidInput naming each account that is not the user's, or that is another person's than the first."""
     faults = tuple(
-        unknown_account(f"accounts.{place}.account_id", one.account_id)
+        unknown_account(seen, f"accounts.{place}.account_id", one.account_id)
         for place, one in enumerate(given)
         if not seen.owns(one.account_id)
     )
+    if not faults:
+        owners = [seen.state.accounts[one.account_id].account.user_id for one in given]
+        faults = tuple(
+            FieldError(f"accounts.{place}.account_id", "belongs to another person than the first account")
+            for place, owner in enumerate(owners)
+            if owner != owners[0]
+        )
     if faults:
         raise InvalidInput("the allocation is not valid", errors=faults)
 
@@ -192,20 +216,20 @@ _LINKS = (
     Link("get_account", "account_id"), Link("list_equity", "account_id"), Link("list_ledger", "account_id"),
 )  # fmt: skip
 ENDPOINTS = (
-    Endpoint(method="GET", path=_PATH, handler=list_accounts, summary="Accounts", tag="accounts",
-             query=requests.NoQuery, answers={200: s.Page[s.AccountOut]}),
-    Endpoint(method="POST", path=_PATH, handler=open_account, summary="Open a paper account", tag="accounts",
-             body=requests.NewAccount, answers={201: s.AccountOut}, errors=(409,), links=_LINKS),
-    Endpoint(method="GET", path=f"{_PATH}/{{account_id}}", handler=get_account, summary="An account", tag="accounts",
-             answers={200: s.AccountOut}),
-    Endpoint(method="GET", path=f"{_PATH}/{{account_id}}/health", handler=get_health, summary="An account's health",
-             tag="accounts", answers={200: halting.HealthOut}),
-    Endpoint(method="PATCH", path=f"{_PATH}/{{account_id}}/limits", handler=change_limits, summary="Change limits",
-             tag="accounts", body=requests.LimitsChange, answers={200: s.AccountOut}),
-    Endpoint(method="POST", path=f"{_PATH}/{{account_id}}/cash", handler=move_cash, summary="Deposit or withdraw",
-             tag="accounts", body=requests.CashMove, answers={201: s.AccountOut}),
-    Endpoint(method="GET", path=f"{_PATH}/{{account_id}}/equity", handler=list_equity, summary="Equity history",
-             tag="accounts", query=requests.PageQuery, answers={200: s.Page[s.EquityOut]}),
-    Endpoint(method="GET", path=f"{_PATH}/{{account_id}}/ledger", handler=list_ledger, summary="Cash ledger",
-             tag="accounts", query=requests.PageQuery, answers={200: s.Page[s.LedgerOut]}),
+    Endpoint(method="GET", path=_PATH, handler=list_accounts, needs=Permission.READ, summary="Accounts",
+             tag="accounts", query=AccountsFilter, answers={200: s.Page[s.AccountOut]}, errors=(404,)),
+    Endpoint(method="POST", path=_PATH, handler=open_account, needs=Permission.MANAGE, summary="Open a paper account",
+             tag="accounts", body=requests.NewAccount, answers={201: s.AccountOut}, errors=(409,), links=_LINKS),
+    Endpoint(method="GET", path=f"{_PATH}/{{account_id}}", handler=get_account, needs=Permission.READ,
+             summary="An account", tag="accounts", answers={200: s.AccountOut}),
+    Endpoint(method="GET", path=f"{_PATH}/{{account_id}}/health", handler=get_health, needs=Permission.READ,
+             summary="An account's health", tag="accounts", answers={200: halting.HealthOut}),
+    Endpoint(method="PATCH", path=f"{_PATH}/{{account_id}}/limits", handler=change_limits, needs=Permission.MANAGE,
+             summary="Change limits", tag="accounts", body=requests.LimitsChange, answers={200: s.AccountOut}),
+    Endpoint(method="POST", path=f"{_PATH}/{{account_id}}/cash", handler=move_cash, needs=Permission.MANAGE,
+             summary="Deposit or withdraw", tag="accounts", body=requests.CashMove, answers={201: s.AccountOut}),
+    Endpoint(method="GET", path=f"{_PATH}/{{account_id}}/equity", handler=list_equity, needs=Permission.READ,
+             summary="Equity history", tag="accounts", query=requests.PageQuery, answers={200: s.Page[s.EquityOut]}),
+    Endpoint(method="GET", path=f"{_PATH}/{{account_id}}/ledger", handler=list_ledger, needs=Permission.READ,
+             summary="Cash ledger", tag="accounts", query=requests.PageQuery, answers={200: s.Page[s.LedgerOut]}),
 )  # fmt: skip

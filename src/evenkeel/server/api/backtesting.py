@@ -15,6 +15,7 @@ from typing import Any
 from fastapi import Depends, Request, Response
 
 from evenkeel.desk.backtests import RATES, STOPS, Asked, Backtest, BacktestState, Kind, Search
+from evenkeel.desk.permissions import Permission
 from evenkeel.domain import clock
 from evenkeel.domain.errors import Conflict, FieldError, InvalidInput, NotFound
 from evenkeel.domain.ids import Random
@@ -303,23 +304,26 @@ NAMES = (
 )  # fmt: skip
 _LINKS = tuple(Link(name, "backtest_id") for name in NAMES)
 ENDPOINTS = (
-    Endpoint(method="GET", path=PATH, handler=list_backtests, summary="Backtests", tag="backtesting",
-             query=requests.BacktestsQuery, answers={200: s.Page[b.BacktestOut]}),
-    Endpoint(method="POST", path=PATH, handler=run_backtest, summary="Run a backtest", tag="backtesting",
-             body=requests.NewBacktest, answers={202: b.BacktestOut}, errors=(409,), links=_LINKS),
-    Endpoint(method="GET", path=f"{PATH}/compare", handler=compare_backtests, summary="Compare backtests",
-             tag="backtesting", query=requests.ComparisonQuery, answers={200: b.BacktestComparison}, errors=(404,)),
-    Endpoint(method="GET", path=ONE, handler=get_backtest, summary="A backtest", tag="backtesting",
-             answers={200: b.BacktestDetail}),
-    Endpoint(method="DELETE", path=ONE, handler=delete_backtest, summary="Cancel or delete", tag="backtesting",
-             answers={200: b.BacktestOut, 204: None}, errors=(409,)),
-    Endpoint(method="GET", path=f"{ONE}/equity", handler=list_backtest_equity, summary="Equity of a backtest",
-             tag="backtesting", query=requests.BacktestEquityQuery, answers={200: s.Page[b.BacktestEquityOut]},
-             errors=(409,)),
-    Endpoint(method="GET", path=f"{ONE}/fills", handler=list_backtest_fills, summary="Fills of a backtest",
-             tag="backtesting", query=requests.PageQuery, answers={200: s.Page[b.BacktestFillOut]}, errors=(409,)),
-    Endpoint(method="GET", path=f"{ONE}/trades", handler=list_backtest_trades, summary="Trades of a backtest",
-             tag="backtesting", query=requests.PageQuery, answers={200: s.Page[b.BacktestTradeOut]}, errors=(409,)),
-    Endpoint(method="GET", path=f"{ONE}/report", handler=get_backtest_report, summary="Tear sheet of a backtest",
-             tag="backtesting", answers={200: Html}, errors=(409,)),
+    Endpoint(method="GET", path=PATH, handler=list_backtests, needs=Permission.READ, summary="Backtests",
+             tag="backtesting", query=requests.BacktestsQuery, answers={200: s.Page[b.BacktestOut]}),
+    Endpoint(method="POST", path=PATH, handler=run_backtest, needs=Permission.TRADE, cost=1, summary="Run a backtest",
+             tag="backtesting", body=requests.NewBacktest, answers={202: b.BacktestOut}, errors=(409,), links=_LINKS),
+    Endpoint(method="GET", path=f"{PATH}/compare", handler=compare_backtests, needs=Permission.READ, cost=1,
+             summary="Compare backtests", tag="backtesting", query=requests.ComparisonQuery,
+             answers={200: b.BacktestComparison}, errors=(404,)),
+    Endpoint(method="GET", path=ONE, handler=get_backtest, needs=Permission.READ, summary="A backtest",
+             tag="backtesting", answers={200: b.BacktestDetail}),
+    Endpoint(method="DELETE", path=ONE, handler=delete_backtest, needs=Permission.TRADE, summary="Cancel or delete",
+             tag="backtesting", answers={200: b.BacktestOut, 204: None}, errors=(409,)),
+    Endpoint(method="GET", path=f"{ONE}/equity", handler=list_backtest_equity, needs=Permission.READ,
+             summary="Equity of a backtest", tag="backtesting", query=requests.BacktestEquityQuery,
+             answers={200: s.Page[b.BacktestEquityOut]}, errors=(409,)),
+    Endpoint(method="GET", path=f"{ONE}/fills", handler=list_backtest_fills, needs=Permission.READ,
+             summary="Fills of a backtest", tag="backtesting", query=requests.PageQuery,
+             answers={200: s.Page[b.BacktestFillOut]}, errors=(409,)),
+    Endpoint(method="GET", path=f"{ONE}/trades", handler=list_backtest_trades, needs=Permission.READ,
+             summary="Trades of a backtest", tag="backtesting", query=requests.PageQuery,
+             answers={200: s.Page[b.BacktestTradeOut]}, errors=(409,)),
+    Endpoint(method="GET", path=f"{ONE}/report", handler=get_backtest_report, needs=Permission.READ, cost=1,
+             summary="Tear sheet of a backtest", tag="backtesting", answers={200: Html}, errors=(409,)),
 )  # fmt: skip

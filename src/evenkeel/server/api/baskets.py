@@ -6,6 +6,8 @@ from decimal import Decimal
 
 from fastapi import Depends, Request, Response
 
+from evenkeel.desk.accounts import AccountDirectory
+from evenkeel.desk.permissions import Permission
 from evenkeel.domain.commands import CancelOrders, EditOrders, SubmitBasket
 from evenkeel.domain.errors import FieldError, InvalidInput, NotFound, QueueFull
 from evenkeel.domain.money import mul
@@ -13,6 +15,7 @@ from evenkeel.domain.orders import OrderSpec, OrderState
 from evenkeel.domain.selections import Edit, Selection
 from evenkeel.server import many, views, wire
 from evenkeel.server import schemas as s
+from evenkeel.server.account_scope import ids_of
 from evenkeel.server.api.accounts import unknown_account
 from evenkeel.server.api.trading import ORDERS, find_book, find_instrument, order_spec
 from evenkeel.server.contract import PREFIX, Endpoint
@@ -20,9 +23,12 @@ from evenkeel.server.order_terms import completed, read_moment, read_trail
 from evenkeel.server.parts import AppParts
 from evenkeel.server.scope import Tenant, parts_of, tenant
 from evenkeel.trading.engine.effects import Part
+from evenkeel.trading.engine.state import State
 
 BASKETS = f"{PREFIX}/trading/baskets"
 _PERCENT = Decimal("0.01")
+_CAME_TO_NOTHING = (OrderState.REFUSED, OrderState.REJECTED, OrderState.EXPIRED_UNSENT)
+MOST_ATTEMPTS = 10
 
 
 async def submit_basket(
@@ -50,6 +56,8 @@ async def _specs(
 ) -> tuple[OrderSpec, ...]:
     """The orders of a basket. Raises InvalidInput with the faults of all of them."""
     whole, known = wire.Fields(), dict[tuple[str, str | None], str]()
+    if given.retry and given.mode == "all":
+        whole.fault("retry", "goes with mode each: orders placed together come to nothing together")
     basket, owned, specs = given.client_basket_id, seen.account_ids(), list[OrderSpec]()
     if basket is None:
         basket = wire.idempotency_key(request, whole, most=56)
@@ -57,8 +65,10 @@ async def _specs(
         fields = wire.Fields()
         if order.client_order_id is None and basket is not None:
             order.client_order_id = f"{basket}:{place}"
+        if given.retry and order.client_order_id is not None:
+            order.client_order_id = _attempt(seen.state, order.account_id, order.client_order_id)
         if order.account_id not in owned:
-            fault = unknown_account("account_id", order.account_id)
+            fault = unknown_account(seen, "account_id", order.account_id)
             fields.fault(fault.field, fault.message)
         spec = order_spec(request, seen, order, order.account_id, fields=fields, received=received, known=known)
         known.setdefault((order.symbol, order.venue), spec.instrument_id)
@@ -68,6 +78,16 @@ async def _specs(
             whole.fault(f"orders.{place}.{fault.field}", fault.message)
     whole.check("the basket is not valid")
     return tuple(specs)
+
+
+def _attempt(state: State, account_id: str, name: str) -> str:
+    """The name of an order's last attempt, or of the next one where nothing came of the last, and nothing ever will."""
+    names = [name, *(f"{name}:r{number}" for number in range(1, MOST_ATTEMPTS))]
+    for tried in names:
+        known = state.client_ids.get((account_id, tried))
+        if known is None or state.orders[known].state not in _CAME_TO_NOTHING or state.orders[known].filled:
+            return tried
+    return names[-1]
 
 
 def _check_room(seen: Tenant, specs: tuple[OrderSpec, ...]) -> None:
@@ -89,22 +109,32 @@ def _check_room(seen: Tenant, specs: tuple[OrderSpec, ...]) -> None:
 
 
 def selection(
-    seen: Tenant, given: many.OrdersFilter | many.NewFlattening, *, fields: wire.Fields, at: str = ""
+    seen: Tenant,
+    directory: AccountDirectory,
+    given: many.OrdersFilter | many.NewFlattening,
+    *,
+    fields: wire.Fields,
+    at: str = "",
 ) -> Selection:
     """The user's orders, or positions, that a filter names. What names nothing is a fault."""
     found, named = wire.Fields(), given.account_id
     if named is not None and not seen.owns(named):
-        found.faults.append(unknown_account("account_id", named))
+        found.faults.append(unknown_account(seen, "account_id", named))
     instrument_id = None
     if given.symbol is not None:
         instrument_id = find_instrument(seen.state, given.symbol, given.venue, fields=found)
     elif given.venue is not None:
         found.fault("venue", "goes with a symbol")
     book = None if given.book is None else find_book(seen, given.book, found)
+    meant: tuple[str, ...] = ()
+    try:
+        meant = ids_of(seen, directory, account_id=None if found.faults else named, group=given.group)
+    except NotFound as error:
+        found.fault("group", error.message)
     for fault in found.faults:
         fields.fault(at + fault.field, fault.message)
     return Selection(
-        account_ids=tuple(held.account.id for held in seen.accounts()) if named is None else (named,),
+        account_ids=meant,
         book=book,
         instrument_id=instrument_id,
         side=given.side,
@@ -116,10 +146,14 @@ def selection(
 async def cancel_orders(
     request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
-    """Asks for every working order that fits to be cancelled; the answer names each. Nothing given, all of yours."""
+    """Asks for every working order that fits to be cancelled; the answer names each. Every order
+    of yours only with `all`."""
     received, fields = time.time_ns(), wire.Fields()
-    given = await wire.body(request, many.OrdersFilter)
-    chosen = selection(seen, given, fields=fields)
+    given = await wire.body(request, many.CancelFilter)
+    if given.all is given.names_something:
+        said = "goes alone" if given.all else "name what to cancel, or say `all: true` for every order of yours"
+        fields.fault("all", said)
+    chosen = selection(seen, parts.directory, given, fields=fields)
     fields.check("the filter is not valid")
     outcome = await parts.runner.submit(CancelOrders(selection=chosen, provenance=seen.provenance(received)))
     return wire.Json(many.many(parts.runner.state, outcome.parts))
@@ -135,7 +169,9 @@ async def change_orders(
     edits = {one.order_id: _edit(one, fields, at=f"orders.{place}.") for place, one in enumerate(given.orders)}
     if len(edits) < len(given.orders):
         fields.fault("orders", "each order is named once")
-    chosen = None if given.select is None else selection(seen, given.select, fields=fields, at="select.")
+    chosen = (
+        None if given.select is None else selection(seen, parts.directory, given.select, fields=fields, at="select.")
+    )
     edit = None if given.change is None else _edit(given.change, fields, at="change.")
     fields.check("the changes are not valid")
     unknown = [order_id for order_id in edits if not _is_theirs(seen, order_id)]
@@ -199,12 +235,14 @@ async def change_order(
 
 _ANSWERS: Mapping[int, type] = {200: many.ManyOut}
 ENDPOINTS = (
-    Endpoint(method="POST", path=BASKETS, handler=submit_basket, summary="Place a basket of orders", tag="trading",
-             body=many.NewBasket, answers={201: many.BasketOut, 200: many.BasketOut}, errors=(409, 429)),
-    Endpoint(method="POST", path=f"{ORDERS}/cancel", handler=cancel_orders, summary="Cancel all that fits",
-             tag="trading", body=many.OrdersFilter, answers=_ANSWERS),
-    Endpoint(method="PATCH", path=ORDERS, handler=change_orders, summary="Change many orders", tag="trading",
-             body=many.OrdersChange, answers=_ANSWERS),
-    Endpoint(method="PATCH", path=f"{ORDERS}/{{order_id}}", handler=change_order, summary="Change an order",
-             tag="trading", body=many.Change, answers={202: s.OrderOut}, errors=(409,)),
+    Endpoint(method="POST", path=BASKETS, handler=submit_basket, needs=Permission.TRADE,
+             summary="Place a basket of orders", tag="trading", body=many.NewBasket,
+             answers={201: many.BasketOut, 200: many.BasketOut}, errors=(409, 429), journalled=True),
+    Endpoint(method="POST", path=f"{ORDERS}/cancel", handler=cancel_orders, needs=Permission.REDUCE,
+             summary="Cancel all that fits", tag="trading", body=many.OrdersFilter, answers=_ANSWERS, journalled=True),
+    Endpoint(method="PATCH", path=ORDERS, handler=change_orders, needs=Permission.TRADE, summary="Change many orders",
+             tag="trading", body=many.OrdersChange, answers=_ANSWERS, journalled=True),
+    Endpoint(method="PATCH", path=f"{ORDERS}/{{order_id}}", handler=change_order, needs=Permission.TRADE,
+             summary="Change an order", tag="trading", body=many.Change, answers={202: s.OrderOut}, errors=(409,),
+             journalled=True),
 )  # fmt: skip

@@ -4,6 +4,7 @@ import time
 
 from fastapi import Depends, Request, Response
 
+from evenkeel.desk.permissions import Permission
 from evenkeel.domain.commands import CancelComposite, ModifyComposite, SubmitComposite
 from evenkeel.domain.composites import CompositeState
 from evenkeel.domain.errors import NotFound
@@ -115,16 +116,17 @@ async def cancel_composite(
 
 _LINKS = (Link("get_composite", "composite_id"), Link("cancel_composite", "composite_id"))
 ENDPOINTS = (
-    Endpoint(method="POST", path=_PATH, handler=place_composite, summary="Place a composite order", tag="trading",
-             body=c.NewComposite, answers={201: c.WholeComposite, 200: c.WholeComposite}, errors=(409,), links=_LINKS),
-    Endpoint(method="GET", path=_PATH, handler=list_composites, summary="Composite orders", tag="trading",
-             query=c.CompositesQuery, answers={200: s.Page[c.CompositeOut]}, errors=(404,)),
-    Endpoint(method="GET", path=f"{_PATH}/{{composite_id}}", handler=get_composite, summary="A composite order",
-             tag="trading", answers={200: c.WholeComposite}),
-    Endpoint(method="PATCH", path=f"{_PATH}/{{composite_id}}", handler=change_composite,
+    Endpoint(method="POST", path=_PATH, handler=place_composite, needs=Permission.TRADE,
+             summary="Place a composite order", tag="trading", body=c.NewComposite,
+             answers={201: c.WholeComposite, 200: c.WholeComposite}, errors=(409,), links=_LINKS, journalled=True),
+    Endpoint(method="GET", path=_PATH, handler=list_composites, needs=Permission.READ, summary="Composite orders",
+             tag="trading", query=c.CompositesQuery, answers={200: s.Page[c.CompositeOut]}, errors=(404,)),
+    Endpoint(method="GET", path=f"{_PATH}/{{composite_id}}", handler=get_composite, needs=Permission.READ,
+             summary="A composite order", tag="trading", answers={200: c.WholeComposite}),
+    Endpoint(method="PATCH", path=f"{_PATH}/{{composite_id}}", handler=change_composite, needs=Permission.TRADE,
              summary="Change a composite order", tag="trading", body=c.CompositeChange,
-             answers={200: c.WholeComposite}, errors=(409,)),
-    Endpoint(method="DELETE", path=f"{_PATH}/{{composite_id}}", handler=cancel_composite,
+             answers={200: c.WholeComposite}, errors=(409,), journalled=True),
+    Endpoint(method="DELETE", path=f"{_PATH}/{{composite_id}}", handler=cancel_composite, needs=Permission.REDUCE,
              summary="Cancel a composite order", tag="trading", query=c.Cancelling,
-             answers={200: c.WholeComposite, 202: c.WholeComposite}, errors=(409,)),
+             answers={200: c.WholeComposite, 202: c.WholeComposite}, errors=(409,), journalled=True),
 )  # fmt: skip

@@ -5,6 +5,7 @@ import time
 from fastapi import Depends, Request, Response
 from msgspec.structs import replace
 
+from evenkeel.desk.permissions import Permission
 from evenkeel.domain.commands import LiftHalt, SetLimits, SetScopeLimits
 from evenkeel.domain.errors import FieldError, InvalidInput, MoneyError
 from evenkeel.domain.limits import Layer, LimitScope, RuleSet
@@ -13,9 +14,11 @@ from evenkeel.server import schemas as s
 from evenkeel.server.api.accounts import unknown_account
 from evenkeel.server.api.trading import find_instrument, order_spec
 from evenkeel.server.contract import PREFIX, Endpoint
+from evenkeel.server.gate import require_fresh
 from evenkeel.server.limits import CheckedOut, LayerOut, LimitsQuery, NewLimits, ScopeIn
 from evenkeel.server.order_terms import completed
 from evenkeel.server.parts import AppParts
+from evenkeel.server.raising import difference, raises
 from evenkeel.server.scope import Tenant, parts_of, tenant
 from evenkeel.trading.engine.usage import what_if
 
@@ -31,7 +34,7 @@ async def check_order(
     given = await wire.body(request, requests.NewOrder)
     fields = wire.Fields()
     if not seen.owns(given.account_id):
-        fault = unknown_account("account_id", given.account_id)
+        fault = unknown_account(seen, "account_id", given.account_id)
         fields.fault(fault.field, fault.message)
     spec = order_spec(request, seen, given, given.account_id, fields=fields, received=received)
     spec = await completed(parts, spec, fields, after_market=given.after_market)
@@ -63,6 +66,11 @@ async def set_limits(request: Request, seen: Tenant = Depends(tenant), parts: Ap
     scope = _scope(seen, given)
     known, _ = limits.rules_of(seen.state, scope)
     rules = limits.changed(given.rules, known)
+    after = replace(known, **rules)
+    if raises(known, after):
+        require_fresh(seen.by, parts)
+    was, new = difference(known, after)
+    await parts.trail.note(seen.user.id, "set_limits", subject=scope.key, before=was, after=new)
     provenance = seen.provenance(time.time_ns())
     if scope.kind is Layer.ACCOUNT:
         own = replace(seen.account(scope.id).limits, **rules)
@@ -75,7 +83,7 @@ async def set_limits(request: Request, seen: Tenant = Depends(tenant), parts: Ap
 def _scope(seen: Tenant, given: ScopeIn) -> LimitScope:
     """The scope that is meant. Raises NotFound for what is not the user's, and Forbidden for what is everybody's."""
     fields = wire.Fields()
-    names = given.scope in (Layer.INSTRUMENT, Layer.STRATEGY, Layer.ACCOUNT)
+    names = given.scope not in (Layer.USER, Layer.PLATFORM)
     if names and given.id is None:
         fields.fault("id", f"name the {given.scope}")
     if not names and given.id not in (None, seen.user.id if given.scope is Layer.USER else None):
@@ -87,16 +95,20 @@ def _scope(seen: Tenant, given: ScopeIn) -> LimitScope:
     match given.scope:
         case Layer.INSTRUMENT:
             if given.everyone:
-                seen.require_owner()
+                seen.require_admin()
+            seen.require_everything()
             return LimitScope(given.scope, _instrument(seen, wanted), "" if given.everyone else seen.user.id)
         case Layer.STRATEGY:
             return LimitScope(given.scope, seen.deployment(wanted).deployment.id)
+        case Layer.PORTFOLIO:
+            return LimitScope(given.scope, seen.portfolio(wanted).portfolio.id)
         case Layer.ACCOUNT:
             return LimitScope(given.scope, seen.account(wanted).account.id)
         case Layer.USER:
+            seen.require_everything()
             return LimitScope(given.scope, seen.user.id)
         case Layer.PLATFORM:
-            seen.require_owner()
+            seen.require_admin()
             return LimitScope(given.scope)
 
 
@@ -111,7 +123,7 @@ def _instrument(seen: Tenant, wanted: str) -> str:
 
 
 def _answer(parts: AppParts, seen: Tenant, *, scope: LimitScope) -> Response:
-    return wire.Json(limits.layer(Tenant(seen.user, parts.runner.state), scope, at=parts.runner.clock.now()))
+    return wire.Json(limits.layer(seen.at(parts.runner.state), scope, at=parts.runner.clock.now()))
 
 
 async def lift_halt(request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)) -> Response:
@@ -123,12 +135,14 @@ async def lift_halt(request: Request, seen: Tenant = Depends(tenant), parts: App
 
 
 ENDPOINTS = (
-    Endpoint(method="POST", path=f"{_PATH}/check", handler=check_order, summary="Would this order pass?", tag="risk",
-             body=requests.NewOrder, answers={200: CheckedOut}),
-    Endpoint(method="GET", path=f"{_PATH}/limits", handler=list_limits, summary="Limits, and their use", tag="risk",
-             query=LimitsQuery, answers={200: s.Page[LayerOut]}),
-    Endpoint(method="PUT", path=f"{_PATH}/limits", handler=set_limits, summary="Change the limits of a scope",
-             tag="risk", body=NewLimits, answers={200: LayerOut}, errors=(403, 404)),
-    Endpoint(method="POST", path=f"{_PATH}/limits/lift", handler=lift_halt, summary="Lift a drawdown's halt",
-             tag="risk", body=ScopeIn, answers={200: LayerOut}, errors=(403, 404, 409)),
+    Endpoint(method="POST", path=f"{_PATH}/check", handler=check_order, needs=Permission.READ,
+             summary="Would this order pass?", tag="risk", body=requests.NewOrder, answers={200: CheckedOut}),
+    Endpoint(method="GET", path=f"{_PATH}/limits", handler=list_limits, needs=Permission.READ,
+             summary="Limits, and their use", tag="risk", query=LimitsQuery, answers={200: s.Page[LayerOut]}),
+    Endpoint(method="PUT", path=f"{_PATH}/limits", handler=set_limits, needs=Permission.MANAGE,
+             summary="Change the limits of a scope", tag="risk", body=NewLimits, answers={200: LayerOut},
+             errors=(403, 404)),
+    Endpoint(method="POST", path=f"{_PATH}/limits/lift", handler=lift_halt, needs=Permission.MANAGE,
+             summary="Lift a drawdown's halt", tag="risk", body=ScopeIn, answers={200: LayerOut},
+             errors=(403, 404, 409)),
 )  # fmt: skip

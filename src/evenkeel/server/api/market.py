@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import Depends, Request, Response
 
+from evenkeel.desk.permissions import Permission
 from evenkeel.domain import clock
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.domain.instruments import Instrument
@@ -70,25 +71,29 @@ def _bar(bars: "Bars", index: int, instrument: Instrument) -> s.BarOut:
     )
 
 
-async def list_quotes(request: Request, seen: Tenant = Depends(tenant)) -> Response:
-    """The last quote of the given symbols, of all without any."""
-    query = wire.query(request, requests.QuotesQuery)
+async def list_quotes(
+    request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """The last quote of the given symbols, of all without any. `age` is in seconds; one that is `silent` has been so
+    for too long, and market and stop orders in it are refused."""
+    query, now = wire.query(request, requests.QuotesQuery), parts.runner.clock.now()
     wanted = [symbol.strip() for symbol in query.symbols.split(",") if symbol.strip()]
     if not wanted:
-        return wire.Json(s.Page([views.quote(seen.state, one) for one in seen.state.instruments.values()]))
+        return wire.Json(s.Page([views.quote(seen.state, one, now=now) for one in seen.state.instruments.values()]))
     if len(wanted) > 200:
         raise InvalidInput("the query is not valid: at most 200 symbols at a time")
     fields = wire.Fields()
     ids = [find_instrument(seen.state, symbol, None, fields=fields, field="symbols") for symbol in wanted]
     fields.check("the query is not valid")
-    return wire.Json(s.Page([views.quote(seen.state, seen.state.instruments[one]) for one in dict.fromkeys(ids)]))
+    found = [seen.state.instruments[one] for one in dict.fromkeys(ids)]
+    return wire.Json(s.Page([views.quote(seen.state, one, now=now) for one in found]))
 
 
 ENDPOINTS = (
-    Endpoint(method="GET", path=f"{_PATH}/symbols", handler=list_symbols, summary="Instruments", tag="market",
-             query=requests.NoQuery, answers={200: s.Page[s.InstrumentOut]}),
-    Endpoint(method="GET", path=f"{_PATH}/bars", handler=list_bars, summary="Bars", tag="market",
-             query=requests.BarsQuery, answers={200: s.Page[s.BarOut]}, errors=(404,)),
-    Endpoint(method="GET", path=f"{_PATH}/quotes", handler=list_quotes, summary="Quotes", tag="market",
-             query=requests.QuotesQuery, answers={200: s.Page[s.QuoteOut]}),
+    Endpoint(method="GET", path=f"{_PATH}/symbols", handler=list_symbols, needs=Permission.READ,
+             summary="Instruments", tag="market", query=requests.NoQuery, answers={200: s.Page[s.InstrumentOut]}),
+    Endpoint(method="GET", path=f"{_PATH}/bars", handler=list_bars, needs=Permission.READ, summary="Bars",
+             tag="market", query=requests.BarsQuery, answers={200: s.Page[s.BarOut]}, errors=(404,)),
+    Endpoint(method="GET", path=f"{_PATH}/quotes", handler=list_quotes, needs=Permission.READ, summary="Quotes",
+             tag="market", query=requests.QuotesQuery, answers={200: s.Page[s.QuoteOut]}),
 )  # fmt: skip

@@ -3,7 +3,9 @@
 import time
 
 from fastapi import Depends, Request, Response
+from msgspec.structs import asdict
 
+from evenkeel.desk.permissions import Permission
 from evenkeel.domain.commands import RearmMtm, SetMtmRules
 from evenkeel.domain.panics import Scope, ScopeKind
 from evenkeel.server import mtm, requests, wire
@@ -33,8 +35,9 @@ async def set_mtm_rules(
     Empty rules take the level away: 204."""
     given = await wire.body(request, mtm.NewRules)
     scope = _scope(seen, given)
-    provenance = seen.provenance(time.time_ns())
-    await parts.runner.submit(SetMtmRules(provenance=provenance, scope=scope, rules=mtm.rules_of(given.rules)))
+    provenance, rules = seen.provenance(time.time_ns()), mtm.rules_of(given.rules)
+    await parts.trail.note(seen.user.id, "set_mtm_rules", subject=scope.key, after=asdict(rules))
+    await parts.runner.submit(SetMtmRules(provenance=provenance, scope=scope, rules=rules))
     return _shown(parts, seen, scope=scope)
 
 
@@ -51,7 +54,7 @@ async def re_arm_mtm_level(
 
 def _shown(parts: AppParts, seen: Tenant, *, scope: Scope) -> Response:
     """The level as it stands now; 204 where it is gone."""
-    now = Tenant(seen.user, parts.runner.state)
+    now = seen.at(parts.runner.state)
     level = now.state.mtm.get(scope.key)
     return (
         Response(status_code=204) if level is None else wire.Json(mtm.level_of(now, level, engine=parts.runner.clock))
@@ -76,6 +79,7 @@ def _scope(seen: Tenant, given: mtm.LevelScope) -> Scope:
     fields.check("the level is not valid")
     name = given.id or ""
     if is_user:
+        seen.require_everything()
         return Scope(kind, seen.user.id)
     if kind is ScopeKind.ACCOUNT:
         return Scope(kind, seen.account(name).account.id, instrument_id=instrument_id)
@@ -84,10 +88,12 @@ def _scope(seen: Tenant, given: mtm.LevelScope) -> Scope:
 
 
 ENDPOINTS = (
-    Endpoint(method="GET", path=_PATH, handler=list_mtm_levels, summary="Mark-to-market control", tag="risk",
-             query=requests.NoQuery, answers={200: s.Page[LevelOut]}),
-    Endpoint(method="PUT", path=_PATH, handler=set_mtm_rules, summary="Set the rules of a level", tag="risk",
-             body=mtm.NewRules, answers={200: LevelOut, 204: None}, errors=(404,)),
-    Endpoint(method="POST", path=f"{_PATH}/re-arm", handler=re_arm_mtm_level, summary="Arm a stopped level again",
-             tag="risk", body=mtm.LevelScope, answers={200: LevelOut, 204: None}, errors=(404, 409)),
+    Endpoint(method="GET", path=_PATH, handler=list_mtm_levels, needs=Permission.READ,
+             summary="Mark-to-market control", tag="risk", query=requests.NoQuery, answers={200: s.Page[LevelOut]}),
+    Endpoint(method="PUT", path=_PATH, handler=set_mtm_rules, needs=Permission.MANAGE,
+             summary="Set the rules of a level", tag="risk", body=mtm.NewRules, answers={200: LevelOut, 204: None},
+             errors=(404,)),
+    Endpoint(method="POST", path=f"{_PATH}/re-arm", handler=re_arm_mtm_level, needs=Permission.MANAGE,
+             summary="Arm a stopped level again", tag="risk", body=mtm.LevelScope, answers={200: LevelOut, 204: None},
+             errors=(404, 409)),
 )  # fmt: skip

@@ -5,6 +5,7 @@ import time
 from fastapi import Depends, Request, Response
 from msgspec.structs import replace
 
+from evenkeel.desk.permissions import Permission
 from evenkeel.domain.commands import SubmitComposite, SubmitOrder
 from evenkeel.domain.composites import Bracket
 from evenkeel.domain.errors import IdempotencyConflict, NotFound
@@ -82,7 +83,7 @@ async def order_from_template(
     received, given, fields = time.time_ns(), await wire.body(request, o.TemplatedOrder), wire.Fields()
     template = await _meant(seen, parts, given=given, fields=fields)
     if not seen.owns(given.account_id):
-        fields.faults.append(unknown_account("account_id", given.account_id))
+        fields.faults.append(unknown_account(seen, "account_id", given.account_id))
     instrument_id = find_instrument(seen.state, template.symbol or "", template.venue, fields=fields)
     find_book(seen, template.book, fields)
     name = given.client_order_id or wire.idempotency_key(request, fields, most=60)
@@ -211,16 +212,16 @@ def _answer(
 
 _LINKS = tuple(Link(name, "order_template", "name") for name in ("get_order_template", "remove_order_template"))
 ENDPOINTS = (
-    Endpoint(method="GET", path=_PATH, handler=list_order_templates, summary="Order templates", tag="trading",
-             query=requests.NoQuery, answers={200: s.Page[o.OrderTemplateOut]}),
-    Endpoint(method="POST", path=_PATH, handler=save_order_template, summary="Save an order template", tag="trading",
-             body=o.NewOrderTemplate, answers={200: o.OrderTemplateOut, 201: o.OrderTemplateOut}, errors=(409,),
-             links=_LINKS),
-    Endpoint(method="GET", path=_ONE, handler=get_order_template, summary="An order template", tag="trading",
-             answers={200: o.OrderTemplateOut}),
-    Endpoint(method="DELETE", path=_ONE, handler=remove_order_template, summary="Forget an order template",
-             tag="trading", answers={204: None}),
-    Endpoint(method="POST", path=f"{ORDERS}/from-template", handler=order_from_template,
+    Endpoint(method="GET", path=_PATH, handler=list_order_templates, needs=Permission.READ, summary="Order templates",
+             tag="trading", query=requests.NoQuery, answers={200: s.Page[o.OrderTemplateOut]}),
+    Endpoint(method="POST", path=_PATH, handler=save_order_template, needs=Permission.TRADE,
+             summary="Save an order template", tag="trading", body=o.NewOrderTemplate,
+             answers={200: o.OrderTemplateOut, 201: o.OrderTemplateOut}, errors=(409,), links=_LINKS),
+    Endpoint(method="GET", path=_ONE, handler=get_order_template, needs=Permission.READ, summary="An order template",
+             tag="trading", answers={200: o.OrderTemplateOut}),
+    Endpoint(method="DELETE", path=_ONE, handler=remove_order_template, needs=Permission.TRADE,
+             summary="Forget an order template", tag="trading", answers={204: None}),
+    Endpoint(method="POST", path=f"{ORDERS}/from-template", handler=order_from_template, needs=Permission.TRADE,
              summary="Place an order from a template", tag="trading", body=o.TemplatedOrder,
-             answers={200: o.TemplatedOut, 201: o.TemplatedOut}, errors=(409,)),
+             answers={200: o.TemplatedOut, 201: o.TemplatedOut}, errors=(409,), journalled=True),
 )  # fmt: skip

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from fastapi import Depends, Request, Response
 
+from evenkeel.desk.permissions import Permission
 from evenkeel.domain.commands import AnyCommand, ClosePosition, Flatten, ReversePosition, TargetPosition
 from evenkeel.domain.ids import Random
 from evenkeel.domain.money import plain
@@ -100,8 +101,8 @@ async def flatten_positions(
     halts nothing. What works there is cancelled first, unless that is turned off. Answers as closing does."""
     received, fields = time.time_ns(), wire.Fields()
     given = await wire.body(request, many.NewFlattening)
-    chosen = selection(seen, given, fields=fields)
-    filters = (given.account_id, given.book, given.symbol, given.venue, given.side, given.product)
+    chosen = selection(seen, parts.directory, given, fields=fields)
+    filters = (given.account_id, given.group, given.book, given.symbol, given.venue, given.side, given.product)
     if given.all is any(one is not None for one in filters):
         fields.fault("all", "name what to close, or all of it and nothing else")
     fields.check("the filter is not valid")
@@ -112,7 +113,7 @@ async def flatten_positions(
 def _named(request: Request, seen: Tenant, *, given: _One, fields: wire.Fields, received: int) -> tuple[str, str]:
     """The instrument, and the id by which the request is known again."""
     if not seen.owns(given.account_id):
-        fields.faults.append(unknown_account("account_id", given.account_id))
+        fields.faults.append(unknown_account(seen, "account_id", given.account_id))
     if given.book is not None:
         find_book(seen, given.book, fields)
     instrument_id = find_instrument(seen.state, given.symbol, given.venue, fields=fields)
@@ -144,28 +145,35 @@ def _answer(state: State, outcome: Outcome, *, name: str | None, where: Selectio
     return many.MovedOut(orders, cancelling, sum(1 for one in waiting if where.holds(one.key)))
 
 
-async def profit_and_loss(request: Request, seen: Tenant = Depends(tenant)) -> Response:
-    """What has been made, by instrument, strategy, account or user, at average cost or first in, first out. The rows
-    add up to what the accounts have made: equity less what was paid in."""
+async def profit_and_loss(
+    request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """What has been made, by instrument, strategy, account, group of accounts or user, at average cost or first in,
+    first out. The rows add up to what the accounts have made, equity less what was paid in; by group, those do where no
+    account is in several."""
     query = wire.query(request, pnl.PnlQuery)
     fifo = None
     if query.cost == "fifo":
         fifo = request.app.state.fifo
         assert isinstance(fifo, pnl.Fifo)
         await fifo.follow(seen.state)
-    return wire.Json(pnl.report(seen, query, fifo=fifo))
+    return wire.Json(pnl.report(seen, parts.directory, query, fifo=fifo))
 
 
 _ANSWERS = {200: many.MovedOut, 201: many.MovedOut, 202: many.MovedOut}
 ENDPOINTS = (
-    Endpoint(method="POST", path=f"{_PATH}/close", handler=close_position, summary="Close a position", tag="trading",
-             body=many.NewClosing, answers=_ANSWERS, errors=(409,)),
-    Endpoint(method="POST", path=f"{_PATH}/reverse", handler=reverse_position, summary="Reverse a position",
-             tag="trading", body=many.NewReversal, answers=_ANSWERS, errors=(409,)),
-    Endpoint(method="POST", path=f"{_PATH}/target", handler=target_position, summary="Bring a position to a target",
-             tag="trading", body=many.NewTarget, answers=_ANSWERS, errors=(409,)),
-    Endpoint(method="POST", path=f"{_PATH}/flatten", handler=flatten_positions, summary="Flatten positions",
-             tag="trading", body=many.NewFlattening, answers=_ANSWERS),
-    Endpoint(method="GET", path=f"{PREFIX}/trading/pnl", handler=profit_and_loss, summary="Profit and loss",
-             tag="trading", query=pnl.PnlQuery, answers={200: pnl.PnlReport}, errors=(404,)),
+    Endpoint(method="POST", path=f"{_PATH}/close", handler=close_position, needs=Permission.REDUCE,
+             summary="Close a position", tag="trading", body=many.NewClosing, answers=_ANSWERS, errors=(409,),
+             journalled=True),
+    Endpoint(method="POST", path=f"{_PATH}/reverse", handler=reverse_position, needs=Permission.TRADE,
+             summary="Reverse a position", tag="trading", body=many.NewReversal, answers=_ANSWERS, errors=(409,),
+             journalled=True),
+    Endpoint(method="POST", path=f"{_PATH}/target", handler=target_position, needs=Permission.TRADE,
+             summary="Bring a position to a target", tag="trading", body=many.NewTarget, answers=_ANSWERS,
+             errors=(409,), journalled=True),
+    Endpoint(method="POST", path=f"{_PATH}/flatten", handler=flatten_positions, needs=Permission.REDUCE,
+             summary="Flatten positions", tag="trading", body=many.NewFlattening, answers=_ANSWERS, journalled=True),
+    Endpoint(method="GET", path=f"{PREFIX}/trading/pnl", handler=profit_and_loss, needs=Permission.READ, cost=1,
+             summary="Profit and loss", tag="trading", query=pnl.PnlQuery, answers={200: pnl.PnlReport},
+             errors=(404,)),
 )  # fmt: skip

@@ -4,6 +4,7 @@ import time
 
 from fastapi import Depends, Request, Response
 
+from evenkeel.desk.permissions import Permission
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.commands import Panic, Resume
 from evenkeel.domain.errors import InvalidInput, NotFound
@@ -33,7 +34,7 @@ async def panic(request: Request, seen: Tenant = Depends(tenant), parts: AppPart
         reason=given.reason,
     )
     await parts.runner.submit(command)
-    now = Tenant(seen.user, parts.runner.state)
+    now = seen.at(parts.runner.state)
     return wire.Json(_shown(parts, now, scope), 202)
 
 
@@ -52,11 +53,12 @@ def _scope(seen: Tenant, given: halting.PanicScope) -> Scope:
         case ScopeKind.ACCOUNT:
             return Scope(given.scope, seen.account(given.id or "").account.id)
         case ScopeKind.USER:
-            if not seen.account_ids():
+            seen.require_everything()
+            if not any(held.account.user_id == seen.user.id for held in seen.accounts()):
                 raise InvalidInput("there is nothing to halt: you have no account")
             return Scope(given.scope, seen.user.id)
         case ScopeKind.PLATFORM:
-            seen.require_owner()
+            seen.require_admin()
             return Scope(given.scope)
 
 
@@ -88,10 +90,12 @@ async def list_panics(
 
 
 ENDPOINTS = (
-    Endpoint(method="POST", path=f"{_PATH}/panic", handler=panic, summary="Panic: halt, cancel, close", tag="risk",
-             body=halting.NewPanic, answers={202: PanicOut}, errors=(403, 404)),
-    Endpoint(method="GET", path=f"{_PATH}/panic", handler=list_panics, summary="What is halted", tag="risk",
-             query=requests.NoQuery, answers={200: s.Page[PanicOut]}),
-    Endpoint(method="POST", path=f"{_PATH}/resume", handler=resume, summary="Trade again after a panic", tag="risk",
-             body=halting.Resumption, answers={200: PanicOut}, errors=(403, 404, 409)),
+    Endpoint(method="POST", path=f"{_PATH}/panic", handler=panic, needs=Permission.REDUCE,
+             summary="Panic: halt, cancel, close", tag="risk", body=halting.NewPanic, answers={202: PanicOut},
+             errors=(403, 404)),
+    Endpoint(method="GET", path=f"{_PATH}/panic", handler=list_panics, needs=Permission.READ,
+             summary="What is halted", tag="risk", query=requests.NoQuery, answers={200: s.Page[PanicOut]}),
+    Endpoint(method="POST", path=f"{_PATH}/resume", handler=resume, needs=Permission.TRADE,
+             summary="Trade again after a panic", tag="risk", body=halting.Resumption, answers={200: PanicOut},
+             errors=(403, 404, 409)),
 )  # fmt: skip

@@ -6,6 +6,7 @@ from datetime import date
 
 from fastapi import Depends, Request, Response
 
+from evenkeel.desk.permissions import Permission
 from evenkeel.desk.risk.books import Book, books_of, books_of_strategy
 from evenkeel.desk.risk.closes import DailyCloses
 from evenkeel.desk.risk.falls import Fall, Standing, fall_of
@@ -84,7 +85,7 @@ def _books(seen: Tenant, query: RiskQuery) -> tuple[str, list[Book]]:
             return account.account.name, books_of(seen.state, [account])
         case ScopeKind.USER:
             return seen.user.username, books_of(seen.state, seen.accounts())
-    seen.require_owner()
+    seen.require_admin()
     return "platform", books_of(seen.state, seen.state.accounts.values())
 
 
@@ -114,6 +115,6 @@ async def _fall(parts: AppParts, seen: Tenant, *, book: Book, days: int) -> Fall
 
 
 ENDPOINTS = (
-    Endpoint(method="GET", path=f"{PREFIX}/risk/metrics", handler=get_risk_metrics, summary="Risk metrics", tag="risk",
-             query=RiskQuery, answers={200: RiskMetricsOut}, errors=(403, 404)),
+    Endpoint(method="GET", path=f"{PREFIX}/risk/metrics", handler=get_risk_metrics, needs=Permission.READ, cost=1,
+             summary="Risk metrics", tag="risk", query=RiskQuery, answers={200: RiskMetricsOut}, errors=(403, 404)),
 )  # fmt: skip

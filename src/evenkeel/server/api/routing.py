@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 from msgspec import Meta, Struct, field
 
+from evenkeel.desk.permissions import Permission
 from evenkeel.domain.commands import RemoveRoute, RouteOrder, SetRoute
 from evenkeel.domain.configurations import LONGEST_NAME, NAME
 from evenkeel.domain.errors import NotFound
@@ -83,18 +84,23 @@ class RoutedOut(Struct):
 async def list_routes(request: Request, seen: Tenant = Depends(tenant)) -> Response:
     """The routes you have declared, by name."""
     wire.query(request, requests.NoQuery)
-    mine = (route for (user_id, _), route in seen.state.routes.items() if user_id == seen.user.id)
+    mine = (
+        route
+        for (user_id, _), route in seen.state.routes.items()
+        if user_id == seen.user.id and all(map(seen.owns, route.account_ids))
+    )
     return wire.Json(s.Page([_shown(route) for route in sorted(mine, key=lambda one: one.name)]))
 
 
 async def set_route(request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)) -> Response:
     """Declares a route, or declares it anew: which accounts an order may go to and by which rule one is preferred.
     All of them are yours, and all paper or all live."""
+    seen.require_everything()
     given = await wire.body(request, NewRoute)
     fields = wire.Fields()
     for account_id in given.accounts:
         if not seen.owns(account_id):
-            fault = unknown_account("accounts", account_id)
+            fault = unknown_account(seen, "accounts", account_id)
             fields.fault(fault.field, fault.message)
     fields.check("the route is not valid")
     route = Route(seen.user.id, given.name, tuple(given.accounts), given.rule, tuple(given.venues))
@@ -104,6 +110,7 @@ async def set_route(request: Request, seen: Tenant = Depends(tenant), parts: App
 
 async def remove_route(name: str, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)) -> Response:
     """Forgets a route; orders that it has placed stay as they are."""
+    seen.require_everything()
     provenance = seen.provenance(time.time_ns())
     await parts.runner.submit(RemoveRoute(provenance=provenance, user_id=seen.user.id, name=name))
     return Response(status_code=204)
@@ -118,7 +125,7 @@ async def route_order(
     given = await wire.body(request, RoutedOrder)
     fields = wire.Fields()
     route = seen.state.routes.get((seen.user.id, given.route))
-    if route is None:
+    if route is None or not all(map(seen.owns, route.account_ids)):
         fields.fault("route", f"there is no route {given.route!r}; POST {_PATH}/routes declares one")
         fields.check("the order is not valid")
     assert route is not None
@@ -172,14 +179,15 @@ def _explained(state: State, order_id: str) -> RoutedOut:
 
 
 ENDPOINTS = (
-    Endpoint(method="GET", path=f"{_PATH}/routes", handler=list_routes, summary="Routes", tag="trading",
-             query=requests.NoQuery, answers={200: s.Page[RouteOut]}),
-    Endpoint(method="POST", path=f"{_PATH}/routes", handler=set_route, summary="Declare a route", tag="trading",
-             body=NewRoute, answers={200: RouteOut}),
-    Endpoint(method="DELETE", path=f"{_PATH}/routes/{{name}}", handler=remove_route, summary="Forget a route",
-             tag="trading", answers={204: None}),
-    Endpoint(method="POST", path=f"{_PATH}/orders/routed", handler=route_order, summary="Place an order by a route",
-             tag="trading", body=RoutedOrder, answers={201: RoutedOut, 200: RoutedOut}, errors=(409, 429)),
-    Endpoint(method="GET", path=f"{_PATH}/orders/{{order_id}}/route", handler=explain_route,
+    Endpoint(method="GET", path=f"{_PATH}/routes", handler=list_routes, needs=Permission.READ, summary="Routes",
+             tag="trading", query=requests.NoQuery, answers={200: s.Page[RouteOut]}),
+    Endpoint(method="POST", path=f"{_PATH}/routes", handler=set_route, needs=Permission.TRADE,
+             summary="Declare a route", tag="trading", body=NewRoute, answers={200: RouteOut}),
+    Endpoint(method="DELETE", path=f"{_PATH}/routes/{{name}}", handler=remove_route, needs=Permission.TRADE,
+             summary="Forget a route", tag="trading", answers={204: None}),
+    Endpoint(method="POST", path=f"{_PATH}/orders/routed", handler=route_order, needs=Permission.TRADE,
+             summary="Place an order by a route", tag="trading", body=RoutedOrder,
+             answers={201: RoutedOut, 200: RoutedOut}, errors=(409, 429), journalled=True),
+    Endpoint(method="GET", path=f"{_PATH}/orders/{{order_id}}/route", handler=explain_route, needs=Permission.READ,
              summary="Why an order went where it went", tag="trading", answers={200: RoutedOut}),
 )  # fmt: skip

@@ -14,6 +14,7 @@ import msgspec
 from fastapi import Depends, Request, Response
 
 from evenkeel.desk.backtests import Backtest, Search, Stretch
+from evenkeel.desk.permissions import Permission
 from evenkeel.domain.errors import Conflict, FieldError, InvalidInput
 from evenkeel.research import keeping
 from evenkeel.server import backtests as b
@@ -234,16 +235,19 @@ def _summary(found: Backtest) -> searches.SearchSummary:
 
 _LINKS = tuple(Link(name, "backtest_id") for name in (*NAMES, "list_combinations", "list_windows", "get_heat_map"))
 ENDPOINTS = (
-    Endpoint(method="POST", path=f"{PATH}/sweeps", handler=run_sweep, summary="Run a sweep", tag="backtesting",
-             body=asked.NewSweep, answers={202: b.BacktestOut}, errors=(409,), links=_LINKS),
-    Endpoint(method="POST", path=f"{PATH}/walk-forwards", handler=run_walk_forward, summary="Run a walk-forward",
-             tag="backtesting", body=asked.NewWalkForward, answers={202: b.BacktestOut}, errors=(409,),
-             links=_LINKS),
-    Endpoint(method="GET", path=f"{ONE}/combinations", handler=list_combinations, summary="Combinations of a sweep",
-             tag="backtesting", query=asked.CombinationsQuery, answers={200: s.Page[searches.CombinationOut]},
-             errors=(409,)),
-    Endpoint(method="GET", path=f"{ONE}/heat-map", handler=get_heat_map, summary="Heat map of a sweep",
-             tag="backtesting", query=asked.HeatMapQuery, answers={200: searches.HeatMapOut}, errors=(409,)),
-    Endpoint(method="GET", path=f"{ONE}/windows", handler=list_windows, summary="Windows of a walk-forward",
-             tag="backtesting", query=requests.PageQuery, answers={200: s.Page[searches.WindowOut]}, errors=(409,)),
+    Endpoint(method="POST", path=f"{PATH}/sweeps", handler=run_sweep, needs=Permission.TRADE, cost=5,
+             summary="Run a sweep",
+             tag="backtesting", body=asked.NewSweep, answers={202: b.BacktestOut}, errors=(409,), links=_LINKS),
+    Endpoint(method="POST", path=f"{PATH}/walk-forwards", handler=run_walk_forward, needs=Permission.TRADE, cost=5,
+             summary="Run a walk-forward", tag="backtesting", body=asked.NewWalkForward, answers={202: b.BacktestOut},
+             errors=(409,), links=_LINKS),
+    Endpoint(method="GET", path=f"{ONE}/combinations", handler=list_combinations, needs=Permission.READ,
+             summary="Combinations of a sweep", tag="backtesting", query=asked.CombinationsQuery,
+             answers={200: s.Page[searches.CombinationOut]}, errors=(409,)),
+    Endpoint(method="GET", path=f"{ONE}/heat-map", handler=get_heat_map, needs=Permission.READ, cost=1,
+             summary="Heat map of a sweep", tag="backtesting", query=asked.HeatMapQuery,
+             answers={200: searches.HeatMapOut}, errors=(409,)),
+    Endpoint(method="GET", path=f"{ONE}/windows", handler=list_windows, needs=Permission.READ,
+             summary="Windows of a walk-forward", tag="backtesting", query=requests.PageQuery,
+             answers={200: s.Page[searches.WindowOut]}, errors=(409,)),
 )  # fmt: skip

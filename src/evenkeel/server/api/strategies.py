@@ -8,6 +8,7 @@ from fastapi import Depends, Request, Response
 from msgspec import UNSET
 from msgspec.structs import asdict
 
+from evenkeel.desk.permissions import Permission
 from evenkeel.domain import clock
 from evenkeel.domain.commands import ChangeDeployment, Deploy, RemoveDeployment
 from evenkeel.domain.errors import FieldError, InvalidInput
@@ -67,7 +68,7 @@ async def deployment_of(
     ]
     if len(set(given.symbols)) < len(given.symbols):
         fields.fault("symbols", "each symbol once")
-    if is_alone and not given.accounts and not seen.is_owner:
+    if is_alone and not given.accounts and not seen.is_admin:
         fields.fault("accounts", "at least one account")
     accounts = _allocations(seen, given.accounts, fields)
     size = fields.size("size", given.size)
@@ -220,7 +221,7 @@ def _wanted(
     if given.accounts is not None:
         if share is not None:
             fields.fault("allocation", "give either accounts or one allocation for all of them")
-        if not given.accounts and not seen.is_owner:
+        if not given.accounts and not seen.is_admin:
             fields.fault("accounts", "at least one account")
         return _allocations(seen, given.accounts, fields)
     return tuple(Allocation(one.account_id, share or Decimal(0)) for one in held.accounts)
@@ -275,21 +276,22 @@ _NAMES = (
 )  # fmt: skip
 _LINKS = tuple(Link(name, "deployment_id") for name in _NAMES)
 ENDPOINTS = (
-    Endpoint(method="GET", path=_PATH, handler=list_strategies, summary="Strategies", tag="strategies",
-             query=requests.NoQuery, answers={200: s.Page[s.DeploymentOut]}),
-    Endpoint(method="POST", path=_PATH, handler=deploy_strategy, summary="Deploy a strategy", tag="strategies",
-             body=requests.NewDeployment, answers={201: s.DeploymentOut}, errors=(409,), links=_LINKS),
+    Endpoint(method="GET", path=_PATH, handler=list_strategies, needs=Permission.READ, summary="Strategies",
+             tag="strategies", query=requests.NoQuery, answers={200: s.Page[s.DeploymentOut]}),
+    Endpoint(method="POST", path=_PATH, handler=deploy_strategy, needs=Permission.TRADE, summary="Deploy a strategy",
+             tag="strategies", body=requests.NewDeployment, answers={201: s.DeploymentOut}, errors=(409,),
+             links=_LINKS),
     *templates.ENDPOINTS,
-    Endpoint(method="GET", path=_ONE, handler=get_strategy, summary="A strategy", tag="strategies",
-             answers={200: s.DeploymentOut}),
-    Endpoint(method="PATCH", path=_ONE, handler=change_strategy, summary="Change a strategy", tag="strategies",
-             body=requests.DeploymentChange, answers={200: s.DeploymentOut}, errors=(409,)),
-    Endpoint(method="DELETE", path=_ONE, handler=remove_strategy, summary="Remove a strategy", tag="strategies",
-             answers={200: s.DeploymentOut}, errors=(409,)),
-    Endpoint(method="POST", path=f"{_ONE}/enable", handler=enable_strategy, summary="Switch on", tag="strategies",
-             answers={200: s.DeploymentOut}, errors=(409,)),
-    Endpoint(method="POST", path=f"{_ONE}/disable", handler=disable_strategy, summary="Switch off", tag="strategies",
-             answers={200: s.DeploymentOut}, errors=(409,)),
-    Endpoint(method="GET", path=f"{_ONE}/signals", handler=list_signals, summary="Signals", tag="strategies",
-             query=requests.SignalsQuery, answers={200: s.Page[s.SignalOut]}),
+    Endpoint(method="GET", path=_ONE, handler=get_strategy, needs=Permission.READ, summary="A strategy",
+             tag="strategies", answers={200: s.DeploymentOut}),
+    Endpoint(method="PATCH", path=_ONE, handler=change_strategy, needs=Permission.TRADE, summary="Change a strategy",
+             tag="strategies", body=requests.DeploymentChange, answers={200: s.DeploymentOut}, errors=(409,)),
+    Endpoint(method="DELETE", path=_ONE, handler=remove_strategy, needs=Permission.TRADE, summary="Remove a strategy",
+             tag="strategies", answers={200: s.DeploymentOut}, errors=(409,)),
+    Endpoint(method="POST", path=f"{_ONE}/enable", handler=enable_strategy, needs=Permission.TRADE,
+             summary="Switch on", tag="strategies", answers={200: s.DeploymentOut}, errors=(409,)),
+    Endpoint(method="POST", path=f"{_ONE}/disable", handler=disable_strategy, needs=Permission.REDUCE,
+             summary="Switch off", tag="strategies", answers={200: s.DeploymentOut}, errors=(409,)),
+    Endpoint(method="GET", path=f"{_ONE}/signals", handler=list_signals, needs=Permission.READ, summary="Signals",
+             tag="strategies", query=requests.SignalsQuery, answers={200: s.Page[s.SignalOut]}),
 )  # fmt: skip

@@ -4,13 +4,15 @@ from ipaddress import ip_address
 
 from fastapi import Depends, Request, Response
 
+from evenkeel.desk.permissions import Permission
 from evenkeel.domain.errors import Conflict, Forbidden
 from evenkeel.server import requests, status, wire
 from evenkeel.server import schemas as s
 from evenkeel.server.contract import PREFIX, Endpoint
+from evenkeel.server.gate import identified
 from evenkeel.server.listing import page
 from evenkeel.server.parts import AppParts
-from evenkeel.server.scope import LOCAL, Tenant, parts_of, signed_in, tenant
+from evenkeel.server.scope import LOCAL, Tenant, parts_of, tenant
 from evenkeel.server.streams.hub import Hub
 from evenkeel.telemetry.metrics import CONTENT_TYPE
 
@@ -41,11 +43,10 @@ async def change_feed(
     if speed is not None and speed > 1000:
         fields.fault("speed", "at most 1000 slices a second")
     fields.check("the feed stays as it is")
-    seen.require_owner()
     await _steer(parts, given.action)
     if speed is not None:
         parts.feed.set_speed(speed)
-    return wire.Json(status.feed(parts.feed))
+    return wire.Json(status.feed(parts.feed, parts.runner.state))
 
 
 async def _steer(parts: AppParts, action: str | None) -> None:
@@ -102,9 +103,9 @@ async def readyz(parts: AppParts = Depends(parts_of)) -> Response:
 async def metrics(request: Request, parts: AppParts = Depends(parts_of)) -> Response:
     """Prometheus metrics: without a sign-in from this machine only."""
     if not _is_near(request):
-        user = await signed_in(request, parts)
-        if user.role != "owner":
-            raise Forbidden("only the owner may read the metrics from elsewhere")
+        by, _ = await identified(request, parts)
+        if not by.is_admin:
+            raise Forbidden(f"reading the metrics from elsewhere needs the permission {Permission.ADMIN}")
     await request.app.state.gauges.refresh()
     return Response(parts.metrics.render(), media_type=CONTENT_TYPE)
 
@@ -120,14 +121,15 @@ def _is_near(request: Request) -> bool:
 
 
 ENDPOINTS = (
-    Endpoint(method="GET", path=f"{_PATH}/status", handler=get_status, summary="Status", tag="system",
-             query=requests.NoQuery, answers={200: status.StatusOut}),
-    Endpoint(method="GET", path=f"{_PATH}/hosts", handler=list_hosts, summary="Strategy hosts", tag="system",
-             query=requests.NoQuery, answers={200: s.Page[status.HostOut]}),
-    Endpoint(method="POST", path=f"{_PATH}/feed", handler=change_feed, summary="Steer the feed", tag="system",
-             body=requests.FeedChange, answers={200: s.FeedOut}, errors=(403, 409)),
-    Endpoint(method="GET", path=f"{_PATH}/events", handler=list_events, summary="Events", tag="system",
-             query=requests.PageQuery, answers={200: s.Page[s.EventOut]}),
+    Endpoint(method="GET", path=f"{_PATH}/status", handler=get_status, needs=Permission.READ, summary="Status",
+             tag="system", query=requests.NoQuery, answers={200: status.StatusOut}),
+    Endpoint(method="GET", path=f"{_PATH}/hosts", handler=list_hosts, needs=Permission.READ, summary="Strategy hosts",
+             tag="system", query=requests.NoQuery, answers={200: s.Page[status.HostOut]}),
+    Endpoint(method="POST", path=f"{_PATH}/feed", handler=change_feed, needs=Permission.ADMIN,
+             summary="Steer the feed", tag="system", body=requests.FeedChange, answers={200: s.FeedOut},
+             errors=(403, 409)),
+    Endpoint(method="GET", path=f"{_PATH}/events", handler=list_events, needs=Permission.READ, summary="Events",
+             tag="system", query=requests.PageQuery, answers={200: s.Page[s.EventOut]}),
     Endpoint(method="GET", path="/healthz", handler=healthz, summary="Alive", tag="health",
              answers={200: status.Health}, public=True),
     Endpoint(method="GET", path="/readyz", handler=readyz, summary="Ready", tag="health",

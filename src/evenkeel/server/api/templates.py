@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from fastapi import Depends, Request, Response
 from msgspec.structs import asdict
 
+from evenkeel.desk.permissions import Permission
 from evenkeel.domain.configurations import (
     Configuration,
     ConfiguredMember,
@@ -196,20 +197,21 @@ async def _archived(name: str, seen: Tenant, parts: AppParts, *, at: int | None)
 _NAMES = ("get_template", "list_template_versions", "compare_template_versions", "archive_template")
 _LINKS = tuple(Link(name, "template", "name") for name in _NAMES)
 ENDPOINTS = (
-    Endpoint(method="GET", path=_PATH, handler=list_templates, summary="Templates", tag="strategies",
-             query=requests.NoQuery, answers={200: s.Page[c.TemplateOut]}),
-    Endpoint(method="POST", path=_PATH, handler=save_template, summary="Save a configuration", tag="strategies",
-             body=c.NewConfiguration, answers={200: c.ConfigurationOut, 201: c.ConfigurationOut},
+    Endpoint(method="GET", path=_PATH, handler=list_templates, needs=Permission.READ, summary="Templates",
+             tag="strategies", query=requests.NoQuery, answers={200: s.Page[c.TemplateOut]}),
+    Endpoint(method="POST", path=_PATH, handler=save_template, needs=Permission.TRADE, summary="Save a configuration",
+             tag="strategies", body=c.NewConfiguration, answers={200: c.ConfigurationOut, 201: c.ConfigurationOut},
              errors=(409,), links=_LINKS),
-    Endpoint(method="GET", path=_ONE, handler=get_template, summary="A template", tag="strategies",
-             query=c.VersionQuery, answers={200: c.TemplateDetail}),
-    Endpoint(method="GET", path=f"{_ONE}/versions", handler=list_template_versions, summary="Versions",
-             tag="strategies", query=requests.PageQuery, answers={200: s.Page[c.ConfigurationOut]}),
-    Endpoint(method="GET", path=f"{_ONE}/difference", handler=compare_template_versions,
+    Endpoint(method="GET", path=_ONE, handler=get_template, needs=Permission.READ, summary="A template",
+             tag="strategies", query=c.VersionQuery, answers={200: c.TemplateDetail}),
+    Endpoint(method="GET", path=f"{_ONE}/versions", handler=list_template_versions, needs=Permission.READ,
+             summary="Versions", tag="strategies", query=requests.PageQuery,
+             answers={200: s.Page[c.ConfigurationOut]}),
+    Endpoint(method="GET", path=f"{_ONE}/difference", handler=compare_template_versions, needs=Permission.READ,
              summary="What differs between versions", tag="strategies", query=c.DifferenceQuery,
              answers={200: c.DifferenceOut}),
-    Endpoint(method="POST", path=f"{_ONE}/archive", handler=archive_template, summary="Archive a configuration",
-             tag="strategies", answers={200: c.ConfigurationOut}),
-    Endpoint(method="POST", path=f"{_ONE}/restore", handler=restore_template, summary="Restore a configuration",
-             tag="strategies", answers={200: c.ConfigurationOut}),
+    Endpoint(method="POST", path=f"{_ONE}/archive", handler=archive_template, needs=Permission.TRADE,
+             summary="Archive a configuration", tag="strategies", answers={200: c.ConfigurationOut}),
+    Endpoint(method="POST", path=f"{_ONE}/restore", handler=restore_template, needs=Permission.TRADE,
+             summary="Restore a configuration", tag="strategies", answers={200: c.ConfigurationOut}),
 )  # fmt: skip

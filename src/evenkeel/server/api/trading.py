@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from fastapi import Depends, Request, Response
 
+from evenkeel.desk.permissions import Permission
 from evenkeel.domain.accounts import MANUAL, UNASSIGNED
 from evenkeel.domain.commands import CancelOrder, ResolveOrder, RouteOrder, SubmitOrder
 from evenkeel.domain.errors import EvenkeelError, FieldError, InvalidInput, MoneyError, QueueFull
@@ -14,6 +15,7 @@ from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState
 from evenkeel.domain.positions import Position
 from evenkeel.server import requests, views, wire
 from evenkeel.server import schemas as s
+from evenkeel.server.account_scope import ids_of
 from evenkeel.server.api.accounts import unknown_account
 from evenkeel.server.contract import PREFIX, Endpoint, Link
 from evenkeel.server.listing import Listing, page
@@ -43,7 +45,7 @@ async def place_order(
     given = await wire.body(request, requests.NewOrder)
     fields = wire.Fields()
     if not seen.owns(given.account_id):
-        fault = unknown_account("account_id", given.account_id)
+        fault = unknown_account(seen, "account_id", given.account_id)
         fields.fault(fault.field, fault.message)
     spec = order_spec(request, seen, given, given.account_id, fields=fields, received=received)
     spec = await completed(parts, spec, fields, after_market=given.after_market)
@@ -118,10 +120,16 @@ def _price(name: str, given: requests.OrderTerms, fields: wire.Fields) -> Decima
 
 def find_book(seen: Tenant, book: str, fields: wire.Fields) -> str:
     """The book itself; one that is not the user's is a fault."""
-    held = seen.state.deployments.get(book)
-    if book not in (MANUAL, UNASSIGNED) and (held is None or not seen.sees(held)):
-        fields.fault("book", f"must be {MANUAL}, {UNASSIGNED}, or the id of one of your strategies")
+    if book not in (MANUAL, UNASSIGNED) and not _sees_book(seen, book):
+        fields.fault("book", f"must be {MANUAL}, {UNASSIGNED}, or the id of one of your strategies or portfolios")
     return book
+
+
+def _sees_book(seen: Tenant, book: str) -> bool:
+    held, portfolio = seen.state.deployments.get(book), seen.state.portfolios.get(book)
+    if held is not None:
+        return seen.sees(held)
+    return portfolio is not None and seen.sees_portfolio(portfolio)
 
 
 def _client_order_id(request: Request, given: requests.OrderTerms, fields: wire.Fields, received: int) -> str:
@@ -144,16 +152,16 @@ def find_instrument(state: State, symbol: str, venue: str | None, *, fields: wir
     return ""
 
 
-async def list_orders(request: Request, seen: Tenant = Depends(tenant)) -> Response:
+async def list_orders(
+    request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
     """Orders, newest first. `status` is a state, or open, or closed."""
     query = wire.query(request, requests.OrdersQuery)
-    if query.account_id is not None:
-        seen.account(query.account_id)
+    meant = frozenset(ids_of(seen, parts.directory, account_id=query.account_id, group=query.group))
 
     def take(order_id: str) -> s.OrderOut | None:
         order = seen.state.orders[order_id]
-        account_id = order.spec.account_id
-        if query.account_id not in (None, account_id) or not seen.owns(account_id):
+        if order.spec.account_id not in meant:
             return None
         return views.order(seen.state, order) if _fits(order, query.status) else None
 
@@ -194,14 +202,13 @@ async def resolve_order(order_id: str, seen: Tenant = Depends(tenant), parts: Ap
     return wire.Json(views.order(parts.runner.state, parts.runner.state.order(order.id)))
 
 
-async def list_fills(request: Request, seen: Tenant = Depends(tenant)) -> Response:
+async def list_fills(request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)) -> Response:
     """Executions, newest first."""
     query = wire.query(request, requests.FillsQuery)
-    if query.account_id is not None:
-        seen.account(query.account_id)
+    meant = frozenset(ids_of(seen, parts.directory, account_id=query.account_id, group=query.group))
 
     def take(key: tuple[str, str]) -> s.FillOut | None:
-        if query.account_id not in (None, key[0]) or not seen.owns(key[0]):
+        if key[0] not in meant:
             return None
         fill = seen.state.fills[key]
         fits = query.status is None or _fits(seen.state.orders[fill.order_id], query.status)
@@ -210,11 +217,13 @@ async def list_fills(request: Request, seen: Tenant = Depends(tenant)) -> Respon
     return wire.Json(page(_listing(request).fills, take, limit=query.limit, cursor=query.cursor))
 
 
-async def list_positions(request: Request, seen: Tenant = Depends(tenant)) -> Response:
+async def list_positions(
+    request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
     """Positions by account, book, instrument and product, valued at the last prices."""
     query = wire.query(request, requests.PositionsQuery)
-    held = seen.accounts() if query.account_id is None else iter((seen.account(query.account_id),))
-    found = [position for account in held for position in account.positions.values()]
+    meant = ids_of(seen, parts.directory, account_id=query.account_id, group=query.group)
+    found = [position for one in meant for position in seen.state.accounts[one].positions.values()]
 
     def take(position: Position) -> s.PositionOut | None:
         is_open = "open" if position.quantity else "closed"
@@ -225,18 +234,22 @@ async def list_positions(request: Request, seen: Tenant = Depends(tenant)) -> Re
 
 _LINKS = (Link("get_order", "order_id"), Link("cancel_order", "order_id"))
 ENDPOINTS = (
-    Endpoint(method="POST", path=f"{_PATH}/orders", handler=place_order, summary="Place an order", tag="trading",
-             body=requests.NewOrder, answers={201: s.OrderOut, 200: s.OrderOut}, errors=(409, 429), links=_LINKS),
-    Endpoint(method="GET", path=f"{_PATH}/orders", handler=list_orders, summary="Orders", tag="trading",
-             query=requests.OrdersQuery, answers={200: s.Page[s.OrderOut]}, errors=(404,)),
-    Endpoint(method="GET", path=f"{_PATH}/orders/{{order_id}}", handler=get_order, summary="An order", tag="trading",
-             answers={200: s.OrderOut}),
-    Endpoint(method="DELETE", path=f"{_PATH}/orders/{{order_id}}", handler=cancel_order, summary="Cancel an order",
-             tag="trading", answers={200: s.OrderOut, 202: s.OrderOut}, errors=(409,)),
+    Endpoint(method="POST", path=f"{_PATH}/orders", handler=place_order, needs=Permission.TRADE,
+             summary="Place an order", tag="trading", body=requests.NewOrder,
+             answers={201: s.OrderOut, 200: s.OrderOut}, errors=(409, 429), links=_LINKS, journalled=True),
+    Endpoint(method="GET", path=f"{_PATH}/orders", handler=list_orders, needs=Permission.READ, summary="Orders",
+             tag="trading", query=requests.OrdersQuery, answers={200: s.Page[s.OrderOut]}, errors=(404,)),
+    Endpoint(method="GET", path=f"{_PATH}/orders/{{order_id}}", handler=get_order, needs=Permission.READ,
+             summary="An order", tag="trading", answers={200: s.OrderOut}),
+    Endpoint(method="DELETE", path=f"{_PATH}/orders/{{order_id}}", handler=cancel_order, needs=Permission.REDUCE,
+             summary="Cancel an order", tag="trading", answers={200: s.OrderOut, 202: s.OrderOut}, errors=(409,),
+             journalled=True),
     Endpoint(method="POST", path=f"{_PATH}/orders/{{order_id}}/resolve", handler=resolve_order,
-             summary="Settle an order in doubt", tag="trading", answers={200: s.OrderOut}, errors=(409,)),
-    Endpoint(method="GET", path=f"{_PATH}/fills", handler=list_fills, summary="Fills", tag="trading",
-             query=requests.FillsQuery, answers={200: s.Page[s.FillOut]}, errors=(404,)),
-    Endpoint(method="GET", path=f"{_PATH}/positions", handler=list_positions, summary="Positions", tag="trading",
-             query=requests.PositionsQuery, answers={200: s.Page[s.PositionOut]}, errors=(404,)),
+             needs=Permission.TRADE, summary="Settle an order in doubt", tag="trading", answers={200: s.OrderOut},
+             errors=(409,), journalled=True),
+    Endpoint(method="GET", path=f"{_PATH}/fills", handler=list_fills, needs=Permission.READ, summary="Fills",
+             tag="trading", query=requests.FillsQuery, answers={200: s.Page[s.FillOut]}, errors=(404,)),
+    Endpoint(method="GET", path=f"{_PATH}/positions", handler=list_positions, needs=Permission.READ,
+             summary="Positions", tag="trading", query=requests.PositionsQuery, answers={200: s.Page[s.PositionOut]},
+             errors=(404,)),
 )  # fmt: skip

@@ -9,6 +9,7 @@ from fastapi import Depends, Request, Response
 from msgspec.structs import asdict, replace
 
 from evenkeel.desk import walkforward as desk
+from evenkeel.desk.permissions import Permission
 from evenkeel.desk.walkforward import SessionRecord
 from evenkeel.domain import clock
 from evenkeel.domain.accounts import Account, AccountMode
@@ -56,6 +57,7 @@ async def open_session(
     request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
     """Opens a session with a walk-forward account of its own, its capital and its strategies: all of it or nothing."""
+    seen.require_everything()
     given = await wire.body(request, w.NewSession)
     received = time.time_ns()
     account, session = _opened(seen, parts, given, received=received)
@@ -300,26 +302,31 @@ _NAMES = (
 )  # fmt: skip
 _LINKS = tuple(Link(name, "session_id") for name in _NAMES)
 ENDPOINTS = (
-    Endpoint(method="GET", path=_PATH, handler=list_sessions, summary="Walk-forward sessions", tag="walkforward",
-             query=w.SessionsQuery, answers={200: s.Page[w.SessionOut]}),
-    Endpoint(method="POST", path=_PATH, handler=open_session, summary="Open a session", tag="walkforward",
-             body=w.NewSession, answers={201: w.SessionOut}, errors=(409,), links=_LINKS),
-    Endpoint(method="GET", path=f"{_PATH}/compare", handler=compare_sessions, summary="Compare sessions",
-             tag="walkforward", query=w.TogetherQuery, answers={200: s.Page[w.ComparedOut]}, errors=(404,)),
-    Endpoint(method="GET", path=f"{_PATH}/correlation", handler=correlate_sessions, summary="Correlation of sessions",
-             tag="walkforward", query=w.TogetherQuery, answers={200: w.CorrelationOut}, errors=(404,)),
-    Endpoint(method="GET", path=f"{_PATH}/risk", handler=combine_sessions, summary="Combined risk of sessions",
-             tag="walkforward", query=w.TogetherQuery, answers={200: w.CombinedOut}, errors=(404,)),
-    Endpoint(method="GET", path=_ONE, handler=get_session, summary="A session", tag="walkforward",
-             answers={200: w.SessionOut}),
-    Endpoint(method="POST", path=f"{_ONE}/start", handler=start_session, summary="Start a session",
-             tag="walkforward", answers={200: w.SessionOut}, errors=(409,)),
-    Endpoint(method="POST", path=f"{_ONE}/stop", handler=stop_session, summary="Stop a session",
-             tag="walkforward", body=w.StopIn, answers={200: w.SessionOut}, errors=(409,)),
-    Endpoint(method="POST", path=f"{_ONE}/complete", handler=complete_session, summary="Complete a session",
-             tag="walkforward", answers={200: w.SessionOut}, errors=(409,)),
-    Endpoint(method="GET", path=f"{_ONE}/trades", handler=list_session_trades, summary="A session's trades",
-             tag="walkforward", query=requests.NoQuery, answers={200: s.Page[w.TradeOut]}),
-    Endpoint(method="GET", path=f"{_ONE}/analytics", handler=get_session_analytics, summary="A session's analytics",
-             tag="walkforward", query=w.AnalyticsQuery, answers={200: w.AnalyticsOut}),
+    Endpoint(method="GET", path=_PATH, handler=list_sessions, needs=Permission.READ, summary="Walk-forward sessions",
+             tag="walkforward", query=w.SessionsQuery, answers={200: s.Page[w.SessionOut]}),
+    Endpoint(method="POST", path=_PATH, handler=open_session, needs=Permission.TRADE, summary="Open a session",
+             tag="walkforward", body=w.NewSession, answers={201: w.SessionOut}, errors=(409,), links=_LINKS),
+    Endpoint(method="GET", path=f"{_PATH}/compare", handler=compare_sessions, needs=Permission.READ, cost=1,
+             summary="Compare sessions", tag="walkforward", query=w.TogetherQuery,
+             answers={200: s.Page[w.ComparedOut]}, errors=(404,)),
+    Endpoint(method="GET", path=f"{_PATH}/correlation", handler=correlate_sessions, needs=Permission.READ, cost=1,
+             summary="Correlation of sessions", tag="walkforward", query=w.TogetherQuery,
+             answers={200: w.CorrelationOut}, errors=(404,)),
+    Endpoint(method="GET", path=f"{_PATH}/risk", handler=combine_sessions, needs=Permission.READ, cost=1,
+             summary="Combined risk of sessions", tag="walkforward", query=w.TogetherQuery,
+             answers={200: w.CombinedOut}, errors=(404,)),
+    Endpoint(method="GET", path=_ONE, handler=get_session, needs=Permission.READ, summary="A session",
+             tag="walkforward", answers={200: w.SessionOut}),
+    Endpoint(method="POST", path=f"{_ONE}/start", handler=start_session, needs=Permission.TRADE,
+             summary="Start a session", tag="walkforward", answers={200: w.SessionOut}, errors=(409,)),
+    Endpoint(method="POST", path=f"{_ONE}/stop", handler=stop_session, needs=Permission.REDUCE,
+             summary="Stop a session", tag="walkforward", body=w.StopIn, answers={200: w.SessionOut}, errors=(409,)),
+    Endpoint(method="POST", path=f"{_ONE}/complete", handler=complete_session, needs=Permission.TRADE,
+             summary="Complete a session", tag="walkforward", answers={200: w.SessionOut}, errors=(409,)),
+    Endpoint(method="GET", path=f"{_ONE}/trades", handler=list_session_trades, needs=Permission.READ,
+             summary="A session's trades", tag="walkforward", query=requests.NoQuery,
+             answers={200: s.Page[w.TradeOut]}),
+    Endpoint(method="GET", path=f"{_ONE}/analytics", handler=get_session_analytics, needs=Permission.READ, cost=1,
+             summary="A session's analytics", tag="walkforward", query=w.AnalyticsQuery,
+             answers={200: w.AnalyticsOut}),
 )  # fmt: skip

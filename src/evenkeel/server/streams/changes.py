@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from evenkeel.domain import records as r
+from evenkeel.domain.account_records import AccountRenamed, AccountSwitched
+from evenkeel.domain.copy_records import CopyLinkSet, CopyTaken
 from evenkeel.domain.held_records import OrderKept, OrderReleased
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.records import AnyRecord
@@ -20,6 +22,7 @@ class Changes:
         self.positions: dict[PositionKey, None] = {}
         self.accounts: dict[str, None] = {}
         self.deployments: dict[str, None] = {}
+        self.copies: dict[str, None] = {}
         self.equity: list[EquityOut] = []
         self.events: list[EventOut] = []
         self.system = False
@@ -38,6 +41,10 @@ class Changes:
                 self._order(record.order_id, account_id=spec.account_id, book=spec.book)
             case r.FillBooked():
                 self._fill(state, record)
+            case CopyTaken():
+                self.copies[record.link_id] = None
+            case CopyLinkSet():
+                self.copies[record.link.id] = None
             case r.PositionCorrected():
                 self._position(record.key)
             case r.SplitApplied():
@@ -55,11 +62,18 @@ class Changes:
             case r.CashBooked():
                 self.accounts.update(dict.fromkeys(entry.account_id for entry in record.entries))
             case r.AccountOpened():
-                self.accounts[record.account.id] = None
+                self._account(record.account.id)
+            case r.AlertRaised(kind="feed-silent" | "feed-stalled" | "feed-back" | "rejects-halted" | "rejects-lifted"):
                 self.system = True
-            case r.LimitsChanged() | r.ReadinessChanged() | r.AccountReconciled():
+            case AccountSwitched() | AccountRenamed():
                 self.accounts[record.account_id] = None
                 self.system = True
+            case r.LimitsChanged() | r.ReadinessChanged() | r.AccountReconciled():
+                self._account(record.account_id)
+
+    def _account(self, account_id: str) -> None:
+        self.accounts[account_id] = None
+        self.system = True
 
     def _order(self, order_id: str, *, account_id: str, book: str) -> None:
         self.orders[order_id] = None

@@ -10,10 +10,24 @@ from typing import Any, Protocol
 
 import msgspec
 
-CHANNELS = (
-    "accounts", "orders", "fills", "positions", "strategies", "quotes", "events", "equity", "backtests", "halts",
-    "system",
-)  # fmt: skip
+from evenkeel.desk.permissions import Permission
+
+CHANNELS = {
+    "accounts": Permission.READ,
+    "orders": Permission.READ,
+    "fills": Permission.READ,
+    "positions": Permission.READ,
+    "strategies": Permission.READ,
+    "quotes": Permission.READ,
+    "events": Permission.READ,
+    "equity": Permission.READ,
+    "backtests": Permission.READ,
+    "halts": Permission.READ,
+    "risk": Permission.READ,
+    "copies": Permission.READ,
+    "system": Permission.READ,
+}
+"""Every channel with the permission that it needs."""
 RING = 4_000
 _ENCODE = msgspec.json.Encoder().encode
 _NEWEST = {"orders": 200, "fills": 200, "events": 100, "equity": 500, "backtests": 200}

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from evenkeel.desk.ports import User
+from evenkeel.desk.permissions import Principal
 from evenkeel.domain.clock import iso
 from evenkeel.server.streams.channel import CHANNELS, Channel
 
@@ -33,15 +33,15 @@ class Request(Struct, forbid_unknown_fields=True):
     epoch: str | None = None
 
 
-Snapshot = Callable[[User, Channel], Awaitable[Callable[[], bytes]]]
+Snapshot = Callable[[Principal, Channel], Awaitable[Callable[[], bytes]]]
 """Waits until a snapshot of a channel can be taken; what it returns takes it, then and there."""
 
 
 class Client:
     """Sends what channels put, in order. `closing` is set to the code with which the connection must end."""
 
-    def __init__(self, socket: WebSocket, user: User, channels: dict[str, Channel], snapshot: Snapshot) -> None:
-        self.socket, self.user, self.channels, self._snapshot = socket, user, channels, snapshot
+    def __init__(self, socket: WebSocket, by: Principal, channels: dict[str, Channel], snapshot: Snapshot) -> None:
+        self.socket, self.by, self.channels, self._snapshot = socket, by, channels, snapshot
         self.closing: tuple[int, str] | None = None
         self._queue: OrderedDict[str, bytes] = OrderedDict()
         self._bytes = 0
@@ -139,12 +139,14 @@ class Client:
             self._fault(request.channel, f"channel must be one of {', '.join(CHANNELS)}")
         elif request.op == "unsubscribe":
             channel.receivers.discard(self)
+        elif CHANNELS[channel.name] not in self.by.permissions:
+            self._fault(channel.name, f"this needs the permission {CHANNELS[channel.name]}")
         else:
             channel.receivers.discard(self)  # asked again, it begins again: the client has missed something
             await self._subscribe(channel, request)
 
     async def _subscribe(self, channel: Channel, request: Request) -> None:
-        take = await self._snapshot(self.user, channel)
+        take = await self._snapshot(self.by, channel)
         missed = channel.missed(request.epoch, request.resume_from)
         fits = missed is not None and 2 * len(missed) < MOST_MESSAGES and 2 * sum(map(len, missed)) < MOST_BYTES
         for message in missed if missed is not None and fits else [take()]:

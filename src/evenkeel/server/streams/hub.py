@@ -11,11 +11,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from evenkeel.desk.backtests import Backtest
-from evenkeel.desk.ports import User
+from evenkeel.desk.permissions import Principal
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.positions import PositionKey
-from evenkeel.domain.records import AnyRecord, Batch
-from evenkeel.server import backtests, halting, status, views
+from evenkeel.domain.records import AnyRecord, Batch, DayClosed
+from evenkeel.server import backtests, copying, halting, status, views
 from evenkeel.server.halting import PanicOut
 from evenkeel.server.jobs.job import Progress
 from evenkeel.server.parts import AppParts
@@ -23,19 +23,23 @@ from evenkeel.server.scope import Tenant
 from evenkeel.server.streams.changes import Changes
 from evenkeel.server.streams.channel import CHANNELS, Channel
 from evenkeel.server.streams.lines import EventLog, line
+from evenkeel.server.streams.risks import RiskOut, news, risks_of
 from evenkeel.trading.engine.state import State
 
+View = tuple[str, frozenset[str] | None, bool]
+"""What tells desks apart: whose it is, the accounts that a key is confined to, and whether it keeps the home."""
 FLUSH_EVERY = 0.25
 PAST = 3_000
 
 
 class Desk:
-    """The channels of one user."""
+    """The channels of one person, or of those of their keys that see the same."""
 
-    def __init__(self, user: User) -> None:
-        self.user = user
+    def __init__(self, by: Principal) -> None:
+        self.by = by
         self.channels = {name: Channel(name) for name in CHANNELS}
         self.halts: dict[str, PanicOut] = {}
+        self.risks: dict[str, RiskOut] = {}
 
     def publish(self, name: str, item: Any) -> None:
         self.channels[name].publish(item)
@@ -46,9 +50,9 @@ class Hub:
 
     def __init__(self, parts: AppParts) -> None:
         self.parts = parts
-        self.log = EventLog()
+        self.log = EventLog(lambda: parts.runner.state)
         self.recent_equity: list[Any] = []
-        self.desks: dict[str, Desk] = {}
+        self.desks: dict[View, Desk] = {}
         self.lag = 0
         self._gathered = Changes()
         self._moved: dict[str, None] = {}
@@ -56,37 +60,55 @@ class Hub:
         self._timer: asyncio.TimerHandle | None = None
         self._status: Any = None
         for seq, record in parts.past(PAST):
-            self._log(parts.runner.state, record, seq=seq)
+            self.log.note(record, seq)
 
-    def desk(self, user: User) -> Desk:
-        """The user's channels, from now on kept up to date."""
-        return self.desks.setdefault(user.id, Desk(user))
+    def desk(self, by: Principal) -> Desk:
+        """The channels of whoever asks, from now on kept up to date."""
+        return self.desks.setdefault((by.user.id, by.accounts, by.is_admin), Desk(by))
+
+    def forget(self, user_id: str) -> None:
+        """What a person may see has changed: their channels begin anew, under a new epoch."""
+        for view in [view for view in self.desks if view[0] == user_id]:
+            del self.desks[view]
+
+    def seen_by(self, by: Principal) -> Tenant:
+        """What somebody may see now."""
+        return Tenant(by, self.parts.runner.state, shared=self.parts.shares.received(by.user.id))
 
     def committed(self, batch: Batch, records: tuple[AnyRecord, ...]) -> None:
         """Tells every user of one batch. The state is exactly that of the batch's last record."""
         state = self.parts.runner.state
+        if not self.desks:
+            self._note(state, batch.first_seq, records)
+            return
         changes = Changes()
         changes.take(state, records)
         for seq, record in enumerate(records, batch.first_seq):
-            event = self._log(state, record, seq=seq)
+            event = line(state, record, seq)
             if event is not None:
+                self.log.add(event)
                 changes.events.append(event)
-        self.recent_equity += changes.equity
-        del self.recent_equity[:-500]
+        self._keep_equity(changes.equity)
         for desk in self.desks.values():
-            _publish_now(desk, Tenant(desk.user, state), changes=changes)
+            _publish_now(desk, self.seen_by(desk.by), changes=changes)
         gathered = self._gathered
         gathered.accounts.update(changes.accounts)
         gathered.positions.update(changes.positions)
         gathered.deployments.update(changes.deployments)
+        gathered.copies.update(changes.copies)
         gathered.system = gathered.system or changes.system
         self._flush_soon()
 
-    def _log(self, state: State, record: AnyRecord, *, seq: int) -> Any:
-        event = line(state, record, seq)
-        if event is not None:
-            self.log.add(event)
-        return event
+    def _note(self, state: State, first: int, records: tuple[AnyRecord, ...]) -> None:
+        """Keeps what somebody who comes later is to be told of a batch; all else is in the state."""
+        for seq, record in enumerate(records, first):
+            self.log.note(record, seq)
+            if isinstance(record, DayClosed):
+                self._keep_equity([views.equity_point(state, record)])
+
+    def _keep_equity(self, points: list[Any]) -> None:
+        self.recent_equity += points
+        del self.recent_equity[:-500]
 
     def market_moved(self, market: MarketSlice) -> None:
         """Prices have moved: whatever they value will be told again."""
@@ -123,13 +145,15 @@ class Hub:
         if moved:
             _valued_by(state, moved, into=gathered)
         for desk in self.desks.values():
-            tenant = Tenant(desk.user, state)
+            tenant = self.seen_by(desk.by)
             _publish_states(desk, tenant, gathered=gathered)
             if state.halts or desk.halts:
                 self._publish_halts(desk, tenant)
+            if state.mtm or state.tiered or desk.risks or gathered.system:
+                self._publish_risks(desk, tenant)
             for instrument_id in moved:
                 if instrument_id in state.instruments:
-                    desk.publish("quotes", views.quote(state, state.instruments[instrument_id]))
+                    desk.publish("quotes", views.quote(state, state.instruments[instrument_id], now=runner.clock.now()))
         if gathered.system:
             self.tell_status()
 
@@ -145,11 +169,17 @@ class Hub:
                 desk.publish("halts", replace(known, state="resumed", left=[]))
         desk.halts = found
 
+    def _publish_risks(self, desk: Desk, tenant: Tenant) -> None:
+        found = risks_of(tenant, self.parts.runner.clock)
+        for one in news(desk.risks, found):
+            desk.publish("risk", one)
+        desk.risks = found
+
     def backtest_changed(self, backtest: Backtest, progress: Progress | None) -> None:
         """Tells its user how a backtest is."""
-        desk = self.desks.get(backtest.user_id)
-        if desk is not None:
-            desk.publish("backtests", backtests.line(backtest, progress))
+        for (user_id, *_), desk in self.desks.items():
+            if user_id == backtest.user_id:
+                desk.publish("backtests", backtests.line(backtest, progress))
 
     def tell_status(self) -> None:
         """Publishes the system's status where it differs from the last one told."""
@@ -196,6 +226,12 @@ def _publish_states(desk: Desk, tenant: Tenant, *, gathered: Changes) -> None:
         held = state.deployments.get(deployment_id)
         if held is not None and tenant.sees(held):
             desk.publish("strategies", views.deployment(state, held))
+    if state.copying.links:
+        # What is ordered or held in a link's book changes how its follower stands.
+        for link_id in gathered.copies.keys() | (gathered.deployments.keys() & state.copying.links.keys()):
+            one = state.copying.links[link_id]
+            if copying.sees(tenant, one):
+                desk.publish("copies", copying.link(tenant, one))
 
 
 def _valued_by(state: State, moved: dict[str, None], *, into: Changes) -> None:

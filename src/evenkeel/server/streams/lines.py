@@ -10,6 +10,7 @@ from typing import Any
 
 from evenkeel.domain import clock
 from evenkeel.domain import records as r
+from evenkeel.domain.account_records import AccountRenamed, AccountSwitched
 from evenkeel.domain.held_records import OrderReleased
 from evenkeel.domain.money import mul
 from evenkeel.domain.orders import OrderKind, OrderSpec, OrderState, Side
@@ -185,6 +186,17 @@ def _opened(state: State, record: r.AccountOpened, seq: int) -> EventOut:
     return _event(record, seq, "account-opened", f"{this.name} opened: a {this.mode} account", account_id=this.id)
 
 
+def _switched(state: State, record: AccountSwitched, seq: int) -> EventOut:
+    name = state.accounts[record.account_id].account.name
+    why = f": {record.reason}" if record.reason else ""
+    message = f"{name} is {'in use again' if record.active else 'out of use'}{why}"
+    return _event(record, seq, "account", message, account_id=record.account_id)
+
+
+def _renamed(state: State, record: AccountRenamed, seq: int) -> EventOut:
+    return _event(record, seq, "account", f"The account is called {record.name} now", account_id=record.account_id)
+
+
 def _session(state: State, record: SessionMoved, seq: int) -> EventOut:
     this = state.walkforwards[record.session_id].session
     why = f": {record.reason}" if record.reason else ", what it holds is being closed" if record.close else ""
@@ -222,6 +234,8 @@ _LINES: dict[type, Callable[[State, Any, int], EventOut | None]] = {
     r.DayClosed: _day,
     r.DeploymentChanged: _deployed,
     r.AccountOpened: _opened,
+    AccountSwitched: _switched,
+    AccountRenamed: _renamed,
     SessionMoved: _session,
     r.ReadinessChanged: _ready,
     r.PositionCorrected: _corrected,
@@ -229,18 +243,50 @@ _LINES: dict[type, Callable[[State, Any, int], EventOut | None]] = {
 }
 
 
+def is_of_interest(record: AnyRecord) -> bool:
+    """Whether there is an event of a record, as far as its kind and its state say."""
+    match record:
+        case r.OrderDecided():
+            return not record.approved
+        case r.OrderMoved():
+            return record.state in _ENDED
+    return type(record) in _LINES
+
+
 class EventLog:
-    """The newest events of the shard, oldest first; `first` numbers the oldest one kept."""
+    """The newest events of the shard, oldest first; `first` numbers the oldest one kept.
+
+    What is noted is put in words when somebody reads: `state_of` then gives the names.
+    """
 
     MOST = 6_000
     DROPPED = 1_000
 
-    def __init__(self) -> None:
-        self.events: list[EventOut] = []
+    def __init__(self, state_of: Callable[[], State] = State) -> None:
+        self._state_of = state_of
+        self._events: list[EventOut] = []
+        self._noted: list[tuple[int, AnyRecord]] = []
         self.first = 0
+
+    @property
+    def events(self) -> list[EventOut]:
+        if self._noted:
+            state, noted, self._noted = self._state_of(), self._noted, []
+            self._events += [event for seq, record in noted if (event := line(state, record, seq)) is not None]
+        return self._events
+
+    def note(self, record: AnyRecord, seq: int) -> None:
+        """Keeps a record of interest, to be put in words once that is asked for."""
+        if is_of_interest(record):
+            self._noted.append((seq, record))
+            self._drop_oldest()
 
     def add(self, event: EventOut) -> None:
         self.events.append(event)
-        if len(self.events) > self.MOST:
-            del self.events[: self.DROPPED]
+        self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        if len(self._events) + len(self._noted) > self.MOST:
+            told = min(self.DROPPED, len(self._events))
+            del self._events[:told], self._noted[: self.DROPPED - told]
             self.first += self.DROPPED

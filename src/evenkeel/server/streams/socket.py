@@ -10,8 +10,8 @@ import structlog
 from starlette.websockets import WebSocket
 
 from evenkeel.desk.auth import Ticket
-from evenkeel.desk.ports import User
-from evenkeel.server import backtests, halting, status, views
+from evenkeel.desk.permissions import Door, Principal, person
+from evenkeel.server import backtests, copying, halting, status, views
 from evenkeel.server.contract import PREFIX
 from evenkeel.server.listing import Listing, page
 from evenkeel.server.parts import AppParts
@@ -19,6 +19,7 @@ from evenkeel.server.scope import LOCAL, Tenant
 from evenkeel.server.streams.channel import Channel, newest
 from evenkeel.server.streams.client import BAD_TICKET, RESTART, Client, heartbeat
 from evenkeel.server.streams.hub import Hub
+from evenkeel.server.streams.risks import risks_of
 
 log = structlog.get_logger(__name__)
 PATH = f"{PREFIX}/stream"
@@ -69,7 +70,7 @@ class Streams:
         if len(self.clients) >= MOST_CLIENTS:
             await socket.close(1013, "too many connections")
             return
-        client = Client(socket, ticket.user, self.hub.desk(ticket.user).channels, self._snapshot)
+        client = Client(socket, ticket.by, self.hub.desk(ticket.by).channels, self._snapshot)
         self.clients[client] = ticket
         self.parts.metrics.stream_clients = len(self.clients)
         try:
@@ -80,24 +81,24 @@ class Streams:
 
     async def _ticket(self, socket: WebSocket) -> Ticket | None:
         if socket.scope.get(LOCAL):
-            return Ticket(await self.parts.auth.owner(), "")
+            return Ticket(person(await self.parts.auth.owner(), Door.HOME))
         return self.parts.auth.tickets.redeem(socket.query_params.get("ticket", ""))
 
-    async def _snapshot(self, user: User, channel: Channel) -> Callable[[], bytes]:
+    async def _snapshot(self, by: Principal, channel: Channel) -> Callable[[], bytes]:
         """Prepares a snapshot. Just after starting over, the store may still hold days that lie ahead: not shown."""
         history: Sequence[Any] = ()
         if channel.name == "backtests":
             queue = self.parts.backtests
-            found = await queue.newest(user.id, newest("backtests"))
+            found = await queue.newest(by.user.id, newest("backtests"))
             return lambda: channel.snapshot([backtests.line(one, queue.progress_of(one)) for one in found])
         if channel.name == "equity":
-            seen = Tenant(user, self.parts.runner.state)
+            seen = self.hub.seen_by(by)
             rows, _ = await self.parts.history.equity(tuple(seen.account_ids()), limit=newest("equity"))
             history = [views.equity_point(seen.state, row) for row in rows if row.at <= seen.state.time]
         runner = self.parts.runner
         if runner.state.seq > runner.committed_seq:
             await runner.settled()
-        return lambda: channel.snapshot(self._items(Tenant(user, runner.state), channel.name, history=history))
+        return lambda: channel.snapshot(self._items(self.hub.seen_by(by), channel.name, history=history))
 
     def _items(self, seen: Tenant, name: str, *, history: Sequence[Any]) -> list[Any]:
         """The channel's objects, oldest first where they have an order."""
@@ -119,11 +120,16 @@ class Streams:
             case "strategies":
                 return [views.deployment(state, held) for held in seen.deployments()]
             case "quotes":
-                return [views.quote(state, one) for one in state.instruments.values()]
+                now = self.parts.runner.clock.now()
+                return [views.quote(state, one, now=now) for one in state.instruments.values()]
             case "events":
                 return [one for one in self.hub.log.events if seen.sees_event(one)][-newest("events") :]
             case "equity":
                 return self._equity(seen, history)
+            case "copies":
+                return [copying.link(seen, one) for one in copying.links_of(seen)]
+            case "risk":
+                return list(risks_of(seen, self.parts.runner.clock).values())
             case "halts":
                 return halting.panics_of(seen, self.parts.runner.clock)
             case _:
@@ -166,8 +172,26 @@ class Streams:
             message = heartbeat()
             for client, ticket in list(self.clients.items()):
                 client.put(message)
-                if not await self.parts.auth.is_live(ticket):
+                if not await self._is_live(ticket):
                     client.close(BAD_TICKET, "the session has ended; sign in again")
+
+    async def _is_live(self, ticket: Ticket) -> bool:
+        if ticket.by.key_id is not None:
+            return await self.parts.keys.holds(ticket.by.key_id)
+        return await self.parts.auth.is_live(ticket)
+
+    def show_anew(self, user_id: str) -> None:
+        """What a person may see has changed: their connections end with 1012, and come back to it."""
+        self.hub.forget(user_id)
+        for client in list(self.clients):
+            if client.by.user.id == user_id:
+                client.close(RESTART, "what you may see has changed")
+
+    def end_key(self, key_id: str) -> None:
+        """A key has ended, and with it what it has opened."""
+        for client in list(self.clients):
+            if client.by.key_id == key_id:
+                client.close(BAD_TICKET, "the API key has ended")
 
 
 def _same_origin(socket: WebSocket) -> bool:

@@ -11,32 +11,69 @@ from sqlalchemy import Table
 
 from evenkeel.domain import mtm_records as m
 from evenkeel.domain import records as r
+from evenkeel.domain.account_records import AccountRenamed, AccountSwitched, FxRatesSet
 from evenkeel.domain.composite_records import CompositeEnded, CompositeMoved, CompositeStarted
+from evenkeel.domain.copy_records import CopyCursorMoved, CopyLinkSet, CopyTaken
 from evenkeel.domain.followups import FollowUpDone, FollowUpSet
 from evenkeel.domain.held_records import OrderKept, OrderReleased
-from evenkeel.domain.limit_records import DrawdownMoved, ScopeDayClosed, ScopeLimitsChanged
+from evenkeel.domain.limit_records import DrawdownMoved, RejectsHalted, ScopeDayClosed, ScopeLimitsChanged
+from evenkeel.domain.live import LiveSwitched
+from evenkeel.domain.portfolios import BookMoved, CashTransferred, PortfolioChanged, PortfolioDayClosed
+from evenkeel.domain.rebalancing import RebalanceEnded, RebalanceStarted
 from evenkeel.domain.walkforward import SessionCompleted, SessionMoved, SessionOpened
-from evenkeel.storage.projections import accounts, composites, desk, held, limits, mtm, orders, trading, walkforward
+from evenkeel.storage.projections import (
+    accounts,
+    composites,
+    copying,
+    desk,
+    held,
+    limits,
+    mtm,
+    orders,
+    portfolios,
+    rebalancing,
+    totals,
+    trading,
+    walkforward,
+)
 from evenkeel.storage.projections.unit import Place, Row, Unit
 from evenkeel.storage.tables.accounts import account_limits, balances, daily_marks
 from evenkeel.storage.tables.accounts import accounts as account_rows
 from evenkeel.storage.tables.composites import composites as composite_rows
+from evenkeel.storage.tables.portfolios import book_balances, portfolio_books
+from evenkeel.storage.tables.portfolios import portfolios as portfolio_rows
 from evenkeel.storage.tables.reference import instruments
 from evenkeel.storage.tables.strategies import strategies
+from evenkeel.storage.tables.totals import fx_rates, instrument_totals, kept_totals
 from evenkeel.storage.tables.trading import orders as order_rows
 from evenkeel.storage.tables.trading import position_totals, positions
 from evenkeel.storage.tables.walkforward import walkforward_sessions
 
-VERSION = 3
-SMALL = frozenset({account_rows, balances, instruments, position_totals, positions, strategies, walkforward_sessions})
+VERSION = 4
+_PAST = frozenset({account_limits, daily_marks, fx_rates})
+SMALL = frozenset({
+    account_rows, balances, book_balances, instrument_totals, instruments, kept_totals, portfolio_books, portfolio_rows,
+    position_totals, positions, strategies,
+    walkforward_sessions,
+})  # fmt: skip
 
 _PROJECTIONS: dict[type, Callable[[Unit, Place, Any], None]] = {
     r.RunStarted: desk.run_started,
     r.InstrumentListed: desk.instrument_listed,
     r.AccountOpened: accounts.account_opened,
     r.LimitsChanged: accounts.limits_changed,
+    LiveSwitched: accounts.live_switched,
+    AccountSwitched: accounts.switched,
+    AccountRenamed: accounts.renamed,
+    FxRatesSet: totals.rates_set,
     r.ReadinessChanged: accounts.readiness_changed,
     r.CashBooked: accounts.cash_booked,
+    CashTransferred: portfolios.transferred,
+    PortfolioChanged: portfolios.changed,
+    BookMoved: portfolios.book_moved,
+    PortfolioDayClosed: portfolios.day_closed,
+    RebalanceStarted: rebalancing.started,
+    RebalanceEnded: rebalancing.ended,
     r.DeploymentChanged: desk.deployment_changed,
     r.SignalRecorded: desk.signal_recorded,
     r.OrderDecided: orders.order_decided,
@@ -58,6 +95,9 @@ _PROJECTIONS: dict[type, Callable[[Unit, Place, Any], None]] = {
     r.PanicStarted: desk.panic,
     r.PanicMoved: desk.panic,
     r.PanicEnded: desk.panic,
+    CopyLinkSet: copying.link_set,
+    CopyTaken: copying.taken,
+    CopyCursorMoved: copying.cursor_moved,
     r.DayClosed: accounts.day_closed,
     r.CursorMoved: desk.cursor_moved,
     r.AccountReconciled: accounts.account_reconciled,
@@ -70,6 +110,7 @@ _PROJECTIONS: dict[type, Callable[[Unit, Place, Any], None]] = {
     ScopeLimitsChanged: limits.scope_changed,
     ScopeDayClosed: limits.day_closed,
     DrawdownMoved: limits.drawdown_moved,
+    RejectsHalted: limits.rejects_halted,
     m.MtmRulesSet: mtm.rules_set,
     m.MtmBreached: mtm.breached,
     m.MtmBased: mtm.moved,
@@ -98,7 +139,7 @@ def is_closed(table: Table, row: Row) -> bool:
         return not row["is_open"]
     if table is composite_rows:
         return row["ended_at"] is not None
-    return table is daily_marks or table is account_limits
+    return table in _PAST
 
 
 __all__ = ["VERSION", "Place", "Unit", "is_closed", "project", "unit_of"]

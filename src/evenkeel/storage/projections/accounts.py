@@ -6,9 +6,12 @@ from decimal import Decimal
 from msgspec import to_builtins
 
 from evenkeel.domain import records as r
+from evenkeel.domain.account_records import AccountRenamed, AccountSwitched
 from evenkeel.domain.accounts import Account, Limits, Readiness
+from evenkeel.domain.live import LiveSwitched
 from evenkeel.domain.money import ZERO, add, ratio, sub
 from evenkeel.domain.provenance import Provenance
+from evenkeel.storage.projections import totals
 from evenkeel.storage.projections.money import book_entries
 from evenkeel.storage.projections.unit import Place, Row, Unit
 from evenkeel.storage.tables.accounts import account_limits, accounts, daily_marks, performance_history
@@ -16,7 +19,7 @@ from evenkeel.storage.tables.accounts import account_limits, accounts, daily_mar
 
 def account_opened(unit: Unit, place: Place, record: r.AccountOpened) -> None:
     account = record.account
-    unit.put(accounts, (account.id,), _account_row(account, record.at))
+    totals.opened(unit, unit.put(accounts, (account.id,), _account_row(account, record.at)), at=record.at)
     _add_limits(unit, account.id, account.limits, version=0, at=record.at, provenance=record.provenance)
 
 
@@ -32,6 +35,8 @@ def _account_row(account: Account, at: int) -> Row:
         "mode": account.mode.value,
         "is_paper": account.is_simulated,
         "is_active": True,
+        "is_live": False,
+        "custody": None,
         "is_master": False,
         "costs": account.costs,
         "financing": to_builtins(account.financing),
@@ -48,6 +53,22 @@ def _account_row(account: Account, at: int) -> Row:
         "opened_at": at,
         "updated_at": at,
     }
+
+
+def switched(unit: Unit, place: Place, record: AccountSwitched) -> None:
+    account = unit.get(accounts, record.account_id)
+    totals.switched(unit, account, active=record.active, at=record.at)
+    account["is_active"], account["updated_at"] = record.active, record.at
+
+
+def renamed(unit: Unit, place: Place, record: AccountRenamed) -> None:
+    account = unit.get(accounts, record.account_id)
+    account["account_name"], account["updated_at"] = record.name, record.at
+
+
+def live_switched(unit: Unit, place: Place, record: LiveSwitched) -> None:
+    account = unit.get(accounts, record.account_id)
+    account["is_live"], account["custody"], account["updated_at"] = record.on, record.custody.value, record.at
 
 
 def limits_changed(unit: Unit, place: Place, record: r.LimitsChanged) -> None:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from evenkeel.domain.money import ZERO, add, sub
 from evenkeel.domain.positions import Position, PositionKey
+from evenkeel.storage.projections import totals
 from evenkeel.storage.projections.unit import Place, Row, Unit
 from evenkeel.storage.tables.reference import instruments
 from evenkeel.storage.tables.trading import position_totals, positions
@@ -29,6 +30,7 @@ def store(unit: Unit, place: Place, position: Position, *, at: int, corrected: b
     key = position.key
     row = unit.find_or(positions, _row_key(key), lambda: _empty(unit, key))
     total = unit.find_or(position_totals, (key.account_id, key.instrument_id), lambda: _empty_total(unit, key))
+    before = {name: total[name] for name in _FIGURES}
     for name in _FIGURES:
         value = getattr(position, name)
         total[name] = add(total[name], sub(value, row[name]))
@@ -37,6 +39,7 @@ def store(unit: Unit, place: Place, position: Position, *, at: int, corrected: b
     row["updated_seq"] = place.seq
     if corrected:
         total["corrected_at"] = at
+    totals.held(unit, total, before=before, at=at)
 
 
 def _row_key(key: PositionKey) -> tuple[str, ...]:

@@ -2,12 +2,16 @@
 
 from msgspec import to_builtins
 
-from evenkeel.domain.limit_records import DrawdownMoved, ScopeDayClosed, ScopeLimitsChanged
+from evenkeel.domain.limit_records import DrawdownMoved, RejectsHalted, ScopeDayClosed, ScopeLimitsChanged
+from evenkeel.domain.limits import Layer
+from evenkeel.storage.projections import portfolios
 from evenkeel.storage.projections.unit import Place, Unit
 from evenkeel.storage.tables.limits import drawdown_moves, limit_changes
 
 
 def scope_changed(unit: Unit, place: Place, record: ScopeLimitsChanged) -> None:
+    if record.scope.kind is Layer.PORTFOLIO:
+        portfolios.limited(unit, record.scope.id, record.rules.max_position_share, at=record.at)
     unit.add(
         limit_changes,
         {
@@ -44,3 +48,7 @@ def drawdown_moved(unit: Unit, place: Place, record: DrawdownMoved) -> None:
             "actor": None if record.provenance is None else record.provenance.actor,
         },
     )
+
+
+def rejects_halted(unit: Unit, place: Place, record: RejectsHalted) -> None:
+    """Has no table: it is told as an alert."""

@@ -8,7 +8,7 @@ from evenkeel.domain.fills import Fill
 from evenkeel.domain.money import add, mul, neg, sub, total
 from evenkeel.domain.orders import Product
 from evenkeel.domain.positions import PositionKey
-from evenkeel.storage.projections import composites, holdings, orders
+from evenkeel.storage.projections import composites, holdings, orders, portfolios
 from evenkeel.storage.projections.money import book_entries
 from evenkeel.storage.projections.unit import Place, Row, Unit
 from evenkeel.storage.tables.reference import splits
@@ -94,3 +94,4 @@ def split_applied(unit: Unit, place: Place, record: r.SplitApplied) -> None:
     for composite in record.composites:
         composites.split(unit, place, composite)
     book_entries(unit, place, record.entries, at=record.at)
+    portfolios.split(unit, place, record)

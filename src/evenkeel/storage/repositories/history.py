@@ -24,6 +24,7 @@ from evenkeel.domain.orders import (
 )
 from evenkeel.storage.repositories.paging import Keys, page, reading
 from evenkeel.storage.tables.accounts import ledger_entries, performance_history
+from evenkeel.storage.tables.copying import copies
 from evenkeel.storage.tables.strategies import strategy_signals
 from evenkeel.storage.tables.system import alerts
 from evenkeel.storage.tables.trading import fills, orders
@@ -106,6 +107,22 @@ class AlertLine(Struct, frozen=True):
     deployment_id: str | None
 
 
+class CopyLine(Struct, frozen=True):
+    """What a copy link made of one event of its master; `held` and `quantity` are signed."""
+
+    id: str
+    at: int
+    kind: str
+    instrument_id: str
+    held: Decimal
+    wanted: Decimal
+    carry: Decimal
+    quantity: Decimal
+    master_order_id: str | None
+    order_ids: Sequence[str]
+    skipped: str | None
+
+
 class History:
     """All queries are of this one shard. Each returns its rows and the next cursor; NotReady without a database."""
 
@@ -154,6 +171,16 @@ class History:
             query = query.where(table.c.at < end)
         rows, after = await self._page(query, (table.c.at, table.c.id), limit=limit, cursor=cursor)
         return [_line(SignalLine, row) for row in rows], after
+
+    async def copies(
+        self, link_id: str, *, skipped: bool = False, limit: int, cursor: str | None = None
+    ) -> tuple[list[CopyLine], str | None]:
+        """With `skipped`, only what was not copied in full."""
+        query = self._of(copies).where(copies.c.link_id == link_id)
+        if skipped:
+            query = query.where(copies.c.skipped.is_not(None))
+        rows, after = await self._page(query, (copies.c.at, copies.c.seq), limit=limit, cursor=cursor)
+        return [_copy(row) for row in rows], after
 
     async def orders(
         self, account_ids: Collection[str], *, status: str | None = None, limit: int, cursor: str | None = None
@@ -244,3 +271,8 @@ def _fill(row: RowMapping) -> Fill:
     same = (name for name in Fill.__struct_fields__ if name not in ("side", "charges"))
     charges = tuple(convert(row["charges"], list[Charge]))
     return Fill(side=Side(row["side"]), charges=charges, **{name: row[name] for name in same})
+
+
+def _copy(row: RowMapping) -> CopyLine:
+    same = (name for name in CopyLine.__struct_fields__ if name != "id")
+    return CopyLine(id=str(row["seq"]), **{name: row[name] for name in same})

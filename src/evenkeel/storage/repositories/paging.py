@@ -41,10 +41,11 @@ async def page(
     if len(rows) <= limit:
         return rows, None
     last = rows[limit - 1]
-    return rows[:limit], _written(last[keys[0].name], last[keys[1].name])
+    return rows[:limit], written(last[keys[0].name], last[keys[1].name])
 
 
-def _written(major: int, minor: int | str) -> str:
+def written(major: int, minor: int | str) -> str:
+    """The cursor that names a row."""
     return urlsafe_b64encode(f"{major}|{minor}".encode()).rstrip(b"=").decode()
 
 

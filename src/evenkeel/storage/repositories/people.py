@@ -1,12 +1,12 @@
-"""Users and their refresh tokens. The structs that are read and written are the desk's; bootstrap hands them in."""
+"""Users and their sessions. The structs that are read and written are the desk's; bootstrap hands them in."""
 
 import unicodedata
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from evenkeel.domain.errors import Conflict, NotFound
 from evenkeel.storage.engines import WRITING
@@ -34,6 +34,15 @@ class UserLike(Protocol):
 
     @property
     def created_at(self) -> int: ...
+
+    @property
+    def email(self) -> str | None: ...
+
+    @property
+    def full_name(self) -> str | None: ...
+
+    @property
+    def networks(self) -> tuple[str, ...]: ...
 
 
 class TokenLike(Protocol):
@@ -75,7 +84,8 @@ class TokenLike(Protocol):
 
 U = TypeVar("U", bound=UserLike)
 K = TypeVar("K", bound=TokenLike)
-_USER = ("id", "username", "role", "password_hash", "is_active", "created_at")
+S = TypeVar("S")
+_USER = ("id", "username", "role", "password_hash", "is_active", "created_at", "email", "full_name", "networks")
 _TOKEN = (
     "token_hash",
     "family_id",
@@ -107,44 +117,63 @@ class StoredUsers(Generic[U]):
         found = await self._found(users.c.username_key == name_key(username))
         return found[0] if found else None
 
+    async def by_email(self, email: str) -> U | None:
+        found = await self._found(users.c.email_key == name_key(email))
+        return found[0] if found else None
+
     async def by_role(self, role: str) -> tuple[U, ...]:
         """The users of a role, oldest first."""
         return await self._found(users.c.role == role)
 
-    async def add(self, user: U) -> None:
-        """Raises Conflict when the id or the name is taken."""
-        row = {name: getattr(user, name) for name in _USER}
-        async with reading(self._writing) as connection:
-            try:
-                await connection.execute(insert(users).values(row | {"username_key": name_key(user.username)}))
-            except IntegrityError as error:
-                raise Conflict(f"there is already a user {user.username!r}") from error
+    async def everyone(self) -> tuple[U, ...]:
+        """All users, oldest first."""
+        return await self._found(true())
 
-    async def replace(self, user: U) -> None:
-        """Writes a user over the one of the same id. Raises NotFound, or Conflict when the new name is taken."""
-        row = {name: getattr(user, name) for name in _USER} | {"username_key": name_key(user.username)}
+    async def add(self, user: U) -> None:
+        """Raises Conflict when the id, the name or the address is taken."""
         async with reading(self._writing) as connection:
             try:
-                done = await connection.execute(update(users).where(users.c.id == user.id).values(row))
+                await connection.execute(insert(users).values(_user_row(user)))
             except IntegrityError as error:
-                raise Conflict(f"there is already a user {user.username!r}") from error
+                raise _taken(user, error) from error
+
+    async def replace(self, user: U, *, keeping: str | None = None) -> None:
+        """Writes a user over the one of the same id. Raises NotFound, or Conflict when the new name is taken, and
+        where nobody else of the role `keeping` would be left active."""
+        async with reading(self._writing) as connection:
+            if keeping is not None:
+                await _check_others(connection, user.id, role=keeping)
+            try:
+                done = await connection.execute(update(users).where(users.c.id == user.id).values(_user_row(user)))
+            except IntegrityError as error:
+                raise _taken(user, error) from error
         if not done.rowcount:
             raise NotFound(f"there is no user {user.username!r}")
 
     async def _found(self, where: ColumnElement[bool]) -> tuple[U, ...]:
-        query = select(*(users.c[name] for name in _USER)).where(where).order_by(users.c.created_at, users.c.id)
+        columns = [users.c[name] for name in (*_USER, "last_login")]
+        query = select(*columns).where(where).order_by(users.c.created_at, users.c.id)
         async with reading(self._engine) as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return tuple(self._make(**row) for row in rows)
+        return tuple(self._make(**{**row, "networks": tuple(row["networks"] or ())}) for row in rows)
 
 
-class StoredTokens(Generic[K]):
+async def _check_others(connection: AsyncConnection, user_id: str, *, role: str) -> None:
+    """The rows are locked where the database has row locks, so that two changes at once do not both see the other."""
+    active = (users.c.role == role) & users.c.is_active
+    query = select(users.c.id).where(active).order_by(users.c.id).with_for_update()
+    held = (await connection.execute(query)).scalars().all()
+    if not set(held) - {user_id}:
+        raise Conflict(f"this is the last active {role}", hint=f"Make somebody else {role} first.")
+
+
+class StoredTokens(Generic[K, S]):
     """Implements the desk's `RefreshTokens`; only hashes come here. Families that have ended are swept out."""
 
-    def __init__(self, engine: AsyncEngine, make: Callable[..., K]) -> None:
+    def __init__(self, engine: AsyncEngine, make: Callable[..., K], session: Callable[..., S]) -> None:
         self._engine = engine
         self._writing = engine.execution_options(**WRITING)
-        self._make = make
+        self._make, self._make_session = make, session
 
     async def by_hash(self, token_hash: str) -> K | None:
         query = select(refresh_tokens).where(refresh_tokens.c.token_hash == token_hash)
@@ -184,16 +213,41 @@ class StoredTokens(Generic[K]):
             held, revoked = (await connection.execute(query.where(refresh_tokens.c.family_id == family_id))).one()
         return bool(held) and not revoked
 
+    async def sessions_of(self, user_id: str, at: int) -> tuple[S, ...]:
+        """The user's sessions that go on, the one seen last first; agent and address are those of its last token."""
+        query = select(refresh_tokens).where(refresh_tokens.c.user_id == user_id).order_by(refresh_tokens.c.created_at)
+        async with reading(self._engine) as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        families: dict[str, list[RowMapping]] = {}
+        for row in rows:
+            families.setdefault(row["family_id"], []).append(row)
+        live = [held for held in families.values() if _goes_on(held, at)]
+        live.sort(key=lambda held: held[-1]["created_at"], reverse=True)
+        return tuple(self._session(held) for held in live)
+
     async def revoke_family(self, family_id: str, at: int) -> None:
         await self._revoke(refresh_tokens.c.family_id == family_id, at)
 
-    async def revoke_user(self, user_id: str, at: int) -> None:
-        await self._revoke(refresh_tokens.c.user_id == user_id, at)
+    async def revoke_user(self, user_id: str, at: int, *, but: str | None = None) -> None:
+        others = refresh_tokens.c.family_id != but if but is not None else true()
+        await self._revoke((refresh_tokens.c.user_id == user_id) & others, at)
 
     async def _revoke(self, where: ColumnElement[bool], at: int) -> None:
         live = refresh_tokens.c.revoked_at.is_(None)
         async with reading(self._writing) as connection:
             await connection.execute(update(refresh_tokens).where(where, live).values(revoked_at=at))
+
+    def _session(self, held: list[RowMapping]) -> S:
+        last = held[-1]
+        return self._make_session(
+            id=last["family_id"],
+            user_id=last["user_id"],
+            since=held[0]["created_at"],
+            seen=last["created_at"],
+            expires_at=min(last["expires_at"], last["family_expires_at"]),
+            user_agent=last["user_agent"] or "",
+            address=last["address"] or "",
+        )
 
     def _read(self, row: RowMapping) -> K:
         fields: dict[str, Any] = {name: row[name] for name in _TOKEN}
@@ -203,6 +257,23 @@ class StoredTokens(Generic[K]):
 def name_key(username: str) -> str:
     """What two spellings of one name have in common."""
     return unicodedata.normalize("NFKC", username).casefold()
+
+
+def _user_row(user: UserLike) -> dict[str, Any]:
+    row = {name: getattr(user, name) for name in _USER} | {"networks": list(user.networks) or None}
+    email = name_key(user.email) if user.email else None
+    return row | {"username_key": name_key(user.username), "email_key": email}
+
+
+def _taken(user: UserLike, error: IntegrityError) -> Conflict:
+    if "email_key" in str(error.orig):
+        return Conflict(f"there is already a user with the address {user.email!r}")
+    return Conflict(f"there is already a user {user.username!r}")
+
+
+def _goes_on(held: list[RowMapping], at: int) -> bool:
+    last = held[-1]
+    return last["revoked_at"] is None and at < min(last["expires_at"], last["family_expires_at"])
 
 
 def _row(token: TokenLike) -> dict[str, Any]:

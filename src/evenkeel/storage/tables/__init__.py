@@ -4,17 +4,24 @@
 """
 
 from evenkeel.storage.tables import (
+    access,
+    account_groups,
     accounts,
     composites,
+    copying,
     limits,
     mtm,
     order_templates,
     people,
+    portfolios,
+    rebalancing,
     reference,
     research,
     strategies,
     system,
+    totals,
     trading,
+    vault,
     walkforward,
 )
 from evenkeel.storage.tables.metadata import METADATA
@@ -31,10 +38,21 @@ PROJECTED = (
     accounts.daily_marks,
     trading.orders,
     composites.composites,
+    copying.copy_links,
+    copying.copies,
     trading.order_events,
     trading.fills,
     trading.positions,
     trading.position_totals,
+    totals.kept_totals,
+    totals.instrument_totals,
+    totals.fx_rates,
+    portfolios.portfolios,
+    portfolios.portfolio_books,
+    portfolios.portfolio_performance,
+    portfolios.book_balances,
+    portfolios.position_splits,
+    rebalancing.rebalance_history,
     strategies.strategies,
     strategies.strategy_signals,
     walkforward.walkforward_sessions,
@@ -48,6 +66,8 @@ PROJECTED = (
 )
 
 __all__ = [
-    "METADATA", "PROJECTED", "accounts", "composites", "limits", "mtm", "order_templates", "people", "reference",
-    "research", "strategies", "system", "trading", "walkforward",
+    "METADATA", "PROJECTED", "access", "account_groups", "accounts", "composites", "copying", "limits",
+    "mtm",
+    "order_templates", "people", "portfolios", "rebalancing", "reference", "research", "strategies", "system", "totals",
+    "trading", "vault", "walkforward",
 ]  # fmt: skip

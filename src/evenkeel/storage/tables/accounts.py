@@ -1,6 +1,6 @@
 """Accounts, their dated limits, the cash ledger with its totals kept as rows, and the history of their days."""
 
-from sqlalchemy import Boolean, Date, Float, Index, Integer, Table
+from sqlalchemy import Boolean, Date, Float, Index, Integer, Table, false
 
 from evenkeel.storage.tables.metadata import METADATA
 from evenkeel.storage.tables.types import Exact, Json, MaybeJson, Ns, key, may, need
@@ -19,6 +19,8 @@ accounts = Table(
     need("mode"),
     need("is_paper", Boolean),
     need("is_active", Boolean),
+    need("is_live", Boolean, server_default=false()),
+    may("custody"),
     need("is_master", Boolean),
     need("costs"),
     may("financing", MaybeJson),
@@ -83,6 +85,7 @@ ledger_entries = Table(
     may("fill_id"),
     need("at", Ns),
     Index(None, "shard", "account_id", "seq", "line"),
+    Index(None, "shard", "account_id", "book", "seq", "line"),
     Index(None, "shard", "id", unique=True),
 )
 

@@ -5,12 +5,12 @@ offers, and its making asks the broker's profile and the account's mode as well.
 folded state or the table of brokers may say by mistake, an order of a simulated account has no way to a real broker.
 """
 
-from collections.abc import Collection
+from collections.abc import Container, Sequence
 from typing import Protocol, TypeGuard
 
 from evenkeel.domain.accounts import Account
-from evenkeel.domain.errors import BrokerUnavailable, Forbidden
-from evenkeel.trading.brokers.ports import Amendment, Broker, Cancellation, SimulatedVenue, Ticket
+from evenkeel.domain.errors import BrokerError, BrokerUnavailable, Forbidden
+from evenkeel.trading.brokers.ports import Amendment, Broker, Cancellation, ManyAtOnce, SimulatedVenue, Ticket
 
 _OFFERS = ("open_account", "list_instrument", "observe", "finish", "backlog")
 
@@ -58,6 +58,14 @@ class Handle:
         self._own(ticket.spec.account_id)
         await self.broker.place(ticket)
 
+    async def place_all(self, tickets: Sequence[Ticket]) -> Sequence[BrokerError | None]:
+        """Several in one request, of a broker that takes them so."""
+        for ticket in tickets:
+            self._own(ticket.spec.account_id)
+        if not isinstance(self.broker, ManyAtOnce):
+            raise Forbidden(f"{self.broker.profile.name} takes one order at a time")
+        return await self.broker.place_all(tickets)
+
     async def modify(self, amendment: Amendment) -> None:
         self._own(amendment.account_id)
         await self.broker.modify(amendment)
@@ -98,11 +106,11 @@ class Handles:
     """The handles of all accounts, each bound when it is first asked for, and looked at every time.
 
     `live` are the accounts for which live trading has been switched on, by id: whoever is not among them has no way to
-    a real broker, whatever is recorded of it.
+    a real broker, whatever is recorded of it. It is asked every time, so it may be a view of what changes.
     """
 
-    def __init__(self, live: Collection[str] = ()) -> None:
-        self._live = frozenset(live)
+    def __init__(self, live: Container[str] = ()) -> None:
+        self._live = live
         self._bound: dict[str, Handle] = {}
 
     def of(self, account: Account, broker: Broker | None, *, is_session: bool) -> Handle:
@@ -110,10 +118,10 @@ class Handles:
         handle = self._bound.get(account.id)
         if handle is not None:
             handle.check(account, broker)
-            return handle
-        if broker is None:
+        elif broker is None:
             raise BrokerUnavailable(f"no broker {account.broker!r} is configured")
-        made = bind(account, broker, is_session=is_session)
-        if isinstance(made, RealHandle) and account.id not in self._live:
+        else:
+            handle = bind(account, broker, is_session=is_session)
+        if isinstance(handle, RealHandle) and account.id not in self._live:
             raise Forbidden(f"live trading of {account.name} is off")
-        return self._bound.setdefault(account.id, made)
+        return self._bound.setdefault(account.id, handle)

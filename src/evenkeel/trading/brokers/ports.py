@@ -6,13 +6,14 @@ caller looks the order up instead of sending again. What then happens to the ord
 Queries raise BrokerUnavailable; they never answer with an empty book in place of a failure.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from evenkeel.domain.accounts import Account
+from evenkeel.domain.errors import BrokerError
 from evenkeel.domain.events import AnyVenueEvent, BrokerBalance, BrokerOrder, BrokerPosition, VenueFilled
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Bar, MarketSlice, Quote
@@ -100,6 +101,15 @@ class Broker(Protocol):
 
     def events(self) -> AsyncIterator[AnyVenueEvent]:
         """Everything the venue says of this connection's accounts, in order; ends when the link is lost."""
+
+
+@runtime_checkable
+class ManyAtOnce(Protocol):
+    """A broker whose profile says that it takes several orders in one request."""
+
+    async def place_all(self, tickets: Sequence[Ticket]) -> Sequence[BrokerError | None]:
+        """Places orders of one account, at most as many as the profile says, in this sequence; returns the error of
+        each, None where it has been taken. What is raised instead is the outcome of all of them, as with `place`."""
 
 
 class SimulatedVenue(Protocol):

@@ -6,7 +6,9 @@ from msgspec import Struct
 
 from evenkeel.domain.accounts import SendRate
 from evenkeel.domain.clock import SECOND
+from evenkeel.domain.limits import Window
 from evenkeel.domain.orders import OrderKind, TimeInForce
+from evenkeel.trading.brokers.credentials import CredentialField
 
 PLAIN_KINDS = frozenset({OrderKind.MARKET, OrderKind.LIMIT, OrderKind.STOP, OrderKind.STOP_LIMIT})
 PLAIN_TIMES = frozenset(TimeInForce) - {TimeInForce.GTD}
@@ -24,7 +26,11 @@ class LookupKind(StrEnum):
 class BrokerProfile(Struct, frozen=True, kw_only=True):
     """Times in nanoseconds. `settle_time`: how long after a send an order may still be invisible to a lookup.
 
-    `rate` is how fast one account may send; None: nothing is known to be too fast.
+    `rate` is how fast one account may send; None: nothing is known to be too fast. Of orders it takes
+    `most_at_once` in one request. `credentials` is what it asks of an
+    account; a broker that simulates asks for nothing. `restarts` are the hours in which it
+    restarts as planned. `reconcile_every` so often, and `reconcile_after` it has been busy and quiet for that long, an
+    account is compared with it; 0: not by schedule.
     """
 
     name: str
@@ -39,5 +45,10 @@ class BrokerProfile(Struct, frozen=True, kw_only=True):
     cancel_on_disconnect: bool = False
     amend_is_atomic: bool = True
     rate: SendRate | None = None
+    most_at_once: int = 1
+    credentials: tuple[CredentialField, ...] = ()
     place_timeout: int = 5 * SECOND
     query_timeout: int = 10 * SECOND
+    restarts: tuple[Window, ...] = ()
+    reconcile_every: int = 300 * SECOND
+    reconcile_after: int = 10 * SECOND

@@ -12,6 +12,8 @@ from typing import cast
 from msgspec import Struct
 
 from evenkeel.domain.errors import NotFound
+from evenkeel.trading.brokers.credentials import Credentials, NoCredentials
+from evenkeel.trading.brokers.egress import AnyAddress, Egress
 from evenkeel.trading.brokers.ports import Broker
 from evenkeel.trading.brokers.standing import Standing
 
@@ -19,10 +21,16 @@ GROUP = "evenkeel.brokers"
 
 
 class BrokerSetup(Struct, frozen=True, kw_only=True):
-    """What a factory gets: `options` are the settings of this broker, all text; a factory refuses unknown ones."""
+    """What a factory gets: `options` are the settings of this broker, all text; a factory refuses unknown ones.
+
+    `credentials` are asked account by account, at the moment an account is connected; nothing of them is kept. `egress`
+    is asked then, too: from which address of this machine the account's connections go out.
+    """
 
     standing: Standing = Standing()
     options: Mapping[str, str] = {}
+    credentials: Credentials = NoCredentials()
+    egress: Egress = AnyAddress()
 
 
 Factory = Callable[[BrokerSetup], Broker]

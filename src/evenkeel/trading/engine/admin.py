@@ -23,6 +23,7 @@ from evenkeel.domain.errors import Conflict, FieldError, Forbidden, InvalidInput
 from evenkeel.domain.limits import faults as rule_faults
 from evenkeel.domain.money import ZERO, is_bookable, is_multiple, minor_unit, neg, rounded, sub
 from evenkeel.domain.orders import Order, OrderState
+from evenkeel.domain.portfolios import Place
 from evenkeel.domain.records import (
     AccountOpened,
     CashBooked,
@@ -33,9 +34,11 @@ from evenkeel.domain.records import (
 from evenkeel.domain.sizing import Sizing, checked
 from evenkeel.domain.strategies import Allocation, Deployment
 from evenkeel.domain.walkforward import SessionStatus
-from evenkeel.trading.engine import halts, market, switches
+from evenkeel.trading.engine import going_live, halts, market, switches
 from evenkeel.trading.engine.effects import Outcome, WantReconcile
 from evenkeel.trading.engine.orders import request_cancel
+from evenkeel.trading.engine.portfolios import places
+from evenkeel.trading.engine.retiring import check_name
 from evenkeel.trading.engine.risk_views import reserved_cash
 from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.turn import Turn
@@ -47,10 +50,10 @@ _WRONG_SIGN: dict[LedgerKind, tuple[Callable[[Decimal], bool], str]] = {
 
 
 def open_account(turn: Turn, command: c.OpenAccount) -> Outcome:
-    """Opens a paper account with its first deposit. Live accounts cannot be opened: live trading is off."""
+    """Opens a paper account with its first deposit. Raises Forbidden for any other."""
     account = command.account
     if account.mode is not AccountMode.PAPER:
-        raise Forbidden("live trading is off: only paper accounts can be opened")
+        raise Forbidden(f"only a paper account is opened so, not one that is {account.mode}")
     check_account(turn.state, account, cash=command.initial_cash)
     begin_account(turn, account, cash=command.initial_cash, source=command)
     return Outcome(account.id)
@@ -60,11 +63,7 @@ def check_account(state: State, account: Account, *, cash: Decimal) -> None:
     """Raises Conflict, Forbidden, NotFound or InvalidInput where an account cannot be opened as it is."""
     if account.id in state.accounts:
         raise Conflict(f"account {account.id} exists already")
-    if any(known.account.name.casefold() == account.name.casefold() for known in state.accounts.values()):
-        raise InvalidInput(
-            "the account's name is taken",
-            errors=(FieldError("name", f"another account is called {account.name!r}, in whatever case"),),
-        )
+    check_name(state, account.name)
     if account.is_simulated and account.broker in state.real:
         raise Forbidden(f"a {account.mode} account cannot be opened at {account.broker}, which trades for real")
     state.find_schedule(account.costs)
@@ -72,17 +71,31 @@ def check_account(state: State, account: Account, *, cash: Decimal) -> None:
     faults += [] if account.terms is None else term_faults(account.terms)
     if faults:
         raise InvalidInput("the account cannot be opened", errors=tuple(faults))
-    _check_amount(cash, account, "cash")
+    check_amount(cash, account, "cash")
     if cash < 0:
         raise InvalidInput("cash cannot be negative", errors=(FieldError("cash", "zero or more"),))
+
+
+def open_live_account(turn: Turn, command: c.OpenLiveAccount) -> Outcome:
+    """Opens an account whose orders are real, switched off. Raises Forbidden where its broker trades nothing for real,
+    or it simulates."""
+    account = command.account
+    if account.is_simulated or account.terms is not None:
+        raise Forbidden(f"only an account whose fills are real is opened so, not one that is {account.mode}")
+    going_live.check_broker(turn.state, account)
+    check_account(turn.state, account, cash=command.cash)
+    begin_account(turn, account, cash=command.cash, source=command)
+    return Outcome(account.id)
 
 
 def begin_account(turn: Turn, account: Account, *, cash: Decimal, source: c.Command) -> None:
     """Opens an account that has been checked, with its first deposit."""
     turn.emit(AccountOpened(at=turn.at, account=account, provenance=source.provenance))
     if cash:
-        _book(turn, account, cash, kind=LedgerKind.DEPOSIT, component="initial", source=source)
-    turn.effects.append(WantReconcile(account.id, "opened"))
+        first = c.MoveCash(account_id=account.id, amount=cash, component="initial", provenance=source.provenance)
+        _book(turn, first)
+    if account.is_simulated:
+        turn.effects.append(WantReconcile(account.id, "opened"))
 
 
 def _day_faults(account: Account) -> list[FieldError]:
@@ -111,7 +124,8 @@ def _limit_faults(limits: Limits) -> list[FieldError]:
     return faults
 
 
-def _check_amount(amount: Decimal, account: Account, field: str) -> None:
+def check_amount(amount: Decimal, account: Account, field: str) -> None:
+    """Raises InvalidInput for what cannot be booked, or is finer than the account's currency."""
     unit = minor_unit(account.currency)
     if not is_bookable(amount):
         message = "a finite number below 10^17"
@@ -126,19 +140,23 @@ def move_cash(turn: Turn, command: c.MoveCash) -> Outcome:
     held = turn.state.account(command.account_id)
     if held.session is not None and held.session.status is SessionStatus.COMPLETED:
         raise Conflict(f"session {held.session.session.name} is completed: its figures are frozen")
-    _check_amount(command.amount, held.account, "amount")
+    check_amount(command.amount, held.account, "amount")
+    places.check(turn.state, Place(command.account_id, command.book), field="book")
+    if held.retired and command.kind is LedgerKind.DEPOSIT:
+        raise Conflict(held.retired, hint="Put it back into use before you pay in.")
     wrong = _WRONG_SIGN.get(command.kind)
     if wrong is not None and wrong[0](command.amount):
         raise InvalidInput(f"not a {command.kind}", errors=(FieldError("amount", wrong[1]),))
     if command.kind is LedgerKind.WITHDRAWAL:
-        _check_free(turn.state, held, neg(command.amount))
+        check_free(turn.state, held, neg(command.amount))
+        places.check_cash(turn.state, Place(command.account_id, command.book), amount=neg(command.amount))
     market.keep_day(turn, held)
-    _book(turn, held.account, command.amount, kind=command.kind, component=command.component, source=command)
+    _book(turn, command)
     return Outcome(command.account_id, created=False)
 
 
-def _check_free(state: State, held: AccountState, amount: Decimal) -> None:
-    """Cash that working buys may still need, or that short sales brought in and owe, cannot be withdrawn."""
+def check_free(state: State, held: AccountState, amount: Decimal) -> None:
+    """Raises InvalidInput for cash that working buys may still need, or that short sales brought in and owe."""
     if amount > held.cash_in(held.account.currency):
         raise InvalidInput("not that much cash", errors=(FieldError("amount", "more than the account holds"),))
     free = min(sub(held.cash_in(held.account.currency), reserved_cash(state, held)), state.equity(held))
@@ -148,20 +166,26 @@ def _check_free(state: State, held: AccountState, amount: Decimal) -> None:
         raise InvalidInput("not that much cash is free", errors=(FieldError("amount", message),))
 
 
-def _book(
-    turn: Turn, account: Account, amount: Decimal, *, kind: LedgerKind, component: str, source: c.Command
-) -> None:
+def _book(turn: Turn, move: c.MoveCash) -> None:
+    account, state = turn.state.accounts[move.account_id], turn.state
     entry = LedgerEntry(
-        account_id=account.id,
-        book=MANUAL if kind is not LedgerKind.CORRECTION else UNASSIGNED,
-        currency=account.currency,
-        kind=kind,
-        amount=amount,
-        value_date=turn.state.accounts[account.id].day,
-        component=component,
+        account_id=move.account_id,
+        book=UNASSIGNED if move.kind is LedgerKind.CORRECTION and move.book == MANUAL else move.book,
+        currency=account.account.currency,
+        kind=move.kind,
+        amount=move.amount,
+        value_date=account.day,
+        component=move.component,
     )
-    equity = turn.state.equity(turn.state.accounts[account.id])
-    turn.emit(CashBooked(at=turn.at, entries=(entry,), provenance=source.provenance, equity=equity))
+    turn.emit(
+        CashBooked(
+            at=turn.at,
+            entries=(entry,),
+            provenance=move.provenance,
+            equity=state.equity(account),
+            values=places.values(state, (entry,)),
+        )
+    )
 
 
 def set_limits(turn: Turn, command: c.SetLimits) -> Outcome:

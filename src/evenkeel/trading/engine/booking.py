@@ -3,15 +3,15 @@
 from decimal import Decimal
 
 from evenkeel.domain import records as r
-from evenkeel.domain.accounts import LedgerEntry, LedgerKind
+from evenkeel.domain.accounts import EXTERNAL_FLOWS, LedgerEntry, LedgerKind
 from evenkeel.domain.money import ZERO, add, sub
+from evenkeel.domain.portfolios import CashTransferred
 from evenkeel.domain.positions import Position, PositionKey
 from evenkeel.trading.engine import tracking
 from evenkeel.trading.engine.composites import standing
 from evenkeel.trading.engine.mtm import levels
+from evenkeel.trading.engine.portfolios import standing as portfolios
 from evenkeel.trading.engine.state import Mark, State
-
-EXTERNAL_FLOWS = frozenset({LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL, LedgerKind.TRANSFER})
 
 
 def cash_booked(state: State, record: r.CashBooked) -> None:
@@ -21,6 +21,18 @@ def cash_booked(state: State, record: r.CashBooked) -> None:
         else:
             _earn(state, entry)
         book_entry(state, entry)
+    if record.values:
+        portfolios.paid(state, record.entries, record.values)
+
+
+def cash_transferred(state: State, record: CashTransferred) -> None:
+    """Cash that stays in its account is no payment into it."""
+    for entry in record.entries:
+        if entry.account_id in record.equity:
+            state.accounts[entry.account_id].take_payment(entry.amount, record.equity[entry.account_id])
+        book_entry(state, entry)
+    if record.values:
+        portfolios.paid(state, record.entries, record.values)
 
 
 def _earn(state: State, entry: LedgerEntry, instrument_id: str = "") -> None:
@@ -36,6 +48,7 @@ def book_entry(state: State, entry: LedgerEntry) -> None:
     if entry.kind is not LedgerKind.TRADE and entry.kind in EXTERNAL_FLOWS:
         account.contributed = add(account.contributed, entry.amount)
         account.day_start_equity = add(account.day_start_equity, entry.amount)
+        account.paid_in[entry.book] = add(account.paid_in.get(entry.book, ZERO), entry.amount)
 
 
 def book_position(state: State, key: PositionKey, signed: Decimal, price: Decimal) -> Position:

@@ -15,6 +15,7 @@ from evenkeel.domain.limits import Layer, LimitScope, Tier
 from evenkeel.domain.money import ZERO, rounded
 from evenkeel.domain.orders import Order, OrderState
 from evenkeel.domain.provenance import Provenance, Source
+from evenkeel.trading.engine import rejects
 from evenkeel.trading.engine.effects import Outcome
 from evenkeel.trading.engine.layers import Standing
 from evenkeel.trading.engine.limiting import reached, sums, tiered, title
@@ -70,15 +71,18 @@ def _adds(account: AccountState, order: Order) -> bool:
 
 
 def lift(turn: Turn, command: LiftHalt) -> Outcome:
-    """Lets a scope whose drawdown has halted entries trade again, its drawdown measured anew from now.
+    """Lets a scope trade again whose drawdown has halted entries, or too many rejects have; both are measured anew.
 
     Raises NotFound for an account that is not there, and Conflict where nothing is halted.
     """
     state, scope = turn.state, command.scope
     standing = standing_of(state, scope)
-    if standing is None or standing.tier is not Tier.HALT:
-        raise Conflict("no drawdown has halted entries here")
     own = state.accounts[scope.id] if scope.kind is Layer.ACCOUNT else None
+    was_barred = own is not None and rejects.lift(turn, own, command.provenance)
+    if standing is None or standing.tier is not Tier.HALT:
+        if was_barred:
+            return Outcome(scope.key, created=False)
+        raise Conflict("nothing has halted entries here")
     turn.emit(
         DrawdownMoved(
             at=turn.at,

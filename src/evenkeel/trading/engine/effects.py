@@ -43,6 +43,7 @@ class WantReconcile(Struct, frozen=True, gc=False):
     account_id: str
     reason: str
     again: bool = False
+    routine: bool = False
 
 
 Effect = SendOrder | SendAmendment | SendCancel | WantReconcile

@@ -19,7 +19,9 @@ from evenkeel.trading.engine import (
     amending,
     baskets,
     drawdowns,
+    exchange,
     followups,
+    going_live,
     held,
     limiting,
     market,
@@ -29,16 +31,22 @@ from evenkeel.trading.engine import (
     positions,
     protection,
     reconcile,
+    retiring,
     routing,
     signals,
     sweeping,
     timers,
     venue,
     walkforward,
+    watching,
 )
 from evenkeel.trading.engine.composites import following
+from evenkeel.trading.engine.copying import aligning, taking
+from evenkeel.trading.engine.copying import setting as copy_setting
 from evenkeel.trading.engine.effects import Outcome
 from evenkeel.trading.engine.mtm import hours, setting, watch
+from evenkeel.trading.engine.portfolios import rebalancing
+from evenkeel.trading.engine.portfolios import setting as portfolios
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.engine.turn import NOTHING, Step, Turn
 
@@ -81,6 +89,8 @@ class Engine:
                 walkforward.follow(turn)
             if state.composites and turn.records:
                 following.follow(turn)
+            if state.rebalances.running and turn.records:
+                rebalancing.follow(turn)
             if state.guarded and turn.records:
                 protection.follow(turn)
             if state.watched and turn.records:
@@ -144,7 +154,19 @@ _HANDLERS: dict[type, Callable[[Turn, Any], Outcome | None]] = {
     c.Flatten: positions.flatten,
     c.TakeSignal: signals.take,
     c.OpenAccount: admin.open_account,
+    c.OpenLiveAccount: admin.open_live_account,
     c.MoveCash: admin.move_cash,
+    c.TransferCash: portfolios.transfer_cash,
+    c.CreatePortfolio: portfolios.create,
+    c.ChangePortfolio: portfolios.change,
+    c.ArchivePortfolio: portfolios.archive,
+    c.AdoptBook: portfolios.adopt,
+    c.RebalancePortfolio: rebalancing.start,
+    c.DeactivateAccount: retiring.deactivate,
+    c.ReactivateAccount: retiring.reactivate,
+    c.RenameAccount: retiring.rename,
+    c.SetFxRates: exchange.set_rates,
+    c.SwitchLive: going_live.switch,
     c.SetLimits: admin.set_limits,
     c.SetScopeLimits: limiting.set_scope,
     c.LiftHalt: drawdowns.lift,
@@ -161,6 +183,10 @@ _HANDLERS: dict[type, Callable[[Turn, Any], Outcome | None]] = {
     c.Resume: panic.resume,
     c.SetMtmRules: setting.set_rules,
     c.RearmMtm: setting.rearm,
+    c.OpenCopyLink: copy_setting.open_link,
+    c.ChangeCopyLink: copy_setting.change_link,
+    c.TakeCopy: taking.take,
+    c.AlignCopy: aligning.align,
     e.VenueAccepted: venue.accepted,
     e.VenueRejected: venue.rejected,
     e.VenueFilled: venue.filled,
@@ -182,6 +208,11 @@ _HANDLERS: dict[type, Callable[[Turn, Any], Outcome | None]] = {
     e.SendFailed: notices.failed,
     e.BrokerLink: notices.link,
     e.PanicDue: panic.due,
+    e.BrokerRests: watching.rests,
+    e.AccountAway: watching.away,
+    e.FeedSilent: watching.silent,
+    e.Noticed: notices.noticed,
     e.TimersDue: _timers_due,
+    e.CopiesRead: copy_setting.read,
     e.SessionsKnown: hours.sessions_known,
 }

@@ -4,7 +4,6 @@ Only those are worked out that a rule in force reads.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -13,8 +12,10 @@ from evenkeel.domain.clock import SECOND
 from evenkeel.domain.limits import RuleSet
 from evenkeel.domain.money import ONE, ZERO, add, mul, neg, ratio, rounded, sub, total
 from evenkeel.trading.engine import layers
+from evenkeel.trading.engine.cells import Cell, Worth, cell_worth
 from evenkeel.trading.engine.layers import LayerState, Standing
-from evenkeel.trading.engine.reach import Asked, Cell, Reach, cells, counted, is_new_day, last_price, reach_of, together
+from evenkeel.trading.engine.portfolios.worth import worth_of
+from evenkeel.trading.engine.reach import Asked, Reach, cells, counted, is_new_day, last_price, reach_of, together
 from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.windows import is_inside, is_open
 from evenkeel.trading.risk import Seen
@@ -67,7 +68,7 @@ def figures(reach: Reach, asked: Asked, *, standing: Standing, rules: RuleSet, n
     if "equity" in needs:
         found["equity"] = equity_of(reach)
     if "day" in needs:
-        found["day_start_equity"] = day_start(reach, at=asked.at)
+        found["day_start_equity"] = day_start(reach, standing, at=asked.at)
         found["day_result"] = day_result(reach, standing, at=asked.at) if reach.is_part else None
     if "trades" in needs:
         found["trades_today"] = trades_today(reach, asked)
@@ -102,7 +103,10 @@ def _moment(state: State, asked: Asked, *, rules: RuleSet) -> dict[str, Any]:
 
 
 def equity_of(reach: Reach) -> Decimal:
-    """The equity of the accounts read; of a strategy, what is allotted to it."""
+    """The equity of the accounts read; of a strategy, what is allotted to it; of a portfolio, what it is worth."""
+    if reach.portfolio:
+        held = reach.state.portfolios[reach.portfolio]
+        return total([worth_of(reach.state, held, account_id=one.account.id).value for one in reach.money])
     return total([mul(_allotted(reach, account), reach.state.equity(account)) for account in reach.money])
 
 
@@ -113,8 +117,11 @@ def _allotted(reach: Reach, account: AccountState) -> Decimal:
     return next((one.share for one in shares if one.account_id == account.account.id), ZERO)
 
 
-def day_start(reach: Reach, *, at: int) -> Decimal:
-    """The equity of the accounts read, each when its day began; of a strategy, what was allotted to it."""
+def day_start(reach: Reach, standing: Standing, *, at: int) -> Decimal:
+    """The equity of the accounts read, each when its day began; of a strategy, what was allotted to it; of a portfolio,
+    what it was worth, with what has been paid in since."""
+    if reach.portfolio:
+        return sub(equity_of(reach), day_result(reach, standing, at=at))
     starts = [
         reach.state.equity(account) if is_new_day(account, at) else account.day_start_equity for account in reach.money
     ]
@@ -192,12 +199,18 @@ def exposure(reach: Reach, asked: Asked) -> Exposure:
     gross = margin = longs = shorts = moving = ZERO
     mine = asked.spec.instrument_id
     for account in reach.money:
+        if not reach.is_part and asked.without is None:
+            whole, rate = _running(reach.state, account, asked=asked), margin_rate(account)
+            gross, margin = add(gross, whole.gross), add(margin, mul(whole.gross, rate))
+            longs, shorts = add(longs, whole.long), add(shorts, whole.short)
+            moving = add(moving, whole.moving)
+            continue
         found = cells(reach, account, asked=asked)
-        if account is asked.account and asked.quantity and reach.reads(asked.spec.book, mine):
+        if account is asked.account and asked.quantity and reach.reads(account, asked.spec.book, mine):
             found[mine] = found.get(mine, Cell()).moved(asked.quantity, is_buy=asked.spec.side.sign > 0)
         rate = margin_rate(account)
         for instrument_id, cell in found.items():
-            unit = _unit(reach, account, instrument_id=instrument_id, price=_own(asked, instrument_id))
+            unit = _unit(reach.state, account, instrument_id=instrument_id, price=_own(asked, instrument_id))
             worst = mul(cell.worst, unit)
             gross, margin = add(gross, worst), add(margin, mul(worst, rate))
             longs = add(longs, mul(add(cell.held, cell.buys), unit))
@@ -206,13 +219,25 @@ def exposure(reach: Reach, asked: Asked) -> Exposure:
     return Exposure(gross, margin, longs, shorts, moving)
 
 
+def _running(state: State, account: AccountState, *, asked: Asked) -> Worth:
+    """The same of all that an account has, by its running sums."""
+    mine = asked.spec.instrument_id
+    own = account.cells.at(account, asked.reserve).get(mine, Cell())
+    whole = account.cells.worth(state.marks, lambda name: _unit(state, account, instrument_id=name))
+    if account is asked.account and asked.quantity:
+        own = own.moved(asked.quantity, is_buy=asked.spec.side.sign > 0)
+    elif not asked.price:
+        return whole
+    unit = _unit(state, account, instrument_id=mine, price=asked.price)
+    return whole.less(account.cells.worth_in(mine)).plus(cell_worth(own, unit))
+
+
 def _own(asked: Asked, instrument_id: str) -> Decimal | None:
     return asked.price if instrument_id == asked.spec.instrument_id else None
 
 
-def _unit(reach: Reach, account: AccountState, *, instrument_id: str, price: Decimal | None = None) -> Decimal:
+def _unit(state: State, account: AccountState, *, instrument_id: str, price: Decimal | None = None) -> Decimal:
     """What one unit is worth, at a price or at the last one."""
-    state = reach.state
     known = price or last_price(state, instrument_id, accounts=(account,))
     return mul(known, state.instruments[instrument_id].multiplier)
 
@@ -236,17 +261,13 @@ def _closest(reach: Reach, asked: Asked) -> Closest | None:
     measured = reach.state.correlations
     if measured is None:
         return None
-    others = _sides(together(reach, reach.money, asked=asked))
-    return measured.closest(asked.spec.instrument_id, asked.spec.side.sign, others=others)
-
-
-def _sides(whole: dict[str, Cell]) -> Iterator[tuple[str, int]]:
-    """The sides on which an instrument is held, or will be where what works fills: 1 is long, -1 short."""
-    for name, (held, buys, sells) in whole.items():
-        if held > 0 or (buys and add(held, buys) > 0):
-            yield name, 1
-        if held < 0 or (sells and sub(held, sells) < 0):
-            yield name, -1
+    name, side = asked.spec.instrument_id, asked.spec.side.sign
+    if len(reach.money) == 1 and not reach.is_part and asked.without is None:
+        mine = reach.money[0].cells
+        mine.at(reach.money[0], asked.reserve)
+        return mine.closest(measured, name, side)
+    whole = together(reach, reach.money, asked=asked)
+    return measured.closest(name, side, others=((one, held) for one, cell in whole.items() for held in cell.sides()))
 
 
 def _diversified(reach: Reach, asked: Asked) -> tuple[float, float]:
@@ -255,7 +276,7 @@ def _diversified(reach: Reach, asked: Asked) -> tuple[float, float]:
     for account in reach.money:
         for name, cell in cells(reach, account, asked=asked).items():
             likely = sub(add(cell.held, cell.buys), cell.sells)
-            values[name] += float(mul(likely, _unit(reach, account, instrument_id=name)))
+            values[name] += float(mul(likely, _unit(reach.state, account, instrument_id=name)))
     before, mine = diversification(values.values()), asked.spec.instrument_id
     worth = float(mul(asked.price or ZERO, reach.state.instruments[mine].multiplier))
     values[mine] += asked.spec.side.sign * float(asked.quantity) * worth

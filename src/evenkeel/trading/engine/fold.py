@@ -6,19 +6,27 @@ from typing import Any
 
 from evenkeel.domain import mtm_records as m
 from evenkeel.domain import records as r
+from evenkeel.domain.account_records import AccountRenamed, AccountSwitched, FxRatesSet
 from evenkeel.domain.accounts import LedgerKind, Marking, Readiness
 from evenkeel.domain.composite_records import CompositeEnded, CompositeMoved, CompositeStarted
+from evenkeel.domain.copy_records import CopyCursorMoved, CopyLinkSet, CopyTaken
 from evenkeel.domain.errors import JournalCorrupt
 from evenkeel.domain.followups import FollowUpDone, FollowUpSet
 from evenkeel.domain.held_records import OrderKept, OrderReleased
-from evenkeel.domain.limit_records import DrawdownMoved, ScopeDayClosed, ScopeLimitsChanged
+from evenkeel.domain.limit_records import DrawdownMoved, RejectsHalted, ScopeDayClosed, ScopeLimitsChanged
+from evenkeel.domain.live import LiveSwitched, is_real
 from evenkeel.domain.money import add, sub
 from evenkeel.domain.orders import Order, OrderEvent, OrderState, TimeInForce
+from evenkeel.domain.portfolios import BookMoved, CashTransferred, PortfolioChanged, PortfolioDayClosed
 from evenkeel.domain.positions import PositionKey
+from evenkeel.domain.rebalancing import RebalanceEnded, RebalanceStarted
 from evenkeel.domain.walkforward import SessionCompleted, SessionMoved, SessionOpened
-from evenkeel.trading.engine import booking, guarding, halts, keeping, layers, sessions, tracking, waiting
+from evenkeel.trading.engine import booking, guarding, halts, keeping, layers, sessions, tracking, use, waiting
 from evenkeel.trading.engine.composites import standing
+from evenkeel.trading.engine.copying import folding as copying
 from evenkeel.trading.engine.mtm import levels
+from evenkeel.trading.engine.portfolios import standing as portfolios
+from evenkeel.trading.engine.portfolios import underway
 from evenkeel.trading.engine.state import EXTERNAL, AccountState, DeploymentState, State
 
 _NO_DAY = date.min
@@ -47,10 +55,12 @@ def _run_started(state: State, record: r.RunStarted) -> None:
 def _instrument_listed(state: State, record: r.InstrumentListed) -> None:
     known = state.instruments.get(record.instrument.id)
     state.instruments[record.instrument.id] = record.instrument
+    use.listed(state, record.instrument)
     if known is not None and known != record.instrument:
         for account in state.accounts.values():
             account.working.recount()
             account.positions.recount()
+            account.cells.recount()
 
 
 def _account_opened(state: State, record: r.AccountOpened) -> None:
@@ -59,6 +69,7 @@ def _account_opened(state: State, record: r.AccountOpened) -> None:
     layers.limited(state, opened, limits=account.limits)
     opened.open_day(record.at)
     opened.open_night(record.at)
+    opened.is_off = is_real(account)
     state.accounts[account.id] = opened
     state.guarded = state.guarded or account.limits.maintenance is not None
     if account.terms is not None and account.terms.marking is Marking.BAR:
@@ -83,6 +94,10 @@ def _account_reconciled(state: State, record: r.AccountReconciled) -> None:
         halts.rearmed(state, record.account_id)
     if account.readiness is not Readiness.BLOCKED:
         account.readiness, account.readiness_reason = Readiness.READY, None
+    seen = account.compared
+    seen.times, seen.at, seen.differences = seen.times + 1, record.at, record.differences
+    if record.routine:
+        return
     for guard in account.guards.values():
         guard.denied = False
     if state.composites:
@@ -98,6 +113,9 @@ def _deployment_changed(state: State, record: r.DeploymentChanged) -> None:
         before, held.deployment = held.deployment, now
         if before.program != now.program:
             held.memory = None
+        if now.paused is not None and before.paused is None:
+            for account in state.accounts.values():
+                account.standing.forget_rejects(now.id)
     state.guarded = state.guarded or now.protection is not None
     tracking.deployed(state, held, before)
 
@@ -129,6 +147,7 @@ def _order_decided(state: State, record: r.OrderDecided) -> None:
     )
     if not record.approved:
         _explain(order, record.checks[-1])
+        layers.rejected(state.accounts[spec.account_id], spec.book, at=record.at, rule=record.checks[-1].rule)
     _index(state, order)
     if record.together:
         state.together.add(order.id)
@@ -181,10 +200,14 @@ def _order_adopted(state: State, record: r.OrderAdopted) -> None:
         limit_price=spec.limit_price,
         stop_price=spec.stop_price,
         source=EXTERNAL,
-        reason="placed outside Evenkeel",
+        reason=f"the broker made it beside order {record.twin_of}" if record.twin_of else "placed outside Evenkeel",
         has_venue_event=True,
     )
     _index(state, order)
+    if record.twin_of:
+        key = spec.account_id, record.venue_order_id
+        state.twins[key] = order.id, record.twin_of
+        state.venue_order_ids[key] = order.id
     _name(state, order, record.venue_order_id)
 
 
@@ -219,6 +242,8 @@ def _order_moved(state: State, record: r.OrderMoved) -> None:
         standing.asked(state, order, record=record)
     if record.event is OrderEvent.HOLD:
         keeping.taken_back(state.accounts[order.spec.account_id], order)
+    elif record.state is OrderState.REJECTED:
+        layers.rejected(state.accounts[order.spec.account_id], order.spec.book, at=record.at)
     _place(state, order, record.state, at=record.at, venue_order_id=record.venue_order_id)
     _see_bar(state, order.spec.instrument_id, record.bar)
     if state.halts:
@@ -297,6 +322,8 @@ def _fill_booked(state: State, record: r.FillBooked) -> None:
         tracking.filled(state, deployment, fill.instrument_id)
     if state.halts:
         halts.filled(state, order.spec)
+    if state.rebalances.running:
+        underway.filled(state, record)
     _see_bar(state, fill.instrument_id, record.bar)
 
 
@@ -334,13 +361,24 @@ _FOLDS: dict[type, Callable[[State, Any], None]] = {
     r.RunStarted: _run_started,
     r.InstrumentListed: _instrument_listed,
     r.AccountOpened: _account_opened,
+    AccountSwitched: use.switched,
+    AccountRenamed: use.renamed,
+    FxRatesSet: use.rates_set,
+    LiveSwitched: use.live_switched,
     r.LimitsChanged: _limits_changed,
     ScopeLimitsChanged: layers.scope_changed,
     ScopeDayClosed: layers.day_closed,
     DrawdownMoved: layers.drawdown_moved,
+    RejectsHalted: layers.rejects_halted,
     r.ReadinessChanged: _readiness_changed,
     r.AccountReconciled: _account_reconciled,
     r.CashBooked: booking.cash_booked,
+    CashTransferred: booking.cash_transferred,
+    PortfolioChanged: portfolios.changed,
+    BookMoved: portfolios.book_moved,
+    PortfolioDayClosed: portfolios.day_closed,
+    RebalanceStarted: underway.started,
+    RebalanceEnded: underway.ended,
     r.DeploymentChanged: _deployment_changed,
     r.SignalRecorded: _signal_recorded,
     r.OrderDecided: _order_decided,
@@ -375,6 +413,9 @@ _FOLDS: dict[type, Callable[[State, Any], None]] = {
     r.DayClosed: _day_closed,
     r.CursorMoved: _cursor_moved,
     r.AlertRaised: _alert_raised,
+    CopyLinkSet: copying.link_set,
+    CopyTaken: copying.taken,
+    CopyCursorMoved: copying.cursor_moved,
     FollowUpSet: waiting.been_set,
     FollowUpDone: waiting.been_done,
     SessionOpened: sessions.opened,

@@ -4,6 +4,8 @@ What a panic has still to do is never stored: it follows from the orders that wo
 Kept is only what those do not show: whom it covers, what it has asked for, and how often in vain.
 """
 
+from collections import defaultdict
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct, field
@@ -11,10 +13,11 @@ from msgspec.structs import replace
 
 from evenkeel.domain import records as r
 from evenkeel.domain.accounts import Account
+from evenkeel.domain.money import total
 from evenkeel.domain.mtm_records import MtmStopped
 from evenkeel.domain.orders import Order, OrderEvent, OrderSpec, OrderState, Product
 from evenkeel.domain.panics import Scope, ScopeKind
-from evenkeel.domain.positions import PositionKey, key_of
+from evenkeel.domain.positions import Position, PositionKey, key_of
 from evenkeel.domain.provenance import Provenance, Source
 from evenkeel.domain.strategies import Deployment
 
@@ -201,7 +204,39 @@ def moved(state: "State", record: r.PanicMoved) -> None:
 
 
 def ended(state: "State", record: r.PanicEnded) -> None:
-    del state.halts[_named(state, record.id).key]
+    """What others had left to it is theirs to close now, even where they had finished."""
+    halt = state.halts.pop(_named(state, record.id).key)
+    for other in state.halts.values():
+        if other.done_at and other.reach > halt.reach and not halt.keep_positions and _inherits(state, other, halt):
+            other.done_at = 0
+            other.arm()
+
+
+def _inherits(state: "State", other: Halt, halt: Halt) -> bool:
+    return any(
+        net(positions) and any(halt.covers(held.account, one.key) for one in positions)
+        for held in state.accounts.values()
+        for positions in holdings(state, other, held).values()
+    )
+
+
+def holdings(state: "State", halt: Halt, account: "AccountState") -> dict[Target, list[Position]]:
+    """What is to be closed, with the positions it is made of; what a wider panic closes is left to that one."""
+    found: dict[Target, list[Position]] = defaultdict(list)
+    if halt.keep_positions:
+        return found
+    others = [other for other in state.halts.values() if other.reach < halt.reach and not other.keep_positions]
+    for key, position in account.positions.items():
+        is_meant = position.quantity and halt.covers(account.account, key)
+        if is_meant and not any(other.covers(account.account, key) for other in others):
+            book = key.book if halt.scope.kind is ScopeKind.STRATEGY else ""
+            found[Target(key.account_id, book, key.instrument_id, key.product)].append(position)
+    return found
+
+
+def net(positions: list[Position]) -> Decimal:
+    """What they are together, signed."""
+    return total([position.quantity for position in positions])
 
 
 def _named(state: "State", halt_id: str) -> Halt:

@@ -26,7 +26,7 @@ from evenkeel.domain.positions import key_of
 from evenkeel.domain.provenance import Provenance, Source
 from evenkeel.domain.risk import Approved
 from evenkeel.trading.brokers.ports import Ticket
-from evenkeel.trading.engine import amending, keeping, market, orders, risk_views
+from evenkeel.trading.engine import amending, keeping, market, orders, rejects, risk_views
 from evenkeel.trading.engine.effects import Lane, SendOrder
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.engine.timers import HANDLERS
@@ -201,6 +201,7 @@ def _let_out(turn: Turn, order: Order, *, quantity: Decimal, triggered: bool, si
     else:
         message = f"{_title(turn.state, order)} was set off and is refused: {verdict.check.reason}"
         turn.alert("critical", "order-refused", message, **_about(order))
+        rejects.look(turn, account, order.spec.book)
 
 
 def _send(turn: Turn, order: Order, spec: OrderSpec, *, approval: Approved, lane: Lane) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from evenkeel.domain.clock import SECOND, day_bounds, session_date
 from evenkeel.domain.errors import FieldError
 from evenkeel.domain.held_records import OrderKept, OrderReleased
+from evenkeel.domain.live import Custody
 from evenkeel.domain.money import ZERO, exact, is_bookable, is_multiple
 from evenkeel.domain.orders import Kept, Order, OrderKind, OrderSpec, OrderState, Side, TimeInForce, Trail, Trigger
 from evenkeel.domain.positions import key_of
@@ -28,6 +29,10 @@ KIND = "order"
 AGAIN = 30 * SECOND
 _RESTS = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD)
 _AT_ONCE = {OrderKind.STOP: OrderKind.MARKET, OrderKind.STOP_LIMIT: OrderKind.LIMIT}
+_UNATTENDED_ONLY = (
+    "an order that waits here would not work after a restart until the owner has unlocked the vault: the account is "
+    "attended; use an order that the broker itself keeps, or make the account unattended"
+)
 _MADE_OF = _AT_ONCE | {OrderKind.TRAILING_STOP: OrderKind.MARKET}
 
 
@@ -35,7 +40,10 @@ def plan(state: State, account: AccountState, spec: OrderSpec, *, at: int) -> Ke
     """What the engine is to see to for a new order: None for nothing, or the check that it fails."""
     profile = state.profiles.get(account.account.broker)
     kinds, times = (PLAIN_KINDS, PLAIN_TIMES) if profile is None else (profile.order_kinds, profile.times_in_force)
-    if spec.kind in kinds and spec.time_in_force in times and spec.trigger is None and spec.not_before <= at:
+    begins = spec.not_before
+    if state.resting and closes(state, account, spec):
+        begins = max(begins, state.resting.get(account.account.broker, 0))
+    if spec.kind in kinds and spec.time_in_force in times and spec.trigger is None and begins <= at:
         return None
     kind = _kind(spec, kinds)
     lasts = _time(account, spec, times=times)
@@ -45,20 +53,30 @@ def plan(state: State, account: AccountState, spec: OrderSpec, *, at: int) -> Ke
     kept = Kept(
         kind=None if kind is spec.kind else kind,
         time_in_force=None if lasts is spec.time_in_force else lasts,
-        begins=spec.not_before if spec.not_before > at else 0,
+        begins=begins if begins > at else 0,
         level=spec.trigger.price if spec.trigger is not None else spec.stop_price if kind in _unstopped(spec) else None,
         rises=rises(state, spec),
         since=at,
         trail=spec.trail if follows else None,
         until=spec.expires_at,
     )
-    if (follows and spec.time_in_force not in _RESTS) or (
-        spec.time_in_force is TimeInForce.BAR and is_held(spec, kept)
-    ):
-        said = f"an order that waits for a moment or a price, or follows the price, cannot be {spec.time_in_force}"
-        return Check("time-in-force", "DAY, GTC, GTD", spec.time_in_force, said)
+    refused = _cannot_wait(account, spec, kept, follows=follows)
+    if refused is not None:
+        return refused
     mark = state.marks.get(spec.instrument_id)
     return _begun(state, spec, kept, price=None if mark is None else mark.price)
+
+
+def _cannot_wait(account: AccountState, spec: OrderSpec, kept: Kept, *, follows: bool) -> Check | None:
+    """The check that an order fails which is to be held or followed here. One that only waits for its broker's hours
+    to pass does not fail for being in an attended account."""
+    waits = is_held(spec, kept)
+    if (follows and spec.time_in_force not in _RESTS) or (spec.time_in_force is TimeInForce.BAR and waits):
+        said = f"an order that waits for a moment or a price, or follows the price, cannot be {spec.time_in_force}"
+        return Check("time-in-force", "DAY, GTC, GTD", spec.time_in_force, said)
+    if account.custody is Custody.ATTENDED and waits and kept.begins in (0, spec.not_before):
+        return Check("attended", Custody.UNATTENDED, Custody.ATTENDED, _UNATTENDED_ONLY)
+    return None
 
 
 def decided(state: State, account: AccountState, spec: OrderSpec, *, at: int) -> tuple[Kept | None, bool]:
@@ -308,6 +326,7 @@ def released(state: State, record: OrderReleased) -> None:
         check = record.checks[-1]
         order.reason, order.rule, order.limit, order.value = check.reason, check.rule, check.limit, check.value
         order.layer = check.layer
+        layers.rejected(account, order.spec.book, at=record.at, rule=check.rule)
         guarding.forget(account, order, OrderState.HELD)
         if order.spec.parent:
             standing.settled(state, order, before=OrderState.HELD)

@@ -5,6 +5,7 @@ drawdown has reached, and what a layer had made where its day began and at its b
 an order is judged: see `reach`.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -14,10 +15,11 @@ from msgspec import Struct, field
 from evenkeel.domain import limit_records as r
 from evenkeel.domain.accounts import Limits
 from evenkeel.domain.fills import Fill
-from evenkeel.domain.limits import NO_RULES, Layer, LimitScope, RuleSet, Tier
+from evenkeel.domain.limits import MOST_REJECTS, NO_RULES, Layer, LimitScope, RuleSet, Tier
 from evenkeel.domain.money import ZERO, add, sub
 from evenkeel.domain.orders import OrderSpec
 from evenkeel.domain.positions import Position, PositionKey
+from evenkeel.trading.engine.portfolios import standing as portfolios
 from evenkeel.trading.risk import RiskCheck, plan_of
 
 if TYPE_CHECKING:
@@ -49,6 +51,9 @@ _READ_BY: Mapping[str, tuple[str, ...]] = {
 
 PLAIN = frozenset({"equity", "day", "trades", "drawdown"})
 """What an account's view has of itself on an open day."""
+_DOORS = frozenset({
+    "halted", "mtm", "session-running", "account-active", "live-switch", "account-ready", "max-rejects", "basket",
+})  # fmt: skip
 MEASURED = frozenset({"alike"})
 """What there is nothing to work out of before correlations have been measured."""
 
@@ -91,11 +96,28 @@ class Standing(Struct, kw_only=True):
         self.lost_at = at if is_loss else self.lost_at
 
 
+def _few() -> deque[tuple[int, str]]:
+    return deque(maxlen=MOST_REJECTS)
+
+
 class OwnStanding(Standing, kw_only=True):
-    """An account's. `tallies` are by book and instrument; `made` is what a position had made when it was last flat."""
+    """An account's. `tallies` are by book and instrument; `made` is what a position had made when it was last flat.
+
+    `rejects` are the last orders that came to nothing, each with its moment (ns) and book; `barred` is what halted
+    entries for too many of them.
+    """
 
     tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
     made: dict[PositionKey, Decimal] = field(default_factory=dict)
+    rejects: deque[tuple[int, str]] = field(default_factory=_few)
+    barred: r.RejectsHalted | None = None
+
+    def forget_rejects(self, book: str) -> None:
+        """Counts those of a book no more."""
+        if self.rejects:
+            kept = [one for one in self.rejects if one[1] != book]
+            self.rejects.clear()
+            self.rejects.extend(kept)
 
     def tally(self, book: str, instrument_id: str) -> Tally:
         found = self.tallies.get((book, instrument_id))
@@ -118,11 +140,16 @@ class LayerState(Standing, kw_only=True):
         """Whether it reads the account, or a part of it."""
         return self.scope.covers_account(account.account.id, account.account.user_id)
 
-    def reads(self, key: PositionKey) -> bool:
-        """Whether a position in an account that it covers lies within its reach."""
-        if self.scope.kind is Layer.INSTRUMENT:
-            return key.instrument_id == self.scope.id
-        return self.scope.kind is not Layer.STRATEGY or key.book == self.scope.id
+    def reads(self, key: PositionKey, owner: str | None) -> bool:
+        """Whether a position in an account that it covers lies within its reach; `owner` is its book's portfolio."""
+        match self.scope.kind:
+            case Layer.INSTRUMENT:
+                return key.instrument_id == self.scope.id
+            case Layer.STRATEGY:
+                return key.book == self.scope.id
+            case Layer.PORTFOLIO:
+                return owner == self.scope.id
+        return True
 
 
 def over(state: "State", spec: OrderSpec) -> Iterator[LayerState]:
@@ -132,6 +159,7 @@ def over(state: "State", spec: OrderSpec) -> Iterator[LayerState]:
         f"{Layer.INSTRUMENT}:{spec.instrument_id}@{user}",
         f"{Layer.INSTRUMENT}:{spec.instrument_id}",
         f"{Layer.STRATEGY}:{spec.book}",
+        f"{Layer.PORTFOLIO}:{state.owners.get((spec.account_id, spec.book), '')}",
         f"{Layer.USER}:{user}",
         f"{Layer.PLATFORM}:",
     ):
@@ -191,6 +219,19 @@ def drawdown_moved(state: "State", record: r.DrawdownMoved) -> None:
         held.best = dict(record.best)
 
 
+def rejected(account: "AccountState", book: str, *, at: int, rule: str = "") -> None:
+    """Notes an order that came to nothing: refused by a `rule`, or by its venue. One that found the door shut, or went
+    down with others of its basket, says nothing of whoever sent it."""
+    if rule not in _DOORS:
+        account.standing.rejects.append((at, book))
+
+
+def rejects_halted(state: "State", record: r.RejectsHalted) -> None:
+    standing = state.accounts[record.account_id].standing
+    standing.barred = None if record.lifted else record
+    standing.rejects.clear()
+
+
 def decided(account: "AccountState", spec: OrderSpec) -> None:
     """One more order of the account's open day has been approved."""
     account.standing.tally(spec.book, spec.instrument_id).orders += 1
@@ -219,6 +260,9 @@ def filled(
     is_loss = made < standing.made.get(position.key, ZERO)
     standing.made[position.key] = made
     standing.closed(is_loss, at)
+    owner = state.owners.get((position.key.account_id, position.key.book)) if state.owners else None
+    if owner is not None and (not after or (after > 0) != (before > 0)):
+        portfolios.round_trip(state.portfolios[owner], position)
     for layer in state.layers.values():
-        if layer.covers(account) and layer.reads(position.key):
+        if layer.covers(account) and layer.reads(position.key, owner):
             layer.closed(is_loss, at)

@@ -22,6 +22,8 @@ def set_scope(turn: Turn, command: c.SetScopeLimits) -> Outcome:
     state, scope = turn.state, command.scope
     _check(state, scope)
     found = faults(command.rules, "rules.")
+    if command.rules.max_rejects is not None and scope.kind is not Layer.STRATEGY:
+        found.append(FieldError("rules.max_rejects", "is for accounts and strategies"))
     if found:
         raise InvalidInput("the limits are not valid", errors=tuple(found))
     known, needs = state.layers.get(scope.key), needs_of(command.rules)
@@ -46,6 +48,8 @@ def _check(state: State, scope: LimitScope) -> None:
             raise InvalidInput("the scope is not valid", errors=(FieldError("id", "no such instrument"),))
         case Layer.STRATEGY:
             state.deployment(scope.id)
+        case Layer.PORTFOLIO:
+            state.portfolio(scope.id)
         case Layer.ACCOUNT:
             raise InvalidInput("the scope is not valid", errors=(FieldError("scope", "an account's are its own"),))
         case Layer.PLATFORM if scope.id:
@@ -132,6 +136,8 @@ def title(state: State, scope: LimitScope) -> str:
             return f"instrument {state.instruments[scope.id].symbol}"
         case Layer.STRATEGY:
             return f"strategy {state.deployment(scope.id).deployment.name}"
+        case Layer.PORTFOLIO:
+            return f"portfolio {state.portfolio(scope.id).portfolio.name}"
         case Layer.ACCOUNT:
             return f"account {state.account(scope.id).account.name}"
         case Layer.USER:

@@ -13,9 +13,10 @@ from evenkeel.domain.orders import Product
 from evenkeel.domain.positions import Position
 from evenkeel.domain.records import DayClosed, SplitApplied, SplitOrder, SplitPosition
 from evenkeel.trading.brokers.splits import SplitHolding, SplitTerms, split_books, split_kept, split_order
-from evenkeel.trading.engine import income, limiting, timers
+from evenkeel.trading.engine import exchange, income, limiting, timers, watching
 from evenkeel.trading.engine.composites import restating
 from evenkeel.trading.engine.mtm import stopping
+from evenkeel.trading.engine.portfolios import days
 from evenkeel.trading.engine.state import AccountState, Mark, State
 from evenkeel.trading.engine.turn import Turn
 
@@ -29,13 +30,17 @@ def slice_seen(turn: Turn, event: MarketSlice) -> None:
     for split in event.splits:
         apply_split(turn, split)
     move_marks(turn.state, event)
+    if turn.state.marks.silent:
+        watching.heard(turn, event)
     if not event.splits:  # else behind the slice: a venue that has not seen the split would apply it to what is placed
         timers.run(turn)
 
 
 def is_quiet(state: State, event: MarketSlice, at: int) -> bool:
     """True when a slice moves marks and does nothing else: no day has ended by `at`, and nothing goes ex."""
-    if event.splits or event.dividends or at >= state.timers.next or (event.quotes and state.watched):
+    if state.marks.silent or (event.quotes and state.watched):
+        return False
+    if event.splits or event.dividends or at >= state.timers.next:
         return False
     if state.mtm and state.mtm.concern(_shown(event)):
         return False
@@ -85,6 +90,9 @@ def keep_day(turn: Turn, account: AccountState) -> None:
 def close_day(turn: Turn, account: AccountState) -> None:
     """Records the end of the account's open day with the marks that value it, and of its part in layers of limits."""
     state = turn.state
+    closing = account.day
+    if state.pairs:
+        exchange.take_from_market(turn, account.day)
     equity, marks = state.equity(account), dict[str, Decimal]()
     for position in account.positions.values():
         if position.quantity:
@@ -98,12 +106,14 @@ def close_day(turn: Turn, account: AccountState) -> None:
             cash=account.cash_in(account.account.currency),
             equity=equity,
             marks=marks,
-            fx={account.account.currency: Decimal(1)},
+            fx=exchange.marks_of(state, account),
             contributed=account.contributed,
             growth=account.growth.at(equity),
             drawdown=account.growth.drawdown(equity),
         )
     )
+    if state.portfolios:
+        days.close(turn, account, closing)
     if state.layers or state.tiered:
         limiting.close_day(turn, account)
     if state.mtm or state.halts:

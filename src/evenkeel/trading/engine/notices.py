@@ -28,6 +28,10 @@ def risk_inputs(turn: Turn, event: e.RiskInputs) -> None:
     turn.state.correlations = Correlations(event)
 
 
+def noticed(turn: Turn, event: e.Noticed) -> None:
+    turn.alert(event.level, event.kind, event.message, account_id=event.account_id)
+
+
 def overdue(turn: Turn, event: e.IntentOverdue) -> None:
     end_unsent(turn, event.order_id, "it could not be sent in time; nothing was sent")
 
@@ -150,7 +154,10 @@ def link(turn: Turn, event: e.BrokerLink) -> None:
     reason = event.reason or "the connection to the broker is lost"
     if event.connected:
         reason = "connected, and not reconciled yet"
-        turn.effects.append(WantReconcile(event.account_id, "connected"))
+        if account.is_off and account.custody is None:
+            return  # it has no way to its broker, not even to ask
+        if account.account.broker not in turn.state.resting:
+            turn.effects.append(WantReconcile(event.account_id, "connected"))
     if was_ready:
         turn.emit(
             ReadinessChanged(at=turn.at, account_id=event.account_id, readiness=Readiness.NOT_READY, reason=reason)

@@ -10,8 +10,9 @@ from evenkeel.domain.provenance import Arrival, Provenance, Source
 from evenkeel.domain.records import Check, OrderDecided, OrderMoved
 from evenkeel.domain.risk import Approved, Refused, Verdict
 from evenkeel.trading.brokers.ports import Cancellation, Ticket
-from evenkeel.trading.engine import halts, keeping, market
+from evenkeel.trading.engine import halts, keeping, market, rejects
 from evenkeel.trading.engine.effects import Lane, Outcome, SendCancel, SendOrder, WantReconcile
+from evenkeel.trading.engine.portfolios import places
 from evenkeel.trading.engine.risk_views import risk_view
 from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.turn import Turn
@@ -56,6 +57,8 @@ def check_spec(state: State, spec: OrderSpec) -> None:
         faults += _misplaced(spec, prices)
     faults += _unbookable(state, spec)
     faults += keeping.faults(state, spec)
+    if state.portfolios:
+        faults += places.order_faults(state, spec)
     if faults:
         raise InvalidInput("the order is not complete", errors=tuple(faults))
 
@@ -160,6 +163,8 @@ def enter(
             since=since,
         )
         turn.effects.append(SendOrder(ticket, send_by, lane))
+    elif not approved:
+        rejects.look(turn, account, spec.book)
 
 
 def lane_of(view: RiskView, source: str) -> Lane:

@@ -7,7 +7,6 @@ the venue may still fill counts as filled. Reductions need no price, and pass wh
 account that has not been compared with its broker is not traded, since nobody knows what it holds.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
@@ -20,7 +19,7 @@ from evenkeel.domain.accounts import Readiness
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.errors import Conflict, FieldError, InvalidInput, NotFound
 from evenkeel.domain.events import PanicDue
-from evenkeel.domain.money import ZERO, add, neg, plain, rounded, sub
+from evenkeel.domain.money import ZERO, neg, plain, rounded, sub
 from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Side
 from evenkeel.domain.panics import LONGEST_COOLDOWN, Scope, ScopeKind
 from evenkeel.domain.positions import Position
@@ -186,6 +185,7 @@ def follow(turn: Turn) -> None:
     """
     touched: dict[str, set[str] | None] = {}
     booked: dict[str, set[str] | None] = {}
+    is_inherited = False
     for record in turn.records:
         match record:
             case r.FillBooked():
@@ -201,12 +201,23 @@ def follow(turn: Turn) -> None:
                 touched[record.spec.account_id] = None
             case r.AccountReconciled():
                 touched[record.account_id] = None
+            case r.PanicEnded():
+                is_inherited = True
     for halt in tuple(turn.state.halts.values()):
         for account_id, names in (booked if halt.done_at else touched).items():
             account = turn.state.accounts[account_id]
             _go_on(turn, halt, account, names)
             if not any(left_in(turn.state, halt, account)):
                 _conclude(turn, halt)
+    if is_inherited:
+        inherit(turn)
+
+
+def inherit(turn: Turn) -> None:
+    """Begins with what a wider panic that has ended has left to the others."""
+    for halt in tuple(turn.state.halts.values()):
+        if not halt.done_at:
+            carry_out(turn, halt)
 
 
 def _touch(touched: dict[str, set[str] | None], account_id: str, instrument_id: str) -> None:
@@ -271,27 +282,6 @@ def _cancel(turn: Turn, halt: Halt, account: AccountState, *, is_due: bool) -> N
             request_cancel(turn, order, _provenance(halt))
 
 
-def _holdings(state: State, halt: Halt, account: AccountState) -> dict[Target, list[Position]]:
-    """What is to be closed, with the positions it is made of; what a wider panic closes is left to that one."""
-    found: dict[Target, list[Position]] = defaultdict(list)
-    if halt.keep_positions:
-        return found
-    others = [other for other in state.halts.values() if other.reach < halt.reach and not other.keep_positions]
-    for key, position in account.positions.items():
-        is_meant = position.quantity and halt.covers(account.account, key)
-        if is_meant and not any(other.covers(account.account, key) for other in others):
-            book = key.book if halt.scope.kind is ScopeKind.STRATEGY else ""
-            found[Target(key.account_id, book, key.instrument_id, key.product)].append(position)
-    return found
-
-
-def _net(positions: list[Position]) -> Decimal:
-    whole = ZERO
-    for position in positions:
-        whole = add(whole, position.quantity)
-    return whole
-
-
 def _working(halt: Halt, account: AccountState, target: Target) -> list[Order]:
     return [
         order
@@ -302,10 +292,10 @@ def _working(halt: Halt, account: AccountState, target: Target) -> list[Order]:
 
 
 def _close(turn: Turn, halt: Halt, account: AccountState, names: set[str] | None, *, is_due: bool) -> None:
-    for target, positions in _holdings(turn.state, halt, account).items():
+    for target, positions in halts.holdings(turn.state, halt, account).items():
         if names is not None and target.instrument_id not in names:
             continue
-        held, working = _net(positions), _working(halt, account, target)
+        held, working = halts.net(positions), _working(halt, account, target)
         unconfirmed = any(order.source != Source.PANIC and order.id not in halt.spared for order in working)
         tries = halt.tries.get(target, 0)
         if not held or tries >= MAX_TRIES or ((unconfirmed or tries) and not is_due):
@@ -351,8 +341,8 @@ def left_in(state: State, halt: Halt, account: AccountState) -> Iterator[Left]:
     for order in _to_cancel(halt, account):
         quantity = order.remaining if order.spec.side is Side.BUY else neg(order.remaining)
         yield Left(account_id, order.spec.instrument_id, "order", quantity, halts.why_it_works(order), order.id)
-    for target, positions in _holdings(state, halt, account).items():
-        held = _net(positions)
+    for target, positions in halts.holdings(state, halt, account).items():
+        held = halts.net(positions)
         if held:
             why = _why_it_is_held(account, target, halt)
             yield Left(account_id, target.instrument_id, "position", held, why)

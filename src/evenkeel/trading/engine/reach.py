@@ -1,19 +1,25 @@
-"""What the rules of a layer read: an instrument, a strategy, an account, a user's accounts, or all there are.
+"""What the rules of a layer read: an instrument, a strategy, a portfolio, an account, a user's accounts, or all.
 
 Money of two currencies does not add up: figures in money read the accounts that hold the order's currency, counts of
 orders and quantities read all.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import NamedTuple
 
 from evenkeel.domain.limits import Layer, LimitScope
 from evenkeel.domain.money import ZERO, add, neg, sub, total
 from evenkeel.domain.orders import Order, OrderSpec, OrderState, Product
 from evenkeel.domain.positions import Position, PositionKey
+from evenkeel.trading.engine.cells import Cell
 from evenkeel.trading.engine.layers import Tally
+from evenkeel.trading.engine.portfolios.worth import worth_of
 from evenkeel.trading.engine.state import EXTERNAL, AccountState, State
+from evenkeel.trading.engine.working import Reserve
+
+_NARROW = (Layer.STRATEGY, Layer.INSTRUMENT, Layer.PORTFOLIO)
 
 
 class Asked(NamedTuple):
@@ -24,12 +30,13 @@ class Asked(NamedTuple):
     quantity: Decimal
     price: Decimal | None
     at: int
-    reserve: Callable[[Order], Decimal]
+    reserve: Reserve
     without: Order | None = None
 
 
 class Reach(NamedTuple):
-    """`accounts` are all that are read, `money` those of one currency; `book` and `instrument_id` narrow it down."""
+    """`accounts` are all that are read, `money` those of one currency; `book`, `portfolio` and `instrument_id` narrow
+    it down."""
 
     state: State
     kind: Layer
@@ -37,26 +44,38 @@ class Reach(NamedTuple):
     money: Sequence[AccountState]
     book: str = ""
     instrument_id: str = ""
+    portfolio: str = ""
 
     @property
     def is_part(self) -> bool:
         """Whether it reads a part of accounts only."""
-        return bool(self.book or self.instrument_id)
+        return bool(self.book or self.instrument_id or self.portfolio)
 
-    def reads(self, book: str, instrument_id: str) -> bool:
+    def books(self, account: AccountState) -> list[str]:
+        """The books of an account that it is narrowed down to; none: it reads them all."""
+        if self.portfolio:
+            named = self.state.portfolios[self.portfolio].books
+            return [book for account_id, book in named if account_id == account.account.id]
+        return [self.book] if self.book else []
+
+    def reads(self, account: AccountState, book: str, instrument_id: str) -> bool:
         """Whether what is ordered or held so lies within it, in an account that it reads."""
+        if self.portfolio:
+            return self.state.owners.get((account.account.id, book)) == self.portfolio
         return self.book in ("", book) and self.instrument_id in ("", instrument_id)
 
-    def positions(self, account: AccountState) -> Iterator[Position]:
+    def positions(self, account: AccountState) -> Iterable[Position]:
         """The account's positions within it."""
-        held = account.positions.of(self.instrument_id) if self.instrument_id else account.positions.values()
-        return (one for one in held if self.book in ("", one.key.book))
+        if self.instrument_id:
+            return account.positions.of(self.instrument_id)
+        books = self.books(account)
+        return chain.from_iterable(map(account.positions.in_book, books)) if books else account.positions.values()
 
     def open_orders(self, account: AccountState) -> Iterator[Order]:
         """The account's orders within it that work or are held here."""
         for orders in (account.working, account.held):
             for order in orders.values():
-                if self.reads(order.spec.book, order.spec.instrument_id):
+                if self.reads(account, order.spec.book, order.spec.instrument_id):
                     yield order
 
     def is_priced(self) -> bool:
@@ -68,38 +87,20 @@ class Reach(NamedTuple):
 
     def tallies(self, account: AccountState) -> Iterator[Tally]:
         """What the account has done within it in its open day."""
-        return (one for key, one in account.standing.tallies.items() if self.reads(*key))
+        return (one for key, one in account.standing.tallies.items() if self.reads(account, *key))
 
     def result(self, account: AccountState) -> Decimal:
         """All that an account has ever made in it: its profit, or that of the positions which are read."""
         state = self.state
         if not self.is_part:
             return sub(state.equity(account), account.contributed)
+        if self.portfolio:
+            held = state.portfolios[self.portfolio]
+            paid = held.contributed.get(account.account.id, ZERO)
+            return sub(worth_of(state, held, account_id=account.account.id).value, paid)
         return total([
             add(sub(one.realised, one.charges), state.unrealised(one)) for one in self.positions(account)
         ])  # fmt: skip
-
-
-class Cell(NamedTuple):
-    """What is held of an instrument, signed, and what is on its way."""
-
-    held: Decimal = ZERO
-    buys: Decimal = ZERO
-    sells: Decimal = ZERO
-
-    def plus(self, other: "Cell") -> "Cell":
-        return Cell(add(self.held, other.held), add(self.buys, other.buys), add(self.sells, other.sells))
-
-    def moved(self, quantity: Decimal, *, is_buy: bool) -> "Cell":
-        """With so much more on its way."""
-        if is_buy:
-            return self._replace(buys=add(self.buys, quantity))
-        return self._replace(sells=add(self.sells, quantity))
-
-    @property
-    def worst(self) -> Decimal:
-        """The largest position without sign that may come of it."""
-        return max(add(self.held, self.buys).copy_abs(), sub(self.held, self.sells).copy_abs())
 
 
 def reach_of(state: State, scope: LimitScope, *, currency: str = "") -> Reach:
@@ -108,9 +109,19 @@ def reach_of(state: State, scope: LimitScope, *, currency: str = "") -> Reach:
     if scope.kind is Layer.STRATEGY:
         named = {one.account_id for one in state.deployment(scope.id).deployment.accounts}
         accounts = [held for held in accounts if held.account.id in named or _trades(held, scope.id)]
+    if scope.kind is Layer.PORTFOLIO:
+        accounts = [state.accounts[name] for name in state.portfolio(scope.id).portfolio.account_ids]
     money = [held for held in accounts if held.account.currency == currency]
-    book = scope.id if scope.kind is Layer.STRATEGY else ""
-    return Reach(state, scope.kind, accounts, money, book, scope.id if scope.kind is Layer.INSTRUMENT else "")
+    narrowed = {kind: scope.id if scope.kind is kind else "" for kind in _NARROW}
+    return Reach(
+        state,
+        scope.kind,
+        accounts,
+        money,
+        book=narrowed[Layer.STRATEGY],
+        instrument_id=narrowed[Layer.INSTRUMENT],
+        portfolio=narrowed[Layer.PORTFOLIO],
+    )
 
 
 def _trades(account: AccountState, book: str) -> bool:
@@ -149,17 +160,15 @@ def together(reach: Reach, accounts: Iterable[AccountState], *, asked: Asked, on
 def cells(reach: Reach, account: AccountState, *, asked: Asked, only: str = "") -> dict[str, Cell]:
     """What the account holds and has on its way within the reach, by instrument; `only` one where it is named."""
     name = reach.instrument_id or only
-    if reach.book:
-        return _cells_of_book(account, reach.book, name=name, without=asked.without)
+    books = reach.books(account)
+    if books:
+        return _cells_of_books(account, books, name=name, without=asked.without)
     working, reserve = account.working, asked.reserve
     if name:
         buys, sells = (working.quantity(name, reserve, is_buy=is_buy) for is_buy in (True, False))
         found = {name: Cell(account.net.get(name, ZERO), buys, sells)}
     else:
-        found = {instrument_id: Cell(held) for instrument_id, held in account.net.items() if held}
-        for (instrument_id, is_buy), quantity in working.quantities(reserve).items():
-            if quantity:
-                found[instrument_id] = found.get(instrument_id, Cell()).moved(quantity, is_buy=is_buy)
+        found = dict(account.cells.at(account, reserve))
     out = asked.without
     if out is not None and out.id in working and out.spec.instrument_id in found and not out.spec.is_exit:
         cell = found[out.spec.instrument_id]
@@ -167,18 +176,21 @@ def cells(reach: Reach, account: AccountState, *, asked: Asked, only: str = "") 
     return found
 
 
-def _cells_of_book(account: AccountState, book: str, *, name: str, without: Order | None) -> dict[str, Cell]:
+def _cells_of_books(
+    account: AccountState, books: Sequence[str], *, name: str, without: Order | None
+) -> dict[str, Cell]:
     found: dict[str, Cell] = {}
     positions = account.positions
-    keys = [PositionKey(account.account.id, book, name, product) for product in Product] if name else tuple(positions)
-    for key in keys:
-        position = positions.get(key)
-        if position is not None and position.quantity and key.book == book:
-            cell = found.get(key.instrument_id, Cell())
-            found[key.instrument_id] = cell.plus(Cell(position.quantity))
+    for book in books:
+        keys = [PositionKey(account.account.id, book, name, product) for product in Product]
+        held = map(positions.get, keys) if name else positions.in_book(book)
+        for position in held:
+            if position is not None and position.quantity:
+                cell = found.get(position.key.instrument_id, Cell())
+                found[position.key.instrument_id] = cell.plus(Cell(position.quantity))
     for order in account.working.values():
         spec = order.spec
-        if spec.book == book and order is not without and not spec.is_exit and name in ("", spec.instrument_id):
+        if spec.book in books and order is not without and not spec.is_exit and name in ("", spec.instrument_id):
             cell = found.get(spec.instrument_id, Cell())
             found[spec.instrument_id] = cell.moved(order.remaining, is_buy=spec.side.sign > 0)
     return found

@@ -9,17 +9,19 @@ from collections import defaultdict
 from decimal import Decimal
 from itertools import islice
 
+import msgspec
+
 from evenkeel.domain import events as e
-from evenkeel.domain.accounts import UNASSIGNED
+from evenkeel.domain.accounts import UNASSIGNED, Readiness
 from evenkeel.domain.fills import Fill
 from evenkeel.domain.money import ZERO, add, neg, rounded, sub, total
 from evenkeel.domain.orders import Order, OrderEvent, OrderSpec, OrderState, Product
 from evenkeel.domain.positions import PositionKey
-from evenkeel.domain.records import AccountReconciled, OrderMoved, PositionCorrected
-from evenkeel.trading.engine import notices, venue
+from evenkeel.domain.records import AccountReconciled, OrderMoved, PositionCorrected, ReadinessChanged
+from evenkeel.trading.engine import notices, venue, watching
 from evenkeel.trading.engine.effects import WantReconcile
 from evenkeel.trading.engine.orders import send_cancel
-from evenkeel.trading.engine.state import State
+from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.turn import Turn
 
 _Held = tuple[str, Product]
@@ -33,14 +35,14 @@ def snapshot(turn: Turn, event: e.BrokerSnapshot) -> None:
     """
     account = turn.state.account(event.account_id)
     if not event.complete:
-        message = f"{account.account.name} could not be reconciled: {event.reason or 'the broker did not answer'}"
-        turn.alert("critical", "reconcile-failed", message, account_id=event.account_id)
+        _failed(turn, account, event.reason or "the broker did not answer")
         return
     if _is_outdated(turn, event):
         turn.effects.append(WantReconcile(event.account_id, "a fill came while the snapshot was taken", again=True))
         return
     for order in event.orders:
         _adopt_unknown(turn, order)
+    _adopt_twins(turn, event)
     for execution in event.executions:
         venue.filled(turn, execution)
     for order in event.orders:
@@ -49,7 +51,20 @@ def snapshot(turn: Turn, event: e.BrokerSnapshot) -> None:
         _looked_up(turn, lookup)
     differences = _positions(turn, event)
     turn.effects = [effect for effect in turn.effects if not isinstance(effect, WantReconcile)]
-    turn.emit(AccountReconciled(at=turn.at, account_id=event.account_id, differences=differences))
+    is_routine = event.routine and account.readiness is Readiness.READY
+    turn.emit(AccountReconciled(at=turn.at, account_id=event.account_id, differences=differences, routine=is_routine))
+    if turn.state.resting:
+        watching.keep_shut(turn, account)
+
+
+def _failed(turn: Turn, account: AccountState, why: str) -> None:
+    """Says why an account that is not ready stays so."""
+    account_id = account.account.id
+    if account.readiness is Readiness.NOT_READY:
+        reason = f"not reconciled: {why}"
+        turn.emit(ReadinessChanged(at=turn.at, account_id=account_id, readiness=Readiness.NOT_READY, reason=reason))
+    message = f"{account.account.name} could not be reconciled: {why}"
+    turn.alert("critical", "reconcile-failed", message, account_id=account_id)
 
 
 def _is_outdated(turn: Turn, event: e.BrokerSnapshot) -> bool:
@@ -81,6 +96,24 @@ def _adopt_unknown(turn: Turn, theirs: e.BrokerOrder) -> None:
     """An order placed elsewhere comes first, at its full size, so that its executions find it."""
     if venue.find(turn, _accepted(turn, theirs)) is None and _is_listed(turn, theirs, "works an order"):
         venue.adopt(turn, _spec(theirs), theirs.venue_order_id, state=OrderState.ACCEPTED)
+
+
+def _adopt_twins(turn: Turn, event: e.BrokerSnapshot) -> None:
+    """Where the broker lists two orders for one of ours, such as after a change that was lost on the way, the one whose
+    id we know is ours, and the other an order of its own: both can fill, and both can be cancelled."""
+    by_order: dict[str, list[e.BrokerOrder]] = defaultdict(list)
+    for theirs in event.orders:
+        ours = venue.find(turn, _accepted(turn, theirs))
+        if ours is not None and theirs.venue_client_id == ours.venue_client_id:
+            by_order[ours.id].append(theirs)
+    for order_id, found in by_order.items():
+        order = turn.state.orders[order_id]
+        names = [one.venue_order_id for one in found]
+        first = order.venue_order_id if order.venue_order_id in names else names[0]
+        for theirs in found:
+            if theirs.venue_order_id != first:
+                spec = msgspec.structs.replace(_spec(theirs), book=order.spec.book, product=order.spec.product)
+                venue.adopt(turn, spec, theirs.venue_order_id, state=OrderState.ACCEPTED, twin_of=order_id)
 
 
 def _is_listed(turn: Turn, theirs: e.BrokerOrder | e.BrokerPosition, what: str) -> bool:
@@ -145,6 +178,8 @@ def _looked_up(turn: Turn, lookup: e.Lookup) -> None:
     order = turn.state.orders.get(lookup.order_id)
     if order is None or not order.is_working:
         return
+    if lookup.found is not None and venue.find(turn, _accepted(turn, lookup.found)) is not order:
+        lookup = msgspec.structs.replace(lookup, found=None, conclusive=False)  # it is the other of two
     if lookup.found is None:
         if lookup.conclusive and not order.has_venue_event:
             notices.end_unsent(turn, order.id, "the broker never received it")

@@ -1,19 +1,18 @@
 """What risk sees of an order: gathered from the state, for the account and for every layer of limits over it."""
 
 from decimal import Decimal
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-import msgspec
-
-from evenkeel.domain.money import ZERO, add, exact, mul, sub
-from evenkeel.domain.orders import Order, OrderSpec, Side
+from evenkeel.domain.live import OFF
+from evenkeel.domain.money import ONE, ZERO, add, exact, mul, sub
+from evenkeel.domain.orders import Order, OrderKind, OrderSpec, Side
 from evenkeel.domain.provenance import Source
 from evenkeel.quant.costs import total_charge
-from evenkeel.trading.engine import figures, halts, keeping, layers, reach
+from evenkeel.trading.engine import figures, halts, keeping, layers, reach, rejects, watching
 from evenkeel.trading.engine.mtm import gates
 from evenkeel.trading.engine.state import AccountState, State
-from evenkeel.trading.risk import RiskView, buffer_of
+from evenkeel.trading.risk import MARKET_BUFFER, RiskView, buffer_of, does_reduce
+from evenkeel.trading.risk.view import ACCOUNT_ACTIVE, LIVE_SWITCH
 
 _CENT = Decimal("0.01")
 
@@ -33,16 +32,25 @@ def risk_view(
     `without` leaves a working order out: it is this one, judged again, and is not one more trade of the day.
     """
     spec, cannot = keeping.judged(state, account, spec)
-    instrument_id, limits, standing = spec.instrument_id, account.limits, account.standing
+    instrument_id, limits, standing, working = spec.instrument_id, account.limits, account.standing, account.working
     buys = sells = reserved = ZERO
-    needs_charges = limits.cash_check and spec.side.sign > 0
-    if account.working and not spec.is_exit:  # of what closes a position, only one does
+    if working and not spec.is_exit:  # of what closes a position, only one does
         buys, sells, reserved = _on_the_way(state, spec, without=without)
-    mark = state.mark(instrument_id)
+    mark, held = state.mark(instrument_id), account.net.get(instrument_id, ZERO)
     price = _dearest(spec.side, limit=spec.limit_price, stop=spec.stop_price, mark=mark)
-    rate = state.rate_of(account)
-    equity = state.equity(account) if "equity" in standing.needs else ZERO
-    view = RiskView(
+    needs_charges = limits.cash_check and spec.side.sign > 0
+    charges = charges_of(state, account, spec, quantity=quantity, price=price) if needs_charges else ZERO
+    reduces = does_reduce(spec.side, quantity, held=held, buys=buys, sells=sells)
+    if mark is None and not reduces and not _is_capped(spec.side, spec.limit_price):
+        price = None
+    seen = _own(state, account, without=without) | _stops(state, spec, source=source, at=at)
+    moment = state.time if at is None else at
+    needs = _further(state, account, at=moment)
+    if not reduces and (needs or state.layers):
+        left_out = None if without is None else state.orders[without]
+        asked = reach.Asked(account, spec, quantity, price, moment, Reserves(state), left_out)
+        seen |= _in_layers(state, asked, needs=needs)
+    return RiskView(
         spec=spec,
         quantity=quantity,
         instrument=state.instruments[instrument_id],
@@ -53,26 +61,31 @@ def risk_view(
         account_currency=account.account.currency,
         readiness=account.readiness,
         readiness_reason=account.readiness_reason,
-        in_doubt=account.working.in_doubt(instrument_id),
+        in_doubt=working.in_doubt(instrument_id),
         cannot=cannot,
-        waiting=len(account.working.unheard) if without is None else 0,
-        most_waiting=None if rate is None else rate.most_waiting,
+        waiting=len(working.unheard) if without is None else 0,
         price=price,
-        held=account.net.get(instrument_id, ZERO),
+        held=held,
         working_buys=buys,
         working_sells=sells,
         cash=account.cash_in(account.account.currency),
         reserved=reserved,
-        charges=charges_of(state, account, spec, quantity=quantity, price=price) if needs_charges else ZERO,
-        equity=equity,
-        drawdown=account.growth.fallen(equity) if "drawdown" in standing.needs else ZERO,
-        day_start_equity=account.day_start_equity,
-        trades_today=account.trades_today - (reach.counted(account, state.orders[without]) if without else 0),
-        **_stops(state, spec, source=source, at=at),
+        charges=charges,
+        **seen,
     )
-    if mark is None and not view.reduces and not _is_capped(spec.side, spec.limit_price):
-        view = msgspec.structs.replace(view, price=None)
-    return _in_layers(state, view, without=without, at=state.time if at is None else at)
+
+
+def _own(state: State, account: AccountState, *, without: str | None) -> dict[str, Any]:
+    """What the account's view has of itself on an open day, and how many orders its broker may have waiting."""
+    rate, needs = state.rate_of(account), account.standing.needs
+    equity = state.equity(account) if "equity" in needs else ZERO
+    return {
+        "most_waiting": None if rate is None else rate.most_waiting,
+        "equity": equity,
+        "drawdown": account.growth.fallen(equity) if "drawdown" in needs else ZERO,
+        "day_start_equity": account.day_start_equity,
+        "trades_today": account.trades_today - (reach.counted(account, state.orders[without]) if without else 0),
+    }
 
 
 def _stops(state: State, spec: OrderSpec, *, source: str, at: int | None) -> dict[str, Any]:
@@ -80,47 +93,49 @@ def _stops(state: State, spec: OrderSpec, *, source: str, at: int | None) -> dic
     found: dict[str, Any] = {"may_reduce": source != Source.DEPLOYMENT or spec.is_exit}
     if source == Source.PANIC:
         return found
-    session = state.accounts[spec.account_id].session
-    if session is not None:
-        found["idle"] = session.idle
+    account = state.accounts[spec.account_id]
+    if account.session is not None:
+        found["idle"] = account.session.idle
+    if account.retired:
+        found["idle"], found["idle_rule"] = account.retired, ACCOUNT_ACTIVE
+    elif account.is_off:
+        found["idle"], found["idle_rule"] = OFF, LIVE_SWITCH
     halt = halts.over(state, spec) if state.halts else None
     if halt is not None and not halt.rule:
         found["halted"] = halts.title(state, halt.scope)
     if halt is not None or state.mtm:
         found["stopped"] = gates.stop_of(state, spec, halt=halt, at=at)
+    barred = state.accounts[spec.account_id].standing.barred
+    if barred is not None and found.get("stopped") is None:
+        found["stopped"] = rejects.stop_of(barred)
+    if state.marks.silent and found.get("stopped") is None:
+        found["stopped"] = watching.stop_of(state, spec)
     return found
 
 
-def _in_layers(state: State, view: RiskView, *, without: str | None, at: int) -> RiskView:
-    """The view with what further rules of the account read, and with those of the other layers, where there are any."""
-    account = state.accounts[view.spec.account_id]
+def _further(state: State, account: AccountState, *, at: int) -> frozenset[str]:
+    """The figures that rules of the account read beside those which its view has anyway."""
     needs = account.standing.needs if at >= account.day_end else account.standing.further
-    if state.correlations is None:
-        needs -= layers.MEASURED
-    if not (needs or state.layers) or view.reduces:
-        return view
-    asked = reach.Asked(
-        account=account,
-        spec=view.spec,
-        quantity=view.quantity,
-        price=view.price,
-        at=at,
-        reserve=partial(reserve_of, state),
-        without=None if without is None else state.orders[without],
-    )
-    own = figures.figures(
-        reach.of_account(state, account), asked, standing=account.standing, rules=account.limits, needs=needs
-    )
-    return msgspec.structs.replace(view, **own, layers=figures.views(state, asked))
+    return needs - layers.MEASURED if needs and state.correlations is None else needs
+
+
+def _in_layers(state: State, asked: reach.Asked, *, needs: frozenset[str]) -> dict[str, Any]:
+    """What further rules of the account read, and the views of the other layers, where there are any."""
+    account = asked.account
+    own = reach.of_account(state, account)
+    found = figures.figures(own, asked, standing=account.standing, rules=account.limits, needs=needs)
+    if state.layers:
+        found["layers"] = figures.views(state, asked)
+    return found
 
 
 def _on_the_way(state: State, spec: OrderSpec, *, without: str | None) -> tuple[Decimal, Decimal, Decimal]:
     """(quantity being bought, quantity being sold, cash that buys may use) of the account's working orders."""
     instrument_id, working = spec.instrument_id, state.accounts[spec.account_id].working
-    left_out, reserve = working.get(without or ""), partial(reserve_of, state)
+    left_out, reserve = working.get(without or ""), Reserves(state)
     buys = working.quantity(instrument_id, reserve, is_buy=True)
     sells = working.quantity(instrument_id, reserve, is_buy=False)
-    reserved = working.reserved(reserve, state.mark)
+    reserved = working.reserved(reserve, state.marks)
     if left_out is None or left_out.spec.is_exit:
         return buys, sells, reserved
     is_here = left_out.spec.instrument_id == instrument_id
@@ -148,7 +163,26 @@ def _dearest(side: Side, *, limit: Decimal | None, stop: Decimal | None, mark: D
 
 def reserved_cash(state: State, account: AccountState) -> Decimal:
     """The cash that the account's working buys may still use."""
-    return account.working.reserved(partial(reserve_of, state), state.mark)
+    return account.working.reserved(Reserves(state), state.marks)
+
+
+class Reserves(NamedTuple):
+    """How much of their account's cash working buys may still use."""
+
+    state: State
+
+    def __call__(self, order: Order) -> Decimal:
+        return reserve_of(self.state, order)
+
+    def is_plain(self, order: Order) -> bool:
+        if order.spec.kind is not OrderKind.MARKET or order.stop_price is not None:
+            return False
+        costs = self.state.accounts[order.spec.account_id].account.costs
+        return not self.state.find_schedule(costs).components
+
+    def unit(self, instrument_id: str) -> Decimal:
+        mark = self.state.mark(instrument_id)
+        return ZERO if mark is None else self.state.notional(instrument_id, ONE, mul(mark, MARKET_BUFFER))
 
 
 def reserve_of(state: State, order: Order) -> Decimal:

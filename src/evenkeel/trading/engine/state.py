@@ -6,7 +6,6 @@ Market marks are the one exception: they are measurements, not facts of ours, an
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
 from itertools import chain
 
 from msgspec import Struct, field
@@ -16,7 +15,9 @@ from evenkeel.domain.clock import day_bounds, session_date
 from evenkeel.domain.errors import NotFound
 from evenkeel.domain.fills import Fill
 from evenkeel.domain.followups import FollowUpSet
+from evenkeel.domain.fx import Rates
 from evenkeel.domain.instruments import Instrument
+from evenkeel.domain.live import Custody
 from evenkeel.domain.money import ZERO, add, exact, mul
 from evenkeel.domain.orders import Order
 from evenkeel.domain.positions import Position, PositionKey
@@ -25,12 +26,16 @@ from evenkeel.domain.routing import Route
 from evenkeel.domain.strategies import Deployment
 from evenkeel.quant.costs import CostSchedule, find_schedule
 from evenkeel.trading.brokers.profiles import BrokerProfile
+from evenkeel.trading.engine.cells import Cells
 from evenkeel.trading.engine.composites.standing import Composites
+from evenkeel.trading.engine.copying.links import Copying
 from evenkeel.trading.engine.growth import Growth
 from evenkeel.trading.engine.halts import Halt
-from evenkeel.trading.engine.holdings import Holdings, Mark, Marks
+from evenkeel.trading.engine.holdings import Holdings, Mark, Marks, at_tick
 from evenkeel.trading.engine.layers import LayerState, OwnStanding
 from evenkeel.trading.engine.mtm.levels import Hours, Levels
+from evenkeel.trading.engine.portfolios.standing import BookKey, PortfolioState
+from evenkeel.trading.engine.portfolios.underway import Rebalances
 from evenkeel.trading.engine.sessions import SessionState
 from evenkeel.trading.engine.timers import Timers
 from evenkeel.trading.engine.track import Track
@@ -40,12 +45,6 @@ from evenkeel.trading.risk.metrics import Correlations
 __all__ = ["EXTERNAL", "AccountState", "DeploymentState", "Mark", "State"]
 
 EXTERNAL = "broker"
-
-
-@lru_cache(maxsize=16_384)
-def _at_tick(price: float, tick: str) -> Decimal:
-    """Cached by the tick as it is written: 0.01 and 0.010 are equal, and round to differently written prices."""
-    return exact(price, Decimal(tick))
 
 
 class Guard(Struct):
@@ -64,13 +63,23 @@ class Guard(Struct):
     exits: dict[str, None] = field(default_factory=dict)
 
 
+class Compared(Struct):
+    """How an account has been compared with its broker so far: how often, when last, and what differed then."""
+
+    times: int = 0
+    at: int = 0
+    differences: int = 0
+
+
 class AccountState(Struct, kw_only=True):
     """One account as it stands. `day` is open until `day_end`; `day_start_equity` carries deposits of the day.
 
     `night` is the end of a day that is charged next, where holding costs; `due` the time at which a day or a night is.
+    `paid_in` is what was contributed, by book.
     `earned` is what no trade has made, by book and instrument: dividends, interest, corrections ("" where of none).
     `guards` are those of positions that have exits, `passing` the working orders that are good for one bar only, `held`
-    those that rest here and at no venue.
+    those that rest here and at no venue. `retired` says why the account is out of use, empty where it is in use.
+    `is_off`: it is a live one that is switched off; `custody`: who opens its credentials, None if it was never on.
     """
 
     account: Account
@@ -78,12 +87,15 @@ class AccountState(Struct, kw_only=True):
     limits_version: int = 0
     readiness: Readiness = Readiness.NOT_READY
     readiness_reason: str | None = None
+    compared: Compared = field(default_factory=Compared)
     cash: dict[str, Decimal] = field(default_factory=dict)
     contributed: Decimal = ZERO
+    paid_in: dict[str, Decimal] = field(default_factory=dict)
     earned: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     positions: Holdings = field(default_factory=Holdings)
     net: dict[str, Decimal] = field(default_factory=dict)
     working: Working = field(default_factory=Working)
+    cells: Cells = field(default_factory=Cells)
     held: dict[str, Order] = field(default_factory=dict)
     passing: dict[str, None] = field(default_factory=dict)
     guards: dict[PositionKey, Guard] = field(default_factory=dict)
@@ -96,6 +108,9 @@ class AccountState(Struct, kw_only=True):
     standing: OwnStanding = field(default_factory=OwnStanding)
     trades_today: int = 0
     session: SessionState | None = None
+    retired: str = ""
+    is_off: bool = False
+    custody: Custody | None = None
 
     def open_orders(self) -> Iterator[Order]:
         """What is held here, and what works."""
@@ -165,7 +180,8 @@ class State(Struct, kw_only=True):
 
     `halts` are the panics in force, by the key of their scope, `routes` those declared, by user and name, `routed` why
     orders went where they went. `find_schedule` knows the cost schedules that accounts
-    name; it raises NotFound. `profiles` say what brokers take, and how fast: like marks, no facts of ours.
+    name; it raises NotFound. `profiles` say what brokers take, and how fast: like marks, no facts of ours. `resting`
+    brokers restart as planned until then (ns).
     `watched` are the open orders that prices are followed for, by instrument, `composites` those that others are placed
     for.
     `correlations` of instruments are measurements, too; None before the first ones.
@@ -174,10 +190,13 @@ class State(Struct, kw_only=True):
     calendar.
     `timers` are the moments at which something is due, `follow_ups` what waits for cancels, `together` the orders that
     were placed with all of their basket or not at all.
+    `twins` are orders that brokers have made beside ours, by account and venue's id: their ids, and whose they are.
     `restated` is what has changed positions besides fills, each with the number of fills before it.
     `by_bar` are the accounts that finished bars alone value, `real` the brokers, by name, whose orders are no
     simulation. `walkforwards` are sessions by id, `closing_sessions` those whose positions are being closed.
+    `owners` are the portfolios that books belong to.
     `places` (ns) are up to where those deployments have been given the feed that are not at the cursor.
+    `rates` are the newest exchange rates, `pairs` the currencies of the spot pairs listed, by instrument.
     """
 
     run: str = ""
@@ -201,6 +220,7 @@ class State(Struct, kw_only=True):
     guarded: bool = False
     halts: dict[str, Halt] = field(default_factory=dict)
     composites: Composites = field(default_factory=Composites)
+    copying: Copying = field(default_factory=Copying)
     layers: dict[str, LayerState] = field(default_factory=dict)
     tiered: bool = False
     mtm: Levels = field(default_factory=Levels)
@@ -210,14 +230,21 @@ class State(Struct, kw_only=True):
     timers: Timers = field(default_factory=Timers)
     follow_ups: dict[str, FollowUpSet] = field(default_factory=dict)
     together: set[str] = field(default_factory=set)
+    twins: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     restated: list[tuple[int, SplitApplied | PositionCorrected]] = field(default_factory=list)
     watched: dict[str, dict[str, Order]] = field(default_factory=dict)
     profiles: dict[str, BrokerProfile] = field(default_factory=dict)
+    resting: dict[str, int] = field(default_factory=dict)
     by_bar: set[str] = field(default_factory=set)
     real: frozenset[str] = frozenset()
     walkforwards: dict[str, SessionState] = field(default_factory=dict)
     closing_sessions: dict[str, SessionState] = field(default_factory=dict)
+    portfolios: dict[str, PortfolioState] = field(default_factory=dict)
+    owners: dict[BookKey, str] = field(default_factory=dict)
+    rebalances: Rebalances = field(default_factory=Rebalances)
     correlations: Correlations | None = None
+    rates: Rates = field(default_factory=Rates)
+    pairs: dict[str, tuple[str, str]] = field(default_factory=dict)
     find_schedule: Callable[[str], CostSchedule] = find_schedule
 
     @property
@@ -259,10 +286,18 @@ class State(Struct, kw_only=True):
         except KeyError:
             raise NotFound(f"there is no strategy {deployment_id!r}") from None
 
+    def portfolio(self, portfolio_id: str) -> PortfolioState:
+        """Raises NotFound."""
+        try:
+            return self.portfolios[portfolio_id]
+        except KeyError:
+            raise NotFound(f"there is no portfolio {portfolio_id!r}") from None
+
     def mark(self, instrument_id: str) -> Decimal | None:
         """The last price, rounded to the tick; None before the first one."""
-        mark = self.marks.get(instrument_id)
-        return _at_tick(mark.price, str(self.instruments[instrument_id].tick_size)) if mark else None
+        if instrument_id not in self.marks:
+            return None
+        return self.marks.on_grid(instrument_id, self.instruments[instrument_id].tick_size)
 
     def position(self, key: PositionKey) -> Position:
         """The position of a key; a flat one that is not kept where there is none."""
@@ -282,13 +317,14 @@ class State(Struct, kw_only=True):
 
     def _closing_mark(self, instrument_id: str) -> Decimal | None:
         mark = self.marks.closes.get(instrument_id)
-        return _at_tick(mark.price, str(self.instruments[instrument_id].tick_size)) if mark else None
+        return None if mark is None else at_tick(mark.price, self.instruments[instrument_id].tick_size)
 
     def positions_value(self, account: AccountState) -> Decimal:
         """Signed market value of all positions, in the account's currency (the only one it may hold)."""
-        return account.positions.value(self.marks, self._value_of)
+        return account.positions.value(self.marks, self.value_of)
 
-    def _value_of(self, position: Position) -> Decimal:
+    def value_of(self, position: Position) -> Decimal:
+        """The signed market value of a position."""
         multiplier = self.instruments[position.key.instrument_id].multiplier
         return position.market_value(self.price_of(position), multiplier)
 

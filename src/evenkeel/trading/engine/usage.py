@@ -4,7 +4,6 @@ What works counts as filled wherever it would when an order is judged: see `reac
 """
 
 from decimal import Decimal
-from functools import partial
 from typing import NamedTuple
 
 from evenkeel.domain.limits import LimitScope, RuleSet
@@ -12,6 +11,7 @@ from evenkeel.domain.money import ZERO, add, mul, neg, ratio
 from evenkeel.domain.orders import OrderKind, OrderSpec, Side
 from evenkeel.domain.provenance import Source
 from evenkeel.domain.records import Check
+from evenkeel.trading.engine import rejects
 from evenkeel.trading.engine.figures import (
     day_result,
     day_start,
@@ -22,11 +22,11 @@ from evenkeel.trading.engine.figures import (
     traded_today,
     trades_today,
 )
-from evenkeel.trading.engine.layers import Standing
+from evenkeel.trading.engine.layers import LayerState, Standing
 from evenkeel.trading.engine.limiting import reaches
 from evenkeel.trading.engine.orders import check_spec
 from evenkeel.trading.engine.reach import Asked, Reach, last_price, together
-from evenkeel.trading.engine.risk_views import reserve_of, risk_view
+from evenkeel.trading.engine.risk_views import Reserves, risk_view
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.risk import judged
 
@@ -57,7 +57,7 @@ def used(state: State, scope: LimitScope, *, rules: RuleSet, standing: Standing,
     for read in reaches(state, scope):
         if not read.money:
             continue
-        asked = Asked(read.money[0], _NOTHING, ZERO, None, max(at, state.time), partial(reserve_of, state))
+        asked = Asked(read.money[0], _NOTHING, ZERO, None, max(at, state.time), Reserves(state))
         parts = _moneys(read, asked, standing=standing), _counts(read, asked, standing=standing), _largest(read, asked)
         for part in parts:
             for name, one in part.items():
@@ -78,7 +78,7 @@ def _moneys(read: Reach, asked: Asked, *, standing: Standing) -> dict[str, Used]
         "max_net_leverage": (net, equity),
         "max_margin_use": (exposed.margin, equity),
         "max_turnover": (add(traded_today(read, at=asked.at), exposed.moving), equity),
-        "daily_loss": (lost, day_start(read, at=asked.at)),
+        "daily_loss": (lost, day_start(read, standing, at=asked.at)),
     }
     fallen = Used(drawdown(read, standing, equity=equity))
     return (
@@ -93,8 +93,16 @@ def _counts(read: Reach, asked: Asked, *, standing: Standing) -> dict[str, Used]
         "max_open_orders": open_orders(read, asked),
         "max_trades_per_day": trades_today(read, asked),
         "max_losses": standing.losses,
+        "max_rejects": _rejects(read, standing, at=asked.at),
     }
     return {name: Used(Decimal(count)) for name, count in counts.items()}
+
+
+def _rejects(read: Reach, standing: Standing, *, at: int) -> int:
+    """Within the window of each account's own, or of the strategy's; of several accounts, in the one with most."""
+    own = standing.rules.reject_window if isinstance(standing, LayerState) else None
+    windows = [(one, own or one.limits.reject_window or 0) for one in read.accounts]
+    return max((rejects.count(one, window=window, at=at, book=read.book) for one, window in windows), default=0)
 
 
 def _largest(read: Reach, asked: Asked) -> dict[str, Used]:

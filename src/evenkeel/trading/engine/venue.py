@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from evenkeel.domain import events as e
-from evenkeel.domain.accounts import UNASSIGNED, LedgerEntry, LedgerKind
+from evenkeel.domain.accounts import UNASSIGNED
 from evenkeel.domain.clock import iso
 from evenkeel.domain.errors import InexactMoney
 from evenkeel.domain.fills import Charge, Fill
@@ -20,14 +20,11 @@ from evenkeel.domain.orders import (
     venue_transition,
 )
 from evenkeel.domain.records import FillBooked, OrderAdopted, OrderMoved
-from evenkeel.trading.engine import keeping, market, notices
+from evenkeel.trading.engine import keeping, market, notices, rejects
 from evenkeel.trading.engine.effects import WantReconcile
+from evenkeel.trading.engine.entries import ledger_entries
 from evenkeel.trading.engine.state import EXTERNAL
 from evenkeel.trading.engine.turn import Turn
-
-_COSTS: dict[str, LedgerKind] = {
-    kind: kind for kind in (LedgerKind.FEE, LedgerKind.TAX, LedgerKind.INTEREST, LedgerKind.FUNDING, LedgerKind.BORROW)
-}
 
 
 def find(turn: Turn, event: e.VenueEvent) -> Order | None:
@@ -38,6 +35,9 @@ def find(turn: Turn, event: e.VenueEvent) -> Order | None:
     state = turn.state
     ours = state.venue_client_ids.get(event.venue_client_id or "")
     if ours is not None:
+        if state.twins:
+            twin, whose = state.twins.get((event.account_id, event.venue_order_id or ""), ("", ""))
+            ours = twin if whose == ours else ours
         named = state.orders[ours]
         return named if named.spec.account_id == event.account_id else None
     theirs = state.venue_order_ids.get((event.account_id, event.venue_order_id or ""))
@@ -59,6 +59,7 @@ def rejected(turn: Turn, event: e.VenueRejected) -> None:
     if order is not None and order.state is not before:
         about = {"account_id": event.account_id, "order_id": order.id}
         turn.alert("warning", "order-rejected", f"The broker rejected an order: {event.reason}", **about)
+        rejects.look(turn, turn.state.accounts[event.account_id], order.spec.book)
 
 
 def cancelled(turn: Turn, event: e.VenueCancelled) -> None:
@@ -177,10 +178,10 @@ def amended(turn: Turn, event: e.VenueAmended) -> None:
 def filled(turn: Turn, event: e.VenueFilled) -> None:
     """Books an execution once, whatever state the order is in. What cannot be booked is said, not dropped."""
     known = turn.state.fills.get((event.account_id, event.execution_id))
-    fault = _fill_fault(turn, event) if known is None else _contradiction(known, event)
-    if fault is not None:
-        _complain(turn, event, "fill-not-booked", f"Execution {event.execution_id} was not booked: {fault}")
-    if fault is not None or known is not None:
+    value = _value(turn, event) if known is None else _contradiction(known, event)
+    if isinstance(value, str):
+        _complain(turn, event, "fill-not-booked", f"Execution {event.execution_id} was not booked: {value}")
+    if not isinstance(value, Decimal):
         return
     market.keep_day(turn, turn.state.accounts[event.account_id])
     order = find(turn, event) or adopt_execution(turn, event)
@@ -198,7 +199,7 @@ def filled(turn: Turn, event: e.VenueFilled) -> None:
         after, why = OrderState.ANOMALY, "a fill is of another side or instrument"
     has_other_id = _is_other_id(turn, order, event)
     fill = _fill(turn, order, event)
-    entries = ledger_entries(turn, fill)
+    entries = ledger_entries(fill, value)
     turn.emit(
         FillBooked(
             at=turn.at, fill=fill, state=after, entries=entries, bar=event.bar, venue_order_id=event.venue_order_id
@@ -210,21 +211,22 @@ def filled(turn: Turn, event: e.VenueFilled) -> None:
         turn.alert("warning", "late-fill", message, account_id=event.account_id, order_id=order.id)
 
 
-def _fill_fault(turn: Turn, event: e.VenueFilled) -> str | None:
-    """Why an execution cannot be booked, or None: the accounts would not stay exact, or it is nowhere at home."""
+def _value(turn: Turn, event: e.VenueFilled) -> Decimal | str:
+    """What an execution is worth, or why it cannot be booked: the accounts would not stay exact, or it is nowhere at
+    home."""
     state = turn.state
     if event.account_id not in state.accounts:
         return f"there is no account {event.account_id!r}"
     if event.instrument_id not in state.instruments:
         return f"its instrument {event.instrument_id!r} is not listed"
-    figures = [event.quantity, event.price, *[charge.amount for charge in event.charges]]
+    figures = (event.quantity, event.price, *[charge.amount for charge in event.charges])
     if not all(map(is_bookable, figures)) or event.quantity <= 0:
         return f"{event.quantity} at {event.price} cannot be booked"
     try:
         value = state.notional(event.instrument_id, event.quantity, event.price)
     except InexactMoney as error:
         return error.message
-    return None if is_bookable(value) else f"its value {value} cannot be booked"
+    return value if is_bookable(value) else f"its value {value} cannot be booked"
 
 
 def _contradiction(known: Fill, event: e.VenueFilled) -> str | None:
@@ -278,30 +280,6 @@ def _fill(turn: Turn, order: Order, event: e.VenueFilled) -> Fill:
     )
 
 
-def ledger_entries(turn: Turn, fill: Fill) -> tuple[LedgerEntry, ...]:
-    """The cash a fill moves: the trade itself, then each charge (a reversed fill carries negative charges)."""
-    value = turn.state.notional(fill.instrument_id, fill.quantity, fill.price)
-
-    amount = neg(value) if fill.side.sign > 0 else value
-    trade = _entry(fill, LedgerKind.TRADE, amount=amount, component="")
-    if not fill.charges:
-        return (trade,)
-    return trade, *[
-        _entry(fill, _kind_of(charge), amount=neg(charge.amount), component=charge.component)
-        for charge in fill.charges
-        if charge.amount
-    ]
-
-
-def _entry(fill: Fill, kind: LedgerKind, *, amount: Decimal, component: str) -> LedgerEntry:
-    day = fill.session_date
-    return LedgerEntry(fill.account_id, fill.book, fill.currency, kind, amount, day, component, fill.order_id)
-
-
-def _kind_of(charge: Charge) -> LedgerKind:
-    return _COSTS.get(charge.kind, LedgerKind.FEE)
-
-
 def busted(turn: Turn, event: e.VenueBusted) -> None:
     """Reverses an execution by a fill of the other side; a bust of what was never booked is only reported."""
     fill = turn.state.fills.get((event.account_id, event.execution_id))
@@ -332,7 +310,8 @@ def busted(turn: Turn, event: e.VenueBusted) -> None:
         reverses=fill.id,
     )
     after = venue_transition(order.state, OrderEvent.BUST)
-    turn.emit(FillBooked(at=turn.at, fill=undo, state=after, entries=ledger_entries(turn, undo), bar=event.bar))
+    value = turn.state.notional(undo.instrument_id, undo.quantity, undo.price)
+    turn.emit(FillBooked(at=turn.at, fill=undo, state=after, entries=ledger_entries(undo, value), bar=event.bar))
     _settle(turn, order, before, has_other_id=False, why=f"a fill was taken back while it was {before}")
     message = f"The broker took back {fill.quantity} at {fill.price}: {event.reason}"
     turn.alert("critical", "fill-busted", message, account_id=fill.account_id, order_id=fill.order_id)
@@ -354,8 +333,8 @@ def adopt_execution(turn: Turn, event: e.VenueFilled) -> Order:
     return adopt(turn, spec, venue_order_id, state=OrderState.ACCEPTED)
 
 
-def adopt(turn: Turn, spec: OrderSpec, venue_order_id: str, *, state: OrderState) -> Order:
-    """Takes an order placed elsewhere into the book `unassigned`, and says so."""
+def adopt(turn: Turn, spec: OrderSpec, venue_order_id: str, *, state: OrderState, twin_of: str = "") -> Order:
+    """Takes an order placed elsewhere into the book `unassigned`, and says so; or one made beside one of ours."""
     order_id = turn.new_id("order")
     if (spec.account_id, spec.client_order_id) in turn.state.client_ids:
         spec = msgspec.structs.replace(spec, client_order_id=f"external:{order_id}")
@@ -368,11 +347,19 @@ def adopt(turn: Turn, spec: OrderSpec, venue_order_id: str, *, state: OrderState
             venue_order_id=venue_order_id,
             session_date=turn.state.accounts[spec.account_id].day,
             state=state,
+            twin_of=twin_of,
         )
     )
-    symbol = turn.state.instruments[spec.instrument_id].symbol
-    message = f"Found an order placed outside Evenkeel: {spec.side} {spec.quantity} {symbol}"
-    turn.alert("warning", "external-order", message, account_id=spec.account_id, order_id=order_id)
+    what = f"{spec.side} {spec.quantity} {turn.state.instruments[spec.instrument_id].symbol}"
+    if twin_of:
+        message = (
+            f"The broker has two orders for one of ours, and both may fill: {what} beside order {twin_of}. Cancel the "
+            "one that you do not want"
+        )
+        turn.alert("critical", "second-order", message, account_id=spec.account_id, order_id=order_id)
+    else:
+        message = f"Found an order placed outside Evenkeel: {what}"
+        turn.alert("warning", "external-order", message, account_id=spec.account_id, order_id=order_id)
     return turn.state.orders[order_id]
 
 

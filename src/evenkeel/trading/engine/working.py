@@ -4,46 +4,74 @@ The fold keeps and drops orders; it only notes whose share of the sums is out of
 to date first, each change once. The sums follow from the orders alone and are no part of what makes two states equal.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import Protocol
 
 from msgspec import Struct, field
 
-from evenkeel.domain.money import ZERO, add, neg, plain, sub
+from evenkeel.domain.money import ZERO, add, mul, neg, plain, sub
 from evenkeel.domain.orders import Order, OrderState, Side
+from evenkeel.trading.engine.holdings import Follower, Marks
 
-Reserve = Callable[[Order], Decimal]
-"""The cash that a working buy may still use."""
+
+class Reserve(Protocol):
+    """How much cash working buys may still use."""
+
+    def __call__(self, order: Order) -> Decimal:
+        """What one of them may use."""
+
+    def is_plain(self, order: Order) -> bool:
+        """Whether each unit of it may use what any unit does that is bought plainly at the market: see `unit`."""
+
+    def unit(self, instrument_id: str) -> Decimal:
+        """What a unit may use that is bought at the last price, with nothing charged."""
 
 
 class _Market(Struct):
-    """Buys of one instrument without a limit: what each may use at `price`, and those not yet counted."""
+    """Buys of one instrument without a limit, which use more where the price rises.
 
-    orders: dict[str, Order] = field(default_factory=dict)
-    price: Decimal | None = None
+    Plain ones are counted by their quantity, `left`; of the others each has its amount, `fresh` being not yet counted.
+    """
+
+    plain: dict[str, Decimal] = field(default_factory=dict)
+    left: Decimal = ZERO
+    others: dict[str, Order] = field(default_factory=dict)
     amounts: dict[str, Decimal] = field(default_factory=dict)
     fresh: dict[str, None] = field(default_factory=dict)
     reserved: Decimal = ZERO
+    whole: Decimal = ZERO
 
-    def take(self, order: Order) -> None:
-        self.orders[order.id] = order
-        self.fresh[order.id] = None
+    def take(self, order: Order, *, is_plain: bool) -> None:
+        if is_plain:
+            self.plain[order.id] = order.remaining
+            self.left = add(self.left, order.remaining)
+        else:
+            self.others[order.id] = order
+            self.fresh[order.id] = None
 
     def drop(self, order_id: str) -> None:
-        if self.orders.pop(order_id, None) is not None:
+        left = self.plain.pop(order_id, None)
+        if left is not None:
+            self.left = sub(self.left, left)
+        elif self.others.pop(order_id, None) is not None:
             self.fresh.pop(order_id, None)
             self.reserved = sub(self.reserved, self.amounts.pop(order_id, ZERO))
 
-    def at(self, price: Decimal | None, reserve: Reserve) -> Decimal:
-        """What they may use at this price; every order is asked again only when the price has moved."""
-        if price != self.price:
-            self.price, self.reserved = price, ZERO
-            self.amounts, self.fresh = {}, dict.fromkeys(self.orders)
+    def moved(self) -> None:
+        """Has every order asked again: the price is another."""
+        self.reserved, self.amounts, self.fresh = ZERO, {}, dict.fromkeys(self.others)
+
+    def count(self, instrument_id: str, reserve: Reserve) -> Decimal:
+        """What they may use now, less what they might when this was asked before."""
         for order_id in self.fresh:
-            self.amounts[order_id] = amount = reserve(self.orders[order_id])
+            self.amounts[order_id] = amount = reserve(self.others[order_id])
             self.reserved = add(self.reserved, amount)
         self.fresh.clear()
-        return self.reserved
+        before, self.whole = self.whole, self.reserved
+        if self.plain:
+            self.whole = add(self.reserved, mul(self.left, reserve.unit(instrument_id)))
+        return sub(self.whole, before)
 
 
 class _Counted(Struct, gc=False):
@@ -56,10 +84,13 @@ class _Counted(Struct, gc=False):
 
 
 class Working(dict[str, Order]):
-    """Orders by id, in the order in which they began to work. `unheard` are those the venue has not spoken of yet."""
+    """Orders by id, in the order in which they began to work. `unheard` are those the venue has not spoken of yet,
+    `shifted` the instruments of which more or less works since somebody cleared it."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._quantities: dict[tuple[str, bool], Decimal] = {}
+        self.shifted: dict[str, None] = {}
         self._changed: dict[str, None] = {}
         self._doubtful: dict[str, str] = {}
         self.unheard: dict[str, None] = {}
@@ -67,8 +98,11 @@ class Working(dict[str, Order]):
 
     def _begin(self) -> None:
         self._counted: dict[str, _Counted] = {}
-        self._quantities: dict[tuple[str, bool], Decimal] = {}
+        self.shifted.update((name, None) for name, _ in self._quantities)
+        self._quantities = {}
         self._markets: dict[str, _Market] = {}
+        self._stale: dict[str, None] = {}
+        self._follower = Follower()
         self._reserved = ZERO
 
     def keep(self, order: Order) -> None:
@@ -109,22 +143,32 @@ class Working(dict[str, Order]):
         """
         self._settle(reserve)
         whole = self._quantities.get((instrument_id, is_buy))
-        return Decimal(plain(whole)) if whole else ZERO
+        if not whole:
+            return ZERO
+        return whole if str(whole).isdecimal() else Decimal(plain(whole))
 
     def quantities(self, reserve: Reserve) -> Mapping[tuple[str, bool], Decimal]:
         """What is on its way of every instrument, by instrument and whether it is bought; some of it may be nothing."""
         self._settle(reserve)
         return self._quantities
 
-    def reserved(self, reserve: Reserve, price_of: Callable[[str], Decimal | None]) -> Decimal:
+    def reserved(self, reserve: Reserve, marks: Marks) -> Decimal:
         """The cash that all working buys may use; those at the market by the last price of their instrument."""
         self._settle(reserve)
-        whole = self._reserved
-        for instrument_id, market in self._markets.items():
-            whole = add(whole, market.at(price_of(instrument_id), reserve))
-        return whole
+        markets, moved = self._markets, self._follower.news(marks)
+        for name in self._markets if moved is None else moved:
+            if name in markets:
+                markets[name].moved()
+                self._stale[name] = None
+        for name in self._stale:
+            if name in markets:
+                self._reserved = add(self._reserved, markets[name].count(name, reserve))
+        self._stale.clear()
+        return self._reserved
 
     def _settle(self, reserve: Reserve) -> None:
+        if not self._changed:
+            return
         for order_id in tuple(self._changed):
             order = self.get(order_id)
             counted = _counted(order, reserve) if order is not None and not order.spec.is_exit else None
@@ -136,21 +180,32 @@ class Working(dict[str, Order]):
                 self._counted[order_id] = counted
                 self._count(counted, 1)
                 if _is_at_market(order):
-                    self._markets.setdefault(counted.instrument_id, _Market()).take(order)
+                    self._join_market(counted.instrument_id, order, is_plain=reserve.is_plain(order))
             del self._changed[order_id]
+
+    def _join_market(self, instrument_id: str, order: Order, *, is_plain: bool) -> None:
+        market = self._markets.get(instrument_id)
+        if market is None:
+            market = self._markets[instrument_id] = _Market()
+        market.take(order, is_plain=is_plain)
+        self._stale[instrument_id] = None
 
     def _leave_market(self, instrument_id: str, order_id: str) -> None:
         market = self._markets.get(instrument_id)
         if market is not None:
             market.drop(order_id)
-            if not market.orders:
+            self._stale[instrument_id] = None
+            if not (market.plain or market.others):
+                self._reserved = sub(self._reserved, market.whole)
                 del self._markets[instrument_id]
 
     def _count(self, part: _Counted, sign: int) -> None:
         key = part.instrument_id, part.is_buy
         left, reserved = (part.left, part.reserved) if sign > 0 else (neg(part.left), neg(part.reserved))
         self._quantities[key] = add(self._quantities.get(key, ZERO), left)
-        self._reserved = add(self._reserved, reserved)
+        self.shifted[part.instrument_id] = None
+        if reserved:
+            self._reserved = add(self._reserved, reserved)
 
 
 def _is_at_market(order: Order) -> bool:

@@ -6,7 +6,6 @@ is left out of its picture. How fast an account sends is for its outbox to say.
 """
 
 import asyncio
-import time
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -20,8 +19,6 @@ from evenkeel.domain.errors import (
     BrokerRejected,
     BrokerUnavailable,
     Forbidden,
-    NotReady,
-    OutcomeUnknown,
     RateLimited,
 )
 from evenkeel.domain.events import (
@@ -29,19 +26,20 @@ from evenkeel.domain.events import (
     IntentDelayed,
     IntentOverdue,
     SendFailed,
-    SendUncertain,
     VenueCancelRefused,
-    VenueRejected,
 )
 from evenkeel.domain.orders import OrderState
-from evenkeel.trading.brokers.handles import Handle, Handles, is_venue
-from evenkeel.trading.brokers.ports import Broker, Ticket
+from evenkeel.trading.brokers.handles import Handle, Handles
+from evenkeel.trading.brokers.ports import Broker
 from evenkeel.trading.engine.effects import Effect, Lane, SendAmendment, SendCancel, SendOrder, WantReconcile
 from evenkeel.trading.engine.orders import PANIC_SEND_BY
 from evenkeel.trading.live.intents import Intent, Intents
 from evenkeel.trading.live.line import Line
 from evenkeel.trading.live.outbox import Outbox, Sending, account_of
+from evenkeel.trading.live.pictures import Pictures
+from evenkeel.trading.live.placing import Placing
 from evenkeel.trading.live.snapshots import take_snapshot
+from evenkeel.trading.live.switched import Switched
 
 if TYPE_CHECKING:
     from evenkeel.trading.live.runner import Runner
@@ -49,7 +47,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 RECHECK_AFTER = 0.25
 SWEEP_EVERY = 0.1
-RETRY_FIRST, RETRY_LAST, RETRY_SOONEST = 0.5, 30.0, 0.1
+RETRY_SOONEST = 0.1
 AT_ONCE = 16
 
 
@@ -66,12 +64,9 @@ class Dispatcher:
         self._lines: dict[str, Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._intents = Intents()
-        self._handles = Handles()
-        self._placing: dict[str, asyncio.Event] = {}
-        self._retries: dict[str, float] = {}
-        self._repeats: dict[str, float] = {}
-        self._introduced: dict[str, set[str]] = {}
-        self._retry_timers: dict[str, asyncio.TimerHandle] = {}
+        self._handles = Handles(Switched(runner))
+        self._placing = Placing(runner, self, self._intents)
+        self.pictures = Pictures(runner.clock, self._reconcile_again)
         self._again: dict[str, asyncio.TimerHandle] = {}
 
     def start(self) -> None:
@@ -79,7 +74,8 @@ class Dispatcher:
             self._spawn(self._sweep(), "intent sweeper")
 
     async def stop(self) -> None:
-        for timer in (*self._retry_timers.values(), *self._again.values()):
+        self.pictures.stop()
+        for timer in self._again.values():
             timer.cancel()
         for task in self._tasks:
             task.cancel()
@@ -90,10 +86,10 @@ class Dispatcher:
     def put(self, effect: Effect) -> None:
         """Queues an effect whose records are committed. A cancel of what is still queued here need not go out."""
         if isinstance(effect, WantReconcile) and effect.again:
-            self._retry_reconcile(effect.account_id, self._repeats)
+            self.pictures.repeat(effect.account_id)
             return
         if isinstance(effect, WantReconcile):
-            self._repeats.pop(effect.account_id, None)
+            self.pictures.asked(effect.account_id)
         intent = self._intents.get(effect.order_id) if isinstance(effect, SendCancel) else None
         if isinstance(effect, SendCancel) and intent is not None and not self.runner.deterministic:
             waited = self._now() - intent.put
@@ -102,6 +98,11 @@ class Dispatcher:
             self.runner.post(IntentDelayed(effect.order_id, int(waited * 1e9)))
             return
         self._enqueue(effect)
+
+    def is_busy(self, account_id: str) -> bool:
+        """Whether anything of the account waits or is under way, a reconcile that is to be tried again, too."""
+        line = self._lines.get(account_id)
+        return self.pictures.is_due(account_id) or (line is not None and line.busy > 0)
 
     @property
     def busy(self) -> int:
@@ -155,7 +156,7 @@ class Dispatcher:
 
     def is_waiting(self, order_id: str) -> bool:
         """True for an intent that is queued here or being sent: the venue may not know it yet."""
-        return order_id in self._intents or order_id in self._placing
+        return order_id in self._intents or order_id in self._placing.under_way
 
     def handle_of(self, account_id: str) -> Handle:
         """The account's way out. Raises Forbidden, and BrokerUnavailable where its broker is not there."""
@@ -171,7 +172,25 @@ class Dispatcher:
 
     async def _work(self, line: Line) -> None:
         while True:
-            await self._finish(line, await self._next(line, urgent=False))
+            effect = await self._next(line, urgent=False)
+            most = self._most_at_once(line) if isinstance(effect, SendOrder) else 1
+            if most > 1 and isinstance(effect, SendOrder):
+                await self._finish_all(line, (effect, *line.more(effect.lane, most - 1)))
+            else:
+                await self._finish(line, effect)
+
+    def _most_at_once(self, line: Line) -> int:
+        """How many orders may go out in one request: of an account that counts its requests, one."""
+        broker = self.brokers.get(self.runner.state.account(line.account_id).account.broker)
+        return 1 if broker is None or line.outbox.limiter is not None else broker.profile.most_at_once
+
+    async def _finish_all(self, line: Line, effects: tuple[SendOrder, ...]) -> None:
+        try:
+            if self.runner.failure is None:
+                await self._placing.place([effect.ticket for effect in effects], line.outbox)
+        finally:
+            line.finished(len(effects))
+            self.runner.changed()
 
     async def _work_urgently(self, line: Line) -> None:
         """Carries out what panics ask for, several at a time: a slow broker is not to hold them up one by one."""
@@ -204,92 +223,11 @@ class Dispatcher:
 
     async def _carry_out(self, effect: Effect, outbox: Outbox) -> None:
         if isinstance(effect, SendOrder):
-            await self._send(effect.ticket, outbox)
+            await self._placing.place((effect.ticket,), outbox)
         elif isinstance(effect, WantReconcile):
-            await self._reconcile(effect.account_id)
+            await self._reconcile(effect.account_id, routine=effect.routine)
         else:
             await self._change(effect, outbox)
-
-    async def _send(self, ticket: Ticket, outbox: Outbox) -> None:
-        placed = self._placing[ticket.order_id] = asyncio.Event()
-        try:
-            await self._place(ticket, outbox)
-        finally:
-            del self._placing[ticket.order_id]
-            placed.set()
-
-    async def _place(self, ticket: Ticket, outbox: Outbox) -> None:
-        order_id, spec = ticket.order_id, ticket.spec
-        intent, started = self._intents.get(order_id), 0.0
-        try:
-            handle = self.handle_of(spec.account_id)
-            await self._introduce(handle.broker, spec.account_id, spec.instrument_id)
-            if not await self._take(ticket):
-                outbox.give_back(self._now())
-                return
-            self.runner.on_stage("sent", self._now() - intent.put if intent else 0.0)
-            started = time.perf_counter()
-            async with asyncio.timeout(handle.broker.profile.place_timeout / SECOND):
-                await handle.place(ticket)
-        except BrokerRejected as error:
-            self.runner.post(
-                VenueRejected(account_id=spec.account_id, venue_client_id=ticket.venue_client_id, reason=error.message)
-            )
-        except (BrokerUnavailable, Forbidden) as error:
-            outbox.heed(error, self._now())
-            self._intents.forget(order_id)
-            self.runner.post(SendFailed(order_id, "place", error.message))
-        except (OutcomeUnknown, BrokerError, TimeoutError) as error:
-            self.runner.post(SendUncertain(order_id, str(error) or "the broker did not answer in time"))
-        except Exception as error:
-            log.exception("an adapter failed while placing", order_id=order_id)
-            self.runner.post(SendUncertain(order_id, f"the adapter failed: {error}"))
-        else:
-            self.runner.on_stage("acknowledged", time.perf_counter() - started)
-
-    async def _introduce(self, broker: Broker, account_id: str, *instrument_ids: str) -> None:
-        """Tells a simulated venue of the account and instruments it is about to deal with."""
-        if not is_venue(broker):
-            return
-        known = self._introduced.setdefault(broker.profile.name, set())
-        for instrument_id in instrument_ids:
-            if instrument_id not in known:
-                await broker.list_instrument(self.runner.state.instruments[instrument_id])
-                known.add(instrument_id)
-        if account_id not in known:
-            held = self.runner.state.account(account_id)
-            await broker.open_account(held.account, held.cash_in(held.account.currency))
-            known.add(account_id)
-
-    async def _take(self, ticket: Ticket) -> bool:
-        """Takes an intent out of the waiting ones to send it now; False when it has ended, or must be judged again.
-
-        What was cancelled, split or ended while it waited does not go out as it was approved. What is judged again
-        comes back to the head of its lane before this returns, but in a run that repeats itself.
-        """
-        order_id = ticket.order_id
-        intent = self._intents.take(order_id)
-        if intent is None:
-            return False
-        order, now, repeats = self.runner.state.orders[order_id], self._now(), self.runner.deterministic
-        is_over = not repeats and self._intents.is_over(order_id, now)
-        is_late = is_over or (not repeats and now - intent.put > RECHECK_AFTER)
-        is_good = not is_late and self._is_open(ticket, intent.decided)
-        if is_good and order.state is OrderState.SUBMITTED and order.as_it_stands() == ticket.spec:
-            self._intents.forget(order_id)
-            return True
-        event = IntentOverdue(order_id) if is_over else IntentDelayed(order_id, int((now - intent.put) * 1e9))
-        if self.runner.deterministic:
-            self.runner.post(event)
-            return False
-        with suppress(NotReady):
-            await self.runner.post_all([event])
-        return False
-
-    def _is_open(self, ticket: Ticket, since: float) -> bool:
-        """Whether an order that must not go out before its account is compared may do so still."""
-        needs_it = any(check.rule == "account-ready" for check in ticket.approval.checks)
-        return not needs_it or self.runner.links.is_open_since(ticket.spec.account_id, since)
 
     async def _sweep(self) -> None:
         """Ends intents whose time is over though their account's queue has not come to them."""
@@ -304,8 +242,8 @@ class Dispatcher:
 
     async def _change(self, effect: SendAmendment | SendCancel, outbox: Outbox) -> None:
         what = "cancel" if isinstance(effect, SendCancel) else "modify"
-        while effect.order_id in self._placing:
-            await self._placing[effect.order_id].wait()
+        while effect.order_id in self._placing.under_way:
+            await self._placing.under_way[effect.order_id].wait()
         if isinstance(effect, SendCancel) and not self.runner.deterministic and self._is_over(effect.order_id):
             outbox.give_back(self._now())
             return
@@ -326,11 +264,11 @@ class Dispatcher:
                 self.runner.post(SendFailed(effect.order_id, what, error.message))
         except (BrokerError, TimeoutError) as error:
             log.warning("outcome unknown", what=what, order_id=effect.order_id, error=str(error))
-            self._retry_reconcile(account_of(effect), self._repeats)
+            self.pictures.repeat(account_of(effect))
         except Exception as error:
             log.exception("an adapter failed", what=what, order_id=effect.order_id)
             self.runner.post(SendFailed(effect.order_id, f"{what}-unknown", str(error)))
-            self._retry_reconcile(account_of(effect), self._repeats)
+            self.pictures.repeat(account_of(effect))
 
     def _is_over(self, order_id: str) -> bool:
         """Whether an order has ended while its cancel waited here: there is nothing left to ask."""
@@ -361,7 +299,7 @@ class Dispatcher:
             )
         )
 
-    async def _reconcile(self, account_id: str) -> None:
+    async def _reconcile(self, account_id: str, *, routine: bool = False) -> None:
         """Takes a snapshot and hands it in; a failed one is tried again, later and later, and said once.
 
         One taken across a change of the link proves nothing of now, and the link's return asks for the next.
@@ -369,31 +307,20 @@ class Dispatcher:
         changes = self.runner.links.changes_of(account_id)
         try:
             broker = self.handle_of(account_id).broker
-            await self._introduce(broker, account_id, *self.runner.state.instruments)
-            snapshot = await take_snapshot(self.runner, broker, account_id)
+            await self._placing.introduce(broker, account_id, *self.runner.state.instruments)
+            snapshot = await take_snapshot(self.runner, broker, account_id, routine=routine)
         except Exception as error:
             reason = str(error) or "the broker did not answer in time"
             if isinstance(error, BrokerError | TimeoutError | Forbidden):
                 log.warning("reconcile failed", account_id=account_id, reason=reason)
             else:
                 log.exception("an adapter failed while reconciling", account_id=account_id)
-            if account_id not in self._retries:
+            if self.pictures.failed(account_id, reason):
                 self.runner.post(BrokerSnapshot(account_id=account_id, complete=False, reason=reason))
-            self._retry_reconcile(account_id, self._retries)
             return
-        self._retries.pop(account_id, None)
+        self.pictures.taken(account_id)
         if changes == self.runner.links.changes_of(account_id):
             self.runner.post(snapshot)
 
-    def _retry_reconcile(self, account_id: str, delays: dict[str, float]) -> None:
-        """Reconciles later, and later each time, as `delays` remembers; whoever asks meanwhile is served by that."""
-        if account_id in self._retry_timers:
-            return
-        delay = delays.get(account_id, RETRY_FIRST)
-        delays[account_id] = min(delay * 2, RETRY_LAST)
-        again = asyncio.get_running_loop().call_later(delay, self._reconcile_again, account_id)
-        self._retry_timers[account_id] = again
-
     def _reconcile_again(self, account_id: str) -> None:
-        del self._retry_timers[account_id]
         self._enqueue(WantReconcile(account_id, "trying again"))

@@ -109,6 +109,7 @@ class FeedControl:
         self._steered = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._cursor_at = 0.0
+        self.handed_at = runner.clock.monotonic()
 
     @property
     def state(self) -> str:
@@ -146,6 +147,7 @@ class FeedControl:
     def launch(self) -> None:
         """Starts handing over from the journalled cursor, once every account is ready."""
         if self.source is not None:
+            self.handed_at = self.runner.clock.monotonic()
             self._state = "running"
             self._go.set()
             self._task = asyncio.create_task(self._run(self.source), name="feed")
@@ -171,6 +173,7 @@ class FeedControl:
         if self._task is None or self._task.done():
             self.launch()
         self._state = "running"
+        self.handed_at = self.runner.clock.monotonic()
         self._go.set()
 
     def set_speed(self, speed: Decimal) -> None:
@@ -250,7 +253,7 @@ class FeedControl:
     async def hand_over(self, market: MarketSlice) -> None:
         """Takes one slice through engine, venues and strategies, and returns when all of it is answered."""
         runner = self.runner
-        runner.clock.at = max(runner.clock.at, market.at)
+        runner.clock.at, self.handed_at = max(runner.clock.at, market.at), runner.clock.monotonic()
         if self.before is not None:
             await self.before(market)
         if self.strategies is not None:

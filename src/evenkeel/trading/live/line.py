@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from evenkeel.trading.engine.effects import Effect
+from evenkeel.trading.engine.effects import Effect, Lane, SendOrder
 from evenkeel.trading.live.outbox import Outbox
 
 
@@ -43,10 +43,16 @@ class Line:
         for wake in self._wakes.values():
             wake.set()
 
-    def finished(self) -> None:
-        self.under_way -= 1
-        self._done += 1
+    def finished(self, count: int = 1) -> None:
+        self.under_way -= count
+        self._done += count
         self.rouse()
+
+    def more(self, lane: Lane, most: int) -> list[SendOrder]:
+        """At most so many orders that are next in their lane; they count as under way until they are finished."""
+        found = self.outbox.more(lane, most)
+        self.under_way += len(found)
+        return found
 
     async def next(self, *, urgent: bool) -> tuple[Effect, float]:
         """Waits for the next effect that may go out; it counts as under way until `finished`."""

@@ -25,8 +25,11 @@ class Sending(Struct, frozen=True):
 
 
 class _Waiting(Struct):
+    """`again`: it was taken out before, and goes before those that were not."""
+
     effect: Effect
     since: float
+    again: bool = False
 
 
 def order_of(effect: SendOrder | SendAmendment | SendCancel) -> str:
@@ -91,7 +94,8 @@ class Outbox:
         else:
             queue = self._pictures if isinstance(effect, WantReconcile) else self._lanes[effect.lane]
         if first and self._has_lanes:
-            queue.appendleft(_Waiting(effect, now))
+            place = next((place for place, one in enumerate(queue) if not one.again), len(queue))
+            queue.insert(place, _Waiting(effect, now, again=True))
         else:
             queue.append(_Waiting(effect, now))
         self._count += 1
@@ -149,6 +153,15 @@ class Outbox:
         if self.limiter is not None and not self.limiter.take(lane, now):
             return self.limiter.wait(lane, now)
         return self._popped(queue, now)
+
+    def more(self, lane: Lane, most: int) -> list[SendOrder]:
+        """Takes out orders that are next in their lane, up to the first of something else."""
+        queue, found = self._lanes[lane if self._has_lanes else Lane.OPEN], list[SendOrder]()
+        while queue and len(found) < most and isinstance(effect := queue[0].effect, SendOrder):
+            queue.popleft()
+            found.append(effect)
+        self._count -= len(found)
+        return found
 
     def _popped(self, queue: deque[_Waiting], now: float) -> tuple[Effect, float]:
         waiting = queue.popleft()

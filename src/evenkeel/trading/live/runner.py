@@ -31,9 +31,11 @@ from evenkeel.trading.live.hours import HoursWatch
 from evenkeel.trading.live.links import Links
 from evenkeel.trading.live.outbox import Sending
 from evenkeel.trading.live.panics import PanicWatch
+from evenkeel.trading.live.pictures import Failures
 from evenkeel.trading.live.ports import Journal, Subscriber
 from evenkeel.trading.live.recovery import recover
 from evenkeel.trading.live.timers import TimerWatch
+from evenkeel.trading.live.vigil import Vigil
 
 log = structlog.get_logger(__name__)
 MAX_BATCH = 2_000
@@ -103,6 +105,7 @@ class Runner:
         self.dispatcher = Dispatcher(self, self.brokers)
         self.links = Links(self, self.brokers)
         self._panics, self._timers, self._hours = PanicWatch(self), TimerWatch(self), HoursWatch(self)
+        self.vigil = Vigil(self)
         self._subscribers: list[Subscriber] = [self._hours]
         self._subscribers += [] if deterministic else [self._panics, self._timers]
         self._inbox: deque[Item] = deque()
@@ -121,12 +124,18 @@ class Runner:
         """Tells `subscriber` of every batch from now on, after its commit and before its effects go out."""
         self._subscribers.append(subscriber)
 
-    async def start(self, *, run: str, version: str) -> None:
-        """Takes over: records the start, connects the brokers and reconciles every account."""
+    async def start(self, *, run: str, version: str, missed: Sequence[MarketSlice] = ()) -> None:
+        """Takes over: records the start, connects the brokers and reconciles every account.
+
+        What was `missed` while nothing ran comes before anything else does, and brokers that simulate are shown it.
+        """
         self._task = asyncio.create_task(self._run(), name="runner")
         wall = 0 if self.deterministic else self.clock.wall()
-        await self.post_all([Started(run=run, version=version, at=self.clock.now(), wall=wall)])
+        await self.post_all([Started(run=run, version=version, at=self.clock.now(), wall=wall), *missed])
+        self.last_market = missed[-1] if missed else self.last_market
         self.dispatcher.start()
+        if not self.deterministic:
+            self.vigil.start()
         self.links.start()
 
     async def stop(self) -> None:
@@ -135,6 +144,7 @@ class Runner:
         self._panics.stop()
         self._timers.stop()
         self._hours.stop()
+        await self.vigil.stop()
         await self.links.stop()
         await self.dispatcher.stop()
         if self._task is not None:
@@ -166,6 +176,19 @@ class Runner:
         """Hands in what has happened outside; nobody waits for it."""
         if self.failure is None:
             self._put(Item((event,)))
+
+    def post_batch(self, events: Sequence[Input]) -> None:
+        """The same of several inputs, which are stepped and committed in one batch."""
+        if self.failure is None:
+            self._put(Item(events))
+
+    def failures(self, account_id: str) -> Failures:
+        """How often the account could not be compared with its broker since the start."""
+        return self.dispatcher.pictures.failures(account_id)
+
+    def away(self, account_id: str) -> float | None:
+        """Seconds for which the account has not been ready; None where it is."""
+        return self.vigil.readiness.away(account_id)
 
     def sending(self, account_id: str) -> Sending:
         """How the account's requests to its broker stand. Raises NotFound."""
@@ -253,7 +276,8 @@ class Runner:
         self._sure = (self.state.seq, Marks(self.state.marks))
         records: list[AnyRecord] = []
         effects: list[Effect] = []
-        results = [[self._step(event, records, effects) for event in item.events] for item in items]
+        now, wall = self.clock.now(), 0 if self.deterministic else self.clock.wall()
+        results = [[self._step(event, records, effects, now=now, wall=wall) for event in item.events] for item in items]
         decided = time.perf_counter()
         if records:
             batch = await self._commit(tuple(records))
@@ -277,11 +301,10 @@ class Runner:
         except Exception:
             log.exception("a subscriber failed", subscriber=type(subscriber).__name__, first_seq=batch.first_seq)
 
-    def _step(self, event: Input, records: list[AnyRecord], effects: list[Effect]) -> Result:
-        at = event.at if isinstance(event, MarketSlice) else self.clock.now()
-        wall = 0 if self.deterministic else self.clock.wall()
+    def _step(self, event: Input, records: list[AnyRecord], effects: list[Effect], *, now: int, wall: int) -> Result:
+        """Takes one input of a turn; all of them come at the moment of the turn, but slices at their own."""
         try:
-            step = self.engine.step(event, at, wall)
+            step = self.engine.step(event, event.at if isinstance(event, MarketSlice) else now, wall)
         except EvenkeelError as error:
             log.info("declined", input=type(event).__name__, reason=error.message)
             return error

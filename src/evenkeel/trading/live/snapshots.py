@@ -18,7 +18,7 @@ ATTEMPTS = 5
 LOOK_AGAIN = 1.0
 
 
-async def take_snapshot(runner: "Runner", broker: Broker, account_id: str) -> BrokerSnapshot:
+async def take_snapshot(runner: "Runner", broker: Broker, account_id: str, *, routine: bool = False) -> BrokerSnapshot:
     """A consistent picture: what orders and lookups say has filled is among the executions, which are read last.
 
     Raises BrokerError or TimeoutError; an error is never turned into an empty book.
@@ -47,6 +47,7 @@ async def take_snapshot(runner: "Runner", broker: Broker, account_id: str) -> Br
         executions=executions,
         positions=positions,
         lookups=tuple(lookups),
+        routine=routine,
     )
 
 
@@ -65,7 +66,9 @@ async def _executed(
 
 def _missing(runner: "Runner", account_id: str, orders: Iterable[BrokerOrder]) -> list[Order]:
     """Our working orders that the broker does not list, but for those that are still on their way to it."""
-    listed = {name for order in orders for name in (order.venue_client_id, order.venue_order_id)} - {None}
+    twins = runner.state.twins
+    own = [order for order in orders if not twins or (account_id, order.venue_order_id) not in twins]
+    listed = {order.venue_order_id for order in orders} | {order.venue_client_id for order in own} - {None}
     return [
         order
         for order in runner.state.account(account_id).working.values()

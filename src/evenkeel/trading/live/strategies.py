@@ -85,18 +85,20 @@ class StrategyDesk:
 
     def committed(self, batch: Batch, records: tuple[AnyRecord, ...]) -> None:
         """Notes what hosts must be told at their next turn."""
-        for record in records:
+        deployments = self.state.deployments
+        for record in records if deployments else ():
             match record:
                 case r.DeploymentChanged():
                     self._changed(record.deployment)
-                case r.FillBooked() if record.fill.book in self.state.deployments:
+                case r.FillBooked() if record.fill.book in deployments:
                     self._put(record.fill.book, FillCame(record.fill))
                     order = self.state.orders[record.fill.order_id]
                     if not order.is_working:
                         self._put(order.spec.book, OrderCame(order))  # filled: nothing more will move it
                 case r.OrderDecided() | r.OrderMoved() | OrderReleased():
                     order = self.state.orders[record.order_id]
-                    self._put(order.spec.book, OrderCame(order))
+                    if order.spec.book in deployments:
+                        self._put(order.spec.book, OrderCame(order))
                 case r.SplitApplied():
                     self._restate([part.key for part in record.positions])
                 case r.PositionCorrected():

@@ -7,6 +7,7 @@ exit linked to a position passes, too.
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 
 from evenkeel.domain.accounts import AccountType, Readiness
 from evenkeel.domain.limits import Layer
@@ -18,7 +19,10 @@ from evenkeel.trading.risk.rules import plan_of
 from evenkeel.trading.risk.view import RiskCheck, RiskView, Seen
 
 MARKET_BUFFER = Decimal("1.01")
-_BEFORE_THE_ACCOUNT = (Layer.INSTRUMENT, Layer.STRATEGY)
+_READY = Check("account-ready", Readiness.READY, Readiness.READY)
+_NO_DOUBT = Check("nothing-in-doubt", "none", "none")
+_OF_BOOKS = (Layer.STRATEGY, Layer.PORTFOLIO)
+_BEFORE_THE_ACCOUNT = (Layer.INSTRUMENT, *_OF_BOOKS)
 
 
 def buffer_of(kind: OrderKind) -> Decimal:
@@ -29,10 +33,14 @@ def buffer_of(kind: OrderKind) -> Decimal:
 def assess(view: RiskView) -> Verdict:
     """The verdict on one order: the first failing check refuses it."""
     passed: list[Check] = []
-    for check in judged(view):
-        if check.reason is not None:
-            return Refused(check, tuple(passed))
-        passed.append(check)
+    for seen, checks in _asked(view):
+        for ask in checks:
+            check = ask(seen)
+            if check is None:
+                continue
+            if check.reason is not None:
+                return Refused(check, tuple(passed))
+            passed.append(check)
     return Approved(tuple(passed))
 
 
@@ -46,14 +54,14 @@ def judged(view: RiskView) -> Iterator[Check]:
 
 
 def _asked(view: RiskView) -> Iterator[tuple[Seen, tuple[RiskCheck, ...]]]:
-    """What is asked, and of which view. A strategy that only closes what its own book holds is not held back by its
-    own rules."""
+    """What is asked, and of which view. What only closes what the books of a strategy or a portfolio hold is not held
+    back by its own rules."""
     yield view, ORDER_CHECKS
     if view.reduces:
         return
     yield view, ENTRY_CHECKS
     for seen in () if view.spec.is_exit else _in_layers(view):
-        if seen.layer is not Layer.STRATEGY or not seen.reduces:
+        if seen.layer not in _OF_BOOKS or not seen.reduces:
             yield seen, plan_of(seen.rules) if seen.plan is None else seen.plan
     yield view, CASH_CHECKS
 
@@ -89,8 +97,14 @@ def tick_size(view: RiskView) -> Check | None:
 
 def currency(view: RiskView) -> Check:
     ours, theirs = view.account_currency, view.instrument.currency
-    reason = None if ours == theirs else f"the account holds {ours}, and {view.instrument.symbol} trades in {theirs}"
-    return Check("currency", ours, theirs, reason)
+    if ours == theirs:
+        return _same_currency(ours)
+    return Check("currency", ours, theirs, f"the account holds {ours}, and {view.instrument.symbol} trades in {theirs}")
+
+
+@cache
+def _same_currency(code: str) -> Check:
+    return Check("currency", code, code)
 
 
 def priced(view: RiskView) -> Check:
@@ -107,21 +121,21 @@ def not_halted(view: RiskView) -> Check | None:
     return Check("halted", "reductions" if view.may_reduce else "nothing", view.halted, reason)
 
 
-def session_running(view: RiskView) -> Check | None:
-    """The same of a walk-forward session that does not run."""
+def in_use(view: RiskView) -> Check | None:
+    """The same of an account out of use, and of a walk-forward session that does not run."""
     if not view.idle:
         return None
     reason = None if view.may_reduce and view.reduces else f"{view.idle}, and takes no orders"
-    return Check("session-running", "reductions" if view.may_reduce else "nothing", view.idle, reason)
+    return Check(view.idle_rule, "reductions" if view.may_reduce else "nothing", view.idle, reason)
 
 
-def mtm(view: RiskView) -> Check | None:
-    """Where mark-to-market control has stopped a level, or its time for entries is over."""
+def stopped(view: RiskView) -> Check | None:
+    """Where mark-to-market control has stopped a level, or its time for entries is over; and what else stops one."""
     stop = view.stopped
     if stop is None:
         return None
     is_spared = view.reduces and (stop.entries_only or view.may_reduce)
-    return Check("mtm", "reductions", stop.rule, None if is_spared else stop.reason, stop.layer)
+    return Check(stop.check, stop.limit, stop.rule, None if is_spared else stop.reason, stop.layer)
 
 
 def queue_full(view: RiskView) -> Check | None:
@@ -137,18 +151,19 @@ def queue_full(view: RiskView) -> Check | None:
 
 def account_ready(view: RiskView) -> Check:
     state = view.readiness
+    if state is Readiness.READY:
+        return _READY
     why = view.readiness_reason or "it has not been reconciled"
-    reason = None if state is Readiness.READY else f"the account is {state}: {why}"
-    return Check("account-ready", Readiness.READY, state, reason)
+    return Check("account-ready", Readiness.READY, state, f"the account is {state}: {why}")
 
 
 def nothing_in_doubt(view: RiskView) -> Check:
     """Until it is known what became of an order, its instrument takes no more risk in this account."""
+    if view.in_doubt is None:
+        return _NO_DOUBT
     symbol = view.instrument.symbol
-    reason = None
-    if view.in_doubt is not None:
-        reason = f"it is not known what became of order {view.in_doubt} in {symbol}; look it up or cancel it first"
-    return Check("nothing-in-doubt", "none", view.in_doubt or "none", reason)
+    reason = f"it is not known what became of order {view.in_doubt} in {symbol}; look it up or cancel it first"
+    return Check("nothing-in-doubt", "none", view.in_doubt, reason)
 
 
 def short_selling(view: RiskView) -> Check | None:
@@ -176,6 +191,6 @@ def cash(view: RiskView) -> Check | None:
     return Check("cash", str(free_shown), str(needed_shown), reason)
 
 
-ORDER_CHECKS: tuple[RiskCheck, ...] = (supported, lot_size, tick_size, currency, not_halted, mtm, session_running)
+ORDER_CHECKS: tuple[RiskCheck, ...] = (supported, lot_size, tick_size, currency, not_halted, stopped, in_use)
 ENTRY_CHECKS: tuple[RiskCheck, ...] = (priced, queue_full, account_ready, nothing_in_doubt, short_selling)
 CASH_CHECKS: tuple[RiskCheck, ...] = (cash,)

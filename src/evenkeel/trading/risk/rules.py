@@ -20,6 +20,7 @@ _DRAWDOWN = {tier: f"drawdown-{tier}" for tier in Tier}
 _OF = {
     Layer.INSTRUMENT: " for the instrument",
     Layer.STRATEGY: " for the strategy",
+    Layer.PORTFOLIO: " for the portfolio",
     Layer.ACCOUNT: "",
     Layer.USER: " for all accounts of the user",
     Layer.PLATFORM: " for the whole platform",
@@ -188,16 +189,16 @@ def price_collar(seen: Seen) -> Check | None:
 
 
 def quote_age(seen: Seen) -> Check | None:
-    """Only an order that takes whatever price there is asks how old the last one is."""
+    """Only an order that takes whatever price there is asks how old the last one is: at the market, or by a stop."""
     limit = seen.rules.max_quote_age
-    if limit is None or seen.spec.kind is not OrderKind.MARKET:
+    if limit is None or seen.spec.kind not in (OrderKind.MARKET, OrderKind.STOP):
         return None
     if seen.quote_age is None:
         return said(seen, "max-quote-age", limit=limit, value="no quote", reason="there is no quote to go by")
     age = plain(Decimal(seen.quote_age) / SECOND)
     reason = None
     if seen.quote_age > limit * SECOND:
-        reason = f"the last quote is {age} seconds old, a market order needs one of at most {limit}"
+        reason = f"the last quote is {age} seconds old, such an order needs one of at most {limit}"
     return said(seen, "max-quote-age", limit=limit, value=age, reason=reason)
 
 

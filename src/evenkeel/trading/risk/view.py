@@ -14,11 +14,19 @@ from evenkeel.domain.accounts import AccountType, Limits, Readiness
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.limits import Layer, RuleSet, Tier
 from evenkeel.domain.money import ZERO, add, neg, sub
-from evenkeel.domain.orders import OrderSpec
+from evenkeel.domain.orders import OrderSpec, Side
 from evenkeel.domain.records import Check
 from evenkeel.trading.risk.metrics import Closest
 
+ACCOUNT_ACTIVE, LIVE_SWITCH, SESSION_RUNNING = "account-active", "live-switch", "session-running"
 RiskCheck = Callable[[Any], Check | None]
+
+
+def does_reduce(side: Side, quantity: Decimal, *, held: Decimal, buys: Decimal, sells: Decimal) -> bool:
+    """Whether an order only closes what is held and not already being closed by what works."""
+    if not held or (held > 0) == (side.sign > 0):
+        return False
+    return quantity <= (sub(held, sells) if held > 0 else sub(neg(held), buys))
 
 
 class Seen(Struct, frozen=True, kw_only=True, gc=False):
@@ -73,13 +81,9 @@ class Seen(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def reduces(self) -> bool:
         """True when the order only closes what is held and not already being closed, or is a change that `eases`."""
-        if self.eases:
-            return True
-        if not self.held or (self.held > 0) == (self.spec.side.sign > 0):
-            return False
-        if self.held > 0:
-            return self.quantity <= sub(self.held, self.working_sells)
-        return self.quantity <= sub(neg(self.held), self.working_buys)
+        return self.eases or does_reduce(
+            self.spec.side, self.quantity, held=self.held, buys=self.working_buys, sells=self.working_sells
+        )
 
     @property
     def worst_position(self) -> Decimal:
@@ -99,13 +103,15 @@ class Seen(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Stop(Struct, frozen=True, gc=False):
-    """A level to which mark-to-market control lets nothing in: by which `rule`, and why. What reduces passes, of
-    strategies only where it is `entries_only`."""
+    """A level that is let nothing in, such as by mark-to-market control: by which `rule`, and why. What reduces passes,
+    of strategies only where it is `entries_only`. `check` is what refuses, by its `limit`."""
 
     layer: Layer
     rule: str
     reason: str
     entries_only: bool = False
+    check: str = "mtm"
+    limit: str = "reductions"
 
 
 class RiskView(Seen, frozen=True, kw_only=True, gc=False):
@@ -113,10 +119,10 @@ class RiskView(Seen, frozen=True, kw_only=True, gc=False):
 
     `reserved` is the cash that working buys of all instruments may still use. `in_doubt` is an order of this instrument
     whose fate is unknown, `cannot` why its broker does not take such an order. `halted` says by what trading is halted,
-    empty where it is not, `idle` that the account's session does not run; even then what `reduces` may pass, if
-    `may_reduce`. `stopped` is a level of its that takes no entries. `waiting` orders have not been heard of by the
-    venue yet, of which `most_waiting` may be there; None: any number. `charges` is the estimate of its own costs, zero
-    where no limit in force reads it.
+    empty where it is not, `idle` that the account is out of use or its session does not run, as the rule `idle_rule`
+    has it; even then what `reduces` may pass, if `may_reduce`. `stopped` is a level of its that takes no entries.
+    `waiting` orders have not been heard of by the venue yet, of which `most_waiting` may be there; None: any number.
+    `charges` is the estimate of its own costs, zero where no limit in force reads it.
     """
 
     rules: Limits
@@ -128,6 +134,7 @@ class RiskView(Seen, frozen=True, kw_only=True, gc=False):
     cannot: Check | None = None
     halted: str = ""
     idle: str = ""
+    idle_rule: str = SESSION_RUNNING
     stopped: Stop | None = None
     may_reduce: bool = True
     waiting: int = 0

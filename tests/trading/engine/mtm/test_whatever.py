@@ -5,6 +5,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evenkeel.domain import commands as c
 from evenkeel.domain import events as e
 from evenkeel.domain.mtm import Basis
 from evenkeel.domain.mtm_records import MtmBased, MtmBreached
@@ -14,7 +15,7 @@ from evenkeel.domain.positions import key_of
 from evenkeel.domain.provenance import Source
 from evenkeel.trading.engine.mtm.levels import Gauge, held_in
 from tests.trading.engine.mtm.desk import IN_ACME, MAIN, TREND, USER, Desk
-from tests.trading.engine.world import ACME, D, assert_sound, fold
+from tests.trading.engine.world import ACME, WHO, D, assert_sound, fold
 
 WORK = ("fall", "rise", "day", "confirm", "refuse", "reject", "part", "fill", "due", "restart", "by-hand", "order")
 BOOKS = ("manual", "trend")
@@ -82,9 +83,15 @@ def _happen(desk: Desk, event: str, data: st.DataObject) -> None:
             desk.submit(side, quantity, book=book, account_id=account, **kind)
         case "due":
             desk.step(e.PanicDue())
+        case "answer":  # an order that rests keeps no other waiting
+            due = (one for one in working if one.state is OrderState.CANCEL_PENDING or one.kind is OrderKind.MARKET)
+            order = next(due, None)
+            if order is None:
+                desk.step(e.PanicDue())
+            else:
+                _answer(desk, order, event)
         case _ if working:
-            order = working[0] if event == "answer" else data.draw(st.sampled_from(working))
-            _answer(desk, order, event)
+            _answer(desk, data.draw(st.sampled_from(working)), event)
         case _:
             desk.step(e.PanicDue())
 
@@ -140,3 +147,43 @@ def test_the_products_of_a_book_are_closed_each_for_itself() -> None:
         (Product.MIS, Side.SELL, D(30)),
         (Product.CNC, Side.BUY, D(10)),
     ]
+
+
+def _offset() -> Desk:
+    """A strategy 35 ACME long whose book another one offsets, so that a panic of the user has nothing to close."""
+    desk = Desk("A", held=False)
+    desk.deploy(("A", "0.5"))
+    desk.holding("35", "100", book="trend")
+    desk.holding("-35", "100")
+    desk.set(TREND, stop="100")
+    desk.step(c.Panic(provenance=WHO, scope=USER, reason="", cooldown=0))
+    desk.quote(ACME, "95")
+    assert (desk.level(TREND).breached is not None, desk.closing()) == (True, [])
+    return desk
+
+
+def test_what_was_left_to_a_wider_panic_is_closed_when_that_ends() -> None:
+    desk = _offset()
+    desk.step(c.Resume(provenance=WHO, scope=USER))
+    assert [(o.spec.book, o.spec.side, o.quantity) for o in desk.closing()] == [("trend", Side.SELL, D(35))]
+    desk.settle("95")
+    assert all(halt.done_at for halt in desk.state.halts.values())
+    assert desk.position("manual") == -35, "what it offset is another's"
+    assert_sound(desk)
+
+
+def test_levels_that_end_in_the_same_moment_leave_each_other_nothing() -> None:
+    desk = Desk("A", held=False)
+    desk.deploy(("A", "0.5"))
+    desk.holding("35", "100", book="trend")
+    desk.holding("-34", "100")
+    desk.set(TREND, stop="100")
+    desk.set(USER, stop="3")
+    desk.quote(ACME, "95")
+    desk.settle("95")
+    assert [one.done_at > 0 for one in desk.state.halts.values()] == [True, True]
+    before = len(desk.closing())
+    desk.now += 86_400 * 10**9
+    desk.quote(ACME, "95")
+    assert (desk.state.halts, len(desk.closing())) == ({}, before)
+    assert_sound(desk)

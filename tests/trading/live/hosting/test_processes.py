@@ -239,6 +239,7 @@ async def test_processes_are_there_while_they_have_something_to_do() -> None:
         assert market.at_work() == []
         await market.deploy("steady", "ann")
         await market.go()
+        await market.caught_up()
         pid = market.host().pid
         assert pid is not None
         assert market.at_work() == ["ann"]
@@ -246,6 +247,7 @@ async def test_processes_are_there_while_they_have_something_to_do() -> None:
         assert market.host().longest >= market.host().last > 0
         await market.runner.submit(c.ChangeDeployment(provenance=BY, deployment_id="steady", enabled=False))
         await market.go()
+        await market.caught_up()
         assert market.at_work() == []
         assert not is_running(pid)
         await market.runner.submit(c.ChangeDeployment(provenance=BY, deployment_id="steady", enabled=True))

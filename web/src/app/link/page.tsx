@@ -3,14 +3,16 @@
 import { useRouter } from "next/navigation";
 import { useEffect, useState } from "react";
 import { explain, Problem } from "@/api/problem";
+import type { SecondStep } from "@/api/types";
 import classes from "@/session/SignIn.module.css";
+import { SecondStepForm } from "@/session/SecondStepForm";
 import { signInByLink } from "@/session/session";
 import Link from "next/link";
 
 /** A link works once, so it is taken once, however often the page mounts. */
-let taking: Promise<void> | null = null;
+let taking: Promise<SecondStep | null> | null = null;
 
-function take(): Promise<void> {
+function take(): Promise<SecondStep | null> {
   const token = new URLSearchParams(location.search).get("token");
   history.replaceState(null, "", location.pathname);
   if (!token) return Promise.reject(new Error("The address carries no sign-in token. Open the whole link that was printed."));
@@ -25,13 +27,15 @@ const said = (error: unknown): string =>
 export default function LinkPage() {
   const router = useRouter();
   const [fault, setFault] = useState<string | null>(null);
+  const [second, setSecond] = useState<SecondStep | null>(null);
   useEffect(() => {
     taking ??= take();
     taking.then(
-      () => router.replace("/"),
+      (next) => (next ? setSecond(next) : router.replace("/")),
       (error: unknown) => setFault(said(error)),
     );
   }, [router]);
+  if (second) return <SecondStepForm step={second} again={() => router.replace("/")} />;
   return (
     <main className={classes.page}>
       <div className={classes.card} role="status">

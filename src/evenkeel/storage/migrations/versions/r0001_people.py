@@ -14,6 +14,11 @@ def upgrade() -> None:
     _refresh_tokens()
 
 
+def downgrade() -> None:
+    op.drop_table("refresh_tokens")
+    op.drop_table("users")
+
+
 def _users() -> None:
     op.create_table(
         "users",

@@ -17,6 +17,12 @@ def upgrade() -> None:
     _splits()
 
 
+def downgrade() -> None:
+    op.drop_table("splits")
+    op.drop_table("symbol_aliases")
+    op.drop_table("instruments")
+
+
 def _instruments() -> None:
     op.create_table(
         "instruments",

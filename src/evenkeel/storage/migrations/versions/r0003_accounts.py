@@ -20,6 +20,15 @@ def upgrade() -> None:
     _daily_marks()
 
 
+def downgrade() -> None:
+    op.drop_table("daily_marks")
+    op.drop_table("performance_history")
+    op.drop_table("ledger_entries")
+    op.drop_table("balances")
+    op.drop_table("account_limits")
+    op.drop_table("accounts")
+
+
 def _accounts() -> None:
     op.create_table(
         "accounts",

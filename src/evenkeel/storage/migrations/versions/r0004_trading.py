@@ -19,6 +19,14 @@ def upgrade() -> None:
     _position_totals()
 
 
+def downgrade() -> None:
+    op.drop_table("position_totals")
+    op.drop_table("positions")
+    op.drop_table("fills")
+    op.drop_table("order_events")
+    op.drop_table("orders")
+
+
 def _orders() -> None:
     op.create_table(
         "orders",

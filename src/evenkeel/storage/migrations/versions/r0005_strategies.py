@@ -17,6 +17,12 @@ def upgrade() -> None:
     _strategy_signals()
 
 
+def downgrade() -> None:
+    op.drop_table("strategy_signals")
+    op.drop_table("strategies")
+    op.drop_table("strategy_templates")
+
+
 def _strategy_templates() -> None:
     op.create_table(
         "strategy_templates",

@@ -16,6 +16,13 @@ def upgrade() -> None:
     _projection_cursors()
 
 
+def downgrade() -> None:
+    op.drop_table("projection_cursors")
+    op.drop_table("feed_cursor")
+    op.drop_table("runs")
+    op.drop_table("alerts")
+
+
 def _alerts() -> None:
     op.create_table(
         "alerts",

@@ -35,3 +35,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_backtest_results"),
     )
     op.create_index("ix_backtest_results_user_id_created_at_id", "backtest_results", ["user_id", "created_at", "id"])
+
+
+def downgrade() -> None:
+    op.drop_table("backtest_results")

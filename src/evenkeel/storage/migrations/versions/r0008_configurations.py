@@ -29,3 +29,9 @@ def upgrade() -> None:
     for name in ("sizing", "rules", "switch"):
         op.add_column("strategies", sa.Column(name, Json, nullable=True))
     op.add_column("strategies", sa.Column("removed", sa.Boolean(), nullable=False, server_default=sa.false()))
+
+
+def downgrade() -> None:
+    for name in ("removed", "switch", "rules", "sizing", "configuration"):
+        op.drop_column("strategies", name)
+    op.drop_table("strategy_configurations")

@@ -11,3 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("backtest_results", sa.Column("kind", sa.Text(), nullable=False, server_default="backtest"))
+
+
+def downgrade() -> None:
+    op.drop_column("backtest_results", "kind")

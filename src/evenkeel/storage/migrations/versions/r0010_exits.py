@@ -17,3 +17,11 @@ def upgrade() -> None:
     for name in ("entry", "protection"):
         op.add_column("strategies", sa.Column(name, Json, nullable=True))
     op.add_column("accounts", sa.Column("financing", Json, nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("accounts", "financing")
+    for name in ("protection", "entry"):
+        op.drop_column("strategies", name)
+    for name in ("since", "link"):
+        op.drop_column("orders", name)

@@ -39,3 +39,8 @@ def upgrade() -> None:
         sa.Column("charges", Exact(), nullable=True),
         sa.PrimaryKeyConstraint("shard", "id", name="pk_walkforward_sessions"),
     )
+
+
+def downgrade() -> None:
+    op.drop_table("walkforward_sessions")
+    op.drop_column("accounts", "terms")

@@ -45,3 +45,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("shard", "seq", name="pk_drawdown_moves"),
     )
     op.create_index("ix_drawdown_moves_shard_layer_scope_id", "drawdown_moves", ["shard", "layer", "scope_id"])
+
+
+def downgrade() -> None:
+    op.drop_table("drawdown_moves")
+    op.drop_table("limit_changes")
+    for name in ("order_events", "orders"):
+        op.drop_column(name, "layer")

@@ -17,3 +17,8 @@ def upgrade() -> None:
     op.add_column("orders", sa.Column("expires_at", sa.BigInteger(), nullable=False, server_default="0"))
     op.add_column("orders", sa.Column("not_before", sa.BigInteger(), nullable=False, server_default="0"))
     op.add_column("orders", sa.Column("kept", MaybeJson, nullable=True))
+
+
+def downgrade() -> None:
+    for name in ("kept", "not_before", "expires_at", "trail", "trigger_price"):
+        op.drop_column("orders", name)

@@ -42,6 +42,11 @@ def upgrade() -> None:
     op.create_index("ix_mtm_breaches_shard_scope", "mtm_breaches", ["shard", "scope"])
 
 
+def downgrade() -> None:
+    op.drop_table("mtm_breaches")
+    op.drop_table("mtm_rules")
+
+
 def _columns(*, seq: bool) -> list[sa.Column[Any]]:
     """Those that both tables begin with: their key, and the scope of the level by its parts."""
     key = sa.Column("seq", sa.BigInteger(), nullable=False) if seq else sa.Column("id", sa.Text(), nullable=False)

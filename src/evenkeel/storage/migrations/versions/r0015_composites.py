@@ -37,3 +37,9 @@ def upgrade() -> None:
     )
     columns = ["shard", "account_id", "created_at", "id"]
     op.create_index("ix_composites_shard_account_id_created_at_id", "composites", columns)
+
+
+def downgrade() -> None:
+    op.drop_table("composites")
+    for name in ("leg", "parent"):
+        op.drop_column("orders", name)

@@ -22,3 +22,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_order_templates_user_id_users"),
         sa.PrimaryKeyConstraint("user_id", "name", name="pk_order_templates"),
     )
+
+
+def downgrade() -> None:
+    op.drop_table("order_templates")

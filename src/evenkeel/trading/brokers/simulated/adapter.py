@@ -1,11 +1,11 @@
 """The simulated venue in this process: `Book` behind the broker port. Nothing sleeps unless a latency is asked for."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 
 from evenkeel.domain.accounts import Account
-from evenkeel.domain.errors import BrokerUnavailable
+from evenkeel.domain.errors import BrokerError, BrokerUnavailable
 from evenkeel.domain.events import AnyVenueEvent, BrokerBalance, BrokerOrder, BrokerPosition, VenueFilled
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Bar, MarketSlice, Quote
@@ -89,6 +89,16 @@ class SimulatedBroker:
     async def place(self, ticket: Ticket) -> None:
         stream = await self._link()
         stream.put(self.book.place(ticket))
+
+    async def place_all(self, tickets: Sequence[Ticket]) -> list[BrokerError | None]:
+        stream, answers = await self._link(), list[BrokerError | None]()
+        for ticket in tickets:
+            try:
+                stream.put(self.book.place(ticket))
+                answers.append(None)
+            except BrokerError as error:
+                answers.append(error)
+        return answers
 
     async def modify(self, amendment: Amendment) -> None:
         stream = await self._link()

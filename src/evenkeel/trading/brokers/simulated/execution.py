@@ -270,13 +270,15 @@ class Run:
         spec = order.spec
         instrument = self.state.instruments[spec.instrument_id]
         value = mul(quantity, price)
+        biller = self.billers(spec.account_id, instrument.currency)
         if order.filled:
-            before = _traded(order, instrument.multiplier)
+            before = NOTHING if biller.is_free else _traded(order, instrument.multiplier)
             order.filled, order.notional = add(order.filled, quantity), add(order.notional, value)
         else:
             before, order.filled, order.notional = NOTHING, quantity, value
         order.state = OrderState.PARTIALLY_FILLED if order.filled < order.quantity else OrderState.FILLED
-        biller = self.billers(spec.account_id, instrument.currency)
+        if biller.is_free:
+            return ()
         return biller.bill(spec.side, after=_traded(order, instrument.multiplier), before=before, maker=maker)
 
     def _end_with_bar(self, order: VenueOrder, bar: Bar) -> None:

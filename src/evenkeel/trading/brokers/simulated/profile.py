@@ -12,7 +12,10 @@ IN_PROCESS = BrokerProfile(
     dedupes_client_id=True,
     lookup=LookupKind.EXACT,
     settle_time=0,
+    most_at_once=4_096,
     history_window=100 * 365 * 24 * 3600 * SECOND,
+    reconcile_every=0,
+    reconcile_after=0,
 )
 OWN_PROCESS = BrokerProfile(
     name="simulated-process",

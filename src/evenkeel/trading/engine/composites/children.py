@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
+from evenkeel.domain import composites as d
 from evenkeel.domain.accounts import Readiness
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.composite_records import CompositeEnded, CompositeMoved
@@ -28,11 +29,28 @@ def provenance(one: Composite) -> Provenance:
 
 
 def place(turn: Turn, one: Composite, *, leg: str, spec: OrderSpec, since: int = 0) -> bool:
-    """Places the next child of a leg, under an id of which there is only one; whether risk let it through."""
+    """Places the next child of a leg, under an id of which there is only one; whether risk let it through.
+
+    That the children of a leg are never for more than was asked for is made sure here, whatever the composite.
+    """
+    whole = _whole_of(one, leg)
+    if whole is not None and spec.quantity > rest_of(one, whole, turn.state, leg):
+        raise AssertionError(f"orders of {one.id}, {leg}, would be for more than {whole}")
     number = len(one.legs.get(leg, ())) + 1
     child = msgspec.structs.replace(spec, client_order_id=f"{one.id}:{leg}:{number}", parent=one.id, leg=leg)
     account = turn.state.accounts[one.account_id]
     return isinstance(orders.place(turn, account, child, provenance(one), since=since), Approved)
+
+
+def _whole_of(one: Composite, leg: str) -> Decimal | None:
+    """How much the children of a leg that enters may fill together; None for one that closes what others filled."""
+    specs = d.specs_of(one.terms)
+    if leg in (d.ENTRY, d.SLICE):
+        return specs[0].quantity
+    if leg in d.EITHER:
+        return specs[d.EITHER.index(leg)].quantity
+    name, _, number = leg.partition("-")
+    return specs[int(number) - 1].quantity if name == "leg" else None
 
 
 def at_market(spec: OrderSpec, quantity: Decimal) -> OrderSpec:

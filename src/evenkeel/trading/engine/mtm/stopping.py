@@ -73,9 +73,12 @@ def base(turn: Turn, level: Level, *, why: str) -> None:
 
 
 def let_go(turn: Turn) -> None:
-    """Ends what was stopped until a moment that has passed, once it is closed, and arms the levels that are free."""
+    """Ends what was stopped until a moment that has passed, once it is closed, and arms the levels that are free.
+
+    The narrowest end first: what they had left to a wider one is not theirs to close in the moment that both end.
+    """
     state = turn.state
-    for halt in tuple(state.halts.values()):
+    for halt in sorted(state.halts.values(), key=lambda one: one.reach, reverse=True):
         if halt.until and turn.at >= halt.until and halt.done_at:
             end(turn, halt, provenance=by_control(halt.id))
     for level in tuple(state.mtm.values()):

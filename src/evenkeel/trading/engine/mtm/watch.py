@@ -79,6 +79,7 @@ def _note(turn: Turn) -> None:
     kinds = {type(record) for record in turn.records}
     if kinds & {r.PanicEnded, r.PanicMoved}:
         stopping.let_go(turn)
+        panic.inherit(turn)
     listed = {one.instrument.calendar for one in turn.records if isinstance(one, r.InstrumentListed)}
     if r.DeploymentChanged in kinds or any(hours.lacks(level, listed) for level in turn.state.mtm.values()):
         hours.plan_all(turn)

@@ -1,0 +1,187 @@
+"""`evenkeel portfolio rebalance` and `rebalances`: bring a portfolio to its weights, and see what came of it."""
+
+import time
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from evenkeel.cli.client import Client, path_of
+from evenkeel.cli.common import (
+    HomeOption,
+    JsonOption,
+    LimitOption,
+    examples,
+    number,
+    plain,
+    print_items,
+    print_json,
+    print_table,
+    reporting,
+    resolve_home,
+)
+from evenkeel.cli.portfolio import PortfolioArgument, the_portfolio
+from evenkeel.cli.portfolio_history import app
+
+__all__ = ["app"]
+
+_OPTIONS = {
+    "targets": "--weight",
+    "optimise": "--objective",
+    "optimise.symbols": "--symbol",
+    "optimise.constraints": "--constraint",
+    "optimise.days": "--days",
+    "optimise.objective": "--objective",
+    "buffer": "--buffer",
+    "band": "--band",
+    "min_trade": "--min-trade",
+    "client_rebalance_id": "--id",
+    "retry": "--retry",
+}
+_POLL = 0.2
+
+
+class State(StrEnum):
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    INCOMPLETE = "INCOMPLETE"
+
+
+@app.command(
+    "rebalance",
+    epilog=examples(
+        "evenkeel portfolio rebalance Growth --weight AAPL=0.6 --weight IBM=0.4 --preview",
+        "evenkeel portfolio rebalance Growth --weight AAPL=60% --weight IBM=40% --id october --wait 60",
+        "evenkeel portfolio rebalance Growth --objective min-variance --symbol AAPL --symbol IBM --symbol MSFT",
+        "evenkeel portfolio rebalance Growth --weight AAPL=0.6 --weight IBM=0.4 --id october --retry",
+        note="What it holds and is not named is sold. In each account sales go first; purchases follow them.",
+    ),
+)
+def rebalance(
+    portfolio: PortfolioArgument,
+    weights: Annotated[
+        list[str] | None, typer.Option("--weight", metavar="SYMBOL=SHARE", help="0.4, or 40%; repeat.")
+    ] = None,
+    objective: Annotated[
+        str | None, typer.Option("--objective", help="Weights by an objective over the desk's bars instead.")
+    ] = None,
+    symbols: Annotated[list[str] | None, typer.Option("--symbol", help="Of the objective; repeat.")] = None,
+    constraints: Annotated[
+        list[str] | None, typer.Option("--constraint", metavar="TEXT", help='"AAPL <= 0.3"; repeat.')
+    ] = None,
+    days: Annotated[int, typer.Option("--days", help="How many daily returns the objective sees.")] = 500,
+    buffer: Annotated[
+        Decimal, typer.Option("--buffer", parser=number, metavar="SHARE", help="What stays in cash.")
+    ] = Decimal(0),
+    band: Annotated[
+        Decimal, typer.Option("--band", parser=number, metavar="SHARE", help="How far a weight may be off.")
+    ] = Decimal(0),
+    min_trade: Annotated[
+        Decimal, typer.Option("--min-trade", parser=number, metavar="AMOUNT", help="The least value of a trade.")
+    ] = Decimal(0),
+    preview: Annotated[bool, typer.Option("--preview", help="Show what would be traded; trade nothing.")] = False,
+    name: Annotated[
+        str | None, typer.Option("--id", metavar="NAME", help="Sent again by this name, nothing is traded twice.")
+    ] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="With --id: place anew what came to nothing.")] = False,
+    wait: Annotated[float, typer.Option("--wait", metavar="SECONDS", help="Wait so long for its end.")] = 0.0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Trade a portfolio to its weights, in all of its accounts."""
+    with reporting(as_json=as_json):
+        client = Client(resolve_home(home), options=_OPTIONS)
+        found = the_portfolio(client, portfolio)
+        body: dict[str, Any] = {"buffer": plain(buffer), "band": plain(band), "min_trade": plain(min_trade)}
+        body["targets"] = [_target(one) for one in weights or ()]
+        if objective is not None:
+            wish = {"objective": objective, "symbols": symbols or [], "constraints": constraints or [], "days": days}
+            body["optimise"] = wish
+        elif symbols or constraints:
+            raise typer.BadParameter("goes with --objective", param_hint="--symbol")
+        if preview:
+            plan = client.call("POST", path_of("portfolio", found["id"], "rebalance", "preview"), body)
+            print_json(plan) if as_json else _print_plan(client, plan)
+            return
+        body |= {"client_rebalance_id": name, "retry": retry}
+        one = client.call("POST", path_of("portfolio", found["id"], "rebalance"), body)
+        one = _ended(client, one, seconds=wait)
+        print_json(one) if as_json else _print_rebalance(client, one)
+
+
+def _target(text: str) -> dict[str, Any]:
+    symbol, found, share = text.rpartition("=")
+    if not found or not symbol:
+        raise typer.BadParameter(f"{text!r} is not SYMBOL=SHARE", param_hint="--weight")
+    given = number(share.removesuffix("%"))
+    return {"symbol": symbol, "weight": plain(given / 100 if share.endswith("%") else given)}
+
+
+def _ended(client: Client, one: dict[str, Any], *, seconds: float) -> dict[str, Any]:
+    """The rebalance once it has ended, or as it stands when time is up."""
+    until = time.monotonic() + seconds
+    while one["state"] == State.RUNNING and time.monotonic() < until:
+        time.sleep(_POLL)
+        items = client.get(path_of("portfolio", one["portfolio_id"], "rebalances"))["items"]
+        one = next((item for item in items if item["id"] == one["id"]), one)
+    return one
+
+
+def _names(client: Client) -> dict[str, str]:
+    return {one["id"]: one["name"] for one in client.get("/accounts")["items"]}
+
+
+def _print_plan(client: Client, plan: dict[str, Any]) -> None:
+    names = _names(client)
+    rows = [
+        [names[one["account_id"]], trade["side"], trade["quantity"], trade["symbol"], trade["price"], trade["value"]]
+        for one in plan["accounts"]
+        for trade in one["trades"]
+    ]
+    print_table(["account", "side", "quantity", "symbol", "price", "value"], rows, empty="Nothing to trade.")
+    for one in plan["accounts"]:
+        print(
+            f"{names[one['account_id']]}: worth {one['worth']}, cash {one['cash']} then {one['cash_after']}, "
+            f"charges {one['cost']}, furthest off {one['drift']} then {one['drift_after']}"
+        )
+    for one in plan["skipped"]:
+        print(f"{names[one['account_id']]}, {one['symbol'] or 'all of it'}: {one['reason']}")
+    for one in plan["refusals"]:
+        print(f"{names[one['account_id']]}, {one['symbol']} would be refused by {one['reason']}")
+    print(f"Turnover {plan['turnover']}, charges {plan['cost']}. Nothing has been traded.")
+
+
+def _print_rebalance(client: Client, one: dict[str, Any]) -> None:
+    names = _names(client)
+    rows = [
+        [names[order["account_id"]], order["side"], order["quantity"], order["symbol"],
+         order["state"] or "waits for sales", order["filled"]]
+        for order in one["orders"]
+    ]  # fmt: skip
+    headings = ["account", "side", "quantity", "symbol", "state", "filled"]
+    print_table(headings, rows, empty="Nothing to trade.")
+    for reason in one["reasons"]:
+        print(reason)
+    print(f"Rebalance {one['client_rebalance_id']}: {one['state']}, traded {one['traded']}, charges {one['cost']}")
+
+
+@app.command("rebalances", epilog=examples("evenkeel portfolio rebalances Growth --json"))
+def rebalances(
+    portfolio: PortfolioArgument, limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """A portfolio's rebalances, newest first."""
+    with reporting(as_json=as_json):
+        client = Client(resolve_home(home), options=_OPTIONS)
+        path = path_of("portfolio", the_portfolio(client, portfolio)["id"], "rebalances")
+        items = client.get(path, limit=min(limit, 500))["items"]
+        if as_json:
+            print_items(items)
+            return
+        rows = [
+            [one["created_at"], one["client_rebalance_id"], one["state"], str(len(one["orders"])), one["traded"],
+             one["estimated_cost"], one["cost"]]
+            for one in items
+        ]  # fmt: skip
+        headings = ["at", "id", "state", "orders", "traded", "expected cost", "cost"]
+        print_table(headings, rows, empty="It has not been rebalanced yet.")

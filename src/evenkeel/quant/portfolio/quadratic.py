@@ -1,0 +1,114 @@
+"""Quadratic programmes over a room, by PIQP: least w'Pw/2 + q'w, with rows, turnover and costs of trading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evenkeel.domain.errors import InvalidInput
+from evenkeel.quant.portfolio.arrays import FloatArray
+
+if TYPE_CHECKING:
+    from evenkeel.quant.portfolio.room import Room
+
+_NEAR = 1e-11
+
+
+@dataclass(frozen=True)
+class Programme:
+    """Least x'Px/2 + q'x with equal x = to, low <= rows x <= high, lower <= x <= upper; x has shape (v,)."""
+
+    p: FloatArray
+    q: FloatArray
+    equal: FloatArray
+    to: FloatArray
+    rows: FloatArray
+    low: FloatArray
+    high: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+
+
+def minimise(curvature: FloatArray, slope: FloatArray, room: Room, *, trading: FloatArray | None = None) -> FloatArray:
+    """The weights (n,) of least w'Pw/2 + q'w + trading·|w - present| in the room.
+
+    `curvature` has shape (n, n), positive semi-definite; `slope` and `trading` (costs, not negative) have shape (n,).
+    Raises InvalidInput where the room is empty.
+    """
+    n = room.size
+    parts = room.parts()
+    costs = trading is not None and bool(np.any(trading))
+    if costs:
+        parts = [*parts, (room.start, np.inf)]
+    size = n * (1 + len(parts))
+    p, q = np.zeros((size, size)), np.zeros(size)
+    p[:n, :n], q[:n] = curvature, slope
+    if costs:
+        q[size - n :] = trading
+    matrix, lows, highs = room.matrix()
+    rows, low, high = [_wide(matrix, size)], [lows], [highs]
+    for place, (origin, most) in enumerate(parts):
+        block, least, top = _measure(n, size, n * (1 + place), origin, most)
+        rows.append(block)
+        low.append(least)
+        high.append(top)
+    lower, upper = np.full(size, -np.inf), np.full(size, np.inf)
+    lower[:n], upper[:n] = room.lower, room.upper
+    total = _wide(np.ones((1, n)), size)
+    programme = Programme(
+        p,
+        q,
+        total,
+        np.array([room.total]),
+        np.concatenate(rows),
+        np.concatenate(low),
+        np.concatenate(high),
+        lower,
+        upper,
+    )
+    return np.clip(solve(programme)[:n], room.lower, room.upper)
+
+
+def solve(programme: Programme, *, sparse: bool = False) -> FloatArray:
+    """The best x (v,). `sparse` is for programmes of which most entries are zero. Raises InvalidInput."""
+    import piqp
+    from scipy.sparse import csc_matrix
+
+    # Variances of a day are tiny: in these units the solver's tolerances are far below any weight that matters.
+    it = programme
+    scale = max(float(np.abs(it.p).max(initial=0.0)), float(np.abs(it.q).max(initial=0.0))) or 1.0
+    solver = piqp.SparseSolver() if sparse else piqp.DenseSolver()
+    shaped = csc_matrix if sparse else np.asarray
+    solver.settings.eps_abs = solver.settings.eps_rel = _NEAR
+    solver.settings.max_iter = 500
+    has_rows = len(it.rows) > 0
+    rows, low, high = (shaped(it.rows), it.low, it.high) if has_rows else (None, None, None)
+    solver.setup(shaped(it.p / scale), it.q / scale, shaped(it.equal), it.to, rows, low, high, it.lower, it.upper)
+    status = solver.solve()
+    if status == piqp.PIQP_SOLVED:
+        return np.asarray(solver.result.x)
+    if status == piqp.PIQP_PRIMAL_INFEASIBLE:
+        raise InvalidInput("no portfolio keeps to all constraints")
+    raise InvalidInput(f"the quadratic programme has no answer: {str(status).rsplit('.', 1)[-1].lower()}")
+
+
+def _wide(matrix: FloatArray, size: int) -> FloatArray:
+    wide = np.zeros((len(matrix), size))
+    wide[:, : matrix.shape[1]] = matrix
+    return wide
+
+
+def _measure(
+    n: int, size: int, first: int, origin: FloatArray, most: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Rows by which the variables from `first` on are at least |w - origin|, and add up to `most` at most."""
+    block = np.zeros((2 * n + 1, size))
+    block[:n, :n], block[:n, first : first + n] = -np.eye(n), np.eye(n)
+    block[n : 2 * n, :n], block[n : 2 * n, first : first + n] = np.eye(n), np.eye(n)
+    block[2 * n, first : first + n] = 1.0
+    top = np.concatenate((np.full(2 * n, np.inf), [most]))
+    low = np.concatenate((-origin, origin, [-np.inf]))
+    keep = slice(None) if np.isfinite(most) else slice(0, 2 * n)
+    return block[keep], low[keep], top[keep]

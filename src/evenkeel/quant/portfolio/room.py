@@ -1,0 +1,160 @@
+"""The room that constraints leave: bounds, a total, linear rows, what may be traded; and why it is empty if it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evenkeel.domain.errors import InvalidInput
+from evenkeel.quant.portfolio.arrays import FloatArray
+from evenkeel.quant.portfolio.constraints import Linear
+
+_SLACK = 1e-9
+
+
+@dataclass(frozen=True)
+class Room:
+    """Weights (n,) between `lower` and `upper` that add up to `total` and keep to each of `rows`.
+
+    `turnover` is the most Σ|w - present|, None: any. `gross` is the most Σ|w|, None: any. At most `max_assets` weights
+    are not zero, None: any number; those are `min_weight` at least, which takes weights that are not below zero.
+    """
+
+    lower: FloatArray
+    upper: FloatArray
+    total: float = 1.0
+    rows: Sequence[Linear] = ()
+    present: FloatArray | None = None
+    turnover: float | None = None
+    gross: float | None = None
+    max_assets: int | None = None
+    min_weight: float = 0.0
+
+    @property
+    def is_box(self) -> bool:
+        """Whether there are finite bounds and a total, and nothing more."""
+        if self.rows or self.turnover is not None or self.gross is not None or self.is_few:
+            return False
+        return bool(np.isfinite(self.lower).all() and np.isfinite(self.upper).all())
+
+    @property
+    def is_few(self) -> bool:
+        """Whether there is a rule of how many assets are held, or how little of one: no convex room."""
+        return self.max_assets is not None or self.min_weight > 0.0
+
+    def few_in_words(self) -> str:
+        """That rule, as a person says it."""
+        most = self.max_assets
+        said = [] if most is None else [f"at most {most} asset{'' if most == 1 else 's'}"]
+        return " and ".join([*said, *([f"none below {self.min_weight:g}"] if self.min_weight > 0.0 else [])])
+
+    @property
+    def is_long_only(self) -> bool:
+        """Whether it is all portfolios without shorts, and nothing more."""
+        return self.is_box and self.total == 1.0 and not np.any(self.lower) and bool(np.all(self.upper >= 1.0))
+
+    @property
+    def size(self) -> int:
+        return self.lower.size
+
+    def matrix(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The rows as a matrix (m, n), and their lows and highs (m,)."""
+        if not self.rows:
+            return np.zeros((0, self.size)), np.zeros(0), np.zeros(0)
+        lows, highs = np.array([one.low for one in self.rows]), np.array([one.high for one in self.rows])
+        return np.vstack([one.coefficients for one in self.rows]), lows, highs
+
+    def parts(self) -> list[tuple[FloatArray, float]]:
+        """What is measured by absolute changes, and how much of each there may be: (from where, most)."""
+        found = []
+        if self.turnover is not None:
+            found.append((self.start, self.turnover))
+        if self.gross is not None:
+            found.append((np.zeros(self.size), self.gross))
+        return found
+
+    @property
+    def start(self) -> FloatArray:
+        """The present weights, none where they are not known."""
+        return np.zeros(self.size) if self.present is None else self.present
+
+    def breaches(self, weights: FloatArray, slack: float = 1e-6) -> list[str]:
+        """Which constraints `weights` break by more than `slack`, in words."""
+        found = []
+        if abs(weights.sum() - self.total) > slack:
+            found.append(f"the weights add up to {weights.sum():g}, not {self.total:g}")
+        if np.any(weights < self.lower - slack) or np.any(weights > self.upper + slack):
+            found.append("the bounds")
+        for one in self.rows:
+            value = float(one.coefficients @ weights)
+            if value < one.low - slack or value > one.high + slack:
+                found.append(one.text)
+        for (origin, most), name in zip(self.parts(), self.part_names(), strict=True):
+            if np.abs(weights - origin).sum() > most + slack:
+                found.append(f"{name} <= {most:g}")
+        held = np.abs(weights) > slack
+        too_many = self.max_assets is not None and int(held.sum()) > self.max_assets
+        if too_many or np.any(np.abs(weights[held]) < self.min_weight - slack):
+            found.append(self.few_in_words())
+        return found
+
+    def part_names(self) -> list[str]:
+        """The names of `parts`."""
+        return [*(["turnover"] if self.turnover is not None else []), *(["gross"] if self.gross is not None else [])]
+
+
+def check(room: Room) -> None:
+    """Raises InvalidInput where no portfolio keeps to all constraints, naming those in conflict.
+
+    The constraints named are a smallest set: without any one of them the others leave room.
+    """
+    crossed = np.flatnonzero(room.lower > room.upper)
+    if crossed.size:
+        place = int(crossed[0])
+        raise InvalidInput(f"the bounds of asset {place} leave nothing: {room.lower[place]:g} to {room.upper[place]:g}")
+    if room.lower.sum() > room.total + _SLACK or room.upper.sum() < room.total - _SLACK:
+        raise InvalidInput(
+            f"weights within the bounds add up to {room.lower.sum():g} at least and {room.upper.sum():g} at most,"
+            f" never to {room.total:g}"
+        )
+    _check_few(room)
+    if room.is_box or _has_room(room):
+        return
+    raise InvalidInput(f"no portfolio keeps to all constraints; in conflict are: {'; '.join(_conflict(room))}")
+
+
+def _check_few(room: Room) -> None:
+    if room.max_assets is not None and room.max_assets < 1:
+        raise InvalidInput(f"at least one asset is held, not {room.max_assets}")
+    if room.min_weight < 0.0 or (room.min_weight > 0.0 and np.any(room.lower < 0.0)):
+        raise InvalidInput("a least weight of what is held is above zero, and takes bounds without shorts")
+    if room.is_few and not (np.all(np.isfinite(room.lower)) and np.all(np.isfinite(room.upper))):
+        raise InvalidInput("a number of assets takes finite bounds")
+
+
+def _conflict(room: Room) -> list[str]:
+    """A smallest set of the constraints, beside bounds and total, that cannot hold together."""
+    from dataclasses import replace
+
+    kept = room
+    if room.gross is not None and not _has_room(replace(kept, gross=None)):
+        kept = replace(kept, gross=None)
+    if room.turnover is not None and not _has_room(replace(kept, turnover=None)):
+        kept = replace(kept, turnover=None)
+    if room.is_few and not _has_room(replace(kept, max_assets=None, min_weight=0.0)):
+        kept = replace(kept, max_assets=None, min_weight=0.0)
+    rows = list(kept.rows)
+    for one in tuple(rows):
+        without = [other for other in rows if other is not one]
+        if not _has_room(replace(kept, rows=without)):
+            rows = without
+    named = [one.text for one in rows] + ([kept.few_in_words()] if kept.is_few else [])
+    return named + [f"{name} <= {most:g}" for name, (_, most) in zip(kept.part_names(), kept.parts(), strict=True)]
+
+
+def _has_room(room: Room) -> bool:
+    from evenkeel.quant.portfolio.linear import feasible
+
+    return feasible(room)

@@ -1,0 +1,1 @@
+"""Portfolios on history: weights from prices, and what they would have done."""

@@ -1,0 +1,327 @@
+"""Weights from prices: `optimize`, and what it found.
+
+Figures are a year's, unless they say otherwise: means and covariances of simple returns times the periods of a year.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evenkeel.domain.errors import InvalidInput
+from evenkeel.quant.portfolio import covariances, expected, room
+from evenkeel.quant.portfolio.arrays import FloatArray
+from evenkeel.quant.portfolio.constraints import Names, parse_all
+from evenkeel.quant.portfolio.expected import View
+from evenkeel.quant.portfolio.frontier import Frontier, frontier
+from evenkeel.quant.portfolio.objectives import Inputs, objective, solve
+from evenkeel.quant.portfolio.parity import risk_parts
+from evenkeel.quant.portfolio.room import Room
+from evenkeel.research.portfolio.prices import prices_of, table
+
+Bound = float | Sequence[float] | Mapping[str, float]
+
+
+class Weights(Mapping[str, float]):
+    """Weights by asset, in the order of the prices; numpy takes it as the vector (n,)."""
+
+    def __init__(self, assets: Sequence[str], values: FloatArray) -> None:
+        self.assets, self.values_array = tuple(assets), values
+        self._by_name = dict(zip(self.assets, values.tolist(), strict=True))
+
+    def __getitem__(self, asset: str) -> float:
+        return float(self._by_name[asset])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray:
+        return np.array(self.values_array, dtype=dtype)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}: {value:.4f}" for name, value in self._by_name.items() if abs(value) > 5e-5)
+        return f"Weights({shown})"
+
+
+@dataclass(frozen=True)
+class Optimized:
+    """What was found: `weights`, the `value` of the objective's `figure`, and what it was found from.
+
+    `mean` (n,) and `covariance` (n, n) are a year's; `returns` (t, n) are per period, None where none were given.
+    """
+
+    objective: str
+    weights: Weights
+    value: float
+    figure: str
+    mean: FloatArray
+    covariance: FloatArray
+    returns: FloatArray | None
+    periods: float
+    risk_free: float
+    room: Room = field(repr=False)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Expected return, volatility and Sharpe ratio a year; how many assets are held; how far weight is spread."""
+        weights = np.asarray(self.weights)
+        risk = float(np.sqrt(max(float(weights @ self.covariance @ weights), 0.0)))
+        expected_return = float(weights @ self.mean)
+        found = {
+            "expected_return": expected_return,
+            "volatility": risk,
+            "sharpe_ratio": (expected_return - self.risk_free) / risk if risk > 0.0 else float("nan"),
+            "assets": float((np.abs(weights) > 1e-6).sum()),
+            "effective_assets": float(weights.sum() ** 2 / (weights @ weights)) if np.any(weights) else 0.0,
+            "largest_weight": float(weights.max()),
+            "gross": float(np.abs(weights).sum()),
+        }
+        if self.room.present is not None:
+            found["turnover"] = float(np.abs(weights - self.room.present).sum())
+        return found
+
+    @property
+    def risk_parts(self) -> Weights:
+        """Each asset's part of the volatility; they add up to it."""
+        return Weights(self.weights.assets, risk_parts(np.asarray(self.weights), self.covariance))
+
+    def summary(self) -> dict[str, Any]:
+        """What was found in plain values; what is not defined is None."""
+        return {
+            "objective": self.objective,
+            "figure": self.figure,
+            "value": _finite(self.value),
+            "weights": dict(self.weights),
+            "risk_parts": dict(self.risk_parts),
+            "metrics": {name: _finite(value) for name, value in self.metrics.items()},
+            "risk_free": self.risk_free,
+            "periods_per_year": self.periods,
+        }
+
+    def to_html(self, path: str | Path, **options: Any) -> Path:
+        """Writes the sheet: one HTML file that needs nothing else. `options` as in `report.portfolio_sheet`.
+
+        Raises InvalidInput where it cannot be written.
+        """
+        report = import_module("evenkeel.research.report")  # which is drawn from results: neither is first
+        written: Path = report.write_portfolio_sheet(self, path, **options)
+        return written
+
+    def frontier(self) -> Frontier:
+        """The exact frontier of the same inputs within the bounds; other constraints are left out."""
+        return frontier(self.mean, self.covariance, lower=self.room.lower, upper=self.room.upper, total=self.room.total)
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def optimize(
+    prices: Any = None,
+    *,
+    objective: str = "max-sharpe",
+    constraints: Sequence[str] = (),
+    bounds: tuple[Bound, Bound] = (0.0, 1.0),
+    total: float = 1.0,
+    groups: Mapping[str, Collection[str]] | None = None,
+    exposures: Mapping[str, Sequence[float]] | None = None,
+    present: Mapping[str, float] | Sequence[float] | None = None,
+    turnover: float | None = None,
+    gross: float | None = None,
+    max_assets: int | None = None,
+    min_weight: float | None = None,
+    trading_cost: Bound = 0.0,
+    benchmark: Mapping[str, float] | Sequence[float] | None = None,
+    returns: Any = None,
+    mean: str | Sequence[float] = "historical",
+    covariance: str | Any = "sample",
+    views: Mapping[str, float | tuple[float, float]] | None = None,
+    risk_free: float = 0.0,
+    periods: float | None = None,
+    missing: str = "fill",
+    assets: Sequence[str] | None = None,
+    **options: float,
+) -> Optimized:
+    """The best weights by `objective` (`evenkeel.quant.portfolio.objectives` lists them) that keep to all constraints.
+
+    `prices` is a frame, a mapping of names to series or an array (t, n); or give `returns` (t, n) in its place, or a
+    mean and a covariance a year alone. `constraints` are texts such as "tech <= 0.3" or "AAPL + MSFT <= 15%" over
+    assets, `groups` of them and `exposures` (a number of each). `bounds` are the least and the most of each weight: a
+    number, or one for each. `present` are the weights held now, `turnover` the most Σ|w - present|, `gross` the most
+    Σ|w|. At most `max_assets` are held, each with `min_weight` at least. `trading_cost` is what a change of a weight by
+    one costs, as a share. `mean` and `covariance` are estimators by name, or numbers a year. `views` maps constraints'
+    left sides, such as "AAPL - MSFT", to a return a year, or to it and a confidence (Black-Litterman, on the means for
+    which the benchmark, or equal weights, is best). `risk_free` and a `target=` are a year's.
+
+    Raises InvalidInput where something cannot be read, or no portfolio keeps to all constraints.
+    """
+    known = _known(prices, returns, mean=mean, covariance=covariance, periods=periods, missing=missing, assets=assets)
+    names = Names(known.assets, groups or {}, exposures or {})
+    vector = _Vectors(known.assets)
+    space = Room(
+        vector("the least weights", bounds[0]),
+        vector("the most weights", bounds[1]),
+        total,
+        parse_all(constraints, names),
+        None if present is None else vector("the present weights", present, rest=0.0),
+        turnover,
+        gross,
+        max_assets,
+        min_weight or 0.0,
+    )
+    room.check(space)
+    costs = vector("the trading cost", trading_cost, rest=0.0)
+    inputs = Inputs(
+        known.mean,
+        known.covariance,
+        known.returns,
+        risk_free,
+        known.periods,
+        None if benchmark is None else vector("the benchmark", benchmark, rest=0.0),
+        costs if np.any(costs) else None,
+    )
+    if views:
+        inputs = _with_views(inputs, views, names)
+    return _solved(objective, inputs, space, options, assets=known.assets)
+
+
+def _solved(
+    wanted: str, inputs: Inputs, space: Room, options: Mapping[str, float], *, assets: Sequence[str]
+) -> Optimized:
+    one = objective(wanted)
+    weights, value = solve(one, inputs, space, options)
+    return Optimized(
+        one.name, Weights(assets, weights), value, one.figure, inputs.mean, inputs.covariance, inputs.returns,
+        inputs.periods, inputs.risk_free, space,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Known:
+    assets: tuple[str, ...]
+    mean: FloatArray
+    covariance: FloatArray
+    returns: FloatArray | None
+    periods: float
+
+
+def _known(
+    prices: Any,
+    returns: Any,
+    *,
+    mean: Any,
+    covariance: Any,
+    periods: float | None,
+    missing: str,
+    assets: Sequence[str] | None,
+) -> _Known:
+    if prices is not None and returns is not None:
+        raise InvalidInput("give prices or returns, not both")
+    past: FloatArray | None = None
+    year = 252.0 if periods is None else periods
+    if prices is not None:
+        read = prices_of(prices, missing=missing)
+        past, year = read.returns(), read.periods() if periods is None else periods
+        assets = assets or read.assets
+    elif returns is not None:
+        named, past = _returns(returns)
+        assets = assets or named
+    elif isinstance(mean, str) and isinstance(covariance, str):
+        raise InvalidInput("give prices, returns, or a mean and a covariance")
+    if past is not None and len(past) < 2:
+        raise InvalidInput("two returns at least, which are three prices, are needed")
+    spread = _covariance(covariance, past, year)
+    middle = _mean(mean, past, year, size=len(spread))
+    names = tuple(assets) if assets is not None else tuple(f"asset-{place}" for place in range(len(spread)))
+    if len(names) != len(spread) or len(middle) != len(spread):
+        raise InvalidInput(f"there are {len(names)} names, {len(middle)} means and {len(spread)} rows of covariance")
+    return _Known(names, middle, spread, past, year)
+
+
+def _returns(given: Any) -> tuple[tuple[str, ...], FloatArray]:
+    names, values, _ = table(given)
+    if not np.all(np.isfinite(values)):
+        raise InvalidInput("returns have gaps: fill or drop them first")
+    return tuple(names), values
+
+
+def _covariance(given: Any, past: FloatArray | None, year: float) -> FloatArray:
+    if isinstance(given, str):
+        if past is None:
+            raise InvalidInput("a covariance by name takes prices or returns")
+        if given not in covariances.COVARIANCES:
+            raise InvalidInput(f"no covariance is called {given!r}; there are {', '.join(covariances.COVARIANCES)}")
+        return covariances.COVARIANCES[given](past) * year
+    matrix = np.ascontiguousarray(given, np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not len(matrix):
+        raise InvalidInput("a covariance is a square table")
+    if not np.all(np.isfinite(matrix)) or not np.allclose(matrix, matrix.T, rtol=1e-8, atol=1e-14):
+        raise InvalidInput("a covariance is finite and symmetric")
+    least = float(np.linalg.eigvalsh(matrix)[0])
+    if least < -1e-8 * max(float(np.abs(matrix).max()), 1e-300) * len(matrix):
+        raise InvalidInput(f"a covariance has no negative eigenvalue; this one has {least:g}")
+    return (matrix + matrix.T) / 2.0
+
+
+def _mean(given: Any, past: FloatArray | None, year: float, *, size: int) -> FloatArray:
+    if not isinstance(given, str):
+        found = np.ascontiguousarray(given, np.float64)
+        if found.ndim != 1 or not np.all(np.isfinite(found)):
+            raise InvalidInput("the mean is one finite number for each asset")
+        return found
+    if past is None:
+        if given != "historical":
+            raise InvalidInput("a mean by name takes prices or returns")
+        return np.zeros(size)
+    if given not in expected.MEANS:
+        raise InvalidInput(f"no mean is called {given!r}; there are {', '.join(expected.MEANS)}")
+    return expected.MEANS[given](past) * year
+
+
+class _Vectors:
+    """Numbers for each asset from one number, a sequence, or a mapping of names."""
+
+    def __init__(self, assets: Sequence[str]) -> None:
+        self.assets = tuple(assets)
+
+    def __call__(self, what: str, given: Any, rest: float | None = None) -> FloatArray:
+        size = len(self.assets)
+        if isinstance(given, Mapping):
+            unknown = sorted(set(given) - set(self.assets))
+            if unknown:
+                raise InvalidInput(f"{what}: there is no asset {unknown[0]!r}")
+            absent = [name for name in self.assets if name not in given]
+            if absent and rest is None:
+                raise InvalidInput(f"{what}: none for {absent[0]!r}")
+            found = np.array([given.get(name, rest) for name in self.assets], np.float64)
+        else:
+            found = np.asarray(given, np.float64)
+            found = np.full(size, float(found)) if found.ndim == 0 else found
+        if found.shape != (size,) or np.any(np.isnan(found)):
+            raise InvalidInput(f"{what}: one number for each of {size} assets")
+        return found
+
+
+def _with_views(inputs: Inputs, views: Mapping[str, Any], names: Names) -> Inputs:
+    from dataclasses import replace
+
+    from evenkeel.quant.portfolio.constraints import parse
+
+    market = inputs.benchmark
+    if market is None:
+        market = np.full(inputs.mean.size, 1.0 / inputs.mean.size)
+    prior = expected.implied(inputs.covariance, market, risk_free=inputs.risk_free)
+    held = []
+    for text, given in views.items():
+        value, confidence = given if isinstance(given, tuple) else (given, 0.5)
+        side = parse(f"{text} >= 0", names)
+        held.append(View(side.coefficients, float(value), float(confidence)))
+    return replace(inputs, mean=expected.black_litterman(prior, inputs.covariance, held))

@@ -1,0 +1,203 @@
+"""Prices of several assets in one table, from what people have at hand: frames of pandas or Polars, dicts, arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evenkeel.domain.errors import InvalidInput
+from evenkeel.market.bars import Bars
+from evenkeel.market.frames import nanoseconds
+from evenkeel.market.panel import Panel
+from evenkeel.quant.portfolio.arrays import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    import polars as pl
+
+DAY = 86_400 * 10**9
+YEAR = 365.25 * DAY
+MISSING = ("fill", "drop", "refuse")
+_TIMES = ("date", "datetime", "time", "timestamp", "ts")
+
+
+@dataclass(frozen=True)
+class Prices:
+    """`values` (t, n) of `assets`, the latest last; `times` (t,) in ns UTC, None where none were given."""
+
+    assets: tuple[str, ...]
+    values: FloatArray
+    times: IntArray | None = None
+
+    def returns(self) -> FloatArray:
+        """Simple returns from row to row, shape (t - 1, n)."""
+        found: FloatArray = self.values[1:] / self.values[:-1] - 1.0
+        return found
+
+    def periods(self) -> float:
+        """How many rows make a year, as their times say: 252 of trading days; 252 too where there are no times."""
+        if self.times is None or len(self.times) < 3:
+            return 252.0
+        gap = float(np.median(np.diff(self.times)))
+        if 0.9 * DAY <= gap <= 1.1 * DAY:
+            weekends = np.diff(self.times) > 2.5 * DAY
+            return 252.0 if weekends.any() else 365.0
+        steps = {52.0: 7 * DAY, 12.0: YEAR / 12, 4.0: YEAR / 4, 1.0: YEAR}
+        for count, length in steps.items():
+            if 0.85 * length <= gap <= 1.15 * length:
+                return count
+        return (len(self.times) - 1) / (float(self.times[-1] - self.times[0]) / YEAR)
+
+
+def prices_of(given: Any, *, missing: str = "fill") -> Prices:
+    """Prices from a frame with a column an asset (and an index or a column of times), a mapping of names to series or
+    to bars, a panel (both: closes), or an array (t, n).
+
+    Rows before every asset has its first price are left out. Of later gaps `missing` says: fill (the last price stays),
+    drop (the row goes) or refuse. Raises InvalidInput.
+    """
+    if missing not in MISSING:
+        raise InvalidInput(f"missing= is one of {', '.join(MISSING)}, not {missing!r}")
+    assets, values, times = table(given)
+    if len(set(assets)) != len(assets):
+        twice = sorted({name for name in assets if assets.count(name) > 1})
+        raise InvalidInput(f"more than one column is called {twice[0]!r}")
+    if values.ndim != 2 or values.shape[1] == 0:
+        raise InvalidInput("prices are a table: a row a period, a column an asset")
+    return _without_gaps(Prices(tuple(assets), values, times), missing)
+
+
+def sample_prices() -> Prices:
+    """Real daily closes of AAPL, GOOG, IBM and MSFT from 2004 to 2013, which come along; splits are taken out.
+
+    Raises NotFound where the sample package is not installed.
+    """
+    from evenkeel.market.sample import sample_market
+
+    instruments, bars, splits = sample_market()
+    lines = {one.symbol: bars[one.id] for one in sorted(instruments, key=lambda one: one.symbol)}
+    return prices_of({name: one.adjusted(splits, as_of=int(one.close_ts[-1])) for name, one in lines.items()})
+
+
+def read_prices(
+    path: Path,
+    *,
+    assets: Sequence[str] | None = None,
+    start: int | None = None,
+    end: int | None = None,
+    missing: str = "fill",
+) -> Prices:
+    """Prices of a CSV or Parquet file: a column of dates and a column an asset, or bars with symbols: their closes.
+
+    `assets` are those wanted, None: all; `start` and `end` (ns UTC) bound the times, the end left out. Raises
+    InvalidInput.
+    """
+    import polars as pl
+
+    if not path.is_file():
+        raise InvalidInput(f"there is no file {path}")
+    try:
+        frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(
+            path, try_parse_dates=True, infer_schema_length=None, null_values=["", "NA", "NaN", "nan", "null", "n/a"]
+        )  # fmt: skip
+    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} cannot be read as a table: {error}") from error
+    if any(name.lower() == "close" for name in frame.columns):
+        from evenkeel.market.reading import read_all_bars
+
+        names, values, times = table(read_all_bars(path))
+    else:
+        names, values, times = table(_dated(frame))
+    absent = [name for name in assets or () if name not in names]
+    if absent:
+        raise InvalidInput(f"{path} has no {absent[0]!r}; it has {', '.join(names[:20])}")
+    chosen = values[:, [names.index(name) for name in assets]] if assets else values
+    if times is not None:
+        kept = (times >= (start if start is not None else times[0])) & (
+            times < (end if end is not None else times[-1] + 1)
+        )
+        chosen, times = chosen[kept], times[kept]
+    elif start is not None or end is not None:
+        raise InvalidInput(f"{path} has no column of dates, so --start and --end say nothing of it")
+    if not len(chosen):
+        raise InvalidInput(f"{path} has no prices at these times")
+    return prices_of(Prices(tuple(assets or names), chosen, times), missing=missing)
+
+
+def _dated(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with its column of dates called so, wherever it stands first under another name or none."""
+    import polars as pl
+
+    first = frame.columns[0]
+    if isinstance(frame.schema[first], pl.Date | pl.Datetime) and first.lower() not in _TIMES:
+        return frame.rename({first: "date"})
+    return frame
+
+
+def table(given: Any) -> tuple[list[str], FloatArray, IntArray | None]:
+    """The columns' names, their values (t, n), and the rows' times where there are any. Raises InvalidInput."""
+    if isinstance(given, Prices):
+        return list(given.assets), given.values, given.times
+    if isinstance(given, Mapping) and given and all(isinstance(one, Bars) for one in given.values()):
+        given = Panel.of(given)
+    if isinstance(given, Panel):
+        return list(given.instrument_ids), given.close, given.close_ts
+    if hasattr(given, "iloc"):  # pandas
+        index = given.index
+        dated = getattr(index, "dtype", None) is not None and index.dtype.kind == "M"
+        columns = {str(name): given[name].to_numpy() for name in given.columns}
+        return _columns(columns, nanoseconds(index) if dated else None)
+    if hasattr(given, "to_dict") and hasattr(given, "columns"):  # Polars
+        return _columns({name: given[name].to_numpy() for name in given.columns}, None)
+    if isinstance(given, Mapping):
+        return _columns({str(name): np.asarray(values) for name, values in given.items()}, None)
+    values = _numbers("prices", given)
+    if values.ndim != 2:
+        raise InvalidInput("an array of prices has two dimensions: periods and assets")
+    return [f"asset-{place}" for place in range(values.shape[1])], values, None
+
+
+def _columns(columns: dict[str, Any], times: IntArray | None) -> tuple[list[str], FloatArray, IntArray | None]:
+    for name in [one for one in columns if one.lower() in _TIMES]:
+        times = nanoseconds(columns.pop(name))
+    if not columns:
+        raise InvalidInput("there is no column of prices")
+    lengths = {len(one) for one in columns.values()}
+    if len(lengths) > 1:
+        raise InvalidInput(f"the series have different lengths: {', '.join(map(str, sorted(lengths)))}")
+    values = np.column_stack([_numbers(name, one) for name, one in columns.items()])
+    return list(columns), values, times
+
+
+def _numbers(name: str, values: Any) -> FloatArray:
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{name}: expected numbers") from error
+
+
+def _without_gaps(prices: Prices, missing: str) -> Prices:
+    values, times = prices.values, prices.times
+    if times is not None and np.any(np.diff(times) <= 0):
+        raise InvalidInput("times must rise from row to row")
+    bad = np.isinf(values) | (values <= 0.0)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise InvalidInput(f"{prices.assets[column]} has a price of {values[row, column]:g} in row {row}")
+    present = ~np.isnan(values)
+    never = [prices.assets[place] for place in np.flatnonzero(~present.any(axis=0))]
+    if never:
+        raise InvalidInput(f"{never[0]} has no price at all")
+    first = int(present.argmax(axis=0).max())
+    if missing == "fill":
+        last = np.maximum.accumulate(np.where(present, np.arange(len(values))[:, None], 0), axis=0)
+        values = np.take_along_axis(values, last, axis=0)
+        present = ~np.isnan(values)
+    if missing == "refuse" and not present[first:].all():
+        row, column = np.argwhere(~present[first:])[0]
+        raise InvalidInput(f"{prices.assets[column]} has no price in row {first + row}")
+    kept = np.flatnonzero(present.all(axis=1))
+    return Prices(prices.assets, values[kept], None if times is None else times[kept])

@@ -1,0 +1,177 @@
+"""Making a backup: a folder that gets its name once it is whole and has been read back; and looking at one again."""
+
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+from evenkeel.domain.errors import EvenkeelError, InvalidInput
+from evenkeel.storage import schema
+from evenkeel.storage.backup import RESEARCH, copy_files, stamp
+from evenkeel.storage.backups import sqlite
+from evenkeel.storage.backups.manifest import (
+    KEYS,
+    Backup,
+    Manifest,
+    ShardEnd,
+    TableEntry,
+    check_files,
+    entry,
+    read,
+    write,
+)
+from evenkeel.storage.database import Database
+
+PREFIX = "evenkeel-"
+FOLDER = "backups"
+MODE = "mode"
+CARRIED = (RESEARCH, "strategies")
+"""Folders of a home that come along: results of backtests, and strategy files."""
+_PART = ".part"
+
+
+def make(
+    database: Database,
+    folder: Path | None = None,
+    *,
+    version: str,
+    server_keys: tuple[str, ...] = (),
+    sealed_keys: bytes | None = None,
+) -> Backup:
+    """Backs a home up into a new folder inside `folder` (default: `backups` in the home), and reads it back.
+
+    `version` is this program's, `server_keys` are the fingerprints of the keys it needs, and `sealed_keys` is what lets
+    it be opened without them.
+    Raises NotFound for an empty home, EvenkeelError where it cannot be written, or is not right when it is read back;
+    no half backup stays.
+    """
+    if database.is_sqlite:
+        sqlite.sources_of(database)  # before anything is written where there is nothing
+    place = (folder or database.home / FOLDER).absolute()
+    target = place / f"{PREFIX}{stamp()}"
+    part = target.with_name(f".{target.name}{_PART}")
+    try:
+        part.mkdir(mode=0o700, parents=True)
+        manifest = _filled(database, part, version=version, server_keys=server_keys, sealed_keys=sealed_keys)
+        write(part, manifest)
+        verify(part)
+        part.rename(target)
+    except OSError as error:
+        raise EvenkeelError(
+            f"{error.filename or part} cannot be written: {error.strerror}",
+            hint="check the free space and the folder's permissions",
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return Backup(target, manifest)
+
+
+def verify(folder: Path) -> Manifest:
+    """Reads a backup back: every file's hash, the hash chain of every journal, and on SQLite what the doctor says.
+
+    Raises InvalidInput, JournalCorrupt or EvenkeelError with the first fault.
+    """
+    manifest = read(folder)
+    check_files(folder, manifest)
+    found = _ends_of(folder, manifest)
+    if found != manifest.shards:
+        raise InvalidInput(
+            f"{folder}: the journal ends at {_said(found)}, and the manifest says {_said(manifest.shards)}"
+        )
+    if manifest.kind == "sqlite" and manifest.shards:
+        _examine(folder)
+    return manifest
+
+
+def backups_in(folder: Path) -> tuple[Backup, ...]:
+    """The backups in a folder, newest first; what cannot be read as one is left out."""
+    found = []
+    for path in sorted(folder.glob(f"{PREFIX}*"), reverse=True):
+        try:
+            found.append(Backup(path, read(path)))
+        except EvenkeelError:
+            continue
+    return tuple(found)
+
+
+def _filled(
+    database: Database, part: Path, *, version: str, server_keys: tuple[str, ...], sealed_keys: bytes | None
+) -> Manifest:
+    made_at = time.time_ns()
+    tables: tuple[TableEntry, ...] = ()
+    if database.is_sqlite:
+        paths = list(sqlite.copy(database, part))
+        shards = _shards(Database(part))
+        stored = schema.current(Database(part))
+    else:
+        from evenkeel.storage.backups import postgres
+
+        stored = schema.current(database)
+        tables, dumped = postgres.dump(database, part)
+        paths, shards = list(dumped), postgres.ends(part, tables)
+    paths += _carried(database, part, sealed_keys)
+    mode = database.home / MODE
+    return Manifest(
+        made_at=made_at,
+        version=version,
+        kind="sqlite" if database.is_sqlite else "postgresql",
+        mode=mode.read_text(encoding="utf-8").strip() if mode.is_file() else "",
+        schema=stored,
+        shards=shards,
+        server_keys=server_keys,
+        has_keys=sealed_keys is not None,
+        tables=tables,
+        files=tuple(entry(part, path) for path in paths),
+    )
+
+
+def _carried(database: Database, part: Path, sealed_keys: bytes | None) -> list[Path]:
+    """What comes along beside the database."""
+    paths = [path for name in CARRIED for path in copy_files(database.home / name, part / name)]
+    if sealed_keys is not None:
+        keys = part / KEYS
+        keys.write_bytes(sealed_keys)
+        keys.chmod(0o600)
+        paths.append(keys)
+    return paths
+
+
+def _ends_of(folder: Path, manifest: Manifest) -> dict[str, ShardEnd]:
+    if manifest.kind == "sqlite":
+        return _shards(Database(folder))
+    from evenkeel.storage.backups import postgres
+
+    return postgres.ends(folder, manifest.tables)
+
+
+def _shards(database: Database) -> dict[str, ShardEnd]:
+    """Where each journal ends, walked along its hash chain from the beginning. Raises JournalCorrupt."""
+    from evenkeel.storage.journal import open_reader, shards_of
+
+    if not database.journal_file.exists():
+        return {}
+    ends = {}
+    for shard in shards_of(database):
+        with closing(open_reader(database, shard)) as reader:
+            last = None
+            for batch in reader.read():
+                last = batch
+            if last is not None:
+                ends[shard] = ShardEnd(last.last_seq, last.hash.hex())
+    return ends
+
+
+def _examine(folder: Path) -> None:
+    from evenkeel.storage.doctor import examine
+
+    report = examine(Database(folder))
+    if not report.ok:
+        raise EvenkeelError(
+            f"{folder} was copied whole, and is not sound: {report.differences[0]}",
+            hint="run `evenkeel doctor` on the home itself: it says the same where the fault lies there",
+        )
+
+
+def _said(shards: Mapping[str, ShardEnd]) -> str:
+    return ", ".join(f"{one.last_seq} ({one.hash[:12]})" for one in shards.values()) or "nothing"

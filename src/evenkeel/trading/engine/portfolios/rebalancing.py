@@ -1,0 +1,223 @@
+"""Rebalances in the engine: taken as a whole, sold before bought, and ended when nothing of them works any more.
+
+What is still to be done follows from the orders there are, which bear its name: a start after a crash goes on
+where the journal ends. Every order takes the one path through risk.
+"""
+
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from evenkeel.domain.commands import RebalancePortfolio
+from evenkeel.domain.errors import Conflict, FieldError, IdempotencyConflict, InvalidInput
+from evenkeel.domain.money import ZERO, neg, plain, ratio, rounded, sub
+from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Side
+from evenkeel.domain.positions import PositionKey
+from evenkeel.domain.rebalancing import MOST_TRADES, PlannedTrade, RebalanceEnded, RebalanceStarted
+from evenkeel.domain.records import FillBooked, OrderMoved
+from evenkeel.trading.engine.effects import Outcome
+from evenkeel.trading.engine.orders import check_spec, place
+from evenkeel.trading.engine.portfolios.underway import Underway
+from evenkeel.trading.engine.portfolios.worth import worth_of_book
+from evenkeel.trading.engine.state import State
+from evenkeel.trading.engine.turn import Turn
+
+_SHARE = Decimal("0.000001")
+_CAME_TO_NOTHING = (OrderState.REFUSED, OrderState.REJECTED, OrderState.EXPIRED_UNSENT)
+
+
+def start(turn: Turn, command: RebalancePortfolio) -> Outcome:
+    """Takes a rebalance, or recalls the one of that name; with `retry`, what came to nothing of it is placed anew.
+
+    Raises Conflict while another is under way, and where positions are not what the plan was made for any more;
+    InvalidInput for trades that cannot be placed; IdempotencyConflict where the name means another rebalance.
+    """
+    state, this = turn.state, command.rebalance
+    held = state.portfolio(this.portfolio_id)
+    known = state.rebalances.find(this.portfolio_id, this.name)
+    if known is not None:
+        return _again(turn, known, command)
+    if held.portfolio.archived:
+        raise Conflict(f"portfolio {held.portfolio.name} is archived", hint="Restore it first.")
+    _check_free(state, this.portfolio_id)
+    _check(state, this.id, this.portfolio_id, this.trades)
+    turn.emit(RebalanceStarted(at=turn.at, rebalance=this, provenance=command.provenance))
+    _advance(turn, state.rebalances.all[this.id])
+    return Outcome(this.id)
+
+
+def _check_free(state: State, portfolio_id: str) -> None:
+    if portfolio_id in state.rebalances.running:
+        raise Conflict("a rebalance of this portfolio is under way", hint="Wait until it has ended.")
+
+
+def _again(turn: Turn, known: Underway, command: RebalancePortfolio) -> Outcome:
+    this, state = known.rebalance, turn.state
+    if this.asked != command.rebalance.asked:
+        raise IdempotencyConflict(
+            f"{this.name!r} already names another rebalance of this portfolio",
+            hint="Send the same body again, or choose a new client_rebalance_id.",
+        )
+    if not command.retry or known.ended is None or known.ended.success:
+        return Outcome(this.id, created=False)
+    _check_free(state, this.portfolio_id)
+    left = tuple(_left(state, known, place) for place in range(len(known.trades)))
+    trades = tuple(one for one in left if one is not None)
+    _check(state, this.id, this.portfolio_id, trades)
+    record = RebalanceStarted(
+        at=turn.at,
+        rebalance=replace(this, trades=trades),
+        provenance=command.provenance,
+        attempt=known.attempt + 1,
+    )
+    turn.emit(record)
+    _advance(turn, known)
+    return Outcome(this.id, created=False)
+
+
+def _left(state: State, known: Underway, number: int) -> PlannedTrade | None:
+    """What has not been filled of a trade, from what is held now."""
+    trade, order = known.trades[number], known.order(state, number)
+    filled = ZERO if order is None else order.filled
+    left = sub(abs(trade.quantity), filled)
+    if left <= 0:
+        return None
+    held = _held(state, known.rebalance.portfolio_id, trade)
+    return replace(trade, quantity=left if trade.quantity > 0 else neg(left), held=held)
+
+
+def _held(state: State, portfolio_id: str, trade: PlannedTrade) -> Decimal:
+    return state.position(PositionKey(trade.account_id, portfolio_id, trade.instrument_id)).quantity
+
+
+def _check(state: State, rebalance_id: str, portfolio_id: str, trades: tuple[PlannedTrade, ...]) -> None:
+    if len(trades) > MOST_TRADES:
+        raise InvalidInput("the rebalance is too large", errors=(FieldError("trades", f"at most {MOST_TRADES}"),))
+    faults, keys = list[FieldError](), {(one.account_id, one.instrument_id) for one in trades}
+    if len(keys) < len(trades):
+        faults.append(FieldError("trades", "each instrument once in an account"))
+    for number, trade in enumerate(trades):
+        account = state.account(trade.account_id)
+        if not trade.quantity:
+            faults.append(FieldError(f"trades.{number}.quantity", "not zero"))
+        try:
+            check_spec(state, spec_of(portfolio_id, trade, name=f"{rebalance_id}:r0:{number}"))
+        except InvalidInput as error:
+            faults += [FieldError(f"trades.{number}.{one.field}", one.message) for one in error.errors]
+            continue
+        symbol = state.instruments[trade.instrument_id].symbol
+        if _held(state, portfolio_id, trade) != trade.held:
+            raise Conflict(f"what is held of {symbol} is not what the plan was made for", hint="Plan again.")
+        if any(_is_same(order, portfolio_id, trade) for order in account.open_orders()):
+            raise Conflict(
+                f"an order of the portfolio over {symbol} works", hint="Cancel it, or wait; then plan again."
+            )
+    if faults:
+        raise InvalidInput("the rebalance is not valid", errors=tuple(faults))
+
+
+def _is_same(order: Order, book: str, trade: PlannedTrade) -> bool:
+    return order.spec.book == book and order.spec.instrument_id == trade.instrument_id
+
+
+def spec_of(portfolio_id: str, trade: PlannedTrade, *, name: str) -> OrderSpec:
+    """The order of a trade: at the market, in the portfolio's own book."""
+    return OrderSpec(
+        account_id=trade.account_id,
+        book=portfolio_id,
+        instrument_id=trade.instrument_id,
+        side=trade.side,
+        quantity=abs(trade.quantity),
+        kind=OrderKind.MARKET,
+        client_order_id=name,
+    )
+
+
+def follow(turn: Turn) -> None:
+    """Goes on with the rebalances whose orders the turn's records concern."""
+    state, moved = turn.state, set[str]()
+    for record in turn.records:
+        if isinstance(record, FillBooked):
+            moved.add(record.fill.book)
+        elif isinstance(record, OrderMoved):
+            moved.add(state.orders[record.order_id].spec.book)
+    for book in moved:
+        running = state.rebalances.running.get(book)
+        if running is not None:
+            _advance(turn, running)
+
+
+def _advance(turn: Turn, this: Underway) -> None:
+    """Places what may go now: all sales, and the purchases of accounts whose sales have ended."""
+    state, accounts = turn.state, dict.fromkeys(trade.account_id for trade in this.trades)
+    _place(turn, this, [number for number, trade in enumerate(this.trades) if trade.side is Side.SELL])
+    for account_id in accounts:
+        own = [number for number, trade in enumerate(this.trades) if trade.account_id == account_id]
+        sales = [number for number in own if this.trades[number].side is Side.SELL]
+        if not any(_works(state, this, number) for number in sales):
+            _place(turn, this, [number for number in own if number not in sales])
+    if not any(_works(state, this, number) for number in range(len(this.trades))):
+        _end(turn, this)
+
+
+def _works(state: State, this: Underway, number: int) -> bool:
+    order = this.order(state, number)
+    return order is None or order.is_open
+
+
+def _place(turn: Turn, this: Underway, numbers: list[int]) -> None:
+    provenance = replace(this.provenance, cause_id=this.rebalance.id)
+    for number in numbers:
+        if this.order(turn.state, number) is None:
+            trade = this.trades[number]
+            spec = spec_of(this.rebalance.portfolio_id, trade, name=this.name(number))
+            place(turn, turn.state.accounts[trade.account_id], spec, provenance)
+
+
+def _end(turn: Turn, this: Underway) -> None:
+    state, portfolio_id = turn.state, this.rebalance.portfolio_id
+    reasons = tuple(
+        reason for number in range(len(this.trades)) if (reason := _why_less(state, this, number)) is not None
+    )
+    turn.emit(
+        RebalanceEnded(
+            at=turn.at,
+            id=this.rebalance.id,
+            portfolio_id=portfolio_id,
+            after=weights_of(state, portfolio_id),
+            traded=this.traded,
+            cost=this.cost,
+            success=not reasons,
+            reasons=reasons,
+        )
+    )
+    if reasons:
+        name = state.portfolios[portfolio_id].portfolio.name
+        message = f"The rebalance {this.rebalance.name} of portfolio {name} is incomplete: {reasons[0]}"
+        turn.alert("warning", "rebalance-incomplete", message)
+
+
+def _why_less(state: State, this: Underway, number: int) -> str | None:
+    """What kept a trade from being filled in full; None where nothing did."""
+    trade, order = this.trades[number], this.order(state, number)
+    assert order is not None
+    if order.filled >= abs(trade.quantity):
+        return None
+    symbol, account = state.instruments[trade.instrument_id].symbol, state.accounts[trade.account_id].account.name
+    what = f"{trade.side} {plain(abs(trade.quantity))} {symbol} in {account}"
+    why = f"{order.state}" if order.reason is None else f"{order.state}: {order.reason}"
+    return f"{what}: {plain(order.filled)} filled, {why}"
+
+
+def weights_of(state: State, portfolio_id: str) -> dict[str, Decimal]:
+    """What the portfolio's own book holds, in all accounts together, as shares of its worth, by instrument."""
+    values: dict[str, Decimal] = {}
+    whole = ZERO
+    for account_id in state.portfolios[portfolio_id].portfolio.account_ids:
+        account = state.accounts[account_id]
+        whole += worth_of_book(state, account, portfolio_id).value
+        for position in account.positions.in_book(portfolio_id):
+            if position.quantity:
+                name = position.key.instrument_id
+                values[name] = values.get(name, ZERO) + state.value_of(position)
+    return {name: rounded(ratio(value, whole), _SHARE) for name, value in values.items()} if whole > 0 else {}

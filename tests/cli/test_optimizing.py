@@ -1,0 +1,161 @@
+"""`evenkeel portfolio optimize|frontier|backtest`: from files, without a server."""
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner, Result
+
+from evenkeel.cli.main import app
+from evenkeel.research.portfolio.optimize import optimize
+from evenkeel.research.portfolio.prices import read_prices
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    random = np.random.default_rng(4)
+    paths = 100.0 * np.cumprod(1.0 + random.normal(0.0006, 0.01, size=(320, 3)), axis=0)
+    days = [date(2020, 1, 1) + timedelta(days=place) for place in range(320)]
+    path = tmp_path_factory.mktemp("prices") / "closes.csv"
+    pl.DataFrame({"date": days, **{name: paths[:, at] for at, name in enumerate(("AA", "BB", "CC"))}}).write_csv(path)
+    return path
+
+
+def ran(*words: object) -> Result:
+    return CliRunner().invoke(app, ["portfolio", *map(str, words)])
+
+
+def told(*words: object) -> Any:
+    done = ran(*words, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def refused(*words: object) -> str:
+    done = ran(*words)
+    assert done.exit_code == 1, done.output
+    return done.stderr
+
+
+def test_optimize_as_python_does(file: Path, tmp_path: Path) -> None:
+    rule = ["--group", "two=AA,BB", "--constraint", "two <= 0.5", "--bounds", "0.1:0.6", "--risk-free", "0.01"]
+    sheet = tmp_path / "sheet.html"
+    found = told("optimize", "--prices", file, *rule, "--exposure", "beta=1,0.8,1.2", "--report", sheet)
+    same = optimize(
+        read_prices(file), constraints=["two <= 0.5"], groups={"two": ["AA", "BB"]}, bounds=(0.1, 0.6), risk_free=0.01
+    )
+    assert found["weights"] == pytest.approx(dict(same.weights))
+    assert found["value"] == pytest.approx(same.value)
+    assert found["report"] == str(sheet)
+    assert "two &lt;= 0.5" in sheet.read_text()
+    shown = ran("optimize", "--prices", file, *rule)
+    assert shown.exit_code == 0
+    assert "part of risk %" in shown.stdout
+    assert f"{max(same.weights.values()) * 100:.2f}" in shown.stdout
+
+
+def test_options_of_objectives_and_few_assets(file: Path) -> None:
+    found = told("optimize", "--prices", file, "--objective", "min-variance", "--max-assets", 2, "--min-weight", 0.3)
+    held = [weight for weight in found["weights"].values() if weight > 1e-6]
+    assert len(held) <= 2
+    assert min(held) >= 0.3 - 1e-6
+    tight = told("optimize", "--prices", file, "--objective", "min-cvar", "--param", "confidence=0.9")
+    assert tight["figure"] == "cvar"
+    kept = told("optimize", "--prices", file, "--objective", "max-return", "--present", "AA=1", "--turnover", 0.2)
+    assert kept["weights"]["AA"] == pytest.approx(0.9, abs=1e-6) or kept["weights"]["AA"] == pytest.approx(1.0)
+    assert kept["metrics"]["turnover"] <= 0.2 + 1e-6
+
+
+def test_the_frontier(file: Path) -> None:
+    found = told("frontier", "--prices", file, "--bounds", "0:0.7")
+    returns = [one["return"] for one in found["items"]]
+    assert returns == sorted(returns, reverse=True)
+    assert all(sum(one["weights"].values()) == pytest.approx(1.0) for one in found["items"])
+    assert "volatility %" in ran("frontier", "--prices", file).stdout
+    assert "without max assets" in refused("frontier", "--prices", file, "--max-assets", 2)
+
+
+def test_backtest(file: Path, tmp_path: Path) -> None:
+    sheet, table = tmp_path / "walk.html", tmp_path / "weights.parquet"
+    words = ["--objective", "hrp", "--objective", "target-return", "--param", "target=9", "--lookback", 60]
+    found = told("backtest", "--prices", file, *words, "--cost-bps", 5, "--report", sheet, "--export", table)
+    assert set(found["paths"]) == {"hrp", "target-return", "equal-weight"}
+    assert found["paths"]["target-return"]["failed"]
+    assert found["written"] == [str(sheet), str(table)]
+    assert pl.read_parquet(table).columns == ["at", "objective", "asset", "before", "after"]
+    assert "target-return" in sheet.read_text()
+    shown = ran("backtest", "--prices", file, *words)
+    assert "target-return failed" in shown.stdout
+    eight = told("backtest", "--prices", file, "--lookback", 120, "--every", "quarter")
+    assert len(eight["paths"]) == 9
+
+
+def test_files_of_other_forms(file: Path, tmp_path: Path) -> None:
+    wide = pl.read_csv(file, try_parse_dates=True)
+    wide.rename({"date": ""}).write_csv(tmp_path / "index.csv")
+    wide.write_parquet(tmp_path / "wide.parquet")
+    expected = read_prices(file)
+    for name in ("index.csv", "wide.parquet"):
+        found = read_prices(tmp_path / name)
+        assert found.assets == expected.assets
+        assert np.array_equal(found.values, expected.values)
+        assert found.times is not None
+        assert expected.times is not None
+        assert np.array_equal(found.times, expected.times)
+    part = told("optimize", "--prices", file, "--symbol", "CC", "--symbol", "AA", "--start", "2020-03-01")
+    assert list(part["weights"]) == ["CC", "AA"]
+    long = wide.unpivot(index="date", variable_name="symbol", value_name="close").with_columns(
+        open=pl.col("close"), high=pl.col("close"), low=pl.col("close"), volume=pl.lit(1.0)
+    )
+    long.rename({"date": "timestamp"}).write_csv(tmp_path / "bars.csv")
+    bars = read_prices(tmp_path / "bars.csv", assets=["BB"])
+    assert bars.assets == ("BB",)
+    assert bars.values[:, 0] == pytest.approx(expected.values[:, 1])
+
+
+def test_stored_bars(file: Path, tmp_path: Path) -> None:
+    """What `data import` has stored is found by symbol, and gives what the file gives."""
+    closes = pl.read_csv(file, try_parse_dates=True)
+    home = ["--home", str(tmp_path / "home")]
+    for name in ("AA", "BB"):
+        price = pl.col(name)
+        bars = closes.select(timestamp="date", open=price, high=price, low=price, close=price, volume=pl.lit(1.0))
+        bars.write_csv(tmp_path / f"{name}.csv")
+        done = CliRunner().invoke(app, ["data", "import", str(tmp_path / f"{name}.csv"), "--symbol", name, *home])
+        assert done.exit_code == 0, done.output
+    words = ["--objective", "min-variance", "--symbol", "AA", "--symbol", "BB"]
+    stored = told("optimize", *words, *home)
+    assert stored["weights"] == pytest.approx(told("optimize", *words, "--prices", file)["weights"], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["optimize"], "there are no prices"),
+        (["optimize", "--prices", "none.csv"], "there is no file none.csv"),
+        (["optimize", "--symbol", "ZZ", "--prices"], "has no 'ZZ'"),
+        (["optimize", "--bounds", "0", "--prices"], "--bounds: expected numbers, not 0, "),
+        (["optimize", "--present", "AA=x", "--prices"], "--present: expected numbers, not x"),
+        (["optimize", "--param", "target=1", "--prices"], "max-sharpe has no option 'target'"),
+        (["backtest", "--param", "target=1", "--prices"], "no objective of these has an option 'target'"),
+        (["backtest", "--export", "weights.txt", "--prices"], ".txt is no table"),
+        (["backtest", "--lookback", 500, "--prices"], "leave no rebalancing after a lookback of 500"),
+        (["optimize", "--start", "2030-01-01", "--prices"], "has no prices at these times"),
+        (["optimize", "--constraint", "AA <= 0.1", "--constraint", "AA >= 0.2", "--prices"], "in conflict are"),
+    ],
+)
+def test_what_is_refused(file: Path, words: list[object], said: str) -> None:
+    assert said in refused(*words, *([file] if words[-1] == "--prices" else []))
+
+
+def test_a_file_that_is_no_table(tmp_path: Path) -> None:
+    (tmp_path / "broken.parquet").write_bytes(b"no table")
+    assert "cannot be read as a table" in refused("optimize", "--prices", tmp_path / "broken.parquet")
+    (tmp_path / "words.csv").write_text("date,AA,BB\n2020-01-01,x,y\n2020-01-02,x,z\n")
+    assert "AA: expected numbers" in refused("optimize", "--prices", tmp_path / "words.csv")
+    (tmp_path / "undated.csv").write_text("AA,BB\n1,2\n2,3\n2,2\n")
+    assert "no column of dates" in refused("optimize", "--prices", tmp_path / "undated.csv", "--start", "2020-01-01")

@@ -1,0 +1,50 @@
+"""`evenkeel portfolio rebalance` and `rebalances` against a running demo."""
+
+from decimal import Decimal
+
+from tests.cli.desk import Desk
+
+
+def test_a_preview_and_what_it_becomes(desk: Desk) -> None:
+    desk.run("account", "open", "Even", "--cash", "20000")
+    desk.run("portfolio", "create", "Even", "--account", "Even", "--cash", "10000")
+    all_of_it = desk.ask("portfolio", "rebalance", "Even", "--weight", "AAPL=1", "--preview")
+    assert "max-position-share" in all_of_it["refusals"][0]["reason"]
+    assert "would be refused by" in desk.run("portfolio", "rebalance", "Even", "--weight", "AAPL=1", "--preview").stdout
+    desk.run("account", "limits", "Even", "--max-position-share", "off")
+    weights = ("--weight", "AAPL=30%", "--weight", "IBM=0.3")
+    shown = desk.run("portfolio", "rebalance", "Even", *weights, "--preview").stdout
+    assert "Nothing has been traded." in shown
+    plan = desk.ask("portfolio", "rebalance", "Even", *weights, "--buffer", "0.1", "--preview")
+    (part,) = plan["accounts"]
+    assert {trade["symbol"] for trade in part["trades"]} == {"AAPL", "IBM"}
+    assert Decimal(part["cash_after"]) >= 1000
+    assert "has not been rebalanced yet" in desk.run("portfolio", "rebalances", "Even").stdout
+    sent = desk.ask("portfolio", "rebalance", "Even", *weights, "--id", "october", "--wait", "20")
+    assert sent["state"] in ("DONE", "RUNNING"), sent["reasons"]
+    assert desk.ask("portfolio", "rebalance", "Even", *weights, "--id", "october")["id"] == sent["id"]
+    (row,) = desk.items("portfolio", "rebalances", "Even")
+    assert (row["client_rebalance_id"], len(row["orders"])) == ("october", 2)
+    assert "october" in desk.run("portfolio", "rebalances", "Even").stdout
+    again = desk.run("portfolio", "rebalance", "Even", *weights, "--id", "october")
+    assert "Rebalance october" in again.stdout
+
+
+def test_an_objective_over_the_desks_own_bars(desk: Desk) -> None:
+    desk.run("account", "open", "Wise", "--cash", "20000")
+    desk.run("portfolio", "create", "Wise", "--account", "Wise", "--cash", "10000")
+    options = ("--objective", "min-variance", "--symbol", "AAPL", "--symbol", "IBM", "--constraint", "AAPL <= 0.4")
+    plan = desk.ask("portfolio", "rebalance", "Wise", *options, "--days", "250", "--preview")
+    targets = {one["symbol"]: Decimal(one["target"]) for one in plan["weights"]}
+    assert targets["AAPL"] <= Decimal("0.4")
+    assert abs(sum(targets.values(), Decimal(0)) - 1) < Decimal("0.00001")
+    assert plan["volatility_after"] is not None
+
+
+def test_what_is_wrong_is_said(desk: Desk) -> None:
+    desk.run("account", "open", "Odd", "--cash", "2000")
+    desk.run("portfolio", "create", "Odd", "--account", "Odd", "--cash", "100")
+    assert "SYMBOL=SHARE" in desk.refused("portfolio", "rebalance", "Odd", "--weight", "AAPL", code=2)
+    assert "--symbol" in desk.refused("portfolio", "rebalance", "Odd", "--symbol", "AAPL", code=2).lower()
+    assert "--weight" in desk.refused("portfolio", "rebalance", "Odd", "--preview")
+    assert "more than 1" in desk.refused("portfolio", "rebalance", "Odd", "--weight", "AAPL=0.7", "--weight", "IBM=0.7")

@@ -1,0 +1,82 @@
+"""One record of every type of portfolios, every field set."""
+
+from datetime import date
+from decimal import Decimal
+
+from evenkeel.domain import records as r
+from evenkeel.domain.accounts import LedgerEntry, LedgerKind
+from evenkeel.domain.portfolios import BookMoved, CashTransferred, Portfolio, PortfolioChanged, PortfolioDayClosed
+from evenkeel.domain.provenance import Provenance, Source
+from evenkeel.domain.rebalancing import PlannedTrade, Rebalance, RebalanceEnded, RebalanceStarted
+
+D = Decimal
+DAY = date(2024, 3, 4)
+WHO = Provenance("anna", Source.USER)
+GROWTH = Portfolio("por", "usr", "Growth", "USD", ("acc", "acc2"), "buy what rises", D("0.75"), archived=True)
+
+
+def _line(book: str, amount: str) -> LedgerEntry:
+    return LedgerEntry("acc", book, "USD", LedgerKind.TRANSFER, D(amount), DAY, "to begin with")
+
+
+REBALANCE = Rebalance(
+    "reb",
+    "por",
+    "october",
+    "digest",
+    D("1000.00"),
+    D("1.50"),
+    {"ins": D("0.25")},
+    {"ins": D("0.5")},
+    (PlannedTrade("acc", "ins", D("-3"), D("10.00"), D("5")),),
+)
+
+PORTFOLIOS: tuple[r.AnyRecord, ...] = (
+    RebalanceStarted(at=1, rebalance=REBALANCE, provenance=WHO, attempt=1),
+    RebalanceEnded(
+        at=1,
+        id="reb",
+        portfolio_id="por",
+        after={"ins": D("0.5")},
+        traded=D("30.00"),
+        cost=D("1.25"),
+        success=False,
+        reasons=("SELL 3 IBM in Main: 0 filled, CANCELLED",),
+    ),
+    PortfolioChanged(at=1, portfolio=GROWTH, provenance=WHO),
+    BookMoved(
+        at=1,
+        portfolio_id="por",
+        account_id="acc",
+        book="dep",
+        joins=True,
+        worth=D("12.50"),
+        value=D("1000.00"),
+        provenance=WHO,
+    ),
+    CashTransferred(
+        at=1,
+        entries=(_line("manual", "-250.00"), _line("por", "250.00")),
+        provenance=WHO,
+        equity={"acc": D("5000.00")},
+        values={"por": D("1000.00")},
+    ),
+    PortfolioDayClosed(
+        at=1,
+        id="day",
+        portfolio_id="por",
+        session_date=DAY,
+        value=D("1010.00"),
+        cash=D("10.00"),
+        contributed=D("1000.00"),
+        growth=1.01,
+        drawdown=0.02,
+        periods=252.0,
+        volatility=0.2,
+        sharpe=1.5,
+        sortino=2.5,
+        trades=3,
+        wins=2,
+        holdings={"ins": D("1000.00")},
+    ),
+)

@@ -1,0 +1,90 @@
+"""Rebalances over the API: previewed, sent, sent again, seen; weights by objectives; and every fault by its field."""
+
+from typing import Any
+
+import httpx
+
+from tests.server.world import OTHER_ACCOUNT, OWN_ACCOUNT, STOCK, World
+
+PATH = "/api/v2/portfolio"
+HALF = {"targets": [{"symbol": STOCK.symbol, "weight": "0.5"}]}
+
+
+async def made(client: httpx.AsyncClient, account: str = OWN_ACCOUNT) -> str:
+    answer = await client.post(PATH, json={"name": "Growth", "accounts": [account], "cash": "10000"})
+    assert answer.status_code == 201, answer.text
+    return f"{PATH}/{answer.json()['id']}"
+
+
+async def call(client: httpx.AsyncClient, path: str, body: Any, status: int = 200) -> dict[str, Any]:
+    answer = await client.post(path, json=body)
+    assert answer.status_code == status, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_previewed_sent_and_seen(desk: World, owner: httpx.AsyncClient) -> None:
+    one = await made(owner)
+    plan = await call(owner, f"{one}/rebalance/preview", HALF)
+    (part,) = plan["accounts"]
+    assert (part["worth"], part["cash_after"], part["drift_after"]) == ("10000", "5000.00", "0.000000")
+    assert [(trade["side"], trade["quantity"]) for trade in part["trades"]] == [("BUY", "500")]
+    assert (plan["turnover"], plan["volatility"]) == ("0.500000", 0.0)
+    assert plan["volatility_after"] > 0.0
+    assert (await owner.get(f"{one}/rebalances")).json()["items"] == [], "a preview trades nothing"
+
+    body = HALF | {"client_rebalance_id": "october"}
+    sent = await call(owner, f"{one}/rebalance", body, 201)
+    assert (sent["state"], sent["orders"][0]["state"]) == ("RUNNING", "SUBMITTED")
+    assert (await call(owner, f"{one}/rebalance", body))["id"] == sent["id"]
+    other = await call(owner, f"{one}/rebalance", HALF, 409)
+    assert "under way" in other["detail"]
+    await desk.next_bar()
+    (done,) = (await owner.get(f"{one}/rebalances")).json()["items"]
+    assert (done["state"], done["traded"], done["reasons"]) == ("DONE", plan["traded"], [])
+    (weight,) = done["weights"]
+    assert (weight["before"], weight["target"], weight["after"]) == ("0", "0.5", "0.500000")
+    clash = await call(owner, f"{one}/rebalance", HALF | {"client_rebalance_id": "october", "buffer": "0.1"}, 409)
+    assert clash["code"] == "idempotency-conflict"
+    assert (await call(owner, f"{one}/rebalance", body | {"retry": True}))["attempts"] == 1
+
+
+async def test_weights_by_an_objective(desk: World, owner: httpx.AsyncClient) -> None:
+    one, wish = await made(owner), {"symbols": [STOCK.symbol], "objective": "min-variance"}
+    plan = await call(owner, f"{one}/rebalance/preview", {"optimise": wish, "buffer": "0.5"})
+    assert [trade["quantity"] for trade in plan["accounts"][0]["trades"]] == ["500"]
+    found = await call(owner, f"{PATH}/optimize", wish)
+    assert (found["weights"], found["days"]) == ([{"symbol": STOCK.symbol, "weight": 1.0}], 30)
+    corners = (await call(owner, f"{PATH}/frontier", wish))["corners"]
+    assert [corner["weights"][0]["weight"] for corner in corners] == [1.0]
+    await call(owner, f"{PATH}/optimize", wish | {"objective": "nothing"}, 422)
+    await call(owner, f"{PATH}/optimize", wish | {"objective": "max-sharpe", "target": 0.1}, 422)
+
+
+async def test_what_is_wrong_is_said_field_by_field(owner: httpx.AsyncClient) -> None:
+    one = await made(owner)
+    twice = [{"symbol": STOCK.symbol, "weight": "0.7"}, {"symbol": STOCK.symbol, "weight": "1.2"}]
+    body = {"targets": [*twice, {"symbol": "NONE", "weight": "x"}], "buffer": "1", "min_trade": "-1"}
+    found = await call(owner, f"{one}/rebalance", body, 422)
+    fields = [fault["field"] for fault in found["errors"]]
+    assert fields == [
+        "min_trade", "buffer", "targets.1.symbol", "targets.1.weight", "targets.2.symbol", "targets.2.weight",
+        "targets",
+    ]  # fmt: skip
+    found = await call(owner, f"{one}/rebalance/preview", {}, 422)
+    assert [fault["field"] for fault in found["errors"]] == ["targets"]
+    found = await call(owner, f"{one}/rebalance", HALF | {"retry": True}, 422)
+    assert [fault["field"] for fault in found["errors"]] == ["retry"]
+    odd: dict[str, Any] = {"optimise": {"symbols": [STOCK.symbol] * 2, "least": 1.0, "most": 0.0}}
+    found = await call(owner, f"{one}/rebalance/preview", odd, 422)
+    assert [fault["field"] for fault in found["errors"]] == ["optimise.symbols", "optimise.least"]
+
+
+async def test_somebody_else_sees_none_of_it(desk: World, owner: httpx.AsyncClient) -> None:
+    one = await made(owner)
+    async with await desk.signed_in(desk.other) as other:
+        await call(other, f"{one}/rebalance", HALF, 404)
+        await call(other, f"{one}/rebalance/preview", HALF, 404)
+        assert (await other.get(f"{one}/rebalances")).status_code == 404
+        theirs = await made(other, OTHER_ACCOUNT)
+        assert (await call(other, f"{theirs}/rebalance", HALF, 201))["state"] == "RUNNING"
