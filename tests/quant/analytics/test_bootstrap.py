@@ -90,3 +90,16 @@ def test_what_shuffling_refuses() -> None:
         shuffled_trades(np.array([1.0]), capital=10, runs=5, seed=1)
     with pytest.raises(InvalidInput, match="positive amount"):
         shuffled_trades(NET, capital=0, runs=5, seed=1)
+
+
+def test_means_of_blocks_are_those_of_runs_of_the_values() -> None:
+    values = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
+    means = bootstrap.block_means(values, block=2, runs=500, seed=3)
+    pairs = values + np.roll(values, -1)
+    possible = {round(float(a + b + c) / 6, 9) for a in pairs for b in pairs for c in pairs}
+    assert {round(float(one), 9) for one in means} <= possible
+    assert len({round(float(one), 9) for one in means}) > 10
+    assert means.mean() == pytest.approx(values.mean(), abs=0.3)
+    assert means.tolist() == bootstrap.block_means(values, block=2, runs=500, seed=3).tolist()
+    with pytest.raises(InvalidInput, match="length from 1"):
+        bootstrap.block_means(values, block=6, runs=5, seed=1)

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.domain.errors import InvalidInput
-from evenkeel.quant.portfolio import hierarchy, parity
-from evenkeel.quant.portfolio.arrays import FloatArray
+from evenkeel.quant.analytics.series import Floats
+from evenkeel.quant.portfolio import covariances, hierarchy, parity
 
 
-def covariance(n: int, seed: int = 0) -> FloatArray:
+def covariance(n: int, seed: int = 0) -> Floats:
     random = np.random.default_rng(seed)
-    found: FloatArray = np.atleast_2d(
+    found: Floats = np.atleast_2d(
         np.cov(random.normal(size=(3 * n + 3, n)) @ np.diag(random.uniform(0.5, 2, n)), rowvar=False)
     )
     return found
@@ -46,7 +46,7 @@ def test_what_bears_no_risk_has_no_budget() -> None:
     assert parity.risk_parts(np.array([1.0, 0.0]), np.diag([0.0, 1.0])).tolist() == [0.0, 0.0]
 
 
-def halved(spread: FloatArray) -> FloatArray:
+def halved(spread: Floats) -> Floats:
     """Hierarchical risk parity as its paper's listing goes, over SciPy's tree."""
     from scipy.cluster.hierarchy import leaves_list, linkage
     from scipy.spatial.distance import squareform
@@ -83,7 +83,7 @@ def test_two_pairs_share_by_pair() -> None:
     spread = np.array([[1.0, 0.9, 0.0, 0.0], [0.9, 1.0, 0.0, 0.0], [0.0, 0.0, 4.0, 3.6], [0.0, 0.0, 3.6, 4.0]])
     for weights in (hierarchy.hrp(spread), hierarchy.herc(spread, count=2)):
         assert weights == pytest.approx([0.4, 0.4, 0.1, 0.1])
-    assert hierarchy.clusters(hierarchy.correlation(spread)).tolist() in ([0, 0, 1, 1], [1, 1, 0, 0])
+    assert hierarchy.clusters(covariances.correlation(spread)).tolist() in ([0, 0, 1, 1], [1, 1, 0, 0])
 
 
 @given(n=st.integers(1, 15), seed=st.integers(0, 10**6))

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.domain.errors import InvalidInput
+from evenkeel.quant.analytics.series import Floats
 from evenkeel.quant.portfolio import covariances, expected
-from evenkeel.quant.portfolio.arrays import FloatArray
 
 
-def returns(days: int = 40, n: int = 5, seed: int = 1) -> FloatArray:
+def returns(days: int = 40, n: int = 5, seed: int = 1) -> Floats:
     random = np.random.default_rng(seed)
-    found: FloatArray = random.normal(0, 0.01, size=(days, 1)) + random.normal(0.001, 0.02, size=(days, n))
+    found: Floats = random.normal(0, 0.01, size=(days, 1)) + random.normal(0.001, 0.02, size=(days, n))
     return found
 
 
@@ -82,7 +82,7 @@ def test_without_the_market_what_is_left_hardly_goes_together() -> None:
     assert _mean_correlation(covariances.sample(given)) > 0.12
 
 
-def _mean_correlation(covariance: FloatArray) -> float:
+def _mean_correlation(covariance: Floats) -> float:
     deviations = np.sqrt(np.diag(covariance))
     correlations = covariance / np.outer(deviations, deviations)
     return float(correlations[np.triu_indices(len(correlations), 1)].mean())

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.domain.errors import InvalidInput
+from evenkeel.quant.analytics.series import Floats
 from evenkeel.quant.portfolio import long_only, quadratic
-from evenkeel.quant.portfolio.arrays import FloatArray
 from evenkeel.quant.portfolio.frontier import Frontier, frontier
 from evenkeel.quant.portfolio.room import Room
 
@@ -46,7 +46,7 @@ CORNERS = [  # return, risk, λ, weights
 ]  # fmt: skip
 
 
-def published() -> FloatArray:
+def published() -> Floats:
     rows = [[float(one) for one in line.split()] for line in _LOWER.strip().splitlines()]
     found = np.zeros((10, 10))
     for place, row in enumerate(rows):
@@ -54,7 +54,7 @@ def published() -> FloatArray:
     return found + np.tril(found, -1).T
 
 
-def whole(mean: FloatArray, covariance: FloatArray) -> Frontier:
+def whole(mean: Floats, covariance: Floats) -> Frontier:
     """The frontier of all long-only portfolios."""
     return frontier(mean, covariance, lower=np.zeros(mean.size), upper=np.ones(mean.size))
 
@@ -92,7 +92,7 @@ def test_between_corners_lie_the_portfolios_asked_for() -> None:
         line.at_risk(0.2)
 
 
-def problem(seed: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def problem(seed: int) -> tuple[Floats, Floats, Floats, Floats]:
     """Anything from one asset to fourteen: few periods, twins, assets without variance, ties, bounds that pin."""
     random = np.random.default_rng(seed)
     n, periods = int(random.integers(1, 15)), int(random.integers(3, 40))
@@ -127,7 +127,7 @@ def test_every_point_of_the_line_is_as_good_as_a_solver_finds(seed: int, multipl
     assert np.all(found <= upper + 1e-12)
     other = quadratic.minimise(covariance, -multiplier * mean, Room(lower, upper))
 
-    def cost(weights: FloatArray) -> float:
+    def cost(weights: Floats) -> float:
         return float(weights @ covariance @ weights / 2.0 - multiplier * mean @ weights)
 
     assert cost(found) <= cost(other) + 1e-8 * max(1.0, abs(cost(other)))

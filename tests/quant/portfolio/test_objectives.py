@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from evenkeel.domain.errors import InvalidInput
+from evenkeel.quant.analytics.series import Floats
 from evenkeel.quant.portfolio import tails
-from evenkeel.quant.portfolio.arrays import FloatArray
 from evenkeel.quant.portfolio.constraints import Names, parse_all
 from evenkeel.quant.portfolio.objectives import OBJECTIVES, Inputs, objective, solve
 from evenkeel.quant.portfolio.room import Room
@@ -45,14 +45,14 @@ def rooms() -> dict[str, Room]:
 ROOMS = rooms()
 
 
-def costs(known: Inputs, options: dict[str, float]) -> dict[str, Callable[[FloatArray], float]]:
+def costs(known: Inputs, options: dict[str, float]) -> dict[str, Callable[[Floats], float]]:
     """What each objective makes least, written down anew."""
     mean, covariance, past = known.mean, known.covariance, known.returns
     assert past is not None
     assert known.benchmark is not None
     benchmark = known.benchmark
 
-    def risk(w: FloatArray) -> float:
+    def risk(w: Floats) -> float:
         return float(np.sqrt(w @ covariance @ w))
 
     return {
@@ -72,7 +72,7 @@ def costs(known: Inputs, options: dict[str, float]) -> dict[str, Callable[[Float
     }
 
 
-def general(cost: Callable[[FloatArray], float], room: Room, begin: FloatArray) -> float:
+def general(cost: Callable[[Floats], float], room: Room, begin: Floats) -> float:
     """The least cost that sequential quadratic programming finds from `begin`."""
     matrix, lows, highs = room.matrix()
     held = [{"type": "eq", "fun": lambda w: w.sum() - room.total}]
@@ -197,7 +197,7 @@ def test_options_are_checked() -> None:
         solve(objective("target-return"), known, room, {})
     with pytest.raises(InvalidInput, match="has no option 'confidnce'; its options: confidence"):
         solve(objective("min-cvar"), known, room, {"confidnce": 0.9})
-    with pytest.raises(InvalidInput, match="between 0 and 1"):
+    with pytest.raises(InvalidInput, match=r"between 0\.5 and 1"):
         solve(objective("min-cvar"), known, room, {"confidence": 1.0})
     with pytest.raises(InvalidInput, match="past returns"):
         solve(objective("min-cvar"), Inputs(known.mean, known.covariance), room, {})

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from evenkeel.domain.errors import InvalidInput
-from evenkeel.quant.portfolio.arrays import FloatArray
+from evenkeel.quant.analytics.series import Floats
 from evenkeel.quant.portfolio.shares import Assets, Lots, Means, whole_lots
 
 
@@ -103,7 +103,7 @@ def _brute(of: Assets, means: Means) -> float:
         most = max(0, int(np.ceil(weight / lot - held - 1e-9))) if weight > 0 else 0
         ranges.append(range(-int(held), most + 1))
     assume(np.prod([len(one) for one in ranges]) <= 100_000)
-    trades: FloatArray = np.array(list(product(*ranges)), np.float64)
+    trades: Floats = np.array(list(product(*ranges)), np.float64)
     cost = (trades * of.lots * np.where(trades > 0, 1.0 + means.slack, 1.0)).sum(axis=1)
     off = np.abs((of.held + trades) * of.lots - ideal).sum(axis=1)
     return float(off[cost <= means.cash + 1e-9].min())

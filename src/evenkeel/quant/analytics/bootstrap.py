@@ -92,6 +92,18 @@ def block_bootstrap(returns: Floats, *, block: int, runs: int, seed: int, period
     return _Sampling(f"circular block bootstrap, block {block:g}", seed, runs, draw).of_returns(returns, periods)
 
 
+def block_means(values: Floats, *, block: int, runs: int, seed: int) -> Floats:
+    """The mean (runs,) of each draw of whole blocks of `block` values, wrapping around, as many as cover all values.
+
+    Raises InvalidInput.
+    """
+    _check(values, runs, block=block)
+    blocks = -(-len(values) // block)
+    sums = np.concatenate(([0.0], np.cumsum(np.concatenate((values, values[:block])))))
+    starts = np.random.Generator(np.random.PCG64(seed)).integers(0, len(values), (runs, blocks))
+    return np.asarray((sums[starts + block] - sums[starts]).sum(axis=1) / (blocks * block))
+
+
 def _run_on(starts: Ints, fresh: Flags) -> Ints:
     """Indices that begin at `starts` where a block is `fresh` and go on by one elsewhere."""
     count = starts.shape[1]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
-from evenkeel.quant.portfolio.arrays import FloatArray
+from evenkeel.quant.analytics.series import Floats
 from evenkeel.quant.portfolio.room import Room
 
 _NEAR = 1e-10
@@ -17,66 +17,56 @@ class _Problem:
     """Least x'Px/2 + q'x with s = b - A x in a product of cones; the first variables are a room's weights."""
 
     def __init__(self, room: Room, extra: int) -> None:
-        parts = room.parts()
-        self.n, self.size = room.size, room.size + extra + room.size * len(parts)
-        self.p: FloatArray | None = None
+        self.n, self.size = room.size, room.size * (1 + len(room.parts())) + extra
+        self.p: Floats | None = None
         self.q = np.zeros(self.size)
         self._a: list[Any] = []
-        self._b: list[FloatArray] = []
+        self._b: list[Floats] = []
         self._cones: list[Any] = []
-        self._room(room, parts, room.size + extra)
+        self._room(room, room.size + extra)
 
-    def _room(self, room: Room, parts: list[tuple[FloatArray, float]], first: int) -> None:
+    def _room(self, room: Room, first: int) -> None:
         n, eye = self.n, np.eye(self.n)
         self.equal(np.ones((1, n)), np.array([room.total]))
         bounded = np.isfinite(room.upper)
         self.at_most(eye[bounded], room.upper[bounded])
         bounded = np.isfinite(room.lower)
         self.at_most(-eye[bounded], -room.lower[bounded])
-        matrix, lows, highs = room.matrix()
+        matrix, lows, highs = room.over(self.size, first)
         self.at_most(matrix[np.isfinite(highs)], highs[np.isfinite(highs)])
         self.at_most(-matrix[np.isfinite(lows)], -lows[np.isfinite(lows)])
-        for place, (origin, most) in enumerate(parts):
-            columns = slice(first + n * place, first + n * (place + 1))
-            for sign in (1.0, -1.0):
-                rows = np.zeros((n, self.size))
-                rows[:, :n], rows[:, columns] = sign * eye, -eye
-                self.at_most(rows, sign * origin)
-            rows = np.zeros((1, self.size))
-            rows[0, columns] = 1.0
-            self.at_most(rows, np.array([most]))
 
-    def equal(self, rows: FloatArray, to: FloatArray) -> None:
+    def equal(self, rows: Floats, to: Floats) -> None:
         import clarabel
 
         self._add(rows, to, [clarabel.ZeroConeT(len(rows))])
 
-    def at_most(self, rows: FloatArray, most: FloatArray) -> None:
+    def at_most(self, rows: Floats, most: Floats) -> None:
         import clarabel
 
         if len(rows):
             self._add(rows, most, [clarabel.NonnegativeConeT(len(rows))])
 
-    def within(self, rows: FloatArray, offset: FloatArray) -> None:
+    def within(self, rows: Floats, offset: Floats) -> None:
         """offset - rows x in the second-order cone: its first entry is at least the length of the others."""
         import clarabel
 
         self._add(rows, offset, [clarabel.SecondOrderConeT(len(rows))])
 
-    def below_logarithms(self, rows: FloatArray, offset: FloatArray) -> None:
+    def below_logarithms(self, rows: Floats, offset: Floats) -> None:
         """Each three entries (x, y, z) of offset - rows x keep y exp(x / y) <= z."""
         import clarabel
 
         self._add(rows, offset, [clarabel.ExponentialConeT()] * (len(rows) // 3))
 
-    def _add(self, rows: FloatArray, right: FloatArray, cones: list[Any]) -> None:
+    def _add(self, rows: Floats, right: Floats, cones: list[Any]) -> None:
         wide = np.zeros((len(rows), self.size))
         wide[:, : rows.shape[1]] = rows
         self._a.append(wide)
         self._b.append(right)
         self._cones += cones
 
-    def solve(self) -> FloatArray:
+    def solve(self) -> Floats:
         """The variables. Raises InvalidInput where there is no room, or the solver gives up."""
         import clarabel
         from scipy.sparse import csc_matrix
@@ -99,15 +89,15 @@ class _Problem:
         raise InvalidInput(f"no portfolio was found: {str(found.status).rsplit('.', 1)[-1]}")
 
 
-def root(covariance: FloatArray) -> FloatArray:
+def root(covariance: Floats) -> Floats:
     """L (r, n) with L'L = covariance, of as many rows as the covariance has rank."""
     values, vectors = np.linalg.eigh(covariance)
     kept = values > 1e-14 * max(float(values[-1]), 0.0)
-    found: FloatArray = np.sqrt(values[kept])[:, None] * vectors[:, kept].T
+    found: Floats = np.sqrt(values[kept])[:, None] * vectors[:, kept].T
     return found
 
 
-def max_return_at_risk(mean: FloatArray, covariance: FloatArray, room: Room, risk: float) -> FloatArray:
+def max_return_at_risk(mean: Floats, covariance: Floats, room: Room, risk: float) -> Floats:
     """The weights (n,) of most return whose standard deviation is at most `risk`. Raises InvalidInput."""
     factor = root(covariance)
     problem = _Problem(room, 0)
@@ -118,9 +108,7 @@ def max_return_at_risk(mean: FloatArray, covariance: FloatArray, room: Room, ris
     return problem.solve()[: room.size]
 
 
-def robust(
-    mean: FloatArray, covariance: FloatArray, room: Room, *, aversion: float, doubt: float, spread: FloatArray
-) -> FloatArray:
+def robust(mean: Floats, covariance: Floats, room: Room, *, aversion: float, doubt: float, spread: Floats) -> Floats:
     """The weights (n,) of most μ'w - doubt·|spread^½ w| - aversion/2 w'Σw: the best for the worst mean there may be.
 
     The mean lies in the ellipsoid (m - μ)' spread⁻¹ (m - μ) <= doubt², `spread` (n, n) the covariance of its estimate.
@@ -140,7 +128,7 @@ def robust(
     return problem.solve()[:n]
 
 
-def max_growth(returns: FloatArray, room: Room) -> FloatArray:
+def max_growth(returns: Floats, room: Room) -> Floats:
     """The weights (n,) of most mean log(1 + r'w) over the rows of `returns` (t, n). Source: Kelly (1956)."""
     days, n = returns.shape
     problem = _Problem(room, days)

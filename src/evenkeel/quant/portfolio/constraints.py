@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from evenkeel.domain.errors import FieldError, InvalidInput
-from evenkeel.quant.portfolio.arrays import FloatArray
+from evenkeel.quant.analytics.series import Floats
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?P<percent>\s*%)?"
@@ -28,7 +28,7 @@ class Linear:
     """low <= coefficients · weights <= high, as `text` said it. `coefficients` has shape (n,)."""
 
     text: str
-    coefficients: FloatArray
+    coefficients: Floats
     low: float = -np.inf
     high: float = np.inf
 
@@ -51,7 +51,7 @@ class Names:
                     f"the exposure {name!r} needs one finite number for each of {len(self.assets)} assets"
                 )
 
-    def coefficients(self, name: str) -> FloatArray:
+    def coefficients(self, name: str) -> Floats:
         """What `name` stands for, as a vector (n,). Raises InvalidInput, naming what comes near."""
         if name in self.assets:
             return np.asarray(np.eye(1, len(self.assets), list(self.assets).index(name))[0])
@@ -146,7 +146,7 @@ class _Side:
         if first and first == place:
             raise InvalidInput(f"expected + or - before {tokens[place][0].strip()!r}")
         factor: float | None = None
-        vector: FloatArray | None = None
+        vector: Floats | None = None
         while True:
             token = tokens[place]
             if token["number"] is not None:

@@ -13,17 +13,16 @@ from collections.abc import Callable
 import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
-from evenkeel.quant.portfolio.arrays import FloatArray
+from evenkeel.quant.analytics.series import Floats
 
 
-def sample(returns: FloatArray) -> FloatArray:
+def sample(returns: Floats) -> Floats:
     """The sample covariance, divided by t - 1."""
-    around = _around(returns)
-    found: FloatArray = around.T @ around / (len(returns) - 1)
-    return found
+    _around(returns)
+    return np.atleast_2d(np.cov(returns, rowvar=False))
 
 
-def ledoit_wolf(returns: FloatArray) -> FloatArray:
+def ledoit_wolf(returns: Floats) -> Floats:
     """Shrunk towards the mean variance times the identity, by the share that is best in the long run."""
     around = _around(returns)
     days, n = around.shape
@@ -36,7 +35,7 @@ def ledoit_wolf(returns: FloatArray) -> FloatArray:
     return np.asarray((1.0 - share) * population + share * level * np.eye(n))
 
 
-def oas(returns: FloatArray) -> FloatArray:
+def oas(returns: Floats) -> Floats:
     """The oracle approximating shrinkage towards the mean variance times the identity, for normal returns."""
     around = _around(returns)
     days, n = around.shape
@@ -48,7 +47,7 @@ def oas(returns: FloatArray) -> FloatArray:
     return np.asarray((1.0 - share) * population + share * level * np.eye(n))
 
 
-def constant_correlation(returns: FloatArray) -> FloatArray:
+def constant_correlation(returns: Floats) -> Floats:
     """Shrunk towards the sample's variances with their mean correlation for all pairs, by the best share."""
     around = _around(returns)
     days, n = around.shape
@@ -66,9 +65,7 @@ def constant_correlation(returns: FloatArray) -> FloatArray:
     return np.asarray(share * target + (1.0 - share) * population)
 
 
-def _share_of_target(
-    around: FloatArray, population: FloatArray, *, target: FloatArray, noise: FloatArray, mean: float
-) -> float:
+def _share_of_target(around: Floats, population: Floats, *, target: Floats, noise: Floats, mean: float) -> float:
     days = len(around)
     deviations = np.sqrt(np.diag(population))
     cubes = (around**3).T @ around / days - np.diag(population)[:, None] * population
@@ -80,7 +77,7 @@ def _share_of_target(
     return float(np.clip((float(noise.sum()) - bound) / distance / days, 0.0, 1.0))
 
 
-def ewma(returns: FloatArray, half_life: float = 60.0) -> FloatArray:
+def ewma(returns: Floats, half_life: float = 60.0) -> Floats:
     """Weighted by 0.5^(age / half_life), age in periods, around the mean weighted alike; corrected for its bias."""
     if not half_life > 0.0:
         raise InvalidInput(f"the half-life is a number of periods above zero, not {half_life}")
@@ -88,48 +85,45 @@ def ewma(returns: FloatArray, half_life: float = 60.0) -> FloatArray:
     weights = 0.5 ** (np.arange(len(returns) - 1, -1, -1) / half_life)
     weights /= weights.sum()
     around = returns - weights @ returns
-    found: FloatArray = (around * weights[:, None]).T @ around / (1.0 - float(weights @ weights))
+    found: Floats = (around * weights[:, None]).T @ around / (1.0 - float(weights @ weights))
     return found
 
 
-def semi(returns: FloatArray, target: float = 0.0) -> FloatArray:
+def semi(returns: Floats, target: float = 0.0) -> Floats:
     """Of what returns fall short of `target` a period; nothing is taken off for a mean. Divided by t."""
     _around(returns)
     short = np.minimum(returns - target, 0.0)
-    found: FloatArray = short.T @ short / len(returns)
+    found: Floats = short.T @ short / len(returns)
     return found
 
 
-def denoised(returns: FloatArray) -> FloatArray:
+def denoised(returns: Floats) -> Floats:
     """The sample covariance whose eigenvalues within those of pure noise (Marchenko-Pastur) are their mean."""
     return _cleaned(returns, tone=False)
 
 
-def detoned(returns: FloatArray) -> FloatArray:
+def detoned(returns: Floats) -> Floats:
     """Denoised, and without the largest component, the market; singular, so it serves clusters, not a frontier."""
     return _cleaned(returns, tone=True)
 
 
-def _cleaned(returns: FloatArray, *, tone: bool) -> FloatArray:
+def _cleaned(returns: Floats, *, tone: bool) -> Floats:
     around = _around(returns)
     days, n = around.shape
     covariance = sample(returns)
     deviations = np.sqrt(np.diag(covariance))
-    if not np.all(deviations > 0.0):
-        raise InvalidInput("an asset has no variance, so that its correlations cannot be cleaned")
-    values, vectors = np.linalg.eigh(covariance / np.outer(deviations, deviations))
+    values, vectors = np.linalg.eigh(correlation(covariance))
     noise = values <= _noise_edge(values, days / n)
     if noise.any():
         values = np.where(noise, values[noise].mean(), values)
     if tone:
         values[-1] = 0.0
     correlations = (vectors * values) @ vectors.T
-    scale = np.sqrt(np.maximum(np.diag(correlations), 1e-300))
-    correlations = correlations / np.outer(scale, scale)
-    return np.asarray(correlations * np.outer(deviations, deviations))
+    scale = deviations / np.sqrt(np.maximum(np.diag(correlations), 1e-300))
+    return np.asarray(correlations * np.outer(scale, scale))
 
 
-def _noise_edge(values: FloatArray, ratio: float) -> float:
+def _noise_edge(values: Floats, ratio: float) -> float:
     """The largest eigenvalue that noise alone gives, its variance what the eigenvalues below that edge leave to it."""
     variance = 1.0
     for _ in range(100):
@@ -142,7 +136,19 @@ def _noise_edge(values: FloatArray, ratio: float) -> float:
     return float(variance * (1.0 + np.sqrt(1.0 / ratio)) ** 2)
 
 
-def factor_model(returns: FloatArray, factors: FloatArray) -> FloatArray:
+def correlation(covariance: Floats) -> Floats:
+    """Correlations (n, n) of a covariance, within [-1, 1]. Raises InvalidInput for an asset without variance."""
+    deviations = np.sqrt(np.diag(covariance))
+    if not np.all(deviations > 0.0):
+        place = int(np.flatnonzero(~(deviations > 0.0))[0])
+        raise InvalidInput(f"asset {place} has no variance, so that nothing is correlated with it")
+    found = covariance / np.outer(deviations, deviations)
+    np.clip(found, -1.0, 1.0, out=found)
+    np.fill_diagonal(found, 1.0)
+    return np.asarray(found)
+
+
+def factor_model(returns: Floats, factors: Floats) -> Floats:
     """B F B' + D: loadings on `factors` (t, k) by least squares, the factors' covariance, and what is left to each."""
     around = _around(returns)
     if len(factors) != len(returns):
@@ -155,7 +161,7 @@ def factor_model(returns: FloatArray, factors: FloatArray) -> FloatArray:
     return np.asarray(shared + np.diag((left**2).sum(axis=0) / freedom))
 
 
-def _around(returns: FloatArray) -> FloatArray:
+def _around(returns: Floats) -> Floats:
     if returns.ndim != 2 or len(returns) < 2:
         raise InvalidInput("a covariance takes at least two rows of returns")
     if not np.all(np.isfinite(returns)):
@@ -163,7 +169,7 @@ def _around(returns: FloatArray) -> FloatArray:
     return np.asarray(returns - returns.mean(axis=0))
 
 
-COVARIANCES: dict[str, Callable[[FloatArray], FloatArray]] = {
+COVARIANCES: dict[str, Callable[[Floats], Floats]] = {
     "sample": sample,
     "ledoit-wolf": ledoit_wolf,
     "oas": oas,

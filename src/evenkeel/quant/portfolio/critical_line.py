@@ -11,8 +11,8 @@ Source: Markowitz (1956), Naval Research Logistics Quarterly 3; Niedermayer and 
 
 import numpy as np
 
+from evenkeel.quant.analytics.series import Floats, Ints
 from evenkeel.quant.kernels import compiled, kernel
-from evenkeel.quant.portfolio.arrays import FloatArray, IntArray
 
 LOWER, UPPER, FREE, PINNED = 0, 1, 2, 3
 FULL, STUCK = -1, -2
@@ -23,7 +23,7 @@ _REFRESH = 64
 
 
 @kernel
-def _image(cov: FloatArray, shift: float, vector: FloatArray, image: FloatArray) -> None:
+def _image(cov: Floats, shift: float, vector: Floats, image: Floats) -> None:
     total = 0.0
     for i in range(image.size):
         image[i] = 0.0
@@ -40,14 +40,14 @@ def _image(cov: FloatArray, shift: float, vector: FloatArray, image: FloatArray)
 
 @kernel
 def _toward(
-    inverse: FloatArray,
-    free: IntArray,
+    inverse: Floats,
+    free: Ints,
     k: int,
-    cov: FloatArray,
+    cov: Floats,
     j: int,
     shift: float,
-    column: FloatArray,
-    along: FloatArray,
+    column: Floats,
+    along: Floats,
 ) -> float:
     """The direction that takes asset j in and changes the gradient of no free one; its curvature."""
     for r in range(k):
@@ -67,7 +67,7 @@ def _toward(
 
 
 @kernel
-def _enter(inverse: FloatArray, k: int, curvature: float, column: FloatArray) -> None:
+def _enter(inverse: Floats, k: int, curvature: float, column: Floats) -> None:
     for r in range(k):
         x = column[r] / curvature
         for s in range(k):
@@ -78,7 +78,7 @@ def _enter(inverse: FloatArray, k: int, curvature: float, column: FloatArray) ->
 
 
 @kernel
-def _leave(inverse: FloatArray, free: IntArray, k: int, place: int, along: FloatArray) -> None:
+def _leave(inverse: Floats, free: Ints, k: int, place: int, along: Floats) -> None:
     """Takes the asset in `place` out, the last one takes its place; `along` changes the gradient of no other."""
     pivot = inverse[place, place]
     for i in range(along.size):
@@ -100,8 +100,9 @@ def _leave(inverse: FloatArray, free: IntArray, k: int, place: int, along: Float
 
 
 @kernel
-def _move(lines: FloatArray, images: FloatArray, by: FloatArray, along: FloatArray, image: FloatArray) -> None:
-    """Changes each of the three portfolios by its own multiple of one direction."""
+def _move(cov: Floats, shift: float, lines: Floats, images: Floats, by: Floats, along: Floats, image: Floats) -> None:
+    """Changes each of the three portfolios by its own multiple of one direction, whose image this works out."""
+    _image(cov, shift, along, image)
     for m in range(3):
         x = by[m]
         if x != 0.0:
@@ -112,15 +113,15 @@ def _move(lines: FloatArray, images: FloatArray, by: FloatArray, along: FloatArr
 
 @kernel
 def _refresh(
-    inverse: FloatArray,
-    free: IntArray,
+    inverse: Floats,
+    free: Ints,
     k: int,
-    cov: FloatArray,
+    cov: Floats,
     shift: float,
-    mean: FloatArray,
-    lines: FloatArray,
-    images: FloatArray,
-    column: FloatArray,
+    mean: Floats,
+    lines: Floats,
+    images: Floats,
+    column: Floats,
 ) -> None:
     """Takes away the rounding that has gathered."""
     for m in range(3):
@@ -138,21 +139,42 @@ def _refresh(
 
 
 @kernel
+def _line(lines: Floats, total: float, k: int, fixed: Floats, slope: Floats) -> tuple[float, float]:
+    """The weights as fixed + λ slope; and b's multiple of a, which keeps the total, and the multiple of a at λ = 0."""
+    ones = lines[_ONES].sum()
+    ratio, kappa = lines[_MEAN].sum() / ones, (total - lines[_HELD].sum()) / ones
+    for i in range(fixed.size):
+        fixed[i] = lines[_HELD, i] + kappa * lines[_ONES, i]
+        slope[i] = lines[_MEAN, i] - ratio * lines[_ONES, i]
+        if k == 1 or abs(slope[i]) <= _NOTHING * abs(lines[_MEAN, i]):
+            slope[i] = 0.0
+    return ratio, kappa
+
+
+@kernel
+def _stand(
+    free: Ints, k: int, fixed: Floats, slope: Floats, at: float, lower: Floats, upper: Floats, weights: Floats
+) -> None:
+    """Puts the free weights where they are at λ = `at`."""
+    for r in range(k):
+        i = free[r]
+        weights[i] = min(max(fixed[i] + (at * slope[i] if slope[i] != 0.0 else 0.0), lower[i]), upper[i])
+
+
+@kernel
 def _first_to_stop(
-    free: IntArray,
+    free: Ints,
     k: int,
-    lower: FloatArray,
-    upper: FloatArray,
-    fixed: FloatArray,
-    slope: FloatArray,
+    lower: Floats,
+    upper: Floats,
+    fixed: Floats,
+    slope: Floats,
     now: float,
     moved: int,
     came: int,
 ) -> tuple[float, int, int]:
     """The free asset that reaches a bound first as λ falls: λ, its place, and which bound."""
-    best = -1.0
-    place = -1
-    bound = LOWER
+    best, place, bound = -1.0, -1, LOWER
     for r in range(k):
         i = free[r]
         side = LOWER if slope[i] > 0.0 else UPPER
@@ -161,19 +183,16 @@ def _first_to_stop(
         end = lower[i] if side == LOWER else upper[i]
         at = min((end - fixed[i]) / slope[i], now)
         if at > best:
-            best = at
-            place = r
-            bound = side
+            best, place, bound = at, r, side
     return best, place, bound
 
 
 @kernel
 def _first_to_start(
-    state: IntArray, mean: FloatArray, images: FloatArray, kappa: float, ratio: float, now: float, moved: int
+    state: Ints, mean: Floats, images: Floats, kappa: float, ratio: float, now: float, moved: int
 ) -> tuple[float, int]:
     """The asset at a bound whose gradient changes sign first as λ falls: λ, and the asset."""
-    best = -1.0
-    asset = -1
+    best, asset = -1.0, -1
     for i in range(mean.size):
         if state[i] >= FREE or i == moved:
             continue
@@ -184,21 +203,20 @@ def _first_to_start(
             still = images[_HELD, i] + kappa * (images[_ONES, i] - 1.0)
             at = min(-still / slope, now)
             if at > best:
-                best = at
-                asset = i
+                best, asset = at, i
     return best, asset
 
 
 @kernel
 def _slide(
-    free: IntArray,
+    free: Ints,
     k: int,
-    along: FloatArray,
+    along: Floats,
     j: int,
     up: bool,
-    lower: FloatArray,
-    upper: FloatArray,
-    weights: FloatArray,
+    lower: Floats,
+    upper: Floats,
+    weights: Floats,
 ) -> int:
     """Goes along a direction of no variance as far as bounds let it: which free place stops it, -1 for j itself."""
     sign = 1.0 if up else -1.0
@@ -219,29 +237,28 @@ def _slide(
 
 @kernel
 def _hold(
-    inverse: FloatArray,
-    free: IntArray,
+    inverse: Floats,
+    free: Ints,
     k: int,
     place: int,
     side: int,
-    lower: FloatArray,
-    upper: FloatArray,
-    cov: FloatArray,
+    lower: Floats,
+    upper: Floats,
+    cov: Floats,
     shift: float,
-    state: IntArray,
-    lines: FloatArray,
-    images: FloatArray,
-    along: FloatArray,
-    image: FloatArray,
-    by: FloatArray,
+    state: Ints,
+    lines: Floats,
+    images: Floats,
+    along: Floats,
+    image: Floats,
+    by: Floats,
 ) -> None:
     """Holds the free asset in `place` at one of its bounds."""
     i = free[place]
     _leave(inverse, free, k, place, along)
-    _image(cov, shift, along, image)
     by[_ONES], by[_MEAN] = -lines[_ONES, i], -lines[_MEAN, i]
     by[_HELD] = (lower[i] if side == LOWER else upper[i]) - lines[_HELD, i]
-    _move(lines, images, by, along, image)
+    _move(cov, shift, lines, images, by, along, image)
     lines[_ONES, i], lines[_MEAN, i] = 0.0, 0.0
     lines[_HELD, i] = lower[i] if side == LOWER else upper[i]
     state[i] = side
@@ -249,28 +266,27 @@ def _hold(
 
 @kernel
 def _release(
-    inverse: FloatArray,
-    free: IntArray,
+    inverse: Floats,
+    free: Ints,
     k: int,
     j: int,
     curvature: float,
-    mean: FloatArray,
-    cov: FloatArray,
+    mean: Floats,
+    cov: Floats,
     shift: float,
-    state: IntArray,
-    lines: FloatArray,
-    images: FloatArray,
-    column: FloatArray,
-    along: FloatArray,
-    image: FloatArray,
-    by: FloatArray,
+    state: Ints,
+    lines: Floats,
+    images: Floats,
+    column: Floats,
+    along: Floats,
+    image: Floats,
+    by: Floats,
 ) -> None:
     """Sets asset j free, `along` the direction that takes it in."""
-    _image(cov, shift, along, image)
     by[_ONES] = (1.0 - images[_ONES, j]) / curvature
     by[_MEAN] = (mean[j] - images[_MEAN, j]) / curvature
     by[_HELD] = -images[_HELD, j] / curvature
-    _move(lines, images, by, along, image)
+    _move(cov, shift, lines, images, by, along, image)
     _enter(inverse, k, curvature, column)
     free[k] = j
     state[j] = FREE
@@ -280,23 +296,22 @@ def _release(
 def _flip(
     j: int,
     side: int,
-    lower: FloatArray,
-    upper: FloatArray,
-    cov: FloatArray,
+    lower: Floats,
+    upper: Floats,
+    cov: Floats,
     shift: float,
-    state: IntArray,
-    lines: FloatArray,
-    images: FloatArray,
-    along: FloatArray,
-    image: FloatArray,
-    by: FloatArray,
+    state: Ints,
+    lines: Floats,
+    images: Floats,
+    along: Floats,
+    image: Floats,
+    by: Floats,
 ) -> None:
     """Holds asset j at its other bound, the free ones offsetting it as before."""
     for i in range(along.size):
         along[i] *= upper[j] - lower[j] if side == UPPER else lower[j] - upper[j]
-    _image(cov, shift, along, image)
     by[_ONES], by[_MEAN], by[_HELD] = 0.0, 0.0, 1.0
-    _move(lines, images, by, along, image)
+    _move(cov, shift, lines, images, by, along, image)
     lines[_HELD, j] = lower[j] if side == LOWER else upper[j]
     state[j] = side
 
@@ -307,16 +322,16 @@ def _flip(
     )
 )
 def walk(
-    mean: FloatArray,
-    cov: FloatArray,
-    lower: FloatArray,
-    upper: FloatArray,
+    mean: Floats,
+    cov: Floats,
+    lower: Floats,
+    upper: Floats,
     total: float,
     shift: float,
-    weights: FloatArray,
-    state: IntArray,
-    corners: FloatArray,
-    multipliers: FloatArray,
+    weights: Floats,
+    state: Ints,
+    corners: Floats,
+    multipliers: Floats,
 ) -> int:
     """Walks the line down from `weights`, the portfolio of most return, whose free assets `state` names.
 
@@ -328,14 +343,8 @@ def walk(
     n = mean.size
     inverse, lines, images = np.empty((n, n)), np.zeros((3, n)), np.zeros((3, n))
     free = np.empty(n, np.int64)
-    column, along, image, fixed, slope, by = (
-        np.empty(n),
-        np.empty(n),
-        np.empty(n),
-        np.empty(n),
-        np.empty(n),
-        np.empty(3),
-    )
+    column, along, image, by = np.empty(n), np.empty(n), np.empty(n), np.empty(3)
+    fixed, slope = np.empty(n), np.empty(n)
     k, count, moved, came, now = 0, 0, -1, -1, np.inf
     for i in range(n):
         lines[_HELD, i] = 0.0 if state[i] == FREE else weights[i]
@@ -348,19 +357,11 @@ def walk(
     for step in range(20 * n + 100):
         if step % _REFRESH == _REFRESH - 1:
             _refresh(inverse, free, k, cov, shift, mean, lines, images, column)
-        ones = lines[_ONES].sum()
-        ratio, kappa = lines[_MEAN].sum() / ones, (total - lines[_HELD].sum()) / ones
-        for i in range(n):
-            fixed[i] = lines[_HELD, i] + kappa * lines[_ONES, i]
-            slope[i] = lines[_MEAN, i] - ratio * lines[_ONES, i]
-            if k == 1 or abs(slope[i]) <= _NOTHING * abs(lines[_MEAN, i]):
-                slope[i] = 0.0
+        ratio, kappa = _line(lines, total, k, fixed, slope)
         stop, place, bound = _first_to_stop(free, k, lower, upper, fixed, slope, now, moved, came)
         start, asset = _first_to_start(state, mean, images, kappa, ratio, now, moved)
         now = max(stop, start, 0.0)
-        for r in range(k):
-            i = free[r]
-            weights[i] = min(max(fixed[i] + (now * slope[i] if slope[i] != 0.0 else 0.0), lower[i]), upper[i])
+        _stand(free, k, fixed, slope, now, lower, upper, weights)
         if stop >= start and now > 0.0:
             weights[free[place]] = lower[free[place]] if bound == LOWER else upper[free[place]]
         if count == 0 or now < multipliers[count - 1]:

@@ -11,41 +11,39 @@ from dataclasses import dataclass
 import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
-from evenkeel.quant.portfolio.arrays import FloatArray
+from evenkeel.quant.analytics.series import Floats
+from evenkeel.quant.risk.together import betas
 
 
-def historical(returns: FloatArray) -> FloatArray:
+def historical(returns: Floats) -> Floats:
     """The mean of each column of `returns` (t, n)."""
-    found: FloatArray = returns.mean(axis=0)
+    found: Floats = returns.mean(axis=0)
     return found
 
 
-def ewma(returns: FloatArray, half_life: float = 60.0) -> FloatArray:
+def ewma(returns: Floats, half_life: float = 60.0) -> Floats:
     """The mean weighted by 0.5^(age / half_life), age in periods."""
     if not half_life > 0.0:
         raise InvalidInput(f"the half-life is a number of periods above zero, not {half_life}")
     weights = 0.5 ** (np.arange(len(returns) - 1, -1, -1) / half_life)
-    found: FloatArray = weights @ returns / weights.sum()
+    found: Floats = weights @ returns / weights.sum()
     return found
 
 
-def capm(returns: FloatArray, market: FloatArray | None = None, risk_free: float = 0.0) -> FloatArray:
+def capm(returns: Floats, market: Floats | None = None, risk_free: float = 0.0) -> Floats:
     """risk_free + beta (market - risk_free), per period; `market` (t,) is the mean of all assets where None."""
     moves = returns.mean(axis=1) if market is None else np.asarray(market, np.float64)
     if moves.shape != (len(returns),):
         raise InvalidInput(f"the market has {moves.size} returns, the assets have {len(returns)}")
-    around = moves - moves.mean()
-    variance = float(around @ around)
-    if variance == 0.0:
+    slopes = betas(returns, moves)
+    if np.isnan(slopes).any():
         raise InvalidInput("the market does not vary, so that nothing has a beta to it")
-    betas = around @ (returns - returns.mean(axis=0)) / variance
-    found: FloatArray = risk_free + betas * (float(moves.mean()) - risk_free)
-    return found
+    return np.asarray(risk_free + slopes * (float(moves.mean()) - risk_free))
 
 
-def implied(covariance: FloatArray, weights: FloatArray, aversion: float = 2.5, risk_free: float = 0.0) -> FloatArray:
+def implied(covariance: Floats, weights: Floats, aversion: float = 2.5, risk_free: float = 0.0) -> Floats:
     """The means for which `weights` (n,) is the best portfolio of an investor of that risk aversion."""
-    found: FloatArray = risk_free + aversion * (covariance @ weights)
+    found: Floats = risk_free + aversion * (covariance @ weights)
     return found
 
 
@@ -53,12 +51,12 @@ def implied(covariance: FloatArray, weights: FloatArray, aversion: float = 2.5, 
 class View:
     """That `coefficients` · returns (n,) is `value` a period, believed by `confidence` above 0, to 1 (certain)."""
 
-    coefficients: FloatArray
+    coefficients: Floats
     value: float
     confidence: float = 0.5
 
 
-def black_litterman(prior: FloatArray, covariance: FloatArray, views: Sequence[View], tau: float = 0.05) -> FloatArray:
+def black_litterman(prior: Floats, covariance: Floats, views: Sequence[View], tau: float = 0.05) -> Floats:
     """The means (n,) after `views`; one view of confidence c moves its own value c of the way from the prior to it.
 
     `tau` scales the covariance to the doubt about the prior. Raises InvalidInput for views that cannot all hold.
@@ -77,8 +75,8 @@ def black_litterman(prior: FloatArray, covariance: FloatArray, views: Sequence[V
         moved = np.linalg.solve(middle, values - rows @ prior)
     except np.linalg.LinAlgError as error:
         raise InvalidInput("two certain views are about the same thing") from error
-    found: FloatArray = prior + spread @ rows.T @ moved
+    found: Floats = prior + spread @ rows.T @ moved
     return found
 
 
-MEANS: dict[str, Callable[[FloatArray], FloatArray]] = {"historical": historical, "ewma": ewma, "capm": capm}
+MEANS: dict[str, Callable[[Floats], Floats]] = {"historical": historical, "ewma": ewma, "capm": capm}

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
-from evenkeel.quant.portfolio.arrays import FloatArray
+from evenkeel.quant.analytics.series import Floats
 from evenkeel.quant.portfolio.room import Room
 
 MOST_NODES = 20_000
@@ -22,7 +22,7 @@ _HELD = 1e-7
 Held = frozenset[int]
 
 
-def best(room: Room, answer: Callable[[Room], FloatArray], cost: Callable[[FloatArray], float]) -> FloatArray:
+def best(room: Room, answer: Callable[[Room], Floats], cost: Callable[[Floats], float]) -> Floats:
     """The weights (n,) of least `cost` that keep to the room and its rule of few assets.
 
     `answer` gives the weights of least cost in any room without such a rule. Raises InvalidInput where none keep to it,
@@ -42,7 +42,7 @@ def best(room: Room, answer: Callable[[Room], FloatArray], cost: Callable[[Float
     )
 
 
-def _undecided(room: Room, weights: FloatArray, held: Held) -> int | None:
+def _undecided(room: Room, weights: Floats, held: Held) -> int | None:
     """The asset by which these weights break the rule the most, None where they keep to it."""
     size = np.abs(weights)
     free = np.array([place not in held for place in range(room.size)])
@@ -55,14 +55,14 @@ def _undecided(room: Room, weights: FloatArray, held: Held) -> int | None:
 @dataclass
 class _Search:
     room: Room
-    answer: Callable[[Room], FloatArray]
-    cost: Callable[[FloatArray], float]
+    answer: Callable[[Room], Floats]
+    cost: Callable[[Floats], float]
 
     def __post_init__(self) -> None:
-        self.nodes: list[tuple[float, int, FloatArray, Held, Held]] = []
+        self.nodes: list[tuple[float, int, Floats, Held, Held]] = []
         self.count = 0
 
-    def open(self, held: Held, out: Held, known: FloatArray | None = None) -> None:
+    def open(self, held: Held, out: Held, known: Floats | None = None) -> None:
         """Adds a node where it has room; `known` is the answer of the node it comes from, which had more room."""
         most = self.room.max_assets
         if most is not None and len(held) > most:

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
+from evenkeel.quant.analytics.series import Floats, Ints
 from evenkeel.quant.portfolio import critical_line
-from evenkeel.quant.portfolio.arrays import FloatArray, IntArray
 from evenkeel.quant.portfolio.critical_line import FREE, FULL, LOWER, PINNED, STUCK, UPPER
 
 _SLACK = 1e-9
@@ -23,40 +23,40 @@ class Frontier:
     risks (standard deviations) are in the units of `mean` and of the root of `covariance`.
     """
 
-    mean: FloatArray
-    covariance: FloatArray
-    weights: FloatArray
-    multipliers: FloatArray
+    mean: Floats
+    covariance: Floats
+    weights: Floats
+    multipliers: Floats
 
     @cached_property
-    def returns(self) -> FloatArray:
+    def returns(self) -> Floats:
         """Expected return of each corner."""
         return self.weights @ self.mean
 
     @cached_property
-    def _images(self) -> FloatArray:
+    def _images(self) -> Floats:
         return self.weights @ self.covariance
 
     @cached_property
-    def variances(self) -> FloatArray:
+    def variances(self) -> Floats:
         """Variance of each corner."""
-        found: FloatArray = np.einsum("ij,ij->i", self._images, self.weights)
+        found: Floats = np.einsum("ij,ij->i", self._images, self.weights)
         return np.maximum(found, 0.0)
 
     @property
-    def risks(self) -> FloatArray:
+    def risks(self) -> Floats:
         """Standard deviation of each corner."""
         return np.sqrt(self.variances)
 
-    def min_variance(self) -> FloatArray:
+    def min_variance(self) -> Floats:
         """The weights of least variance."""
         return np.asarray(self.weights[-1])
 
-    def max_return(self) -> FloatArray:
+    def max_return(self) -> Floats:
         """The weights of most return; among several, those of least variance."""
         return np.asarray(self.weights[0])
 
-    def at_return(self, wanted: float) -> FloatArray:
+    def at_return(self, wanted: float) -> Floats:
         """The weights of least variance that return at least `wanted`. Raises InvalidInput above the most there is."""
         most = float(self.returns[0])
         if not wanted <= most + _SLACK * max(1.0, abs(most)):
@@ -67,7 +67,7 @@ class Frontier:
         high, low = self.returns[place - 1], self.returns[place]
         return self._between(place - 1, (high - wanted) / (high - low))
 
-    def at_risk(self, wanted: float) -> FloatArray:
+    def at_risk(self, wanted: float) -> Floats:
         """The weights of most return whose risk is at most `wanted`. Raises InvalidInput below the least there is."""
         least = float(self.risks[-1])
         if not wanted >= least - _SLACK * max(1e-12, least):
@@ -78,7 +78,7 @@ class Frontier:
             return np.asarray(self.weights[min(place, len(self.variances) - 1)])
         return self._between(place - 1, self._share_at(place - 1, target))
 
-    def at_multiplier(self, multiplier: float) -> FloatArray:
+    def at_multiplier(self, multiplier: float) -> Floats:
         """The weights that minimise w'Σw/2 - λ μ'w: those of most utility for a risk aversion of 1/λ."""
         place = int(np.searchsorted(-self.multipliers, -multiplier))
         if place in (0, len(self.multipliers)):
@@ -86,7 +86,7 @@ class Frontier:
         high, low = self.multipliers[place - 1], self.multipliers[place]
         return self._between(place - 1, (high - multiplier) / (high - low))
 
-    def max_sharpe(self, risk_free: float = 0.0) -> FloatArray:
+    def max_sharpe(self, risk_free: float = 0.0) -> Floats:
         """The weights of the highest Sharpe ratio.
 
         Where no portfolio returns more than `risk_free`, that is the least negative ratio of the frontier: the most
@@ -109,7 +109,7 @@ class Frontier:
                 )
         return np.asarray(max(tried, key=lambda one: one[0])[1])
 
-    def _steepest(self, first: int, excess: FloatArray) -> float:
+    def _steepest(self, first: int, excess: Floats) -> float:
         """The share of the next corner at which the ratio along the line to it is highest: where its slope is zero."""
         gain = excess[first + 1] - excess[first]
         variance, change, bend = self._curve(first)
@@ -131,13 +131,11 @@ class Frontier:
         inside = max(change * change - bend * (variance - target), 0.0)
         return float(np.clip((-change - np.sqrt(inside)) / bend, 0.0, 1.0))
 
-    def _between(self, first: int, share: float) -> FloatArray:
+    def _between(self, first: int, share: float) -> Floats:
         return np.asarray((1.0 - share) * self.weights[first] + share * self.weights[first + 1])
 
 
-def frontier(
-    mean: FloatArray, covariance: FloatArray, *, lower: FloatArray, upper: FloatArray, total: float = 1.0
-) -> Frontier:
+def frontier(mean: Floats, covariance: Floats, *, lower: Floats, upper: Floats, total: float = 1.0) -> Frontier:
     """Every corner of the frontier of weights within bounds that add up to `total`.
 
     `mean`, `lower` and `upper` have shape (n,), `covariance` (n, n), symmetric and positive semi-definite. Raises
@@ -151,7 +149,7 @@ def frontier(
     return Frontier(mean, covariance, corners, multipliers)
 
 
-def _check(lower: FloatArray, upper: FloatArray, total: float) -> None:
+def _check(lower: Floats, upper: Floats, total: float) -> None:
     if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
         raise InvalidInput("a frontier takes finite bounds: without them there is no portfolio of most return")
     crossed = np.flatnonzero(lower > upper)
@@ -165,9 +163,7 @@ def _check(lower: FloatArray, upper: FloatArray, total: float) -> None:
         raise InvalidInput(f"the most weights add up to {upper.sum():g}, less than {total:g}")
 
 
-def _start(
-    mean: FloatArray, covariance: FloatArray, *, lower: FloatArray, upper: FloatArray, total: float
-) -> tuple[FloatArray, IntArray]:
+def _start(mean: Floats, covariance: Floats, *, lower: Floats, upper: Floats, total: float) -> tuple[Floats, Ints]:
     """The portfolio of most return; among assets of one mean that share what is left, that of least variance."""
     weights, state = lower.copy(), np.where(lower == upper, PINNED, LOWER)
     order = np.argsort(-mean, kind="stable")
@@ -188,13 +184,13 @@ def _start(
 
 
 def _share_among(
-    tied: IntArray,
-    weights: FloatArray,
-    state: IntArray,
+    tied: Ints,
+    weights: Floats,
+    state: Ints,
     *,
-    covariance: FloatArray,
-    lower: FloatArray,
-    upper: FloatArray,
+    covariance: Floats,
+    lower: Floats,
+    upper: Floats,
     total: float,
 ) -> None:
     """Least variance among `tied`, the others as they are: the end of a line of made-up means, no two alike."""
@@ -226,15 +222,15 @@ def _share_among(
 
 
 def _walk(
-    mean: FloatArray,
-    covariance: FloatArray,
-    lower: FloatArray,
-    upper: FloatArray,
+    mean: Floats,
+    covariance: Floats,
+    lower: Floats,
+    upper: Floats,
     *,
     total: float,
-    weights: FloatArray,
-    state: IntArray,
-) -> tuple[FloatArray, FloatArray]:
+    weights: Floats,
+    state: Ints,
+) -> tuple[Floats, Floats]:
     """Corners and multipliers; `weights` and `state` end as they are at the least variance."""
     shift = float(np.abs(np.diag(covariance)).mean()) or 1.0
     rows = 2 * mean.size + 16

@@ -13,42 +13,31 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
+from evenkeel.quant.analytics.series import Floats, Ints
 from evenkeel.quant.kernels import compiled, kernel
-from evenkeel.quant.portfolio.arrays import FloatArray, IntArray
+from evenkeel.quant.portfolio.covariances import correlation
 
 LINKAGES = ("single", "complete", "average", "ward")
 
 
-def correlation(covariance: FloatArray) -> FloatArray:
-    """Correlations (n, n) of a covariance, within [-1, 1]. Raises InvalidInput for an asset without variance."""
-    deviations = np.sqrt(np.diag(covariance))
-    if not np.all(deviations > 0.0):
-        place = int(np.flatnonzero(~(deviations > 0.0))[0])
-        raise InvalidInput(f"asset {place} has no variance, so that nothing is correlated with it")
-    found = covariance / np.outer(deviations, deviations)
-    np.clip(found, -1.0, 1.0, out=found)
-    np.fill_diagonal(found, 1.0)
-    return np.asarray(found)
-
-
-def distances(correlations: FloatArray) -> FloatArray:
+def distances(correlations: Floats) -> Floats:
     """sqrt((1 - ρ) / 2) for each pair, shape (n, n)."""
-    found: FloatArray = np.sqrt(np.maximum((1.0 - correlations) / 2.0, 0.0))
+    found: Floats = np.sqrt(np.maximum((1.0 - correlations) / 2.0, 0.0))
     return found
 
 
-def tree(correlations: FloatArray, linkage: str = "single") -> FloatArray:
+def tree(correlations: Floats, linkage: str = "single") -> Floats:
     """The joins of the tree, in SciPy's form: (n - 1, 4) of two clusters, their distance, and how many assets."""
     from scipy.cluster.hierarchy import linkage as join
     from scipy.spatial.distance import squareform
 
     if linkage not in LINKAGES:
         raise InvalidInput(f"no linkage is called {linkage!r}; there are {', '.join(LINKAGES)}")
-    found: FloatArray = join(squareform(distances(correlations), checks=False), method=linkage)
+    found: Floats = join(squareform(distances(correlations), checks=False), method=linkage)
     return found
 
 
-def hrp(covariance: FloatArray, *, linkage: str = "single") -> FloatArray:
+def hrp(covariance: Floats, *, linkage: str = "single") -> Floats:
     """Hierarchical risk parity: weights (n,) of sum one, by halving the assets as the tree orders them."""
     n = len(covariance)
     if n == 1:
@@ -63,7 +52,7 @@ def hrp(covariance: FloatArray, *, linkage: str = "single") -> FloatArray:
 
 
 @kernel
-def _cluster_variance(cov: FloatArray, first: int, last: int) -> float:
+def _cluster_variance(cov: Floats, first: int, last: int) -> float:
     """Of the portfolio of assets first..last-1 in inverse proportion to their variances."""
     total = 0.0
     for i in range(first, last):
@@ -78,7 +67,7 @@ def _cluster_variance(cov: FloatArray, first: int, last: int) -> float:
 
 
 @compiled(lambda t: t.void(t.table, t.out, t.out_ints), allocates=False)
-def _halve(cov: FloatArray, weights: FloatArray, stack: IntArray) -> None:
+def _halve(cov: Floats, weights: Floats, stack: Ints) -> None:
     """Splits each run of assets in two, weight in inverse proportion to their inverse-variance portfolios' variance."""
     n = weights.size
     for i in range(n):
@@ -104,14 +93,14 @@ def _halve(cov: FloatArray, weights: FloatArray, stack: IntArray) -> None:
             top += 1
 
 
-def _leaves(joins: FloatArray) -> IntArray:
+def _leaves(joins: Floats) -> Ints:
     from scipy.cluster.hierarchy import leaves_list
 
-    found: IntArray = leaves_list(joins).astype(np.int64)
+    found: Ints = leaves_list(joins).astype(np.int64)
     return found
 
 
-def clusters(correlations: FloatArray, *, count: int | None = None, linkage: str = "ward") -> IntArray:
+def clusters(correlations: Floats, *, count: int | None = None, linkage: str = "ward") -> Ints:
     """The cluster of each asset (n,), numbered from 0. Without `count`, as many as set themselves apart best.
 
     That is the highest mean silhouette of 2 to 10 clusters. Source: Rousseeuw (1987), "Silhouettes".
@@ -125,8 +114,8 @@ def clusters(correlations: FloatArray, *, count: int | None = None, linkage: str
         return np.arange(n) if count == n else np.zeros(n, np.int64)
     joins = tree(correlations, linkage)
 
-    def cut(wanted: int) -> IntArray:
-        found: IntArray = fcluster(joins, wanted, "maxclust").astype(np.int64) - 1
+    def cut(wanted: int) -> Ints:
+        found: Ints = fcluster(joins, wanted, "maxclust").astype(np.int64) - 1
         return found
 
     if count is not None:
@@ -135,7 +124,7 @@ def clusters(correlations: FloatArray, *, count: int | None = None, linkage: str
     return max((cut(wanted) for wanted in range(2, min(10, n - 1) + 1)), key=lambda one: _silhouette(apart, one))
 
 
-def _silhouette(apart: FloatArray, labels: IntArray) -> float:
+def _silhouette(apart: Floats, labels: Ints) -> float:
     """The mean of how much nearer each asset is to its own cluster than to the next, from -1 to 1; 0 where alone."""
     members = np.eye(int(labels.max()) + 1)[labels]
     sizes = members.sum(axis=0)
@@ -150,7 +139,7 @@ def _silhouette(apart: FloatArray, labels: IntArray) -> float:
     return float(scores.mean())
 
 
-def herc(covariance: FloatArray, *, count: int | None = None, linkage: str = "ward") -> FloatArray:
+def herc(covariance: Floats, *, count: int | None = None, linkage: str = "ward") -> Floats:
     """Hierarchical equal risk contribution: weights (n,) of sum one.
 
     Weight goes down the tree as far as the clusters, to each branch in inverse proportion to its variance; inside of a
@@ -170,18 +159,18 @@ def herc(covariance: FloatArray, *, count: int | None = None, linkage: str = "wa
         share = risks[1] / risks.sum()
         weights[np.isin(labels, list(left))] *= share
         weights[np.isin(labels, list(right))] *= 1.0 - share
-    found: FloatArray = weights / weights.sum()
+    found: Floats = weights / weights.sum()
     return found
 
 
-def _inside(covariance: FloatArray, weights: FloatArray, labels: IntArray) -> FloatArray:
+def _inside(covariance: Floats, weights: Floats, labels: Ints) -> Floats:
     """The variance of each cluster's own portfolio."""
     alone = np.eye(int(labels.max()) + 1)[labels].T * weights
-    found: FloatArray = np.einsum("kn,nm,km->k", alone, covariance, alone)
+    found: Floats = np.einsum("kn,nm,km->k", alone, covariance, alone)
     return found
 
 
-def _splits(joins: FloatArray, labels: IntArray) -> Iterator[tuple[set[int], set[int]]]:
+def _splits(joins: Floats, labels: Ints) -> Iterator[tuple[set[int], set[int]]]:
     """Every join of the tree that parts clusters from each other, by the clusters on both sides."""
     n = len(labels)
     held: list[set[int]] = [{int(label)} for label in labels]
@@ -193,9 +182,7 @@ def _splits(joins: FloatArray, labels: IntArray) -> Iterator[tuple[set[int], set
     assert len(held) == 2 * n - 1
 
 
-def nested_clusters(
-    covariance: FloatArray, solve: Callable[[FloatArray], FloatArray], *, count: int | None = None
-) -> FloatArray:
+def nested_clusters(covariance: Floats, solve: Callable[[Floats], Floats], *, count: int | None = None) -> Floats:
     """Nested clustered optimisation: `solve` for each cluster, and again for the clusters as assets; weights (n,)."""
     labels = clusters(correlation(covariance), count=count)
     inner = np.zeros((len(covariance), int(labels.max()) + 1))
@@ -203,5 +190,5 @@ def nested_clusters(
         members = np.flatnonzero(labels == place)
         inner[members, place] = solve(np.ascontiguousarray(covariance[np.ix_(members, members)]))
     outer = solve(np.ascontiguousarray(inner.T @ covariance @ inner))
-    found: FloatArray = inner @ outer
+    found: Floats = inner @ outer
     return found

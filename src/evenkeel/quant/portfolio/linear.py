@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
-from evenkeel.quant.portfolio.arrays import FloatArray
+from evenkeel.quant.analytics.series import Floats
 
 if TYPE_CHECKING:
     from evenkeel.quant.portfolio.room import Room
@@ -22,20 +22,16 @@ class Programme:
 
     def __init__(self, room: Room, extra: int = 0) -> None:
         self.weights = room.size
-        parts = room.parts()
-        self.size = room.size * (1 + len(parts) + room.is_few) + extra
+        self.size = room.size * (1 + len(room.parts()) + room.is_few) + extra
         self.extra = slice(room.size, room.size + extra)
         self.cost = np.zeros(self.size)
         self.lower, self.upper = np.zeros(self.size), np.full(self.size, np.inf)
         self.lower[: room.size], self.upper[: room.size] = room.lower, room.upper
-        self._rows: list[FloatArray] = []
-        self._lows: list[FloatArray] = []
-        self._highs: list[FloatArray] = []
+        self._rows: list[Floats] = []
+        self._lows: list[Floats] = []
+        self._highs: list[Floats] = []
         self.add(np.ones((1, room.size)), [room.total], [room.total])
-        matrix, lows, highs = room.matrix()
-        self.add(matrix, lows, highs)
-        for place, (origin, most) in enumerate(parts):
-            self._measure(room.size + extra + room.size * place, origin, most)
+        self.add(*room.over(self.size, room.size + extra))
         self._flags = slice(self.size - room.size, self.size) if room.is_few else None
         if room.is_few:
             self._count(room)
@@ -52,17 +48,7 @@ class Programme:
         most = np.inf if room.max_assets is None else float(room.max_assets)
         self.add(block, lows, np.concatenate((np.zeros(n), np.full(n, np.inf), [most])))
 
-    def _measure(self, first: int, origin: FloatArray, most: float) -> None:
-        """Variables from `first` on are at least |w - origin|, and add up to `most` at most."""
-        n = self.weights
-        block = np.zeros((2 * n + 1, self.size))
-        block[:n, :n], block[:n, first : first + n] = -np.eye(n), np.eye(n)
-        block[n : 2 * n, :n], block[n : 2 * n, first : first + n] = np.eye(n), np.eye(n)
-        block[2 * n, first : first + n] = 1.0
-        lows = np.concatenate((-origin, origin, [-np.inf]))
-        self.add(block, lows, np.concatenate((np.full(2 * n, np.inf), [most])))
-
-    def add(self, matrix: FloatArray, low: Any, high: Any) -> None:
+    def add(self, matrix: Floats, low: Any, high: Any) -> None:
         """Rows over the first variables there are columns for."""
         wide = np.zeros((len(matrix), self.size))
         wide[:, : matrix.shape[1]] = matrix
@@ -70,7 +56,7 @@ class Programme:
         self._lows.append(np.asarray(low, np.float64))
         self._highs.append(np.asarray(high, np.float64))
 
-    def solve(self) -> FloatArray:
+    def solve(self) -> Floats:
         """The variables (v,) of least cost. Raises InvalidInput where there is no room, or no least cost."""
         if self._flags is None:
             return self._answer(None)
@@ -81,7 +67,7 @@ class Programme:
         self.lower[self._flags] = self.upper[self._flags] = held
         return self._answer(None)
 
-    def _answer(self, whole: FloatArray | None) -> FloatArray:
+    def _answer(self, whole: Floats | None) -> Floats:
         from scipy.optimize import Bounds, LinearConstraint, milp
 
         rows = LinearConstraint(np.concatenate(self._rows), np.concatenate(self._lows), np.concatenate(self._highs))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from evenkeel.quant.analytics.series import Floats
 from evenkeel.quant.kernels import compiled
-from evenkeel.quant.portfolio.arrays import FloatArray
 
 _SWEEPS = 40
 _ROUNDS = 60
@@ -18,7 +18,7 @@ _NEAR = 1e-12
 
 
 @compiled(lambda t: t.int64(t.table, t.floats, t.out, t.out, t.int64), allocates=False)
-def descend(cov: FloatArray, right: FloatArray, x: FloatArray, gradient: FloatArray, most: int) -> int:
+def descend(cov: Floats, right: Floats, x: Floats, gradient: Floats, most: int) -> int:
     """Coordinate descent from x = 0 until a sweep changes nothing in what is held; how many sweeps it took."""
     n = x.size
     for i in range(n):
@@ -41,7 +41,7 @@ def descend(cov: FloatArray, right: FloatArray, x: FloatArray, gradient: FloatAr
     return most
 
 
-def solve(covariance: FloatArray, right: FloatArray) -> FloatArray | None:
+def solve(covariance: Floats, right: Floats) -> Floats | None:
     """x (n,); None where the held assets' covariance is singular or sides keep changing."""
     from scipy.linalg import LinAlgError, cho_factor, cho_solve
 

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
+from evenkeel.quant.analytics.series import Floats
 from evenkeel.quant.portfolio import cones, few, hierarchy, long_only, parity, quadratic, tails
-from evenkeel.quant.portfolio.arrays import FloatArray
 from evenkeel.quant.portfolio.frontier import Frontier, frontier
 from evenkeel.quant.portfolio.linear import Programme
 from evenkeel.quant.portfolio.quadratic import Programme as Quadratic
@@ -26,16 +26,16 @@ class Inputs:
     `trading` (n,) what a change of each weight by one costs, a year.
     """
 
-    mean: FloatArray
-    covariance: FloatArray
-    returns: FloatArray | None = None
+    mean: Floats
+    covariance: Floats
+    returns: Floats | None = None
     risk_free: float = 0.0
     periods: float = 1.0
-    benchmark: FloatArray | None = None
-    trading: FloatArray | None = None
+    benchmark: Floats | None = None
+    trading: Floats | None = None
 
     @property
-    def past(self) -> FloatArray:
+    def past(self) -> Floats:
         """Raises InvalidInput where there are none."""
         if self.returns is None:
             raise InvalidInput("this objective is about past returns: give prices or returns, not a covariance alone")
@@ -44,13 +44,13 @@ class Inputs:
     def line(self, room: Room) -> Frontier:
         return frontier(self.mean, self.covariance, lower=room.lower, upper=room.upper, total=room.total)
 
-    def risk(self, weights: FloatArray) -> float:
+    def risk(self, weights: Floats) -> float:
         return float(np.sqrt(max(float(weights @ self.covariance @ weights), 0.0)))
 
 
 Options = Mapping[str, float]
-Solve = Callable[[Inputs, Room, Options], FloatArray]
-Value = Callable[[Inputs, FloatArray, Options], float]
+Solve = Callable[[Inputs, Room, Options], Floats]
+Value = Callable[[Inputs, Floats, Options], float]
 Few = Literal["whole", "least", "most"]
 
 
@@ -73,11 +73,11 @@ class Objective:
     few: Few | None = None
 
 
-def _curved(curvature: FloatArray, slope: FloatArray, inputs: Inputs, room: Room) -> FloatArray:
+def _curved(curvature: Floats, slope: Floats, inputs: Inputs, room: Room) -> Floats:
     return quadratic.minimise(curvature, slope, room, trading=inputs.trading)
 
 
-def _min_variance(inputs: Inputs, room: Room, _: Options) -> FloatArray:
+def _min_variance(inputs: Inputs, room: Room, _: Options) -> Floats:
     if inputs.trading is not None or not room.is_box:
         return _curved(inputs.covariance, np.zeros(room.size), inputs, room)
     if room.is_long_only:
@@ -87,7 +87,7 @@ def _min_variance(inputs: Inputs, room: Room, _: Options) -> FloatArray:
     return inputs.line(room).min_variance()
 
 
-def _max_sharpe(inputs: Inputs, room: Room, _: Options) -> FloatArray:
+def _max_sharpe(inputs: Inputs, room: Room, _: Options) -> Floats:
     if room.is_long_only and bool(np.any(inputs.mean > inputs.risk_free)):
         found = long_only.solve(inputs.covariance, inputs.mean - inputs.risk_free)
         if found is not None and found.sum() > 0.0:
@@ -97,7 +97,7 @@ def _max_sharpe(inputs: Inputs, room: Room, _: Options) -> FloatArray:
     return _steepest(inputs.mean - inputs.risk_free, inputs.covariance, room)
 
 
-def _steepest(excess: FloatArray, covariance: FloatArray, room: Room) -> FloatArray:
+def _steepest(excess: Floats, covariance: Floats, room: Room) -> Floats:
     """The most excess·w / sqrt(w'Σw) in any room: least y'Σy over the cone of the room with excess·y = 1.
 
     Where no portfolio has an excess, the answer is the one that lacks least, as on the frontier. Source: Cornuejols and
@@ -129,10 +129,10 @@ def _steepest(excess: FloatArray, covariance: FloatArray, room: Room) -> FloatAr
     return np.asarray(np.clip(found[:n] / found[n], room.lower, room.upper))
 
 
-def _steepest_by_return(excess: FloatArray, covariance: FloatArray, room: Room) -> FloatArray:
+def _steepest_by_return(excess: Floats, covariance: Floats, room: Room) -> Floats:
     """The same by golden section over λ of the most utility, whose ratio has one peak along the frontier."""
 
-    def at(power: float) -> tuple[float, FloatArray]:
+    def at(power: float) -> tuple[float, Floats]:
         weights = quadratic.minimise(covariance, -(10.0**power) * excess, room)
         risk = float(np.sqrt(max(float(weights @ covariance @ weights), 1e-300)))
         return float(excess @ weights) / risk, weights
@@ -154,7 +154,7 @@ def _steepest_by_return(excess: FloatArray, covariance: FloatArray, room: Room) 
     return max(values.values(), key=lambda one: one[0])[1]
 
 
-def _target_return(inputs: Inputs, room: Room, options: Options) -> FloatArray:
+def _target_return(inputs: Inputs, room: Room, options: Options) -> Floats:
     wanted = options["target"]
     if room.is_box and inputs.trading is None:
         return inputs.line(room).at_return(wanted)
@@ -166,13 +166,13 @@ def _target_return(inputs: Inputs, room: Room, options: Options) -> FloatArray:
     return _curved(inputs.covariance, np.zeros(room.size), inputs, replace(room, rows=[*room.rows, floor]))
 
 
-def _target_risk(inputs: Inputs, room: Room, options: Options) -> FloatArray:
+def _target_risk(inputs: Inputs, room: Room, options: Options) -> Floats:
     if room.is_box:
         return inputs.line(room).at_risk(options["target"])
     return cones.max_return_at_risk(inputs.mean, inputs.covariance, room, options["target"])
 
 
-def _max_utility(inputs: Inputs, room: Room, options: Options) -> FloatArray:
+def _max_utility(inputs: Inputs, room: Room, options: Options) -> Floats:
     aversion = options["aversion"]
     if not aversion > 0.0:
         raise InvalidInput(f"a risk aversion is above zero, not {aversion:g}")
@@ -181,20 +181,20 @@ def _max_utility(inputs: Inputs, room: Room, options: Options) -> FloatArray:
     return _curved(aversion * inputs.covariance, -inputs.mean, inputs, room)
 
 
-def _max_return(inputs: Inputs, room: Room, _: Options) -> FloatArray:
+def _max_return(inputs: Inputs, room: Room, _: Options) -> Floats:
     if room.is_box:
         return inputs.line(room).max_return()
     return _most(inputs.mean, room)
 
 
-def _most(excess: FloatArray, room: Room) -> FloatArray:
+def _most(excess: Floats, room: Room) -> Floats:
     """The weights of most excess·w."""
     programme = Programme(room)
     programme.cost[: room.size] = -excess / (float(np.abs(excess).max()) or 1.0)
     return np.asarray(programme.solve()[: room.size])
 
 
-def _max_diversification(inputs: Inputs, room: Room, _: Options) -> FloatArray:
+def _max_diversification(inputs: Inputs, room: Room, _: Options) -> Floats:
     deviations = np.sqrt(np.diag(inputs.covariance))
     if room.is_box:
         line = frontier(deviations, inputs.covariance, lower=room.lower, upper=room.upper, total=room.total)
@@ -202,13 +202,13 @@ def _max_diversification(inputs: Inputs, room: Room, _: Options) -> FloatArray:
     return _steepest(deviations, inputs.covariance, room)
 
 
-def _tracking(inputs: Inputs, room: Room, _: Options) -> FloatArray:
+def _tracking(inputs: Inputs, room: Room, _: Options) -> Floats:
     if inputs.benchmark is None:
         raise InvalidInput("tracking takes a benchmark: its weights in the same assets")
     return _curved(inputs.covariance, -inputs.covariance @ inputs.benchmark, inputs, room)
 
 
-def _semi_variance(inputs: Inputs, room: Room, _: Options) -> FloatArray:
+def _semi_variance(inputs: Inputs, room: Room, _: Options) -> Floats:
     """Least mean square of what returns fall short of the risk-free rate; a variable a day is the shortfall."""
     returns = inputs.past - inputs.risk_free / inputs.periods
     days, n = returns.shape
@@ -231,65 +231,65 @@ def _semi_variance(inputs: Inputs, room: Room, _: Options) -> FloatArray:
     return np.clip(found[:n], room.lower, room.upper)
 
 
-def _robust(inputs: Inputs, room: Room, options: Options) -> FloatArray:
+def _robust(inputs: Inputs, room: Room, options: Options) -> Floats:
     spread = inputs.covariance * (inputs.periods / len(inputs.past))
     return cones.robust(
         inputs.mean, inputs.covariance, room, aversion=options["aversion"], doubt=options["doubt"], spread=spread
     )
 
 
-def _least_variance_of(covariance: FloatArray) -> FloatArray:
+def _least_variance_of(covariance: Floats) -> Floats:
     n = len(covariance)
     return _min_variance(Inputs(np.zeros(n), covariance), Room(np.zeros(n), np.ones(n)), {})
 
 
-def _risk(inputs: Inputs, weights: FloatArray, _: Options) -> float:
+def _risk(inputs: Inputs, weights: Floats, _: Options) -> float:
     return inputs.risk(weights)
 
 
-def _variance(inputs: Inputs, weights: FloatArray, _: Options) -> float:
+def _variance(inputs: Inputs, weights: Floats, _: Options) -> float:
     return inputs.risk(weights) ** 2
 
 
-def _sharpe(inputs: Inputs, weights: FloatArray, _: Options) -> float:
+def _sharpe(inputs: Inputs, weights: Floats, _: Options) -> float:
     risk = inputs.risk(weights)
     return (float(inputs.mean @ weights) - inputs.risk_free) / risk if risk > 0.0 else float("inf")
 
 
-def _return(inputs: Inputs, weights: FloatArray, _: Options) -> float:
+def _return(inputs: Inputs, weights: Floats, _: Options) -> float:
     return float(inputs.mean @ weights)
 
 
-def _utility(inputs: Inputs, weights: FloatArray, options: Options) -> float:
+def _utility(inputs: Inputs, weights: Floats, options: Options) -> float:
     return float(inputs.mean @ weights) - options["aversion"] / 2.0 * inputs.risk(weights) ** 2
 
 
-def _diversification(inputs: Inputs, weights: FloatArray, _: Options) -> float:
+def _diversification(inputs: Inputs, weights: Floats, _: Options) -> float:
     risk = inputs.risk(weights)
     return float(np.sqrt(np.diag(inputs.covariance)) @ np.abs(weights)) / risk if risk > 0.0 else float("inf")
 
 
-def _tracking_error(inputs: Inputs, weights: FloatArray, _: Options) -> float:
+def _tracking_error(inputs: Inputs, weights: Floats, _: Options) -> float:
     assert inputs.benchmark is not None
     return inputs.risk(weights - inputs.benchmark)
 
 
-def _semi_deviation(inputs: Inputs, weights: FloatArray, _: Options) -> float:
+def _semi_deviation(inputs: Inputs, weights: Floats, _: Options) -> float:
     short = np.minimum(inputs.past @ weights - inputs.risk_free / inputs.periods, 0.0)
     return float(np.sqrt((short**2).mean()))
 
 
-def _worst_utility(inputs: Inputs, weights: FloatArray, options: Options) -> float:
+def _worst_utility(inputs: Inputs, weights: Floats, options: Options) -> float:
     return _utility(inputs, weights, options) - options["doubt"] * inputs.risk(weights) / float(
         np.sqrt(len(inputs.past))
     )
 
 
-def _growth(inputs: Inputs, weights: FloatArray, _: Options) -> float:
+def _growth(inputs: Inputs, weights: Floats, _: Options) -> float:
     return float(np.log1p(inputs.past @ weights).mean())
 
 
-def _unevenness(inputs: Inputs, weights: FloatArray, _: Options) -> float:
+def _unevenness(inputs: Inputs, weights: Floats, _: Options) -> float:
     parts = parity.risk_parts(weights, inputs.covariance)
     return float(parts.max() - parts.min())
 
@@ -359,7 +359,7 @@ def objective(name: str) -> Objective:
     raise InvalidInput(f"no objective is called {name!r}{hint}")
 
 
-def solve(one: Objective, inputs: Inputs, room: Room, options: Mapping[str, float]) -> tuple[FloatArray, float]:
+def solve(one: Objective, inputs: Inputs, room: Room, options: Mapping[str, float]) -> tuple[Floats, float]:
     """The weights (n,) and the value reached.
 
     Raises InvalidInput for an option that is missing or not the objective's, and where no portfolio keeps to the room.
@@ -380,7 +380,7 @@ def solve(one: Objective, inputs: Inputs, room: Room, options: Mapping[str, floa
     return weights, one.value(inputs, weights, given)
 
 
-def _of_few(one: Objective, inputs: Inputs, room: Room, given: Options) -> FloatArray:
+def _of_few(one: Objective, inputs: Inputs, room: Room, given: Options) -> Floats:
     """The best weights where the room has a rule of few assets."""
     if one.few is None:
         takers = ", ".join(sorted(name for name, other in OBJECTIVES.items() if other.few is not None))

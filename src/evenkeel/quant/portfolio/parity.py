@@ -10,15 +10,15 @@ from __future__ import annotations
 import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
+from evenkeel.quant.analytics.series import Floats
 from evenkeel.quant.kernels import compiled, kernel
-from evenkeel.quant.portfolio.arrays import FloatArray
 
 _SWEEPS = 10_000
 _NEAR = 1e-11
 
 
 @kernel
-def _image(cov: FloatArray, x: FloatArray, image: FloatArray) -> None:
+def _image(cov: Floats, x: Floats, image: Floats) -> None:
     for i in range(x.size):
         image[i] = 0.0
     for j in range(x.size):
@@ -29,7 +29,7 @@ def _image(cov: FloatArray, x: FloatArray, image: FloatArray) -> None:
 
 
 @compiled(lambda t: t.int64(t.table, t.floats, t.out, t.out, t.int64, t.float64), allocates=False)
-def descend(cov: FloatArray, budgets: FloatArray, x: FloatArray, image: FloatArray, sweeps: int, near: float) -> int:
+def descend(cov: Floats, budgets: Floats, x: Floats, image: Floats, sweeps: int, near: float) -> int:
     """Sweeps over all coordinates until each part x_i (Σx)_i is within `near` of its budget; how many sweeps, or -1.
 
     `image` is Σx, kept up to date from one coordinate to the next and made anew where it seems good enough.
@@ -56,7 +56,7 @@ def descend(cov: FloatArray, budgets: FloatArray, x: FloatArray, image: FloatArr
     return -1
 
 
-def risk_budget(covariance: FloatArray, budgets: FloatArray | None = None) -> FloatArray:
+def risk_budget(covariance: Floats, budgets: Floats | None = None) -> Floats:
     """Weights (n,) of sum one whose parts of the variance stand to each other as `budgets` (n,), equal where None.
 
     Raises InvalidInput for budgets that are not positive, an asset that does not vary (it cannot bear any risk), and
@@ -76,26 +76,26 @@ def risk_budget(covariance: FloatArray, budgets: FloatArray | None = None) -> Fl
     return np.asarray(x / x.sum())
 
 
-def inverse_volatility(covariance: FloatArray) -> FloatArray:
+def inverse_volatility(covariance: Floats) -> Floats:
     """Weights (n,) of sum one in inverse proportion to each asset's standard deviation."""
-    weights: FloatArray = 1.0 / _deviations(covariance)
+    weights: Floats = 1.0 / _deviations(covariance)
     return np.asarray(weights / weights.sum())
 
 
-def _deviations(covariance: FloatArray) -> FloatArray:
+def _deviations(covariance: Floats) -> Floats:
     variances = np.diag(covariance)
     still = np.flatnonzero(~(variances > 0.0))
     if still.size:
         raise InvalidInput(f"asset {int(still[0])} has no variance, so that no weight gives it a part of the risk")
-    found: FloatArray = np.sqrt(variances)
+    found: Floats = np.sqrt(variances)
     return found
 
 
-def risk_parts(weights: FloatArray, covariance: FloatArray) -> FloatArray:
+def risk_parts(weights: Floats, covariance: Floats) -> Floats:
     """Each asset's part (n,) of the portfolio's standard deviation; they add up to it (Euler)."""
     image = covariance @ weights
     deviation = float(np.sqrt(max(float(weights @ image), 0.0)))
     if deviation == 0.0:
         return np.zeros_like(weights)
-    parts: FloatArray = weights * image / deviation
+    parts: Floats = weights * image / deviation
     return parts

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
-from evenkeel.quant.portfolio.arrays import FloatArray
+from evenkeel.quant.analytics.series import Floats
 
 if TYPE_CHECKING:
     from evenkeel.quant.portfolio.room import Room
@@ -20,58 +20,40 @@ _NEAR = 1e-11
 class Programme:
     """Least x'Px/2 + q'x with equal x = to, low <= rows x <= high, lower <= x <= upper; x has shape (v,)."""
 
-    p: FloatArray
-    q: FloatArray
-    equal: FloatArray
-    to: FloatArray
-    rows: FloatArray
-    low: FloatArray
-    high: FloatArray
-    lower: FloatArray
-    upper: FloatArray
+    p: Floats
+    q: Floats
+    equal: Floats
+    to: Floats
+    rows: Floats
+    low: Floats
+    high: Floats
+    lower: Floats
+    upper: Floats
 
 
-def minimise(curvature: FloatArray, slope: FloatArray, room: Room, *, trading: FloatArray | None = None) -> FloatArray:
+def minimise(curvature: Floats, slope: Floats, room: Room, *, trading: Floats | None = None) -> Floats:
     """The weights (n,) of least w'Pw/2 + q'w + trading·|w - present| in the room.
 
     `curvature` has shape (n, n), positive semi-definite; `slope` and `trading` (costs, not negative) have shape (n,).
     Raises InvalidInput where the room is empty.
     """
     n = room.size
-    parts = room.parts()
     costs = trading is not None and bool(np.any(trading))
-    if costs:
-        parts = [*parts, (room.start, np.inf)]
-    size = n * (1 + len(parts))
+    size = n * (1 + len(room.parts()) + costs)
     p, q = np.zeros((size, size)), np.zeros(size)
     p[:n, :n], q[:n] = curvature, slope
     if costs:
         q[size - n :] = trading
-    matrix, lows, highs = room.matrix()
-    rows, low, high = [_wide(matrix, size)], [lows], [highs]
-    for place, (origin, most) in enumerate(parts):
-        block, least, top = _measure(n, size, n * (1 + place), origin, most)
-        rows.append(block)
-        low.append(least)
-        high.append(top)
     lower, upper = np.full(size, -np.inf), np.full(size, np.inf)
     lower[:n], upper[:n] = room.lower, room.upper
-    total = _wide(np.ones((1, n)), size)
-    programme = Programme(
-        p,
-        q,
-        total,
-        np.array([room.total]),
-        np.concatenate(rows),
-        np.concatenate(low),
-        np.concatenate(high),
-        lower,
-        upper,
-    )
+    total = np.zeros((1, size))
+    total[0, :n] = 1.0
+    rows, low, high = room.over(size, n, change=costs)
+    programme = Programme(p, q, total, np.array([room.total]), rows, low, high, lower, upper)
     return np.clip(solve(programme)[:n], room.lower, room.upper)
 
 
-def solve(programme: Programme, *, sparse: bool = False) -> FloatArray:
+def solve(programme: Programme, *, sparse: bool = False) -> Floats:
     """The best x (v,). `sparse` is for programmes of which most entries are zero. Raises InvalidInput."""
     import piqp
     from scipy.sparse import csc_matrix
@@ -92,23 +74,3 @@ def solve(programme: Programme, *, sparse: bool = False) -> FloatArray:
     if status == piqp.PIQP_PRIMAL_INFEASIBLE:
         raise InvalidInput("no portfolio keeps to all constraints")
     raise InvalidInput(f"the quadratic programme has no answer: {str(status).rsplit('.', 1)[-1].lower()}")
-
-
-def _wide(matrix: FloatArray, size: int) -> FloatArray:
-    wide = np.zeros((len(matrix), size))
-    wide[:, : matrix.shape[1]] = matrix
-    return wide
-
-
-def _measure(
-    n: int, size: int, first: int, origin: FloatArray, most: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Rows by which the variables from `first` on are at least |w - origin|, and add up to `most` at most."""
-    block = np.zeros((2 * n + 1, size))
-    block[:n, :n], block[:n, first : first + n] = -np.eye(n), np.eye(n)
-    block[n : 2 * n, :n], block[n : 2 * n, first : first + n] = np.eye(n), np.eye(n)
-    block[2 * n, first : first + n] = 1.0
-    top = np.concatenate((np.full(2 * n, np.inf), [most]))
-    low = np.concatenate((-origin, origin, [-np.inf]))
-    keep = slice(None) if np.isfinite(most) else slice(0, 2 * n)
-    return block[keep], low[keep], top[keep]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
-from evenkeel.quant.portfolio.arrays import FloatArray
+from evenkeel.quant.analytics.series import Floats
 from evenkeel.quant.portfolio.constraints import Linear
 
 _SLACK = 1e-9
@@ -22,11 +22,11 @@ class Room:
     are not zero, None: any number; those are `min_weight` at least, which takes weights that are not below zero.
     """
 
-    lower: FloatArray
-    upper: FloatArray
+    lower: Floats
+    upper: Floats
     total: float = 1.0
     rows: Sequence[Linear] = ()
-    present: FloatArray | None = None
+    present: Floats | None = None
     turnover: float | None = None
     gross: float | None = None
     max_assets: int | None = None
@@ -59,14 +59,14 @@ class Room:
     def size(self) -> int:
         return self.lower.size
 
-    def matrix(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def matrix(self) -> tuple[Floats, Floats, Floats]:
         """The rows as a matrix (m, n), and their lows and highs (m,)."""
         if not self.rows:
             return np.zeros((0, self.size)), np.zeros(0), np.zeros(0)
         lows, highs = np.array([one.low for one in self.rows]), np.array([one.high for one in self.rows])
         return np.vstack([one.coefficients for one in self.rows]), lows, highs
 
-    def parts(self) -> list[tuple[FloatArray, float]]:
+    def parts(self) -> list[tuple[Floats, float]]:
         """What is measured by absolute changes, and how much of each there may be: (from where, most)."""
         found = []
         if self.turnover is not None:
@@ -75,12 +75,27 @@ class Room:
             found.append((np.zeros(self.size), self.gross))
         return found
 
+    def over(self, size: int, first: int, *, change: bool = False) -> tuple[Floats, Floats, Floats]:
+        """All rows over `size` variables, and their lows and highs; the weights are the first of the variables.
+
+        From `first` on lie n for each of `parts`: |w - origin| at least, and in sum the most there may be. With
+        `change`, n more follow for |w - start|, of any sum.
+        """
+        matrix, lows, highs = self.matrix()
+        wide = np.zeros((len(matrix), size))
+        wide[:, : self.size] = matrix
+        found = [(wide, lows, highs)]
+        for place, part in enumerate([*self.parts(), *([(self.start, np.inf)] if change else [])]):
+            found.append(_measured(size, first + self.size * place, *part))
+        rows, low, high = zip(*found, strict=True)
+        return np.concatenate(rows), np.concatenate(low), np.concatenate(high)
+
     @property
-    def start(self) -> FloatArray:
+    def start(self) -> Floats:
         """The present weights, none where they are not known."""
         return np.zeros(self.size) if self.present is None else self.present
 
-    def breaches(self, weights: FloatArray, slack: float = 1e-6) -> list[str]:
+    def breaches(self, weights: Floats, slack: float = 1e-6) -> list[str]:
         """Which constraints `weights` break by more than `slack`, in words."""
         found = []
         if abs(weights.sum() - self.total) > slack:
@@ -103,6 +118,18 @@ class Room:
     def part_names(self) -> list[str]:
         """The names of `parts`."""
         return [*(["turnover"] if self.turnover is not None else []), *(["gross"] if self.gross is not None else [])]
+
+
+def _measured(size: int, first: int, origin: Floats, most: float) -> tuple[Floats, Floats, Floats]:
+    """Rows by which the variables from `first` on are |w - origin| at least, and `most` at most in sum."""
+    n = origin.size
+    block = np.zeros((2 * n + 1, size))
+    block[:n, :n], block[:n, first : first + n] = -np.eye(n), np.eye(n)
+    block[n : 2 * n, :n], block[n : 2 * n, first : first + n] = np.eye(n), np.eye(n)
+    block[2 * n, first : first + n] = 1.0
+    low, high = np.concatenate((-origin, origin, [-np.inf])), np.concatenate((np.full(2 * n, np.inf), [most]))
+    kept = slice(None) if np.isfinite(most) else slice(0, 2 * n)
+    return block[kept], low[kept], high[kept]
 
 
 def check(room: Room) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evenkeel.domain.errors import InvalidInput
-from evenkeel.quant.portfolio.arrays import FloatArray, IntArray
+from evenkeel.quant.analytics.series import Floats, Ints
 
 _ROUNDING = 1e-9
 _FEWER = 1e-9
@@ -22,9 +22,9 @@ SECONDS = 2.0
 class Assets:
     """Per asset (n,): the weight wanted, the value of one lot, and what is held, in lots and signed."""
 
-    weights: FloatArray
-    lots: FloatArray
-    held: FloatArray
+    weights: Floats
+    lots: Floats
+    held: Floats
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Lots:
     """`trades` (n,) in lots, sales negative. `deviation` is Σ|wanted − reached| in money, and `gap` by how much at most
     it could be less. `inside` (n,) are left alone for their band, `small` (n,) for the size of the trade."""
 
-    trades: IntArray
+    trades: Ints
     deviation: float
     gap: float
     inside: npt.NDArray[np.bool_]
@@ -64,20 +64,20 @@ class _Task:
     Trades may take `money`, and `whole` of it and the buffer together where `slack` more is there for each purchase.
     """
 
-    wanted: FloatArray
-    unit: FloatArray
-    low: FloatArray
-    high: FloatArray
+    wanted: Floats
+    unit: Floats
+    low: Floats
+    high: Floats
     money: float
     whole: float
     slack: float
 
-    def left(self, trades: FloatArray) -> tuple[float, float]:
+    def left(self, trades: Floats) -> tuple[float, float]:
         """What trades leave of the money, and of the whole with what has to be there for them."""
         taken, more = float((trades * self.unit).sum()), self.slack * float((np.maximum(trades, 0.0) * self.unit).sum())
         return self.room - taken, max(self.whole, self.sales) - taken - more
 
-    def off(self, trades: FloatArray) -> float:
+    def off(self, trades: Floats) -> float:
         return float(np.abs(self.wanted - trades * self.unit).sum())
 
     def without(self, left: npt.NDArray[np.bool_]) -> "_Task":
@@ -130,7 +130,7 @@ def _check(assets: Assets, means: Means) -> None:
         raise InvalidInput("worth, costs, slack, band and least trade are not below zero, and the buffer is below one")
 
 
-def _bounds(assets: Assets, wanted: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _bounds(assets: Assets, wanted: Floats) -> tuple[Floats, Floats]:
     """The fewest and most lots to trade (n,): enough for the weight, and never through nothing against its sign."""
     flat = -assets.held
     low = np.minimum(0.0, np.floor(wanted + _ROUNDING))
@@ -141,7 +141,7 @@ def _bounds(assets: Assets, wanted: FloatArray) -> tuple[FloatArray, FloatArray]
     return low, high
 
 
-def _solved(task: _Task, seconds: float, *, exact: bool) -> tuple[FloatArray, float]:
+def _solved(task: _Task, seconds: float, *, exact: bool) -> tuple[Floats, float]:
     """Trades, and by how much at most others could be better."""
     filled = _filled(task)
     bound = _bound(task)
@@ -161,7 +161,7 @@ def _bound(task: _Task) -> float:
     return max(task.off(nearest), lacking, 0.0)
 
 
-def _filled(task: _Task) -> FloatArray:
+def _filled(task: _Task) -> Floats:
     """Sales as wanted, purchases cut alike to the money there is, and what is left spent where it does the most."""
     trades = np.clip(np.floor(task.wanted / task.unit + _ROUNDING), task.low, task.high)
     sales, buys = np.minimum(trades, 0.0), np.maximum(trades, 0.0)
@@ -174,7 +174,7 @@ def _filled(task: _Task) -> FloatArray:
     return np.asarray(trades)
 
 
-def _more(task: _Task, trades: FloatArray, place: int) -> float:
+def _more(task: _Task, trades: Floats, place: int) -> float:
     """How many lots more of an asset there is money for, and are nearer to what is wanted."""
     unit, (free, whole) = float(task.unit[place]), task.left(trades)
     nearest = float(np.clip(np.rint(task.wanted[place] / unit), task.low[place], task.high[place]))
@@ -182,7 +182,7 @@ def _more(task: _Task, trades: FloatArray, place: int) -> float:
     return float(max(0.0, min(more, np.floor(min(free, whole / (1.0 + task.slack)) / unit))))
 
 
-def _programme(task: _Task, seconds: float) -> tuple[FloatArray | None, float]:
+def _programme(task: _Task, seconds: float) -> tuple[Floats | None, float]:
     """The integer programme's trades, None where it has none in time, and the bound it has proved.
 
     Variables are lots bought, lots sold, and how far each asset stays off, (3n,), in shares of the largest lot.

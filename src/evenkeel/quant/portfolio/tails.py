@@ -10,46 +10,38 @@ from __future__ import annotations
 import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
-from evenkeel.quant.portfolio.arrays import FloatArray
+from evenkeel.quant.analytics import tails
+from evenkeel.quant.analytics.risk import mean_absolute_deviation
+from evenkeel.quant.analytics.series import Floats, check_confidence
 from evenkeel.quant.portfolio.linear import Programme
 from evenkeel.quant.portfolio.room import Room
 
 
-def cvar(returns: FloatArray, weights: FloatArray, confidence: float = 0.95) -> float:
-    """The mean loss in the worst 1 - confidence of the rows of `returns` (t, n), the last of them in part."""
-    losses = np.sort(-(returns @ weights))[::-1]
-    return _tail_mean(losses, confidence)
+def cvar(returns: Floats, weights: Floats, confidence: float = 0.95) -> float:
+    """The mean loss in the worst 1 - confidence of the rows of `returns` (t, n). Raises InvalidInput."""
+    return tails.cvar(returns @ weights, confidence=confidence)
 
 
-def drawdowns(returns: FloatArray, weights: FloatArray) -> FloatArray:
+def drawdowns(returns: Floats, weights: Floats) -> Floats:
     """How far the sum of past returns lies below its highest so far (t,); not compounded, as in the programme."""
     path = np.cumsum(returns @ weights)
-    found: FloatArray = np.maximum.accumulate(np.maximum(path, 0.0)) - path
+    found: Floats = np.maximum.accumulate(np.maximum(path, 0.0)) - path
     return found
 
 
-def cdar(returns: FloatArray, weights: FloatArray, confidence: float = 0.95) -> float:
-    """The mean of the deepest 1 - confidence of the drawdowns, the last of them in part."""
-    return _tail_mean(np.sort(drawdowns(returns, weights))[::-1], confidence)
+def cdar(returns: Floats, weights: Floats, confidence: float = 0.95) -> float:
+    """The mean of the deepest 1 - confidence of the drawdowns. Raises InvalidInput."""
+    return tails.cvar(-drawdowns(returns, weights), confidence=confidence)
 
 
-def absolute_deviation(returns: FloatArray, weights: FloatArray) -> float:
+def absolute_deviation(returns: Floats, weights: Floats) -> float:
     """The mean of what the portfolio's returns differ from their mean."""
-    path = returns @ weights
-    return float(np.abs(path - path.mean()).mean())
+    return mean_absolute_deviation(returns @ weights)
 
 
-def _tail_mean(worst_first: FloatArray, confidence: float) -> float:
-    size = (1.0 - confidence) * worst_first.size
-    whole = min(int(size), worst_first.size)
-    part = size - whole
-    total = worst_first[:whole].sum() + (part * worst_first[whole] if part > 0.0 and whole < worst_first.size else 0.0)
-    return float(total / size)
-
-
-def min_cvar(returns: FloatArray, room: Room, confidence: float = 0.95) -> FloatArray:
+def min_cvar(returns: Floats, room: Room, confidence: float = 0.95) -> Floats:
     """The weights (n,) of least CVaR over the rows of `returns` (t, n). Raises InvalidInput where the room is empty."""
-    _check_confidence(confidence)
+    check_confidence(confidence)
     if room.is_long_only:
         return _by_prices_of_rows(returns, confidence)
     rows, n = returns.shape
@@ -64,7 +56,7 @@ def min_cvar(returns: FloatArray, room: Room, confidence: float = 0.95) -> Float
     return programme.solve()[:n]
 
 
-def _by_prices_of_rows(returns: FloatArray, confidence: float) -> FloatArray:
+def _by_prices_of_rows(returns: Floats, confidence: float) -> Floats:
     """The same by the dual, which has a row an asset and not one a day: the weights are what its rows are worth."""
     from scipy.optimize import linprog
 
@@ -83,7 +75,7 @@ def _by_prices_of_rows(returns: FloatArray, confidence: float) -> FloatArray:
     return np.asarray(weights / weights.sum())
 
 
-def min_absolute_deviation(returns: FloatArray, room: Room) -> FloatArray:
+def min_absolute_deviation(returns: Floats, room: Room) -> Floats:
     """The weights (n,) of least mean absolute deviation over the rows of `returns` (t, n)."""
     rows, n = returns.shape
     programme = Programme(room, extra=rows)
@@ -94,9 +86,9 @@ def min_absolute_deviation(returns: FloatArray, room: Room) -> FloatArray:
     return programme.solve()[:n]
 
 
-def min_cdar(returns: FloatArray, room: Room, confidence: float = 0.95) -> FloatArray:
+def min_cdar(returns: Floats, room: Room, confidence: float = 0.95) -> Floats:
     """The weights (n,) of least conditional drawdown at risk over the rows of `returns` (t, n)."""
-    _check_confidence(confidence)
+    check_confidence(confidence)
     rows, n = returns.shape
     programme = Programme(room, extra=1 + 2 * rows)
     level, excess, peak = n, n + 1, n + 1 + rows
@@ -111,7 +103,7 @@ def min_cdar(returns: FloatArray, room: Room, confidence: float = 0.95) -> Float
     return programme.solve()[:n]
 
 
-def min_drawdown(returns: FloatArray, room: Room) -> FloatArray:
+def min_drawdown(returns: Floats, room: Room) -> Floats:
     """The weights (n,) whose deepest drawdown over the rows of `returns` (t, n) is the least."""
     rows, n = returns.shape
     programme = Programme(room, extra=1 + rows)
@@ -125,7 +117,7 @@ def min_drawdown(returns: FloatArray, room: Room) -> FloatArray:
     return programme.solve()[:n]
 
 
-def _raise_peaks(programme: Programme, path: FloatArray, first: int) -> None:
+def _raise_peaks(programme: Programme, path: Floats, first: int) -> None:
     """The variables from `first` on are at least the path, and never fall; the first is at least zero."""
     rows, n = path.shape
     above = np.zeros((rows, first + rows))
@@ -134,8 +126,3 @@ def _raise_peaks(programme: Programme, path: FloatArray, first: int) -> None:
     rising = np.zeros((rows - 1, first + rows))
     rising[:, first:] = np.eye(rows)[1:] - np.eye(rows)[:-1]
     programme.add(rising, np.zeros(rows - 1), np.full(rows - 1, np.inf))
-
-
-def _check_confidence(confidence: float) -> None:
-    if not 0.0 < confidence < 1.0:
-        raise InvalidInput(f"the confidence is a share between 0 and 1, such as 0.95, not {confidence}")

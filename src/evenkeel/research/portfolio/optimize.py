@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
+from evenkeel.quant.analytics.series import Floats
 from evenkeel.quant.portfolio import covariances, expected, room
-from evenkeel.quant.portfolio.arrays import FloatArray
 from evenkeel.quant.portfolio.constraints import Names, parse_all
 from evenkeel.quant.portfolio.expected import View
 from evenkeel.quant.portfolio.frontier import Frontier, frontier
 from evenkeel.quant.portfolio.objectives import Inputs, objective, solve
 from evenkeel.quant.portfolio.parity import risk_parts
 from evenkeel.quant.portfolio.room import Room
+from evenkeel.quant.risk.concentration import effective_number
 from evenkeel.research.portfolio.prices import prices_of, table
 
 Bound = float | Sequence[float] | Mapping[str, float]
@@ -30,7 +31,7 @@ Bound = float | Sequence[float] | Mapping[str, float]
 class Weights(Mapping[str, float]):
     """Weights by asset, in the order of the prices; numpy takes it as the vector (n,)."""
 
-    def __init__(self, assets: Sequence[str], values: FloatArray) -> None:
+    def __init__(self, assets: Sequence[str], values: Floats) -> None:
         self.assets, self.values_array = tuple(assets), values
         self._by_name = dict(zip(self.assets, values.tolist(), strict=True))
 
@@ -43,7 +44,7 @@ class Weights(Mapping[str, float]):
     def __len__(self) -> int:
         return len(self._by_name)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Floats:
         return np.array(self.values_array, dtype=dtype)
 
     def __repr__(self) -> str:
@@ -62,9 +63,9 @@ class Optimized:
     weights: Weights
     value: float
     figure: str
-    mean: FloatArray
-    covariance: FloatArray
-    returns: FloatArray | None
+    mean: Floats
+    covariance: Floats
+    returns: Floats | None
     periods: float
     risk_free: float
     room: Room = field(repr=False)
@@ -80,7 +81,7 @@ class Optimized:
             "volatility": risk,
             "sharpe_ratio": (expected_return - self.risk_free) / risk if risk > 0.0 else float("nan"),
             "assets": float((np.abs(weights) > 1e-6).sum()),
-            "effective_assets": float(weights.sum() ** 2 / (weights @ weights)) if np.any(weights) else 0.0,
+            "effective_assets": effective_number(weights) if np.any(weights) else 0.0,
             "largest_weight": float(weights.max()),
             "gross": float(np.abs(weights).sum()),
         }
@@ -207,9 +208,9 @@ def _solved(
 @dataclass(frozen=True)
 class _Known:
     assets: tuple[str, ...]
-    mean: FloatArray
-    covariance: FloatArray
-    returns: FloatArray | None
+    mean: Floats
+    covariance: Floats
+    returns: Floats | None
     periods: float
 
 
@@ -225,7 +226,7 @@ def _known(
 ) -> _Known:
     if prices is not None and returns is not None:
         raise InvalidInput("give prices or returns, not both")
-    past: FloatArray | None = None
+    past: Floats | None = None
     year = 252.0 if periods is None else periods
     if prices is not None:
         read = prices_of(prices, missing=missing)
@@ -246,14 +247,14 @@ def _known(
     return _Known(names, middle, spread, past, year)
 
 
-def _returns(given: Any) -> tuple[tuple[str, ...], FloatArray]:
+def _returns(given: Any) -> tuple[tuple[str, ...], Floats]:
     names, values, _ = table(given)
     if not np.all(np.isfinite(values)):
         raise InvalidInput("returns have gaps: fill or drop them first")
     return tuple(names), values
 
 
-def _covariance(given: Any, past: FloatArray | None, year: float) -> FloatArray:
+def _covariance(given: Any, past: Floats | None, year: float) -> Floats:
     if isinstance(given, str):
         if past is None:
             raise InvalidInput("a covariance by name takes prices or returns")
@@ -271,7 +272,7 @@ def _covariance(given: Any, past: FloatArray | None, year: float) -> FloatArray:
     return (matrix + matrix.T) / 2.0
 
 
-def _mean(given: Any, past: FloatArray | None, year: float, *, size: int) -> FloatArray:
+def _mean(given: Any, past: Floats | None, year: float, *, size: int) -> Floats:
     if not isinstance(given, str):
         found = np.ascontiguousarray(given, np.float64)
         if found.ndim != 1 or not np.all(np.isfinite(found)):
@@ -292,7 +293,7 @@ class _Vectors:
     def __init__(self, assets: Sequence[str]) -> None:
         self.assets = tuple(assets)
 
-    def __call__(self, what: str, given: Any, rest: float | None = None) -> FloatArray:
+    def __call__(self, what: str, given: Any, rest: float | None = None) -> Floats:
         size = len(self.assets)
         if isinstance(given, Mapping):
             unknown = sorted(set(given) - set(self.assets))

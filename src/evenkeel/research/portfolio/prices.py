@@ -13,7 +13,7 @@ from evenkeel.domain.errors import InvalidInput
 from evenkeel.market.bars import Bars
 from evenkeel.market.frames import nanoseconds
 from evenkeel.market.panel import Panel
-from evenkeel.quant.portfolio.arrays import FloatArray, IntArray
+from evenkeel.quant.analytics.series import Floats, Ints
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,12 +29,12 @@ class Prices:
     """`values` (t, n) of `assets`, the latest last; `times` (t,) in ns UTC, None where none were given."""
 
     assets: tuple[str, ...]
-    values: FloatArray
-    times: IntArray | None = None
+    values: Floats
+    times: Ints | None = None
 
-    def returns(self) -> FloatArray:
+    def returns(self) -> Floats:
         """Simple returns from row to row, shape (t - 1, n)."""
-        found: FloatArray = self.values[1:] / self.values[:-1] - 1.0
+        found: Floats = self.values[1:] / self.values[:-1] - 1.0
         return found
 
     def periods(self) -> float:
@@ -137,7 +137,7 @@ def _dated(frame: pl.DataFrame) -> pl.DataFrame:
     return frame
 
 
-def table(given: Any) -> tuple[list[str], FloatArray, IntArray | None]:
+def table(given: Any) -> tuple[list[str], Floats, Ints | None]:
     """The columns' names, their values (t, n), and the rows' times where there are any. Raises InvalidInput."""
     if isinstance(given, Prices):
         return list(given.assets), given.values, given.times
@@ -160,7 +160,7 @@ def table(given: Any) -> tuple[list[str], FloatArray, IntArray | None]:
     return [f"asset-{place}" for place in range(values.shape[1])], values, None
 
 
-def _columns(columns: dict[str, Any], times: IntArray | None) -> tuple[list[str], FloatArray, IntArray | None]:
+def _columns(columns: dict[str, Any], times: Ints | None) -> tuple[list[str], Floats, Ints | None]:
     for name in [one for one in columns if one.lower() in _TIMES]:
         times = nanoseconds(columns.pop(name))
     if not columns:
@@ -172,7 +172,7 @@ def _columns(columns: dict[str, Any], times: IntArray | None) -> tuple[list[str]
     return list(columns), values, times
 
 
-def _numbers(name: str, values: Any) -> FloatArray:
+def _numbers(name: str, values: Any) -> Floats:
     try:
         return np.asarray(values, np.float64)
     except (TypeError, ValueError) as error:

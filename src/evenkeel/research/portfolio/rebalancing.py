@@ -16,9 +16,10 @@ import numpy as np
 
 from evenkeel.domain.clock import iso
 from evenkeel.domain.errors import InvalidInput
+from evenkeel.quant.analytics.bootstrap import block_means
+from evenkeel.quant.analytics.series import Floats, Ints
 from evenkeel.quant.analytics.summary import Values, summary
 from evenkeel.quant.analytics.track import Days, Track
-from evenkeel.quant.portfolio.arrays import FloatArray, IntArray
 from evenkeel.research.portfolio.optimize import optimize
 from evenkeel.research.portfolio.prices import Prices, prices_of
 
@@ -36,8 +37,8 @@ class Rebalance:
     """One rebalancing: the row of the prices it fell on, weights before and after, what it cost of the value then."""
 
     row: int
-    before: FloatArray
-    after: FloatArray
+    before: Floats
+    after: Floats
     cost: float
 
     @property
@@ -54,7 +55,7 @@ class Path:
     """
 
     objective: str
-    equity: FloatArray
+    equity: Floats
     rebalances: tuple[Rebalance, ...]
     failed: Mapping[int, str]
     metrics: Values
@@ -78,13 +79,13 @@ class Comparison:
     prices: Prices
     first: int
     paths: Mapping[str, Path]
-    benchmark: FloatArray | None
+    benchmark: Floats | None
     periods: float
     every: str
     lookback: int
     cost_bps: float
 
-    def returns(self, name: str) -> FloatArray:
+    def returns(self, name: str) -> Floats:
         """Returns per period (t - 1,) of one path."""
         equity = self.paths[name].equity
         return np.asarray(equity[1:] / equity[:-1] - 1.0)
@@ -95,13 +96,8 @@ class Comparison:
         Blocks have the cube root of the number of periods, ends joined (circular). Source: Politis and Romano (1992).
         """
         difference = self.returns(name) - self.returns(of)
-        count = difference.size
-        length = max(1, round(count ** (1.0 / 3.0)))
-        random = np.random.default_rng(seed)
-        blocks = -(-count // length)
-        sums = np.concatenate(([0.0], np.cumsum(np.concatenate((difference, difference[:length])))))
-        starts = random.integers(0, count, size=(draws, blocks))
-        means = (sums[starts + length] - sums[starts]).sum(axis=1) / (blocks * length) * self.periods
+        length = max(1, round(difference.size ** (1.0 / 3.0)))
+        means = block_means(difference, block=length, runs=draws, seed=seed) * self.periods
         low, high = np.quantile(means, [0.05, 0.95])
         return float(low), float(difference.mean() * self.periods), float(high)
 
@@ -113,7 +109,7 @@ class Comparison:
         return _metrics(self.prices, self.first, self.benchmark, periods=self.periods)
 
     @property
-    def times(self) -> IntArray:
+    def times(self) -> Ints:
         """The moments of all prices (t,) in ns UTC: a walk goes by the calendar, so there are some."""
         assert self.prices.times is not None
         return self.prices.times
@@ -218,7 +214,7 @@ def rebalance_history(
     return Comparison(known, int(first), paths, held, year, every, lookback, cost_bps)
 
 
-def _due(prices: Prices, every: str, lookback: int) -> IntArray:
+def _due(prices: Prices, every: str, lookback: int) -> Ints:
     """The rows at which a period ends, from the first that has `lookback` returns before it; never the last row."""
     if every not in EVERY:
         raise InvalidInput(f"every= is one of {', '.join(EVERY)}, not {every!r}")
@@ -241,12 +237,12 @@ def _days(prices: Prices) -> Days:
 
 def _chooser(
     prices: Prices, lookback: int, year: float, settings: Mapping[str, Any]
-) -> Callable[[int, FloatArray], FloatArray]:
+) -> Callable[[int, Floats], Floats]:
     """From a row and the weights held, the weights wanted; it sees no row after that one."""
     returns = prices.returns()
     takes_present = "turnover" in settings or "trading_cost" in settings
 
-    def choose(row: int, held: FloatArray) -> FloatArray:
+    def choose(row: int, held: Floats) -> Floats:
         own = dict(settings)
         if takes_present and np.any(held):
             own["present"] = held
@@ -261,12 +257,12 @@ def _chooser(
 @dataclass(frozen=True)
 class _Walk:
     prices: Prices
-    rows: IntArray
+    rows: Ints
     cost: float
     band: float
     year: float
 
-    def path(self, name: str, choose: Callable[[int, FloatArray], FloatArray]) -> Path:
+    def path(self, name: str, choose: Callable[[int, Floats], Floats]) -> Path:
         values = self.prices.values
         first = int(self.rows[0])
         equity = np.empty(len(values) - first)
@@ -295,12 +291,12 @@ class _Walk:
         return Path(name, equity, tuple(done), failed, _metrics(self.prices, first, equity, periods=self.year))
 
 
-def _metrics(prices: Prices, first: int, equity: FloatArray, *, periods: float) -> Values:
+def _metrics(prices: Prices, first: int, equity: Floats, *, periods: float) -> Values:
     days = _days(prices)[first:]
     return summary(Track.of_equity(days[1:], equity[1:], start=days[0], capital=1.0), periods=periods)
 
 
-def _paid(before: FloatArray, wanted: FloatArray, cost: float) -> float:
+def _paid(before: Floats, wanted: Floats, cost: float) -> float:
     """The share of the value that trading costs: what is bought is a share of what is left after it."""
     paid = 0.0
     for _ in range(50):
