@@ -10,6 +10,7 @@ import socket
 from pathlib import Path
 from typing import NoReturn
 
+import platformdirs
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +25,13 @@ def unavailable(reason: str) -> NoReturn:
     if in_ci():
         pytest.fail(f"{reason} (missing services fail under CI=true)", pytrace=False)
     pytest.skip(reason)
+
+
+def compiled_code() -> dict[str, str]:
+    """The variable by which processes with a home of their own find what was compiled before, and do not do it again;
+    code whose text has changed is compiled all the same."""
+    own = os.environ.get("NUMBA_CACHE_DIR")
+    return {"NUMBA_CACHE_DIR": own or str(platformdirs.user_cache_path("evenkeel") / "compiled")}
 
 
 def pick_port() -> int:

@@ -126,6 +126,16 @@ def test_what_is_out_of_range_is_refused(folder: Path, name: str, value: str) ->
     assert list(faults(folder, **{PREFIX + name: value})) == [PREFIX + name]
 
 
+def test_an_issuer_stands_as_it_writes_itself(folder: Path) -> None:
+    found = read(
+        folder, EVENKEEL_PUBLIC_URL="https://desk.example.com/", EVENKEEL_OIDC_ISSUER="https://id.example.com/"
+    )
+    assert (found.public_url, found.oidc_issuer) == ("https://desk.example.com", "https://id.example.com/")
+    assert read(folder, EVENKEEL_OIDC_ISSUER="https://id.example.com").oidc_issuer == "https://id.example.com"
+    assert read(folder, EVENKEEL_OIDC_ISSUER="").oidc_issuer is None
+    assert set(faults(folder, EVENKEEL_OIDC_ISSUER="id.example.com")) == {"EVENKEEL_OIDC_ISSUER"}
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "desk.example.com"])
 def test_a_public_address_must_be_meant(folder: Path, host: str) -> None:
     assert "can be reached from other machines" in faults(folder, EVENKEEL_HOST=host)["EVENKEEL_HOST"]

@@ -159,10 +159,11 @@ class Settings(BaseModel):
 
     @field_validator("public_url", "oidc_issuer")
     @classmethod
-    def _is_address(cls, value: str | None) -> str | None:
+    def _is_address(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
             raise ValueError("an address such as https://desk.example.com")
-        return value.rstrip("/") if value and value.count("/") == 3 else value or None
+        # An issuer signs with its address as it writes it, with or without the stroke at the end.
+        return value.rstrip("/") if value and info.field_name == "public_url" else value or None
 
     @field_validator("google_client_secret", "github_client_secret", "oidc_client_secret")
     @classmethod

@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from evenkeel.cli.doors import Doors, PanicPlan, PanicReport, ServePlan
 from evenkeel.cli.main import app
-from tests.services import pick_port
+from tests.services import compiled_code, pick_port
 
 EVENKEEL = Path(sys.executable).parent / "evenkeel"
 PASSWORD = "pw-For-tests-1"
@@ -28,7 +28,7 @@ READY_SECONDS = 60
 def clean_environment(home: Path) -> dict[str, str]:
     """A user of their own: no setting of the caller's reaches the command."""
     kept = {name: value for name, value in os.environ.items() if not re.match(r"EVENKEEL_|DATABASE_URL$", name)}
-    return {**kept, "HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "COLUMNS": "100"}
+    return {**kept, **compiled_code(), "HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "COLUMNS": "100"}
 
 
 def evenkeel(*arguments: object, code: int = 0, **options: Any) -> subprocess.CompletedProcess[str]:

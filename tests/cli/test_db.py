@@ -71,3 +71,13 @@ def test_postgresql_is_set_up_and_described(tmp_path: Path, postgres_url: str) -
     status = json.loads(run("status", *arguments, "--json").output)
     assert status["up_to_date"]
     assert postgres_url not in json.dumps(status)
+
+
+def test_an_unknown_revision_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
+    home = str(tmp_path)
+    run("upgrade", "--home", home)
+    refused = run("downgrade", "9999", "--home", home)
+    assert refused.exit_code == 1
+    assert "an older revision than" in refused.output
+    assert "Go on?" not in refused.output
+    assert "is lost" not in refused.output

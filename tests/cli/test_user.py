@@ -9,10 +9,13 @@ import pytest
 
 from evenkeel.desk.passwords import Passwords
 from evenkeel.desk.ports import RefreshToken, SecondFactor, Session, User
+from evenkeel.desk.server_keys import server_ring
 from evenkeel.desk.users import People
+from evenkeel.desk.vault.ports import SealedCredential, Secret, VaultRow, Wrap
+from evenkeel.desk.vault.safe import made
 from evenkeel.storage.database import Database
 from evenkeel.storage.engines import async_engine
-from evenkeel.storage.repositories import StoredFactors, StoredTokens, StoredUsers
+from evenkeel.storage.repositories import StoredFactors, StoredTokens, StoredUsers, StoredVault
 from evenkeel.storage.schema import upgrade
 from tests.cli.desk import invoke
 
@@ -98,3 +101,21 @@ def test_what_was_done_stands_in_the_audit_log(home: Path) -> None:
     listed = json.loads(invoke("audit", "list", "--json", "--home", home).stdout)["items"]
     assert [one["action"] for one in listed][-1] == "user.change"
     assert listed[-1]["actor"] == "home"
+
+
+def test_a_password_set_by_hand_leaves_no_vault_to_the_old_one(home: Path) -> None:
+    found = ask(home, "show", "ann")
+
+    async def opens(*, make: bool) -> bool:
+        engine = async_engine(Database(home))
+        try:
+            vault = made(StoredVault(engine, VaultRow, Wrap, SealedCredential), server_ring(home)).vault
+            if make:
+                await vault.create(found["id"], PASSWORD, kind=Secret.PASSWORD)
+            return (await vault.standing(found["id"])).opens
+        finally:
+            await engine.dispose()
+
+    assert asyncio.run(opens(make=True))
+    invoke("user", "password", "ann", "--password", "a new one of mine", "--home", home)
+    assert not asyncio.run(opens(make=False))

@@ -74,6 +74,5 @@ class StateTotals:
                     **{figure: row[figure] for figure in InstrumentTotal.__struct_fields__[2:]},
                 )
                 for (name,), row in each
-                if row["positions"]
             ],
         )

@@ -80,7 +80,7 @@ class House:
             self.stores, asked, passwords=self.passwords, throttle=throttle, audit=self.heard, wall=self.clock
         )
         self.people, self.auth, self.invitations = self.all.people, self.all.auth, self.all.invitations
-        self.credentials, self.elsewhere = self.all.credentials, self.all.elsewhere
+        self.own_sign_in, self.elsewhere = self.all.own_sign_in, self.all.elsewhere
         self.all_factors = self.auth.admission.factors
 
     @property

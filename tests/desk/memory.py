@@ -39,6 +39,9 @@ class MemoryUsers:
             raise Conflict(f"this is the last active {keeping}")
         self.rows[user.id] = user
 
+    async def put_hash(self, user_id: str, password_hash: str) -> None:
+        self.rows[user_id] = msgspec.structs.replace(self.rows[user_id], password_hash=password_hash)
+
 
 class MemoryTokens:
     def __init__(self) -> None:
@@ -134,6 +137,9 @@ class MemoryFactors:
         return self.rows.get(user_id)
 
     async def put(self, factor: SecondFactor) -> None:
+        held = self.rows.get(factor.user_id)
+        if held is not None and held.confirmed_at is not None:
+            raise Conflict("two factors are on")
         self.rows[factor.user_id] = factor
         self.codes.pop(factor.user_id, None)
 

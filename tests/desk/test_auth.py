@@ -340,3 +340,49 @@ def test_every_spelling_of_a_name_shares_its_failures() -> None:
         throttle.failed(spelling, "a")
     with pytest.raises(TooManyAttempts):
         throttle.check("de\uff4do", "a")
+
+
+@pytest.mark.parametrize("overtaken_by", ["a reset", "a deactivation"])
+async def test_a_sign_in_that_began_before_a_reset_does_not_outlive_it(
+    house: House, monkeypatch: pytest.MonkeyPatch, overtaken_by: str
+) -> None:
+    ann = await house.people.create("ann", PASSWORD)
+    verify = house.passwords.verify
+
+    async def slowly(password_hash: str | None, password: str) -> bool:
+        fits = await verify(password_hash, password)
+        await (house.people.set_password("ann", "another one of mine") if overtaken_by == "a reset" else
+               house.people.deactivate(ann.id))  # fmt: skip
+        return fits
+
+    monkeypatch.setattr(house.passwords, "verify", slowly)
+    with pytest.raises(Unauthenticated):
+        await house.auth.login("ann", PASSWORD)
+    assert await house.tokens.sessions_of(ann.id, house.clock()) == ()
+
+
+async def test_a_request_that_comes_while_a_session_ends_does_not_keep_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed = await house.auth.login("demo", PASSWORD)
+    revoke, is_live = house.tokens.revoke_family, house.tokens.family_is_live
+
+    async def slowly(family_id: str, at: int) -> None:
+        assert (await house.auth.user_of(signed.access_token)).id == signed.user.id
+        await revoke(family_id, at)
+
+    monkeypatch.setattr(house.tokens, "revoke_family", slowly)
+    await house.auth.logout(signed.refresh)
+    with pytest.raises(Unauthenticated):
+        await house.auth.user_of(signed.access_token)
+    monkeypatch.undo()
+    signed = await house.auth.login("demo", PASSWORD)
+
+    async def late(family_id: str) -> bool:
+        found = await is_live(family_id)
+        await house.auth.logout(signed.refresh)
+        return found
+
+    monkeypatch.setattr(house.tokens, "family_is_live", late)
+    with pytest.raises(Unauthenticated):
+        await house.auth.user_of(signed.access_token)

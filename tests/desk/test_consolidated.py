@@ -79,6 +79,17 @@ def test_figures_merged_positions_and_kept_totals_say_the_same(trades: list[tupl
         assert getattr(kept.by_currency["USD"], name) == getattr(whole, name), name
 
 
+def test_books_of_an_account_that_cancel_out_are_the_same_in_every_view() -> None:
+    world = traded([])
+    world.holding("10", "8", account_id="A", instrument_id=BOLT.id)
+    world.holding("-10", "11", account_id="A", instrument_id=BOLT.id, book="other")
+    own = read(world.state, world.state.accounts["A"]).figures
+    kept = of_platform(world.state).by_currency["USD"]
+    assert (own.positions, own.unrealised) == (kept.positions, kept.unrealised) == (0, D(30))
+    world.state.marks.clear()
+    assert of_platform(world.state).by_currency["USD"].net == read(world.state, world.state.accounts["A"]).figures.net
+
+
 def test_what_has_no_price_is_valued_at_cost_and_counted() -> None:
     world = traded([("A", True, 10, 8), ("B", True, -4, 8)])
     world.state.marks.clear()

@@ -116,13 +116,17 @@ async def test_a_key_ends_with_its_days_at_once_when_revoked_and_with_its_person
     await desk.keys.revoke("trader", revoked.key.id)
     with pytest.raises(Unauthenticated):
         await desk.ask(revoked.secret)
-    assert not await desk.keys.holds(revoked.key.id)
-    assert await desk.keys.holds(left.key.id)
-    desk.users.rows["trader"] = replace(desk.users.rows["trader"], is_active=False)
+    then = desk.users.rows["trader"]
+    assert not await desk.keys.holds(revoked.key.id, then)
+    assert await desk.keys.holds(left.key.id, then)
+    for change in ({"role": "viewer"}, {"networks": ("192.0.2.0/24",)}):
+        desk.users.rows["trader"] = replace(then, **change)
+        assert not await desk.keys.holds(left.key.id, then)
+    desk.users.rows["trader"] = replace(then, is_active=False)
     desk.keys.forget("trader")
     with pytest.raises(Unauthenticated):
         await desk.ask(left.secret)
-    assert not await desk.keys.holds(left.key.id)
+    assert not await desk.keys.holds(left.key.id, then)
 
 
 async def test_a_person_of_a_lesser_role_leaves_their_keys_less(desk: Desk) -> None:

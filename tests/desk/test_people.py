@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.desk.admission import Policy, parsed, policy
-from evenkeel.desk.credentials import Self
+from evenkeel.desk.own_sign_in import Self
 from evenkeel.desk.ports import Actor, User
 from evenkeel.desk.throttle import TooManyAttempts
 from evenkeel.desk.users import HOME, Change
@@ -149,6 +149,58 @@ async def test_an_invitation_makes_one_person_of_its_role(house: House, owner: U
     assert not await house.invitations.pending()
 
 
+async def test_a_link_works_only_while_whoever_made_it_might_still_make_it(house: House) -> None:
+    boss = await house.people.create("boss", PASSWORD, role="super-admin")
+    aide = await house.people.create("aide", PASSWORD, role="admin")
+    bob = await house.people.create("bob", PASSWORD)
+    by_boss, by_aide = Actor(boss.id, boss.role), Actor(aide.id, aide.role)
+    invited = await house.invitations.invite("super-admin", by=by_boss)
+    reset = await house.invitations.reset(bob, by=by_aide)
+    link = await house.invitations.of_token(invited.token, "invitation")
+    await house.people.change(boss.id, Change(role="admin"))
+    await house.people.change(bob.id, Change(role="super-admin"))
+    for attempt in (
+        house.invitations.of_token(invited.token, "invitation"),
+        house.invitations.become(link, "again", password=PASSWORD),
+        house.invitations.set_password(reset.token, "another one of mine"),
+    ):
+        with pytest.raises(Unauthenticated):
+            await attempt
+    await house.people.change(boss.id, Change(role="super-admin"))
+    await house.people.deactivate(boss.id)
+    with pytest.raises(Unauthenticated):
+        await house.invitations.become(link, "again", password=PASSWORD)
+    await house.people.reactivate(boss.id)
+    assert (await house.invitations.become(link, "again", password=PASSWORD)).role == "super-admin"
+
+
+async def test_an_address_that_is_taken_leaves_the_invitation_as_it_was(house: House) -> None:
+    handed = await house.invitations.invite("trader", email="ann@example.com", by=HOME)
+    taken = await house.people.create("somebody", PASSWORD, email="ann@example.com")
+    link = await house.invitations.of_token(handed.token, "invitation")
+    with pytest.raises(Conflict, match="address"):
+        await house.invitations.become(link, "ann", password=PASSWORD)
+    await house.people.change(taken.id, Change(email=None))
+    assert (await house.invitations.become(link, "ann", password=PASSWORD)).email == "ann@example.com"
+
+
+async def test_a_new_password_undoes_no_change_that_was_made_while_it_was_hashed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await house.people.create("ann", PASSWORD, role="admin")
+    hashed = house.passwords.hash
+
+    async def slowly(password: str, *, about: tuple[str, ...] = ()) -> str:
+        await house.people.change(ann.id, Change(role="viewer"))
+        await house.people.deactivate(ann.id)
+        return await hashed(password, about=about)
+
+    monkeypatch.setattr(house.passwords, "hash", slowly)
+    await house.own_sign_in.change_password(Self(ann), present=PASSWORD, new="another one of mine")
+    now = await house.people.one(ann.id)
+    assert (now.role, now.is_active, now.password_hash == ann.password_hash) == ("viewer", False, False)
+
+
 async def test_two_who_accept_at_once_are_one_person(house: House) -> None:
     handed = await house.invitations.invite("trader", by=HOME)
     link = await house.invitations.of_token(handed.token, "invitation")
@@ -197,10 +249,10 @@ async def test_ones_own_password_takes_the_present_one_and_keeps_this_session(ho
     session = (await house.auth.principal(here.access_token, address="")).session_id
     me = Self(owner, session, "192.0.2.1")
     with pytest.raises(InvalidInput, match="the password is wrong"):
-        await house.credentials.change_password(me, present="a guess", new="a new one of mine")
+        await house.own_sign_in.change_password(me, present="a guess", new="a new one of mine")
     with pytest.raises(InvalidInput):
-        await house.credentials.change_password(me, present=PASSWORD, new=PASSWORD)
-    await house.credentials.change_password(me, present=PASSWORD, new="a new one of mine")
+        await house.own_sign_in.change_password(me, present=PASSWORD, new=PASSWORD)
+    await house.own_sign_in.change_password(me, present=PASSWORD, new="a new one of mine")
     await house.auth.user_of(here.access_token)
     with pytest.raises(Unauthenticated):
         await house.auth.user_of(there.access_token)
@@ -210,9 +262,9 @@ async def test_a_stolen_session_may_not_try_passwords(house: House, owner: User)
     me = Self(owner, "stolen", "192.0.2.66")
     for _ in range(5):
         with pytest.raises(InvalidInput):
-            await house.credentials.change_password(me, present="a guess", new="a new one of mine")
+            await house.own_sign_in.change_password(me, present="a guess", new="a new one of mine")
     with pytest.raises(TooManyAttempts):
-        await house.credentials.confirm(me, password=PASSWORD)
+        await house.own_sign_in.confirm(me, password=PASSWORD)
 
 
 async def test_a_session_is_fresh_for_ten_minutes(house: House, owner: User) -> None:
@@ -223,11 +275,11 @@ async def test_a_session_is_fresh_for_ten_minutes(house: House, owner: User) -> 
     house.clock.skip(601)
     assert not house.auth.is_fresh(session)
     with pytest.raises(InvalidInput):
-        await house.credentials.confirm(me, password="a guess")
+        await house.own_sign_in.confirm(me, password="a guess")
     with pytest.raises(InvalidInput):
-        await house.credentials.confirm(me)
+        await house.own_sign_in.confirm(me)
     assert not house.auth.is_fresh(session)
-    await house.credentials.confirm(me, password=PASSWORD)
+    await house.own_sign_in.confirm(me, password=PASSWORD)
     assert house.auth.is_fresh(session)
     assert house.auth.is_fresh(""), "the private socket"
     assert not house.auth.is_fresh("another session")
@@ -237,8 +289,8 @@ async def test_with_two_factors_a_password_alone_does_not_confirm(house: House, 
     secret, _ = await house.enrolled(owner)
     me = Self(owner, "one")
     with pytest.raises(InvalidInput, match="the code is needed"):
-        await house.credentials.confirm(me, password=PASSWORD)
-    await house.credentials.confirm(me, code=house.code(secret))
+        await house.own_sign_in.confirm(me, password=PASSWORD)
+    await house.own_sign_in.confirm(me, code=house.code(secret))
     assert house.auth.is_fresh("one")
 
 
@@ -248,16 +300,16 @@ async def test_sessions_are_listed_and_ended(house: House, owner: User) -> None:
     await house.auth.login("demo", PASSWORD, address="192.0.2.2", agent="curl")
     house.clock.skip(60)
     renewed = await house.auth.refresh(first.refresh, address="192.0.2.3")
-    found = await house.credentials.sessions(owner.id)
+    found = await house.own_sign_in.sessions(owner.id)
     assert [(one.address, one.user_agent) for one in found] == [("192.0.2.3", "FirefoxX: y"), ("192.0.2.2", "curl")]
     assert found[0].seen - found[0].since == 120 * 10**9
     other = await house.people.create("other", PASSWORD)
     with pytest.raises(NotFound):
-        await house.credentials.end_session(other.id, found[0].id)
-    await house.credentials.end_session(owner.id, found[0].id)
+        await house.own_sign_in.end_session(other.id, found[0].id)
+    await house.own_sign_in.end_session(owner.id, found[0].id)
     with pytest.raises(Unauthenticated):
         await house.auth.user_of(renewed.access_token)
-    assert len(await house.credentials.sessions(owner.id)) == 1
+    assert len(await house.own_sign_in.sessions(owner.id)) == 1
 
 
 async def test_every_sign_in_opens_a_session_of_its_own(house: House) -> None:
@@ -354,6 +406,6 @@ async def test_watchers_are_told_of_passwords_only_when_the_sign_in_is_complete(
     assert watcher.told == []
     await house.auth.second_step(ticket, house.code(secret))
     assert watcher.told == [("demo", None, PASSWORD)]
-    await house.credentials.change_password(Self(owner), present=PASSWORD, new="a new one of mine")
+    await house.own_sign_in.change_password(Self(owner), present=PASSWORD, new="a new one of mine")
     await house.people.set_password("demo", "one more of mine")
     assert watcher.told[1:] == [("demo", PASSWORD, "a new one of mine"), ("demo", None, "one more of mine")]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from evenkeel.desk import buckets
 from evenkeel.desk import throttle as module
 from evenkeel.desk.throttle import Throttle, TooManyAttempts, line_of
 from tests.desk.house import Clock
@@ -39,12 +40,13 @@ def test_a_flood_of_other_names_does_not_free_a_name_that_waits(
 
 def test_memory_is_bounded(throttle: Throttle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST", 50)
+    monkeypatch.setattr(buckets, "_MOST", 50)
     for number in range(500):
         throttle.failed(f"n{number}", f"10.0.{number // 250}.{number % 250}")
         throttle.succeeded(f"m{number}", f"10.1.{number // 250}.{number % 250}")
         throttle.take("session", f"10.2.{number // 250}.{number % 250}")
     sizes = [len(one._few) + len(one._many) for one in throttle._failures.values()]
-    assert max(*sizes, len(throttle._known), *map(len, throttle._buckets.values())) <= 100
+    assert max(*sizes, len(throttle._known), *(len(one._left) for one in throttle._doors.values())) <= 100
 
 
 def test_strangers_do_not_lock_a_person_out_of_where_they_have_been(throttle: Throttle) -> None:

@@ -1,11 +1,13 @@
 """A second factor: enrolled, asked for, used once; recovery codes; brute force; what is kept gives nothing away."""
 
+import asyncio
+
 import msgspec
 import pytest
 
 from evenkeel.desk.admission import Policy
 from evenkeel.desk.auth import TwoFactorNeeded
-from evenkeel.desk.credentials import Self
+from evenkeel.desk.own_sign_in import Self
 from evenkeel.desk.ports import Actor, User
 from evenkeel.desk.sealing import Key, KeyRing
 from evenkeel.desk.throttle import TooManyAttempts
@@ -30,13 +32,13 @@ async def owner(house: House) -> User:
 
 async def test_nothing_is_asked_for_before_the_device_has_shown_a_code(house: House, owner: User) -> None:
     me = Self(owner)
-    setup = await house.credentials.begin(me)
+    setup = await house.own_sign_in.begin(me)
     assert setup.uri.startswith("otpauth://totp/Evenkeel:demo?secret=")
     assert setup.secret not in repr(setup)
     assert (await house.auth.login("demo", PASSWORD)).access_token
     with pytest.raises(InvalidInput, match="the code is wrong"):
-        await house.credentials.switch_on(me, "000000")
-    codes = await house.credentials.switch_on(me, house.code(setup.secret))
+        await house.own_sign_in.switch_on(me, "000000")
+    codes = await house.own_sign_in.switch_on(me, house.code(setup.secret))
     assert len(set(codes)) == 10
     with pytest.raises(TwoFactorNeeded):
         await house.auth.login("demo", PASSWORD)
@@ -88,13 +90,13 @@ async def test_a_recovery_code_stands_in_for_a_device_once(house: House, owner: 
         assert (await house.auth.second_step(await house.ticket("demo"), written)).user.id == owner.id
     with pytest.raises(Unauthenticated):
         await house.auth.second_step(await house.ticket("demo"), codes[0])
-    standing = await house.credentials.standing(Self(owner))
+    standing = await house.own_sign_in.standing(Self(owner))
     assert (standing.is_on, standing.codes_left) == (True, 8)
 
 
 async def test_new_recovery_codes_take_the_place_of_the_old(house: House, owner: User) -> None:
     secret, codes = await house.enrolled(owner)
-    new = await house.credentials.renew_codes(Self(owner), house.code(secret))
+    new = await house.own_sign_in.renew_codes(Self(owner), house.code(secret))
     assert not set(new) & set(codes)
     with pytest.raises(Unauthenticated):
         await house.auth.second_step(await house.ticket("demo"), codes[0])
@@ -110,7 +112,7 @@ async def test_brute_force_of_codes_is_slowed_down_from_wherever_it_comes(house:
     with pytest.raises(TooManyAttempts):
         await house.auth.second_step(ticket, house.code(secret), address="203.0.113.1")
     with pytest.raises(TooManyAttempts):
-        await house.credentials.confirm(Self(owner, "s"), code=house.code(secret))
+        await house.own_sign_in.confirm(Self(owner, "s"), code=house.code(secret))
     house.clock.skip(2)
     await house.auth.second_step(ticket, house.code(secret), address="203.0.113.1")
 
@@ -133,12 +135,12 @@ async def test_switching_off_takes_the_password_and_a_code(house: House, owner: 
     secret, codes = await house.enrolled(owner)
     me = Self(owner)
     with pytest.raises(InvalidInput, match="the password is wrong"):
-        await house.credentials.switch_off(me, password="not it", code=codes[0])
+        await house.own_sign_in.switch_off(me, password="not it", code=codes[0])
     with pytest.raises(InvalidInput, match="the code is wrong"):
-        await house.credentials.switch_off(me, password=PASSWORD, code="000000")
+        await house.own_sign_in.switch_off(me, password=PASSWORD, code="000000")
     with pytest.raises(Conflict):
-        await house.credentials.begin(me)
-    await house.credentials.switch_off(me, password=PASSWORD, code=house.code(secret))
+        await house.own_sign_in.begin(me)
+    await house.own_sign_in.switch_off(me, password=PASSWORD, code=house.code(secret))
     assert (await house.auth.login("demo", PASSWORD)).user.id == owner.id
 
 
@@ -151,16 +153,16 @@ async def test_a_role_that_must_have_two_factors_enrols_while_signing_in() -> No
     ticket = needed.value.ticket
     with pytest.raises(Unauthenticated):
         await house.auth.second_step(ticket, "123456")
-    setup = await house.credentials.begin_at_sign_in(ticket, "")
+    setup = await house.own_sign_in.begin_at_sign_in(ticket, "")
     signed = await house.auth.second_step(ticket, house.code(setup.secret))
     assert len(signed.recovery_codes) == 10
     with pytest.raises(Forbidden, match="must have two factors"):
-        await house.credentials.switch_off(Self(owner), password=PASSWORD, code=signed.recovery_codes[0])
+        await house.own_sign_in.switch_off(Self(owner), password=PASSWORD, code=signed.recovery_codes[0])
     with pytest.raises(TwoFactorNeeded) as needed:
         await house.auth.login("demo", PASSWORD)
     assert not needed.value.enrols
     with pytest.raises(Conflict):
-        await house.credentials.begin_at_sign_in(needed.value.ticket, "")
+        await house.own_sign_in.begin_at_sign_in(needed.value.ticket, "")
 
 
 async def test_neither_a_link_nor_a_reset_gets_around_the_second_factor(house: House, owner: User) -> None:
@@ -178,13 +180,13 @@ async def test_only_a_super_admin_takes_a_second_factor_away(house: House, owner
     secret, _ = await house.enrolled(trader)
     signed = await house.auth.second_step(await house.ticket("trader"), house.code(secret))
     with pytest.raises(Forbidden):
-        await house.credentials.take_away(trader, by=Actor("x", "admin"))
-    await house.credentials.take_away(trader, by=Actor(owner.id, owner.role))
+        await house.own_sign_in.take_away(trader, by=Actor("x", "admin"))
+    await house.own_sign_in.take_away(trader, by=Actor(owner.id, owner.role))
     with pytest.raises(Unauthenticated):
         await house.auth.user_of(signed.access_token)
     assert (await house.auth.login("trader", PASSWORD)).user.id == trader.id
     with pytest.raises(NotFound):
-        await house.credentials.take_away(trader, by=Actor(owner.id, owner.role))
+        await house.own_sign_in.take_away(trader, by=Actor(owner.id, owner.role))
 
 
 async def test_what_is_kept_gives_no_secret_away(house: House, owner: User) -> None:
@@ -215,3 +217,26 @@ async def test_a_new_server_key_seals_a_secret_anew_at_its_next_use(house: House
     house.clock.skip(60)
     alone = TwoFactor(house.factors, KeyRing([Key(b"n" * 32)]).derived("second factors"), wall=house.clock)
     assert await alone.check(owner.id, house.code(secret))
+
+
+async def test_codes_that_are_tried_at_once_count_like_those_one_after_another(
+    house: House, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret, _ = await house.enrolled(owner)
+    factors = house.all_factors
+    assert factors is not None
+    check, all_are_in = factors.check, asyncio.Event()
+
+    async def slowly(user_id: str, code: str) -> bool:
+        await all_are_in.wait()
+        return await check(user_id, code)
+
+    monkeypatch.setattr(factors, "check", slowly)
+    tickets = [await house.ticket("demo") for _ in range(20)]
+    codes = [*(f"{number:06}" for number in range(19) if f"{number:06}" != house.code(secret)), house.code(secret)]
+    tries = [asyncio.create_task(house.auth.second_step(*one)) for one in zip(tickets, codes, strict=False)]
+    await asyncio.sleep(0)
+    all_are_in.set()
+    done = await asyncio.gather(*tries, return_exceptions=True)
+    assert [type(one) for one in done[:5]] == [Unauthenticated] * 5
+    assert {type(one) for one in done[5:]} == {TooManyAttempts}

@@ -8,7 +8,7 @@ a list of steps, parted by `;`:
     bar 100 101 99 100 [20000]       the next session: open, high, low, close and volume
     change quantity=50 limit_price=98    of the newest order;  cancel
     bust                             the venue takes the newest execution of the master back
-    split 2:1
+    split 2:1 [BOLT]
     pause, resume, remove, resync
     wait 60                          so many seconds pass between the master's fill and its copy
     refuse                           the follower is not ready: what opens is refused from now on;  ready
@@ -20,6 +20,8 @@ a list of steps, parted by `;`:
 
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from evenkeel.domain import commands as c
 from evenkeel.domain import events as e
@@ -140,7 +142,8 @@ class Story:
         self.desk.step(c.SubmitComposite(provenance=WHO, client_order_id="bracket", terms=terms))
 
     def bar(self, *prices: str) -> None:
-        self.desk.day(session(self.day, *map(float, prices)))
+        bar = session(self.day, *map(float, prices))
+        self.desk.day(*(replace(bar, instrument_id=name) for name in dict.fromkeys((ACME.id, self.of.id))))
         self.day += 1
 
     def change(self, *words: str) -> None:
@@ -160,10 +163,10 @@ class Story:
         self.desk.compares = False
         self.desk.step(busted)
 
-    def split(self, ratio: str) -> None:
+    def split(self, ratio: str, name: str = "ACME") -> None:
         new, old = map(Decimal, ratio.split(":"))
         day = (OPENS.date()).fromordinal(OPENS.date().toordinal() + self.day)
-        splits = (Split(ACME.id, day, new, old),)
+        splits = (Split({"ACME": ACME, "BOLT": BOLT}[name].id, day, new, old),)
         price = float(100 * old / new)
         self.desk.day(session(self.day, price, price, price, price), splits=splits)
         self.day += 1

@@ -162,6 +162,12 @@ FILLS: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("a resync closes, too", {}, "buy 100; BARS; resync 0.25; BARS; holds 25; resync 0; BARS; holds 0"),
     ("a removed link does nothing more, and keeps what it has", {},
      "buy 100; BARS; remove; sell 100; BARS; holds 100"),
+    ("a split of the master's stock leaves another symbol alone",
+     {"symbols": {ACME.id: d.SymbolRule(BOLT.id)}, "of": BOLT},
+     "buy 100; BARS; split 2:1; holds 100; wants 100; ready; sell 100; bar 50 50 50 50; bar 50 50 50 50; holds 50"),
+    ("a split of the other symbol is no reason to sell it",
+     {"symbols": {ACME.id: d.SymbolRule(BOLT.id)}, "of": BOLT},
+     "buy 100; BARS; split 2:1 BOLT; holds 200; wants 200; ready; BARS; holds 200; sell 50; BARS; holds 100"),
     ("a crash doubles nothing", {},
      "buy 100; crash; BARS; crash; BARS; holds 100; sell 50; crash; BARS; crash; holds 50"),
 )  # fmt: skip

@@ -9,13 +9,14 @@ from typing import Any
 import msgspec
 
 from evenkeel.desk.backtests import Asked, Backtest, BacktestState
-from evenkeel.domain.errors import FieldError, InvalidInput, NotFound
+from evenkeel.domain.errors import NotFound
 from evenkeel.market.ports import BarStore
 from evenkeel.research.shipping import StrategyReference
 from evenkeel.server.jobs.job import Finished, Work
 from evenkeel.server.jobs.queue import concluded
 from evenkeel.server.jobs.worker import carry_out
 from evenkeel.trading.strategies.registry import BUILT_IN, PANELS, Registry
+from tests.desk.paging import page
 from tests.server.misbehaving import MISBEHAVING
 from tests.trading.live.desk import START, STOCK
 
@@ -64,14 +65,11 @@ class MemoryBacktests:
         limit: int,
         cursor: str | None = None,
     ) -> tuple[Sequence[Backtest], str | None]:
-        if cursor is not None and not (cursor.isascii() and cursor.isdigit()):
-            raise InvalidInput("no such page", errors=(FieldError("cursor", "is not one this list gave"),))
         rows = sorted(self.rows.values(), key=lambda one: (one.created_at, one.id), reverse=True)
         rows = [one for one in rows if one.user_id == user_id and strategy in (None, one.strategy)]
         rows = [one for one in rows if kind in (None, one.kind)]
         rows = [msgspec.structs.replace(one, summary=None) for one in rows if state in (None, one.state)]
-        start = int(cursor or 0)
-        return rows[start : start + limit], str(start + limit) if start + limit < len(rows) else None
+        return page(rows, limit, cursor)
 
     async def unfinished(self) -> Sequence[Backtest]:
         found = [one for one in self.rows.values() if not one.has_ended]

@@ -6,7 +6,8 @@ import msgspec
 
 from evenkeel.desk.ports import User
 from evenkeel.domain.configurations import Configuration, Range, Saved
-from evenkeel.domain.errors import Conflict, FieldError, InvalidInput
+from evenkeel.domain.errors import Conflict
+from tests.desk.paging import page
 
 CONFIGURATION = "own-trend"
 TREND = Configuration(
@@ -46,10 +47,7 @@ class MemoryConfigurations:
     async def versions(
         self, user_id: str, name: str, *, limit: int, cursor: str | None = None
     ) -> tuple[Sequence[Saved], str | None]:
-        if cursor is not None and not (cursor.isascii() and cursor.isdigit()):
-            raise InvalidInput("no such page", errors=(FieldError("cursor", "is not one this list gave"),))
-        rows, start = self.rows.get((user_id, name), [])[::-1], int(cursor or 0)
-        return rows[start : start + limit], str(start + limit) if start + limit < len(rows) else None
+        return page(self.rows.get((user_id, name), [])[::-1], limit, cursor)
 
     async def archive(self, user_id: str, name: str, at: int | None) -> bool:
         rows = self.rows.get((user_id, name), [])

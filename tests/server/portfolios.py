@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from evenkeel.domain import records as r
-from evenkeel.domain.errors import Conflict, FieldError, InvalidInput
+from evenkeel.domain.errors import Conflict
 from evenkeel.domain.portfolios import (
     BookMoved,
     CashTransferred,
@@ -14,6 +14,7 @@ from evenkeel.domain.portfolios import (
 )
 from evenkeel.domain.watchlists import Watchlist
 from evenkeel.storage.repositories.portfolios import PortfolioDay, Transaction
+from tests.desk.paging import page
 from tests.trading.live.desk import MemoryJournal
 
 _BOOKED = (r.CashBooked, CashTransferred, r.FillBooked, r.SplitApplied, r.DividendPaid, r.NightsCharged)
@@ -32,8 +33,7 @@ class JournalPortfolios:
         for one in self.journal.records():
             if isinstance(one, PortfolioDayClosed) and one.portfolio_id == portfolio_id:
                 days.append(_day(one, days[-1] if days else None))
-        start = _place(cursor)
-        return days[::-1][start : start + limit], str(start + limit) if start + limit < len(days) else None
+        return page(days[::-1], limit, cursor)
 
     async def spans(self, portfolio_id: str) -> Sequence[Span]:
         found: list[Span] = []
@@ -54,8 +54,7 @@ class JournalPortfolios:
         self, spans: Sequence[Span], wanted: Wanted, *, limit: int, cursor: str | None = None
     ) -> tuple[Sequence[Transaction], str | None]:
         rows = [one for one in self._lines() if _within(one, spans) and _fits(one, wanted)]
-        start = _place(cursor)
-        return rows[::-1][start : start + limit], str(start + limit) if start + limit < len(rows) else None
+        return page(rows[::-1], limit, cursor)
 
     def _lines(self) -> Iterator[Transaction]:
         for seq, record in enumerate(self.journal.records(), 1):
@@ -163,9 +162,3 @@ class MemoryWatchlists:
         if found is not None:
             del self.lists[list_id]
         return found is not None
-
-
-def _place(cursor: str | None) -> int:
-    if cursor is not None and not (cursor.isascii() and cursor.isdigit()):
-        raise InvalidInput("no such page", errors=(FieldError("cursor", "is not one this list gave"),))
-    return int(cursor or 0)

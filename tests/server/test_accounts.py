@@ -204,6 +204,22 @@ def _out_of_use(user: Any) -> Any:
     return replace(user, is_active=False)
 
 
+async def test_a_person_is_not_half_erased(desk: World, owner: httpx.AsyncClient) -> None:
+    second = Account(SECOND, desk.other.id, "Second", "simulated", "USD", limits=LIMITS)
+    await desk.runner.submit(c.OpenAccount(provenance=BY, account=second, initial_cash=D(10_000)))
+    await desk.runner.quiet()
+    async with await desk.signed_in(desk.other) as other:
+        await said(await other.post("/api/v2/trading/orders", json=order("one", account_id=SECOND)), 201)
+    await desk.next_bar()
+    for account_id in (OTHER_ACCOUNT, SECOND):
+        await desk.runner.submit(c.DeactivateAccount(account_id=account_id, keep=True, provenance=BY))
+    await desk.people.users.replace(_out_of_use(await desk.people.one(desk.other.id)))
+    answer = await owner.post(f"/api/v2/users/{desk.other.id}/purge", json={"confirm": "somebody"})
+    assert (answer.status_code, "still holds positions" in answer.text) == (409, True)
+    names = {one: desk.runner.state.accounts[one].account.name for one in (OTHER_ACCOUNT, SECOND)}
+    assert names == {OTHER_ACCOUNT: "Theirs", SECOND: "Second"}
+
+
 async def test_rates_are_given_listed_and_refused(desk: World, owner: httpx.AsyncClient) -> None:
     path = f"{PORTFOLIO}/rates"
     good = {"base": "EUR", "quote": "USD", "date": "2005-09-01", "rate": "1.2345"}
@@ -290,7 +306,17 @@ async def test_the_platform_is_for_administrators_and_names_nobody(two: World, o
 
 
 async def test_what_is_shared_is_seen_without_what_its_owner_says_of_it(two: World, owner: httpx.AsyncClient) -> None:
-    await owner.patch(f"{ACCOUNTS}/{OWN_ACCOUNT}/details", json={"labels": ["private"]})
+    path = f"{ACCOUNTS}/{OWN_ACCOUNT}/details"
+    await owner.patch(path, json={"labels": ["private"], "notes": "secret", "number": "U1"})
+    lent = {"account_id": OWN_ACCOUNT, "username": "somebody", "permission": "read"}
+    await said(await owner.post("/api/v2/shares", json=lent), 201)
+    await owner.post("/api/v2/trading/orders", json=order("one"))
+    await two.next_bar()
     async with await two.signed_in(two.other) as other:
         lines = (await said(await other.get(f"{ACCOUNTS}/summary")))["accounts"]
-        assert [one["name"] for one in lines] == ["Theirs"]
+        assert {one["name"]: one["labels"] for one in lines} == {"Main": [], "Theirs": []}
+        details = await said(await other.get(path))
+        assert (details["number"], details["labels"], details["notes"]) == ("", [], "")
+        made = await said(await other.get("/api/v2/trading/pnl", params={"by": "user"}))
+        assert [one["id"] for one in made["items"]] == [two.owner.id]
+    assert (await said(await owner.get(path)))["notes"] == "secret"

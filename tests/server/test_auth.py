@@ -193,7 +193,7 @@ async def test_header_injection_ends_in_no_header(desk: World, nobody: httpx.Asy
         f"{AUTH}/login", json={"username": "demo", "password": PASSWORD}, headers={b"user-agent": agent.encode()}
     )
     assert all(not one.startswith("evil") for one in answer.headers.get_list("set-cookie"))
-    (session, *_) = await desk.parts.household.credentials.sessions(desk.owner.id)
+    (session, *_) = await desk.parts.household.own_sign_in.sessions(desk.owner.id)
     assert "\n" not in session.user_agent
     refused = await nobody.post(f"{AUTH}/elsewhere/x%0d%0aset-cookie:evil=1", json={})
     assert refused.status_code == 404

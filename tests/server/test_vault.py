@@ -74,9 +74,19 @@ async def test_a_vault_is_made_shown_locked_and_opened(owner: httpx.AsyncClient)
     await ask(owner, "DELETE", "/vault", code=404)
 
 
-async def test_guesses_at_a_vault_are_counted_like_guesses_at_the_door(desk: World, owner: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize(
+    ("door", "body"),
+    [
+        ("unlock", {"secret": "wrong"}),
+        ("rotate", {"secret": "wrong"}),
+        ("secret", {"present": "wrong", "new": "a phrase of its own", "kind": "passphrase"}),
+    ],
+)
+async def test_guesses_at_a_vault_are_counted_like_guesses_at_the_door(
+    owner: httpx.AsyncClient, door: str, body: dict[str, str]
+) -> None:
     await made(owner)
-    seen = {(await owner.post("/api/v2/vault/unlock", json={"secret": "wrong"})).status_code for _ in range(30)}
+    seen = {(await owner.post(f"/api/v2/vault/{door}", json=body)).status_code for _ in range(30)}
     assert seen == {422, 429}
 
 

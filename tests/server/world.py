@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 from argon2 import PasswordHasher
@@ -50,6 +50,7 @@ from evenkeel.trading.live.runner import Runner
 from tests.desk.access import MemoryAudit, MemoryKeys, MemoryShares
 from tests.desk.account_memory import MemoryDetails, MemoryPersonalData, StateTotals
 from tests.desk.memory import MemoryUsers, memory_stores
+from tests.desk.paging import page
 from tests.server import backtests, configurations, order_templates, portfolios
 from tests.server.safekeeping import MemoryShelf, new_safe, watching, with_acme
 from tests.trading.live.desk import BY, DAY, START, STOCK, MemoryJournal, bar, make_runner, market
@@ -60,8 +61,6 @@ DEPLOYMENT = "0190d000-0000-7000-8000-000000000001"
 OWN_ACCOUNT = "0190a000-0000-7000-8000-000000000001"
 OTHER_ACCOUNT = "0190a000-0000-7000-8000-000000000002"
 SECRET = b"a secret of tests, thirty-two bytes or more"
-
-T = TypeVar("T")
 
 
 class Row(Struct):
@@ -105,7 +104,7 @@ class JournalHistory:
             for one in self.journal.records()
             if isinstance(one, r.DayClosed) and one.account_id in account_ids
         ]
-        return _page(rows, limit, cursor)
+        return page(rows[::-1], limit, cursor)
 
     async def ledger(
         self, account_id: str, *, limit: int, cursor: str | None = None
@@ -127,7 +126,7 @@ class JournalHistory:
             for line, entry in enumerate(record.entries)
             if entry.account_id == account_id
         ]
-        return _page(rows, limit, cursor)
+        return page(rows[::-1], limit, cursor)
 
     async def signals(
         self,
@@ -159,7 +158,7 @@ class JournalHistory:
             and (start is None or one.at >= start)
             and (end is None or one.at < end)
         ]
-        return _page(rows, limit, cursor)
+        return page(rows[::-1], limit, cursor)
 
     async def copies(
         self, link_id: str, *, skipped: bool = False, limit: int, cursor: str | None = None
@@ -181,23 +180,13 @@ class JournalHistory:
             for seq, one in enumerate(self.journal.records(), 1)
             if isinstance(one, CopyTaken) and one.link_id == link_id and (one.skipped or not skipped)
         ]
-        return _page(rows, limit, cursor)
+        return page(rows[::-1], limit, cursor)
 
     async def lag(self) -> int:
         return 0
 
     def fault(self) -> str | None:
         return self.stuck
-
-
-def _page(rows: list[T], limit: int, cursor: str | None) -> tuple[list[T], str | None]:
-    from evenkeel.domain.errors import FieldError, InvalidInput
-
-    if cursor is not None and not (cursor.isascii() and cursor.isdigit()):
-        raise InvalidInput("no such page", errors=(FieldError("cursor", "is not one this list gave"),))
-    start = int(cursor or 0)
-    found = rows[::-1][start : start + limit]
-    return found, str(start + limit) if start + limit < len(rows) else None
 
 
 @dataclass

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from evenkeel.desk.consolidated import read
 from evenkeel.domain.account_details import AccountDetails, AccountGroup
 from evenkeel.domain.errors import InvalidInput, NotFound
-from evenkeel.domain.money import ZERO, add
+from evenkeel.domain.money import ZERO, sub, total
 from evenkeel.storage.database import Database
 from evenkeel.storage.engines import async_engine, sync_engine
 from evenkeel.storage.repositories.accounts import StoredAccountDetails
@@ -65,19 +66,15 @@ async def test_kept_totals_are_what_their_parts_add_up_to(database: Database) ->
     engine = async_engine(database)
     stored = StoredTotals(engine, SHARD)
     totals, instruments = await stored.platform()
-    each = await stored.of("account", sorted(story.state.accounts))
-    held = await stored.held(sorted(story.state.accounts))
     await engine.dispose()
+    each = [read(story.state, one).figures for one in story.state.accounts.values()]
     (whole,) = totals
-    for name in ("accounts", "active_accounts", "positions"):
-        assert getattr(whole, name) == sum(getattr(one, name) for one in each)
-    for name in ("cash", "contributed", "total_cost", "realised", "charges"):
-        whole_of = ZERO
-        for one in each:
-            whole_of = add(whole_of, getattr(one, name))
-        assert getattr(whole, name) == whole_of
+    assert (whole.accounts, whole.positions) == (len(each), sum(one.positions for one in each))
+    assert whole.cash == total([one.cash for one in each])
+    assert whole.contributed == total([one.contributed for one in each])
+    assert sub(whole.realised, whole.charges) == total([one.realised for one in each])
     for instrument in instruments:
-        mine = [one.quantity for one in held if one.instrument_id == instrument.instrument_id]
+        mine = [held.net.get(instrument.instrument_id, ZERO) for held in story.state.accounts.values()]
         assert instrument.long_quantity == sum((one for one in mine if one > 0), Decimal(0))
         assert instrument.short_quantity == -sum((one for one in mine if one < 0), Decimal(0))
         assert instrument.positions == sum(1 for one in mine if one)

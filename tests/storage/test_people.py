@@ -117,8 +117,14 @@ async def test_a_step_and_a_recovery_code_are_taken_once(engine: AsyncEngine) ->
     assert await factors.codes_left(ANN.id) == 1
     await factors.reseal(ANN.id, "sealed anew")
     assert await factors.of(ANN.id) == SecondFactor(ANN.id, "sealed anew", 5, 6, 1001)
-    await factors.put(SecondFactor(ANN.id, "another", 8))
+    with pytest.raises(Conflict):
+        await factors.put(SecondFactor(ANN.id, "another", 8))
+    assert (await factors.codes_left(ANN.id), await factors.of(ANN.id) is not None) == (1, True)
+    assert await factors.remove(ANN.id)
     assert await factors.codes_left(ANN.id) == 0
+    for sealed in ("another", "a third"):
+        await factors.put(SecondFactor(ANN.id, sealed, 8))
+    assert await factors.of(ANN.id) == SecondFactor(ANN.id, "a third", 8)
     assert await factors.remove(ANN.id)
     assert not await factors.remove(ANN.id)
     assert await factors.of(ANN.id) is None

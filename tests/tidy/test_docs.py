@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.services import ROOT, pick_port
+from tests.services import ROOT, compiled_code, pick_port
 from tests.tidy.documents import MODES, RUNNABLE, Block, blocks, console_steps, excerpt, missing_lines, pages
 from tests.tidy.sources import text
 
@@ -30,6 +30,7 @@ def environment(home: Path) -> dict[str, str]:
     path = f"{BIN}{os.pathsep}{kept.get('PATH', os.defpath)}"
     return {
         **kept,
+        **compiled_code(),
         "PATH": path,
         "HOME": str(home),
         "XDG_DATA_HOME": str(home / "data"),

@@ -1,6 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { csrfToken } from "@/api/client";
-import { cameBackWith, tokenOf } from "@/session/arrival";
+import { cameBackWith, once, tokenOf } from "@/session/arrival";
 
 describe("arriving by an address", () => {
   it("reads the token behind the #, which no server sees", () => {
@@ -12,6 +12,14 @@ describe("arriving by an address", () => {
     expect(cameBackWith("?state=s&code=c%2F1")).toEqual({ state: "s", code: "c/1" });
     expect(cameBackWith("?error=access_denied&state=s")).toBeNull();
     expect(cameBackWith("")).toBeNull();
+  });
+
+  it("takes what works once a single time, however often it is asked", async () => {
+    const take = vi.fn(() => Promise.resolve("in"));
+    const taken = once(take);
+    expect(take).not.toHaveBeenCalled();
+    expect(await Promise.all([taken(), taken()])).toEqual(["in", "in"]);
+    expect(take).toHaveBeenCalledTimes(1);
   });
 
   it("finds the token of the session among the cookies", () => {

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from evenkeel import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from evenkeel.desk.backups import Backups, Summary
+    from evenkeel.domain.events import Noticed
     from evenkeel.settings import Settings
     from evenkeel.storage.backups.manifest import Backup
     from evenkeel.storage.database import Database
-    from evenkeel.trading.live.runner import Runner
 
 
 class HomeShelf:
@@ -45,14 +45,19 @@ class HomeShelf:
 
 
 def backups_of(
-    database: Database, settings: Settings, server_keys: tuple[str, ...], runner: Runner, *, scheduled: bool
+    database: Database,
+    settings: Settings,
+    server_keys: tuple[str, ...],
+    post: Callable[[Noticed], None],
+    *,
+    scheduled: bool,
 ) -> Backups:
-    """`scheduled`: made by themselves at the settings' time, else only when somebody asks."""
+    """`post` tells of one that failed. `scheduled`: made by themselves at the settings' time, else only when asked."""
     from evenkeel.desk.backups import Backups
 
     hour, _, minute = settings.backup_time.partition(":")
     at = (int(hour), int(minute)) if scheduled and settings.backup_time else None
-    return Backups(HomeShelf(database, settings, server_keys), runner.post, at=at)
+    return Backups(HomeShelf(database, settings, server_keys), post, at=at)
 
 
 def _shown(backup: Backup) -> Summary:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from evenkeel.desk.markets import Market
     from evenkeel.desk.ports import User
     from evenkeel.domain.commands import AnyCommand
+    from evenkeel.domain.events import Noticed
     from evenkeel.domain.ids import IdSource
     from evenkeel.domain.instruments import Instrument
     from evenkeel.domain.marketdata import MarketSlice
@@ -360,9 +361,13 @@ class Desk:
             limits=self.settings.limits(),
             safe=self.vaulting.safe,
             backups=backups_of(
-                self.where, self.settings, self.ring.fingerprints, run.runner, scheduled=self.plan.mode != "demo"
+                self.where, self.settings, self.ring.fingerprints, self._tell, scheduled=self.plan.mode != "demo"
             ),
         )
+
+    def _tell(self, event: Noticed) -> None:
+        """Tells people through the present run, which is another after starting over."""
+        self.run.runner.post(event)
 
     def _backtests(self) -> BacktestQueue:
         """The queue, which goes on when the demo starts over."""

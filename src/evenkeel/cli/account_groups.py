@@ -55,9 +55,7 @@ def summary(
 ) -> None:
     """Accounts with their figures, sums by currency, and the total in one, with the rates it was converted at."""
     with reporting(as_json=as_json):
-        client = Client(resolve_home(home), options={"currency": "--currency"})
-        wanted = {"group": group, "label": label, "mode": mode, "currency": currency and currency.upper()}
-        found = client.get("/accounts/summary", **wanted)
+        found = _in_one(home, "/accounts/summary", currency, group=group, label=label, mode=mode)
         if as_json:
             print_json(found)
             return
@@ -69,10 +67,16 @@ def summary(
         ]  # fmt: skip
         print_table(headings, lines, empty="No such account.")
         print()
-        print_totals(found)
+        _print_totals(found)
 
 
-def print_totals(found: dict[str, Any]) -> None:
+def _in_one(home: HomeOption, path: str, currency: str | None, **wanted: str | None) -> Any:
+    """A view of many accounts with its total in one currency."""
+    client = Client(resolve_home(home), options={"currency": "--currency"})
+    return client.get(path, currency=currency and currency.upper(), **wanted)
+
+
+def _print_totals(found: dict[str, Any]) -> None:
     """Sums by currency, the total, and how it was converted."""
     headings = ["currency", "accounts", "cash", "equity", "long", "short", "net", "day P&L", "unrealised"]
     names = ("cash", "equity", "long", "short", "net", "day_pnl", "unrealised")
@@ -103,9 +107,7 @@ def consolidated(
 ) -> None:
     """All accounts as one: positions by instrument, cash by currency, and totals."""
     with reporting(as_json=as_json):
-        client = Client(resolve_home(home), options={"currency": "--currency"})
-        wanted = {"group": group, "label": label, "mode": mode, "currency": currency and currency.upper()}
-        found = client.get("/portfolio/consolidated", **wanted)
+        found = _in_one(home, "/portfolio/consolidated", currency, group=group, label=label, mode=mode)
         if as_json:
             print_json(found)
             return
@@ -119,21 +121,21 @@ def consolidated(
         headings = ["symbol", "currency", "quantity", "last", "value", found["base_currency"], "unrealised", "in"]
         print_table(headings, rows, empty="No open positions.")
         print()
-        print_totals(found)
+        _print_totals(found)
 
 
 @app.command("platform", epilog=examples("evenkeel account platform --currency EUR"))
 def platform(currency: CurrencyOption = None, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Sums over everybody's accounts, for administrators: nothing of it is one person's."""
     with reporting(as_json=as_json):
-        found = Client(resolve_home(home)).get("/portfolio/platform", currency=currency and currency.upper())
+        found = _in_one(home, "/portfolio/platform", currency)
         if as_json:
             print_json(found)
             return
         counts = f"{found['users']} people, {found['active_accounts']} accounts in use"
         late = f"; {found['lag']} records are not counted yet" if found["lag"] else ""
         print(f"{counts}, {found['total']['positions']} open positions{late}")
-        print_totals(found)
+        _print_totals(found)
 
 
 @app.command("groups", epilog=examples("evenkeel account groups"))

@@ -57,10 +57,11 @@ def backup(
     """Back a home up into a new folder: of one moment, while orders run, and read back before it counts."""
     if context.invoked_subcommand is not None:
         return
-    from evenkeel.storage.backups.making import make
+    from evenkeel.storage.backups.making import check_something, make
 
     with reporting(as_json=as_json):
         where, folder, keys = _place(home, database_url, to)
+        check_something(where)
         sealed = _sealed_keys(where.home) if with_keys else None
         made = make(where, folder, version=__version__, server_keys=keys, sealed_keys=sealed)
         if as_json:
@@ -147,11 +148,17 @@ def _place(home: Path | None, url: str | None, to: Path | None) -> tuple[Any, Pa
 
 
 def _sealed_keys(home: Path) -> bytes:
-    from evenkeel.desk.backups import seal_keys
-    from evenkeel.storage.secrets import SECRETS, load_secrets
+    """The home's secrets with the server keys that are in force: those of the settings, where it has them."""
+    import msgspec
 
-    load_secrets(home)
-    return seal_keys((home / SECRETS).read_bytes(), _passphrase(confirm=True))
+    from evenkeel.desk.backups import seal_keys
+    from evenkeel.desk.server_keys import server_secrets
+    from evenkeel.settings import load
+    from evenkeel.storage.secrets import load_secrets
+
+    keys = tuple(key.hex() for key in server_secrets(home, load(home)[0].server_keys()))
+    secrets = msgspec.structs.replace(load_secrets(home), server_keys=keys)
+    return seal_keys(msgspec.json.encode(secrets) + b"\n", _passphrase(confirm=True))
 
 
 def _open_keys(folder: Path, home: Path) -> bool:

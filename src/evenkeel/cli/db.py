@@ -66,6 +66,7 @@ def downgrade(
 
     with reporting(as_json=as_json):
         where = the_database(home, database_url)
+        schema.check_older(where, revision)
         print(f"What schema {revision} has no place for is lost; projections come again.", file=sys.stderr)
         if not yes:
             typer.confirm("Go on?", abort=True)

@@ -195,18 +195,24 @@ def _stopped(engine: Any, home: Path) -> Stopped:
     from evenkeel.desk.invitations import Invitations
     from evenkeel.desk.passwords import Passwords
     from evenkeel.desk.ports import Link, RefreshToken, SecondFactor, Session, User
+    from evenkeel.desk.server_keys import server_ring
     from evenkeel.desk.users import People
+    from evenkeel.desk.vault.ports import SealedCredential, VaultRow, Wrap
+    from evenkeel.desk.vault.safe import made
     from evenkeel.settings import load
     from evenkeel.storage import repositories as stored
 
     users, tokens = stored.StoredUsers(engine, User), stored.StoredTokens(engine, RefreshToken, Session)
     trail = Trail(stored.StoredAudit(engine, stored.Anchor(home)))
     people = People(users, tokens, Passwords(), audit=trail)
+    given: tuple[bytes, ...] = ()
     try:
         settings, _ = load(home)
-        address = settings.public_url or f"http://{settings.host}:{settings.port}"
+        address, given = settings.public_url or f"http://{settings.host}:{settings.port}", settings.server_keys()
     except InvalidInput:
         address = "http://127.0.0.1:8000"
+    vaults = stored.StoredVault(engine, VaultRow, Wrap, SealedCredential)
+    people.watchers.append(made(vaults, server_ring(home, given)).vault)  # a password that was reset opens none
     invitations = Invitations(stored.StoredLinks(engine, Link), people)
     return Stopped(people, invitations, stored.StoredFactors(engine, SecondFactor), address)
 

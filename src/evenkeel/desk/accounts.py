@@ -16,6 +16,7 @@ from evenkeel.domain.account_details import MOST_GROUPS, MOST_LABELS, AccountDet
 from evenkeel.domain.errors import FieldError, InvalidInput, NotFound
 from evenkeel.domain.ids import Random
 from evenkeel.domain.money import CURRENCIES
+from evenkeel.trading.engine.state import AccountState
 
 
 class DetailsStore(Protocol):
@@ -140,9 +141,9 @@ class AccountDirectory:
         await self._store.remove_groups((group.id,))
         self._groups.pop(group.id, None)
 
-    def currency(self, user_id: str) -> str | None:
-        """The currency in which a person reads totals; None where they have not said."""
-        return self._currencies.get(user_id)
+    def currency(self, user_id: str, accounts: Iterable[AccountState]) -> str:
+        """The currency in which a person reads totals: their own, else that of the first of these accounts."""
+        return self._currencies.get(user_id) or next((one.account.currency for one in accounts), "USD")
 
     async def set_currency(self, user_id: str, currency: str) -> None:
         """Raises InvalidInput for what is no currency."""
@@ -162,11 +163,12 @@ class AccountDirectory:
             self._groups[group.id] = replace(group, account_ids=left)
 
     async def erase_user(self, user_id: str) -> None:
-        """Forgets a user's groups."""
+        """Forgets a user's groups, and the currency of their totals."""
         gone = [one.id for one in self.groups(user_id)]
         await self._store.remove_groups(gone)
         for group_id in gone:
             self._groups.pop(group_id)
+        self._currencies.pop(user_id, None)
 
 
 def _each(account_ids: Iterable[str]) -> tuple[str, ...]:

@@ -114,7 +114,9 @@ class Trail:
         finally:
             _under_way.reset(token)
             self._waiting += self._rows_of(asked)
-            del self._waiting[: max(0, len(self._waiting) - MOST_WAITING)]
+            if (over := len(self._waiting) - MOST_WAITING) > 0:
+                _tell(self._waiting[:over], "too many wait for the database")
+                del self._waiting[:over]
             self._write_soon()
             if firm:
                 await self.settled()
@@ -134,13 +136,17 @@ class Trail:
             try:
                 await self.rows.append(entries)
             except EvenkeelError as error:
-                told = [f"{one.actor} {one.action} {one.subject} {one.outcome}" for one in entries]
-                log.critical("rows of the audit log could not be written", reason=error.message, rows=told)
+                _tell(entries, error.message)
 
     async def settled(self) -> None:
         """Returns when all that waited has been written, or told to the log."""
         if self._writer is not None:
             await asyncio.shield(self._writer)
+
+
+def _tell(entries: Sequence[Entry], reason: str) -> None:
+    told = [f"{one.actor} {one.action} {one.subject} {one.outcome}" for one in entries]
+    log.critical("rows of the audit log could not be written", reason=reason, rows=told)
 
 
 def clean(value: Mapping[str, Any] | None) -> str:

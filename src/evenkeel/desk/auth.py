@@ -109,6 +109,7 @@ class Auth:
         self.wall = wall
         self._secret, self.on_login = secret, on_login
         self._live: dict[str, User] = {}
+        self._changes = 0
         self._verified: dict[str, dict[str, Any]] = {}
         self._confirmed: dict[str, int] = {}
 
@@ -127,7 +128,7 @@ class Auth:
         self.throttle.succeeded(username, address)
         if self.passwords.outdated(known.password_hash):
             known = msgspec.structs.replace(known, password_hash=await self.passwords.rehash(password))
-            await self.users.replace(known)
+            await self.users.put_hash(known.id, known.password_hash)
         return await self.admit(known, how="password", address=address, agent=agent, password=password)
 
     def link_for(self, user: User) -> str:
@@ -179,6 +180,7 @@ class Auth:
             fits = bool(codes) or (factors is not None and await factors.check(user.id, code))
         except (InvalidInput, NotFound, Conflict):
             fits = False
+        self.throttle.check_code(user.id)  # again, as for a password
         if not fits or not self.admission.policy.admits(user, address):
             self.throttle.code_failed(user.id)
             self.throttle.failed("", address)
@@ -242,11 +244,14 @@ class Auth:
         claims = self._claims(access_token)
         session_id = claims["sid"]
         user = self._live.get(session_id)
-        if user is None:
-            user = await self.users.by_id(claims["sub"])
-            if user is None or not user.is_active or not await self.tokens.family_is_live(session_id):
+        while user is None:
+            changes = self._changes
+            found = await self.users.by_id(claims["sub"])
+            if found is None or not found.is_active or not await self.tokens.family_is_live(session_id):
                 raise Unauthenticated("the session has ended; sign in again")
-            _remember(self._live, session_id, value=user)
+            if changes == self._changes:  # else it may have been read before a change that ends it
+                _remember(self._live, session_id, value=found)
+                user = found
         return user
 
     async def principal(self, access_token: str, *, address: str) -> Principal:
@@ -267,6 +272,7 @@ class Auth:
 
     def forget(self, user_id: str) -> None:
         """What is remembered of a person is looked up again: they have changed."""
+        self._changes += 1
         for session_id in [one for one, user in self._live.items() if user.id == user_id]:
             self._live.pop(session_id)
 
@@ -288,9 +294,10 @@ class Auth:
 
     async def end(self, session_id: str) -> None:
         """Ends one session, wherever its tokens are."""
+        await self.tokens.revoke_family(session_id, self.wall())
+        self._changes += 1
         self._live.pop(session_id, None)
         self._confirmed.pop(session_id, None)
-        await self.tokens.revoke_family(session_id, self.wall())
 
     async def _open(self, pending: Pending, *, address: str, agent: str) -> SignIn:
         user, now, secret = pending.user, self.wall(), secrets.token_urlsafe(32)
@@ -305,6 +312,11 @@ class Auth:
             address=address[:64],
         )
         await self.tokens.add(token)
+        # Again: a reset or a deactivation since the first step ended the sessions that were there, and not this one.
+        now_is = await self.users.by_id(user.id)
+        if now_is is None or not now_is.is_active or now_is.password_hash != user.password_hash:
+            await self.end(token.family_id)
+            raise Unauthenticated("this sign-in was overtaken by a change of the password; begin it again")
         self.confirmed(token.family_id)
         if pending.password is not None:
             if self.on_login is not None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
+from evenkeel.domain.clock import from_ns
 from evenkeel.domain.fx import MOST_DAYS, Conversion, Rates
 from evenkeel.domain.money import ZERO, add, mul, sub
 from evenkeel.domain.positions import Position
@@ -90,10 +91,12 @@ class Merged(Struct):
 
 
 class Whole(Struct):
-    """Figures converted to `currency` and added up. `left_out`: currencies with no rate; `stale`: with an old one."""
+    """Figures converted to `currency` and added up, of the `sums` by currency. `left_out`: currencies with no rate;
+    `stale`: with an old one."""
 
     currency: str
     figures: Figures
+    sums: Mapping[str, Figures]
     ways: dict[str, Conversion | None]
     left_out: tuple[str, ...]
     stale: tuple[str, ...]
@@ -201,10 +204,23 @@ def in_currency(sums: Mapping[str, Figures], currency: str, *, rates: Rates, tod
     return Whole(
         currency,
         whole,
+        sums,
         ways,
         tuple(name for name, way in ways.items() if way is None),
         tuple(name for name, way in ways.items() if way is not None and is_stale(way, today)),
     )
+
+
+def together(state: State, accounts: Iterable[AccountState], currency: str) -> tuple[list[Account], Whole]:
+    """Accounts at the last prices, and all of them in one currency as of today."""
+    rows = [read(state, held) for held in accounts]
+    sums = by_currency((one.held.account.currency, one.figures) for one in rows)
+    return rows, in_currency(sums, currency, rates=state.rates, today=today_of(state))
+
+
+def today_of(state: State) -> date:
+    """The day of engine time, which ages are counted to."""
+    return from_ns(state.time).date()
 
 
 def is_stale(way: Conversion, today: date) -> bool:

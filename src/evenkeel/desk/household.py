@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from evenkeel.desk.admission import Admission, Policy, Unheard
 from evenkeel.desk.auth import Auth
-from evenkeel.desk.credentials import Credentials
 from evenkeel.desk.elsewhere import Elsewhere
 from evenkeel.desk.invitations import Invitations
+from evenkeel.desk.own_sign_in import OwnSignIn
 from evenkeel.desk.passwords import Passwords
 from evenkeel.desk.ports import Audit, Identities, Links, PasswordWatcher, RefreshTokens, SecondFactors, Users
 from evenkeel.desk.providers import Client
@@ -69,7 +69,7 @@ class Household:
         )
         self.people.on_ended.append(self.auth.forget)
         self.invitations = Invitations(stores.links, self.people, wall=wall)
-        self.credentials = Credentials(self.auth, self.people)
+        self.own_sign_in = OwnSignIn(self.auth, self.people)
         self.elsewhere = Elsewhere(house.clients, stores.identities, self.auth, self.invitations, wall=wall)
 
     def watch_passwords(self, watchers: Iterable[PasswordWatcher]) -> None:

@@ -1,8 +1,8 @@
 """Links that are handed out once: to become somebody here, and to set a password anew.
 
 The token is shown once, to whoever asks for it, and kept as a hash. A link names a role and at most an e-mail address,
-or a person; it works once, until it expires or is revoked. A reset ends no second factor: who has one is asked for it
-at the next sign-in.
+or a person; it works once, until it expires or is revoked, and only while whoever made it might still make it. A reset
+ends no second factor: who has one is asked for it at the next sign-in.
 """
 
 import asyncio
@@ -10,15 +10,15 @@ import secrets
 import time
 from collections.abc import Callable
 
+import msgspec
 from msgspec import Struct
 
 from evenkeel.desk import passwords
-from evenkeel.desk.permissions import Role
 from evenkeel.desk.ports import Actor, Link, LinkKind, Links, User
 from evenkeel.desk.tokens import digest
-from evenkeel.desk.users import Change, People, about, checked_terms
+from evenkeel.desk.users import HOME, Change, People, about, checked_terms
 from evenkeel.domain.clock import SECOND
-from evenkeel.domain.errors import FieldError, InvalidInput, NotFound, Unauthenticated
+from evenkeel.domain.errors import FieldError, Forbidden, InvalidInput, NotFound, Unauthenticated
 from evenkeel.domain.ids import Random
 
 HOUR = 3600 * SECOND
@@ -73,11 +73,33 @@ class Invitations:
 
     async def of_token(self, token: str, kind: LinkKind) -> Link:
         """The link of a token that can still be used. Raises Unauthenticated."""
-        link, now = await self.links.by_hash(digest(token)), self._wall()
+        link = await self._usable(digest(token), kind)
+        await self._maker(link)
+        return link
+
+    async def _usable(self, token_hash: str, kind: LinkKind) -> Link:
+        link, now = await self.links.by_hash(token_hash), self._wall()
         usable = link is not None and link.kind == kind and link.used_at is None and link.revoked_at is None
         if link is None or not usable or link.expires_at <= now:
             raise spent()
         return link
+
+    async def _maker(self, link: Link) -> Actor:
+        """Whoever handed a link out, as they are now. Raises Unauthenticated where they may not any more: they have
+        left, or stand no longer above whom it is for."""
+        by, role = HOME, str(link.role)
+        if link.created_by != HOME.id:
+            maker = await self.people.users.by_id(link.created_by)
+            if maker is None or not maker.is_active:
+                raise spent()
+            by = Actor(maker.id, maker.role)
+        if link.user_id is not None:
+            role = (await self.people.one(link.user_id)).role
+        try:
+            self.people.check_rank(by, role)
+        except Forbidden:
+            raise spent() from None
+        return by
 
     async def become(
         self, link: Link, username: str, *, password: str | None, full_name: str | None = None, by: Actor | None = None
@@ -88,11 +110,12 @@ class Invitations:
         by = by or Actor("", "")
         terms = Change(role=str(link.role), email=link.email, full_name=full_name)
         async with self._turn:
+            await self._usable(link.token_hash, "invitation")
             await self.people.check_new(username, terms)
             if password is not None:
                 passwords.check(password, tuple(filter(None, (username, link.email, full_name))))
+            maker = msgspec.structs.replace(await self._maker(link), address=by.address, agent=by.agent)
             await self._spend(link)
-            maker = Actor(link.created_by, Role.SUPER_ADMIN, by.address, by.agent)
             return await self.people.create(
                 username, password, role=str(link.role), email=link.email, full_name=full_name, by=maker
             )

@@ -22,6 +22,7 @@ from evenkeel.desk.buckets import Buckets
 from evenkeel.desk.permissions import Door, Permission, Principal, granted, up_to
 from evenkeel.desk.ports import User, Users
 from evenkeel.desk.signing import SIGNATURE, Asking, Signatures, public_part
+from evenkeel.desk.throttle import line_of
 from evenkeel.desk.tokens import digest
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.errors import Conflict, FieldError, Forbidden, InvalidInput, NotFound, Unauthenticated
@@ -244,7 +245,7 @@ class Keys:
         if held is None:
             if _FORM.fullmatch(prefix) is None:
                 raise _invalid()
-            self._unknown.take(address)
+            self._unknown.take(line_of(address))
         while True:
             changes = self._changes
             held = await self._read(prefix, now)
@@ -265,11 +266,12 @@ class Keys:
         allowed = up_to(key.scope) & granted(user.role)
         return _Held(key, user, now, networks, allowed, frozenset(key.accounts) if key.accounts else None)
 
-    async def holds(self, key_id: str) -> bool:
-        """Whether a key, and its person, may still be here."""
+    async def holds(self, key_id: str, person: User) -> bool:
+        """Whether a key may still be here, and its person, as they were then, too."""
         key = await self.keys.by_id(key_id)
-        user = await self.users.by_id(key.user_id) if key is not None and key.is_live(self._wall()) else None
-        return user is not None and user.is_active
+        user = await self.users.by_id(person.id) if key is not None and key.is_live(self._wall()) else None
+        as_then = user is not None and (user.role, user.networks) == (person.role, person.networks)
+        return user is not None and user.is_active and as_then
 
     async def write_uses(self) -> None:
         """Writes down the last uses since the last time. Raises NotReady, and keeps them."""

@@ -9,11 +9,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol
 
 from evenkeel.desk.accounts import AccountDirectory
-from evenkeel.desk.consolidated import by_currency, in_currency, merged, read
+from evenkeel.desk.consolidated import merged, together
 from evenkeel.desk.ports import User
 from evenkeel.desk.users import People
 from evenkeel.domain.accounts import Account, AccountType, LedgerKind, Limits
-from evenkeel.domain.clock import from_ns
 from evenkeel.domain.commands import AnyCommand, MoveCash, OpenAccount
 from evenkeel.domain.errors import FieldError, InvalidInput, NotFound
 from evenkeel.domain.ids import Random
@@ -118,14 +117,14 @@ class Manager:
         for what a withdrawal or a fee takes out. Raises NotFound, InvalidInput, Conflict."""
         held, faults = self.account(account), list[FieldError]()
         value = amount_of("amount", amount, faults)
-        if kind not in _KINDS:
-            faults.append(FieldError("kind", f"one of {', '.join(_KINDS)}, not {kind!r}"))
+        if kind not in KINDS:
+            faults.append(FieldError("kind", f"one of {', '.join(KINDS)}, not {kind!r}"))
         if faults:
             raise InvalidInput("the payment cannot be booked", errors=tuple(faults))
         owner = await self.user(held.account.user_id)
         command = MoveCash(
             account_id=held.account.id,
-            amount=neg(value) if kind in _OUT else value,
+            amount=neg(value) if kind in OUT else value,
             kind=LedgerKind(kind),
             component=note,
             provenance=self._provenance(owner),
@@ -146,11 +145,9 @@ class Manager:
         """A person's accounts as one, in one currency: `total_value`, `cash`, `positions` by instrument, and what no
         exchange rate leads to as `left_out`. Without a desk there are no prices: what has none is valued at cost."""
         owner = await self.user(user)
-        rows = [read(self.state, one) for one in self.state.accounts.values() if one.account.user_id == owner.id]
-        base = currency or self._directory.currency(owner.id) or (rows[0].held.account.currency if rows else "USD")
-        sums = by_currency((one.held.account.currency, one.figures) for one in rows)
-        today = from_ns(self.state.time).date()
-        whole = in_currency(sums, base, rates=self.state.rates, today=today)
+        mine = [one for one in self.state.accounts.values() if one.account.user_id == owner.id]
+        base = currency or self._directory.currency(owner.id, mine)
+        rows, whole = together(self.state, mine, base)
         return {
             "currency": base,
             "total_value": whole.figures.equity,
@@ -194,11 +191,8 @@ class Manager:
         return Provenance(actor=owner.id, source=Source.USER, cause_id=ACTOR, received=self._wall())
 
 
-_OUT = frozenset({LedgerKind.WITHDRAWAL, LedgerKind.FEE})
-_KINDS = tuple(
-    kind.value
-    for kind in (LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL, LedgerKind.DIVIDEND, LedgerKind.INTEREST, LedgerKind.FEE)
-)
+OUT = frozenset({LedgerKind.WITHDRAWAL, LedgerKind.FEE})
+KINDS = ("deposit", "withdrawal", "dividend", "interest", "fee")
 
 
 def amount_of(field: str, given: Amount, faults: list[FieldError]) -> Decimal:

@@ -52,6 +52,9 @@ class InstrumentSum(Protocol):
     def currency(self) -> str: ...
 
     @property
+    def positions(self) -> int: ...
+
+    @property
     def long_quantity(self) -> Decimal: ...
 
     @property
@@ -82,7 +85,8 @@ def platform(state: State, totals: Iterable[PlatformTotal], *, instruments: Iter
             positions=one.positions,
         )
     for each in instruments:
-        _value(state, found, one=each)
+        if each.positions or each.total_cost:  # what an account's books hold against each other has cost something, too
+            _value(state, found, one=each)
     for figures in found.by_currency.values():
         figures.equity = add(figures.cash, figures.net)
     return found

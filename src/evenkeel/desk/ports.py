@@ -159,6 +159,9 @@ class Users(Protocol):
     async def replace(self, user: User, *, keeping: str | None = None) -> None:
         """Raises Conflict where nobody else of the role `keeping` would be left active; checked with the change."""
 
+    async def put_hash(self, user_id: str, password_hash: str) -> None:
+        """The hash of a password and nothing else: making one takes long, and the person may have changed meanwhile."""
+
 
 class RefreshTokens(Protocol):
     async def by_hash(self, token_hash: str) -> RefreshToken | None: ...
@@ -202,7 +205,7 @@ class SecondFactors(Protocol):
     async def of(self, user_id: str) -> SecondFactor | None: ...
 
     async def put(self, factor: SecondFactor) -> None:
-        """In place of the one there was, with its recovery codes gone."""
+        """In place of one that was never confirmed. Raises Conflict where one was, however lately."""
 
     async def confirm(self, user_id: str, *, at: int, step: int) -> bool:
         """False where it was confirmed before."""

@@ -42,10 +42,7 @@ class Purging:
         """
         account = held.account
         _confirmed(confirm, account.name)
-        if not held.retired:
-            raise Conflict(f"{account.name} is in use", hint="Deactivate it first.")
-        if any(position.quantity for position in held.positions.values()):
-            raise Conflict(f"{account.name} still holds positions", hint="Close them first.")
+        _check(held)
         await submit(RenameAccount(account_id=account.id, name=stand_in(account.id), erase=True, provenance=provenance))
         await self._directory.erase((account.id,))
         return stand_in(account.id)
@@ -61,8 +58,8 @@ class Purging:
     ) -> str:
         """Erases a person who has been deactivated, with their accounts, and returns what they are called now.
 
-        Raises NotFound, Conflict where they or one of their accounts are in use, InvalidInput where `confirm` is not
-        their name.
+        Raises NotFound, Conflict where they or one of their accounts are in use or hold something, InvalidInput where
+        `confirm` is not their name; nothing is erased then.
         """
         user = await self._people.by_id(user_id)
         if user is None:
@@ -71,9 +68,8 @@ class Purging:
         mine = list(accounts)
         if user.is_active:
             raise Conflict(f"{user.username} is active", hint="Deactivate them first: that ends their sessions.")
-        in_use = next((held.account.name for held in mine if not held.retired), None)
-        if in_use is not None:
-            raise Conflict(f"{in_use} is in use", hint="Deactivate every account of theirs first.")
+        for held in mine:
+            _check(held)
         for held in mine:
             name = held.account.name
             await self.account(held, confirm=name, submit=submit, provenance=provenance(time.time_ns()))
@@ -85,6 +81,15 @@ class Purging:
 def stand_in(name: str) -> str:
     """What somebody, or something, is called whose name was erased: the end of an id, which is drawn at random."""
     return f"erased-{name.replace('-', '')[-_SHOWN:]}"
+
+
+def _check(held: AccountState) -> None:
+    """Raises Conflict where an account is in use or holds something."""
+    name = held.account.name
+    if not held.retired:
+        raise Conflict(f"{name} is in use", hint="Deactivate it first.")
+    if any(position.quantity for position in held.positions.values()):
+        raise Conflict(f"{name} still holds positions", hint="Close them first.")
 
 
 def _confirmed(confirm: str, name: str) -> None:

@@ -3,6 +3,7 @@
 All live shares are in memory, as every request asks for those of its person.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -47,6 +48,7 @@ class Shares:
     def __init__(self, stored: StoredShares, users: Users, *, wall: Callable[[], int] = time.time_ns) -> None:
         self.stored, self.users, self._wall = stored, users, wall
         self.on_change: Callable[[str], None] = lambda user_id: None
+        self._turn = asyncio.Lock()
         self._by_id: dict[str, Share] = {}
         self._received: dict[str, dict[str, Permission]] = {}
 
@@ -77,23 +79,25 @@ class Shares:
             raise InvalidInput("the account cannot be shared", errors=tuple(faults))
         if user.id == owner_id:
             raise Conflict("the account is yours already")
-        known = next((x for x in self._by_id.values() if (x.account_id, x.user_id) == (account_id, user.id)), None)
-        now = self._wall()
-        share_id = known.id if known is not None else Random().public(now, 0, "share")
-        share = Share(share_id, account_id, owner_id, user.id, permission, now)
-        await self.stored.put(share)
-        self._by_id[share.id] = share
-        self._changed(share)
+        async with self._turn:  # or two at once would make two, of which one outlives the other's end
+            known = next((x for x in self._by_id.values() if (x.account_id, x.user_id) == (account_id, user.id)), None)
+            now = self._wall()
+            share_id = known.id if known is not None else Random().public(now, 0, "share")
+            share = Share(share_id, account_id, owner_id, user.id, permission, now)
+            await self.stored.put(share)
+            self._by_id[share.id] = share
+            self._changed(share)
         return share
 
     async def end(self, user_id: str, share_id: str) -> Share:
         """Ends a share, on either side's word. Raises NotFound."""
-        share = self._by_id.get(share_id)
-        if share is None or user_id not in (share.owner_id, share.user_id):
-            raise NotFound(f"there is no share {share_id!r}")
-        await self.stored.end(share.id, self._wall())
-        self._by_id.pop(share.id, None)
-        self._changed(share)
+        async with self._turn:
+            share = self._by_id.get(share_id)
+            if share is None or user_id not in (share.owner_id, share.user_id):
+                raise NotFound(f"there is no share {share_id!r}")
+            await self.stored.end(share.id, self._wall())
+            self._by_id.pop(share.id, None)
+            self._changed(share)
         return share
 
     def _changed(self, share: Share) -> None:

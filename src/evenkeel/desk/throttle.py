@@ -12,7 +12,8 @@ from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 from math import ceil
 
-from evenkeel.domain.errors import Forbidden
+from evenkeel.desk.buckets import Buckets
+from evenkeel.domain.errors import Forbidden, TooManyRequests
 
 _MOST = 20_000
 _FORGET = 3600.0
@@ -45,8 +46,8 @@ class Throttle:
         self._clock = clock
         self._failures = {kind: _Failures(count) for kind, count in self._free.items()}
         self._known: OrderedDict[str, None] = OrderedDict()
-        self._rates = RATES if rates is None else rates
-        self._buckets: dict[str, OrderedDict[str, tuple[float, float]]] = {name: OrderedDict() for name in self._rates}
+        given = RATES if rates is None else rates
+        self._doors = {door: Buckets(size=size, rate=rate, clock=clock) for door, (size, rate) in given.items()}
 
     def check(self, username: str, address: str) -> None:
         """Raises TooManyAttempts while any of the keys has to wait. Failures from all over the world do not lock out a
@@ -81,15 +82,10 @@ class Throttle:
 
     def take(self, door: str, address: str) -> None:
         """One request of a class of doors. Raises TooManyAttempts where this address has had its share."""
-        burst, per_second = self._rates[door]
-        buckets, key, now = self._buckets[door], line_of(address), self._clock()
-        left, at = buckets.pop(key, (burst, now))
-        left = min(burst, left + (now - at) * per_second)
-        buckets[key] = (left - (left >= 1.0), now)
-        if len(buckets) > _MOST:
-            buckets.popitem(last=False)
-        if left < 1.0:
-            raise TooManyAttempts(ceil((1.0 - left) / per_second), "too many requests from this address")
+        try:
+            self._doors[door].take(line_of(address))
+        except TooManyRequests as error:
+            raise TooManyAttempts(ceil(error.retry_after), "too many requests from this address") from None
 
     def _check(self, keys: tuple[tuple[str, str], ...]) -> None:
         now = self._clock()

@@ -145,6 +145,8 @@ class People:
             raise InvalidInput("the user name cannot be used", errors=(FieldError("username", message),))
         if await self.users.by_name(username) is not None:
             raise Conflict(f"there is already a user {username!r}")
+        if checked.get("email") and await self.users.by_email(checked["email"]) is not None:
+            raise Conflict(f"there is already a user with the address {checked['email']!r}")
         return checked
 
     async def change(self, user_id: str, change: Change, *, by: Actor = HOME) -> User:
@@ -191,10 +193,11 @@ class People:
         made = await self.passwords.hash(password, about=about(user))
         changed = msgspec.structs.replace(user, password_hash=made)
         await self.audit.note(by.id, "user.password", subject=user.id, address=by.address, agent=by.agent)
-        await self.users.replace(changed)
+        async with self._turn:  # a change under way writes the whole person
+            await self.users.put_hash(user.id, made)
+        await self.end_sessions(user.id, but=but)
         for watcher in self.watchers:
             await watcher.changed(changed, old=old, new=password)
-        await self.end_sessions(user.id, but=but)
         return changed
 
     async def end_sessions(self, user_id: str, *, but: str | None = None) -> None:

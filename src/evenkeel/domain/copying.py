@@ -208,7 +208,8 @@ class MasterChange(Struct, frozen=True, tag_field="what", tag="change"):
 
 
 class MasterSplit(Struct, frozen=True, tag_field="what", tag="split"):
-    """The master's instrument has split and left it with `held`; what the follower is to hold moves by `ratio`."""
+    """An instrument that the master or the follower trades has split, and left the master with `held` of it. What the
+    follower is to hold of it moves as that has; of what the master does not trade, by `ratio`."""
 
     instrument_id: str
     held: Decimal

@@ -8,7 +8,6 @@ from typing import Any
 from msgspec import Struct
 
 from evenkeel.desk.consolidated import FIGURES, Account, Figures, Merged, Part, Whole, is_stale
-from evenkeel.domain import clock
 from evenkeel.domain.accounts import AccountMode, Readiness
 from evenkeel.domain.fx import Conversion, FxRate, RateSource
 from evenkeel.domain.money import ZERO, add, plain, ratio, rounded
@@ -145,11 +144,6 @@ class FxRateOut(Struct):
 
 def rate_out(one: FxRate) -> FxRateOut:
     return FxRateOut(f"{one.base}-{one.quote}", one.base, one.quote, one.day.isoformat(), plain(one.rate), one.source)
-
-
-def today_of(state: State) -> date:
-    """The day of engine time, which ages are counted to."""
-    return clock.from_ns(state.time).date()
 
 
 def figures_out(currency: str, figures: Figures) -> FiguresOut:

@@ -156,7 +156,7 @@ def _rows(
             mine = directory.groups_of(account.account.id)
             return tuple(one.id for one in mine if one.user_id == seen.user.id) or (None,)
         case "user":
-            return (seen.user.id,)
+            return (account.account.user_id,)
 
 
 def _name(seen: Tenant, directory: AccountDirectory, by: By, *, row: str | None) -> str:
@@ -170,7 +170,7 @@ def _name(seen: Tenant, directory: AccountDirectory, by: By, *, row: str | None)
         case "account":
             return seen.state.accounts[row or ""].account.name
         case "user":
-            return seen.user.username
+            return seen.user.username if row == seen.user.id else str(row)
 
 
 def _shown(row: str | None, name: str, *, currency: str, part: _Sum) -> PnlOut:

@@ -107,7 +107,7 @@ class Totals(Protocol):
     """The totals that are kept as rows, behind the journal."""
 
     async def platform(self) -> tuple[Sequence[PlatformTotal], Sequence[InstrumentSum]]:
-        """Those of the platform by currency, and of every instrument that somebody holds. Raises NotReady."""
+        """Those of the platform by currency, and of every instrument ever held. Raises NotReady."""
 
 
 class EquityRow(Protocol):

@@ -25,6 +25,7 @@ MAX_BODY = 64 * 1024
 MAX_MANY = 1024 * 1024
 ENCODER = msgspec.json.Encoder()
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,16})(\.[0-9]{1,18})?")
+_LONGEST = 6 * 37 + 2  # a sign, 35 digits and the point, each of them escaped, in quotes; nothing longer is kept
 _PATTERNS = {
     "positive": (re.compile(requests.POSITIVE), "a number greater than 0"),
     "share": (re.compile(requests.SHARE), "a share from 0 to 1"),
@@ -53,7 +54,7 @@ class Fields:
         text = bytes(raw)
         if not text or text == b"null":
             return None
-        found = _number(text, kind)
+        found = _number(text, kind) if len(text) <= _LONGEST else None
         if found is None:
             shape = "at most 17 digits before and 18 after the point, as a string or a number"
             self.fault(name, f"{text.decode()[:60]} is not {_PATTERNS[kind][1]} ({shape})")

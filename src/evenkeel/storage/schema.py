@@ -58,8 +58,16 @@ def downgrade(database: Database, revision: str) -> Path | None:
     """Takes the schema back to an older revision, all or nothing, and returns the backup made of a SQLite file before.
 
     What that revision has no place for is lost; what is projected comes again from the journal. The caller owns the
-    home. Raises InvalidInput for a revision that is not an older one, Conflict on a newer schema.
+    home. Raises as `check_older` does.
     """
+    check_older(database, revision)
+    backup = _back_up(database)
+    _migrate(database, back_to=revision)
+    return backup
+
+
+def check_older(database: Database, revision: str) -> None:
+    """Raises InvalidInput for a revision that is not older than the database's, Conflict on a newer schema."""
     stored = current(database)
     is_up_to_date(database)  # refuses a schema of a newer version
     older = REVISIONS[: REVISIONS.index(stored)] if stored is not None else ()
@@ -70,9 +78,6 @@ def downgrade(database: Database, revision: str) -> Path | None:
         raise InvalidInput(
             f"the schema cannot be taken back to {revision!r}", errors=(FieldError("revision", f"expected {known}"),)
         )
-    backup = _back_up(database)
-    _migrate(database, back_to=revision)
-    return backup
 
 
 def _back_up(database: Database) -> Path | None:

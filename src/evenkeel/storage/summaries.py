@@ -32,8 +32,7 @@ _TRANSACTIONS = """
 _PORTFOLIO_SUMMARY = """
     WITH own AS (SELECT * FROM portfolio_books WHERE until_seq IS NULL),
     money AS (
-      SELECT o.shard, o.portfolio_id, count(DISTINCT o.account_id) AS num_accounts, sum(b.amount_approx) AS cash,
-        sum(b.contributed_approx) AS paid
+      SELECT o.shard, o.portfolio_id, count(DISTINCT o.account_id) AS num_accounts, sum(b.amount_approx) AS cash
       FROM own o
       LEFT JOIN book_balances_approx b ON b.shard = o.shard AND b.account_id = o.account_id AND b.book = o.book
       GROUP BY o.shard, o.portfolio_id

@@ -7,7 +7,7 @@ import pytest
 
 import evenkeel as ek
 from evenkeel.desk.portfolios.manager import PortfolioManager
-from evenkeel.domain.errors import InvalidInput, NotFound
+from evenkeel.domain.errors import Conflict, InvalidInput, NotFound
 from evenkeel.storage.database import Database
 from evenkeel.storage.doctor import examine
 from tests.trading.engine.portfolios.funds import fund, world
@@ -41,6 +41,7 @@ def test_portfolios_are_made_and_stay(tmp_path: Path) -> None:
         assert manager.aggregate_portfolios(["Growth", "Income"]) == {
             "currency": "USD", "total_value": D("600.25"), "num_portfolios": 2, "total_positions": 0, "left_out": [],
         }  # fmt: skip
+        assert manager.aggregate_portfolios(["Growth", "Growth"])["num_portfolios"] == 1, "none counts twice"
         whole = manager.aggregate_user_portfolios("anna", currency="USD")
         assert (whole["total_value"], whole["num_portfolios"], whole["left_out"]) == (D("600.25"), 2, ["EUR"])
     assert examine(Database(tmp_path)).ok
@@ -63,6 +64,18 @@ def test_what_cannot_be_says_why(tmp_path: Path) -> None:
             manager.record_transaction("Growth", "withdrawal", 11)
         with pytest.raises(NotFound, match="no portfolio 'None'"):
             manager.get_portfolio_positions("None")
+
+
+def test_a_name_that_two_people_use_is_nobodys(tmp_path: Path) -> None:
+    with ek.AccountManager(tmp_path) as manager:
+        for person in ("anna", "bert"):
+            manager.create_user(person, PASSWORD)
+            manager.create_account(person, f"Of {person}", initial_balance=100)
+            manager.create_portfolio(f"Of {person}", "Growth")
+        with pytest.raises(Conflict, match="2 people have a portfolio 'Growth'"):
+            manager.record_transaction("Growth", "deposit", 5)
+        (berts,) = manager.get_user_portfolios("bert")
+        assert manager.record_transaction(berts["id"], "deposit", 5)["total_value"] == D(5)
 
 
 def test_positions_have_their_weights() -> None:

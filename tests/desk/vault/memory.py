@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Iterable
 
+from msgspec.structs import replace
+
 from evenkeel.desk.sealing import Key, KeyRing
-from evenkeel.desk.vault.ports import SealedCredential, VaultRow, Wrap
+from evenkeel.desk.vault.ports import SealedCredential, Secret, VaultRow, Wrap
 from evenkeel.desk.vault.safe import Safe, made
 from evenkeel.desk.vault.wrapping import Cost
 from evenkeel.domain.errors import Conflict
@@ -53,7 +55,11 @@ class MemoryVault:
         self.vaults[vault.user_id] = vault
         self.rows |= {one.id: one for one in wraps}
 
-    async def replace_wraps(self, user_id: str, gone: Collection[str], new: Iterable[Wrap]) -> None:
+    async def replace_wraps(
+        self, user_id: str, gone: Collection[str], new: Iterable[Wrap], *, secret: Secret | None = None
+    ) -> None:
+        if secret is not None:
+            self.vaults[user_id] = replace(self.vaults[user_id], secret=secret)
         self.rows = {key: one for key, one in self.rows.items() if key not in gone} | {one.id: one for one in new}
 
     async def rotate(self, vault: VaultRow, wraps: Iterable[Wrap], credentials: Iterable[SealedCredential]) -> None:

@@ -1,6 +1,8 @@
 """A person's vault: opened by what they know or a recovery code, locked by a restart or a reset, rewrapped, rotated."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -265,3 +267,29 @@ async def test_nothing_that_is_shown_holds_a_secret() -> None:
     shown = f"{found!r} {found.vault!r} {found.credentials!r} {values!r} {values} {found.vault.ring!r}"
     for secret in (*VALUES.values(), PASSWORD, *codes):
         assert secret not in shown
+
+
+async def test_a_password_changed_after_a_reset_leaves_the_vault_to_its_recovery_codes() -> None:
+    found = safe()
+    codes = await opened(found)
+    await found.vault.changed(USER, None, NEW)
+    await found.vault.changed(USER, NEW, "a third one")
+    assert not (await found.vault.standing(USER.id)).opens
+    await found.vault.unlock_with_code(USER.id, codes[0], "a third one")
+    assert (await found.vault.standing(USER.id)).opens
+
+
+async def test_a_rotation_puts_nothing_back_that_was_taken_away_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = safe()
+    await opened(found)
+    rotate, removing = found.vault.store.rotate, []
+
+    async def slowly(*given: Any) -> None:
+        removing.append(asyncio.create_task(found.credentials.remove(ACCOUNT)))
+        await asyncio.sleep(0.01)
+        await rotate(*given)
+
+    monkeypatch.setattr(found.vault.store, "rotate", slowly)
+    await found.vault.rotate(USER.id, PASSWORD)
+    await removing[0]
+    assert await found.credentials.held(ACCOUNT) == ()

@@ -1,15 +1,27 @@
 """A live adapter's words: the same outcome, without what it was trusted with, causes and events included."""
 
 import traceback
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from evenkeel.domain.errors import BrokerRejected, BrokerUnavailable, OutcomeUnknown, RateLimited
+from evenkeel.domain.accounts import Account, AccountMode
+from evenkeel.domain.errors import (
+    BrokerError,
+    BrokerRejected,
+    BrokerUnavailable,
+    Forbidden,
+    OutcomeUnknown,
+    RateLimited,
+)
 from evenkeel.domain.events import VenueRejected
+from evenkeel.domain.orders import OrderKind, OrderSpec, Side
 from evenkeel.telemetry import unspoken
 from evenkeel.telemetry.unspoken import keep_unspoken
 from evenkeel.trading.brokers.discreet import AdapterFailed, Discreet
+from evenkeel.trading.brokers.handles import RealHandle
 from tests.server.safekeeping import Acme, new_safe
 
 SECRET = "CANARY-f00"
@@ -29,6 +41,29 @@ class Telling(Acme):
     async def events(self) -> Any:
         yield VenueRejected(account_id="a", venue_client_id="X", reason=f"{SECRET} is wrong")
         raise self.fails
+
+
+class Many(Telling):
+    """Takes the first of several orders, and tells the secret of the others."""
+
+    def __init__(self, like: Telling) -> None:
+        super().__init__(like._credentials)
+        self.fails = BrokerRejected(f"no {SECRET}")
+
+    async def place_all(self, tickets: Sequence[Any]) -> list[BrokerError | None]:
+        answers: list[BrokerError | None] = [None]
+        for ticket in tickets[1:]:
+            try:
+                await self.place(ticket)
+            except BrokerError as error:
+                answers.append(error)
+        return answers
+
+
+class Placed:
+    """The part of a ticket that a handle looks at."""
+
+    spec = OrderSpec("a", "manual", "i", Side.BUY, Decimal(1), OrderKind.MARKET, "one")
 
 
 @pytest.fixture
@@ -57,6 +92,18 @@ async def test_an_outcome_stays_what_it_is(broker: Telling, fails: Exception) ->
     assert SECRET not in "".join(traceback.format_exception(caught.value)).replace(f'SECRET = "{SECRET}"', "")
     if isinstance(caught.value, RateLimited):
         assert caught.value.retry_after == 3.0
+
+
+async def test_what_takes_several_at_once_still_does_and_each_answer_is_read(broker: Telling) -> None:
+    found, ticket = Discreet(broker), Placed()
+    with pytest.raises(Forbidden, match="takes one order at a time"):
+        await found.place_all([ticket])  # type: ignore[list-item]
+    handle = RealHandle(Account("a", "u", "A", "acme", "USD", mode=AccountMode.LIVE), Discreet(Many(broker)))
+    taken, refused = await handle.place_all([ticket, ticket])  # type: ignore[list-item]
+    assert taken is None
+    assert isinstance(refused, BrokerRejected)
+    assert (refused.message, refused.hint) == ("no [hidden]", None)
+    assert SECRET not in "".join(traceback.format_exception(refused)).replace(f'SECRET = "{SECRET}"', "")
 
 
 async def test_anything_else_is_told_by_its_kind(broker: Telling) -> None:

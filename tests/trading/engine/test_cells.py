@@ -10,9 +10,10 @@ from evenkeel.domain import commands as c
 from evenkeel.domain import events as e
 from evenkeel.domain.events import RiskInputs
 from evenkeel.domain.money import add, mul, sub
-from evenkeel.domain.orders import OrderKind, Side
+from evenkeel.domain.orders import Order, OrderKind, Side
 from evenkeel.trading.engine.cells import Cell, Cells, Worth, cell_worth
-from evenkeel.trading.engine.reach import last_price
+from evenkeel.trading.engine.figures import exposure
+from evenkeel.trading.engine.reach import Asked, last_price, of_account
 from evenkeel.trading.engine.risk_views import Reserves
 from evenkeel.trading.engine.state import AccountState, State
 from tests.trading.engine.world import ACME, BOLT, OPEN, WHO, World, instrument, split_slice
@@ -53,6 +54,8 @@ def assert_as_walked(state: State, account: AccountState) -> None:
         held, buys, sells = cell
         assert cell.worst == max(abs(add(held, buys)), abs(sub(held, sells)))
     assert account.cells.worth(state.marks, unit) == whole
+    for order in account.working.values():
+        assert_judged_again(state, account, order)
     measured = state.correlations
     if measured is not None:
         others = [(name, side) for name, cell in found.items() for side in cell.sides()]
@@ -60,6 +63,19 @@ def assert_as_walked(state: State, account: AccountState) -> None:
             for side in (1, -1):
                 plain = measured.closest(one, side, others=others)
                 assert account.cells.closest(measured, one, side) == plain
+
+
+def assert_judged_again(state: State, account: AccountState, order: Order) -> None:
+    """One of the orders that work is left out, and counts at its new price with what is asked of it now."""
+    mine, price, quantity = order.spec.instrument_id, Decimal(11), Decimal(5)
+    asked = Asked(account, order.spec, quantity, price, state.time, Reserves(state), order)
+    found, whole = walked(state, account), Worth()
+    is_buy = order.spec.side is Side.BUY
+    found[mine] = found[mine].moved(sub(quantity, order.remaining), is_buy=is_buy)
+    for name, cell in found.items():
+        unit = price if name == mine else last_price(state, name, accounts=(account,))
+        whole = whole.plus(cell_worth(cell, mul(unit, state.instruments[name].multiplier)))
+    assert exposure(of_account(state, account), asked)[0] == whole
 
 
 @given(steps, st.booleans())

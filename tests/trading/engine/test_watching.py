@@ -8,6 +8,7 @@ from evenkeel.domain import records as r
 from evenkeel.domain.accounts import Readiness
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.limits import Layer
+from evenkeel.domain.live import Custody
 from evenkeel.domain.marketdata import MarketSlice, Quote
 from evenkeel.domain.orders import Order, OrderKind, OrderState, Side, TimeInForce, Trigger
 from evenkeel.trading.engine.effects import SendOrder, WantReconcile
@@ -64,6 +65,17 @@ def test_what_closes_a_position_waits_for_the_end_of_the_restart() -> None:
     assert order.state is OrderState.SUBMITTED
     assert sent(world)[-1] == order.id
     assert_sound(world)
+
+
+def test_while_a_broker_restarts_an_attended_account_takes_no_more_than_else() -> None:
+    """What only waits for the broker is taken; what would wait here for its price or its moment after that is not."""
+    world, until = desk()
+    world.state.accounts["A"].custody = Custody.ATTENDED
+    price = Trigger(D(8), rises=False)
+    assert world.submit(Side.SELL, "10", kind=OrderKind.STOP, stop_price=D(8)).state is OrderState.HELD
+    for more in ({"trigger": price}, {"not_before": until - HOUR // 2}, {"not_before": until + HOUR}):
+        order = world.submit(Side.SELL, "10", **more)
+        assert (order.state, order.rule) == (OrderState.REFUSED, "attended")
 
 
 def test_no_picture_taken_meanwhile_opens_the_gate() -> None:

@@ -141,7 +141,7 @@ async def test_an_intent_that_waited_is_judged_again_and_one_too_old_is_never_se
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("evenkeel.trading.live.dispatch.SEND_BY", 350_000_000)
-    monkeypatch.setattr("evenkeel.trading.live.dispatch.RECHECK_AFTER", 0.05)
+    monkeypatch.setattr("evenkeel.trading.live.placing.RECHECK_AFTER", 0.05)
     broker = Troubled()
     broker.delay = 0.15
     runner, journal = await desk(broker, deterministic=False)

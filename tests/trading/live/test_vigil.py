@@ -11,11 +11,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from evenkeel.domain import records as r
 from evenkeel.domain.accounts import Readiness
 from evenkeel.domain.clock import SECOND, to_ns
-from evenkeel.domain.commands import ListInstrument
+from evenkeel.domain.commands import DeactivateAccount, ListInstrument
 from evenkeel.domain.errors import BrokerUnavailable
 from evenkeel.domain.events import BrokerPosition
 from evenkeel.domain.ids import Hashed
@@ -92,8 +93,8 @@ class Desk:
         """The clock has moved on, and the vigil has looked."""
         self.clock.passed += seconds
         vigil = self.runner.vigil
-        vigil.restarts.look()
-        vigil.rounds.look()
+        await vigil.restarts.look()
+        await vigil.rounds.look()
         await vigil.readiness.look()
         await vigil.silence.look()
         await self.runner.quiet()
@@ -205,6 +206,44 @@ async def test_a_link_that_stays_away_is_told_within_a_minute(made: list[Desk]) 
     assert len(one.alerts("account-away")) == 1
     await one.after(60)
     assert len(one.alerts("account-away")) == 2
+
+
+async def test_nobody_is_told_of_an_account_that_is_not_to_trade(made: list[Desk]) -> None:
+    """A live account never switched on has no way to its broker; one out of use is missed only for what it holds."""
+    one = await desk(made)
+    await one.runner.submit(DeactivateAccount(provenance=BY, account_id=ACCOUNT.id))
+    held = one.runner.state.accounts[ACCOUNT.id]
+    await one.broker.disconnect()
+    one.broker.connect = never  # type: ignore[method-assign]
+    await one.until(lambda: one.readiness is Readiness.NOT_READY)
+    for _ in range(5):
+        await one.after(60)
+    assert one.alerts("account-away") == []
+    held.retired, held.is_off = "", True
+    for _ in range(5):
+        await one.after(60)
+    assert one.alerts("account-away") == []
+    held.retired, held.is_off = "out of use", False
+    held.net[STOCK.id] = Decimal(10)
+    for _ in range(2):
+        await one.after(60)
+    assert len(one.alerts("account-away")) == 1
+
+
+async def test_a_watch_that_fails_is_logged_and_keeps_no_other_from_looking(
+    made: list[Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await desk(made, reconcile_every=60 * SECOND)
+    monkeypatch.setattr(one.runner.vigil.restarts, "look", never)
+    pictures = one.broker.pictures
+    await one.runner.vigil.look()
+    one.clock.passed += 61
+    with capture_logs() as lines:
+        await one.runner.vigil.look()
+    assert [(line["event"], line["watch"]) for line in lines if line["log_level"] == "error"] == [
+        ("a watch has failed, and goes on", "RestartWatch")
+    ]
+    await one.until(lambda: one.broker.pictures > pictures)
 
 
 async def test_at_night_nobody_is_woken(made: list[Desk]) -> None:

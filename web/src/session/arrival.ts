@@ -8,3 +8,9 @@ export function cameBackWith(search: string): { state: string; code: string } | 
   const code = given.get("code");
   return state && code ? { state, code } : null;
 }
+
+/** What is carried here works once, so it is taken once, however often the page mounts. */
+export function once<T>(take: () => Promise<T>): () => Promise<T> {
+  let taking: Promise<T> | null = null;
+  return () => (taking ??= take());
+}

@@ -162,7 +162,7 @@ def _matters(record: r.OrderMoved | OrderReleased | OrderKept) -> bool:
 def _split(state: State, record: r.SplitApplied) -> Found:
     name, ratio = record.split.instrument_id, (record.split.numerator, record.split.denominator)
     for one in state.copying.live():
-        if not one.follows or name not in one.legs:
+        if not one.follows or not one.legs_of(name):
             continue
         held = ZERO
         asset_class = state.instruments[name].asset_class

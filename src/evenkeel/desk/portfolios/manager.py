@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from evenkeel.desk.manager import ACTOR, Amount, Desk, Manager, Row, amount_of
+from evenkeel.desk.manager import ACTOR, KINDS, OUT, Amount, Desk, Manager, Row, amount_of
 from evenkeel.desk.portfolios.together import Totals, totals
 from evenkeel.domain.accounts import MANUAL, LedgerKind
 from evenkeel.domain.commands import CreatePortfolio, MoveCash, TransferCash
-from evenkeel.domain.errors import FieldError, InvalidInput, NotFound
+from evenkeel.domain.errors import Conflict, FieldError, InvalidInput, NotFound
 from evenkeel.domain.ids import Random
 from evenkeel.domain.limits import RuleSet
 from evenkeel.domain.money import ONE, ZERO, add, neg, ratio, rounded
@@ -23,8 +23,6 @@ from evenkeel.trading.engine.portfolios.standing import PortfolioState
 from evenkeel.trading.engine.portfolios.worth import worth_of
 from evenkeel.trading.engine.state import State
 
-_OUT = frozenset({LedgerKind.WITHDRAWAL, LedgerKind.FEE})
-KINDS = ("deposit", "withdrawal", "dividend", "interest", "fee")
 _STEP = Decimal("0.00000001")
 
 
@@ -110,7 +108,8 @@ class PortfolioManager:
 
     def aggregate(self, portfolios: Iterable[str], *, currency: str | None = None) -> Row:
         """`total_value`, `num_portfolios` and `total_positions` of several, in one currency. Raises NotFound."""
-        return self._summed([self.portfolio(one) for one in portfolios], currency)
+        named = {held.portfolio.id: held for held in map(self.portfolio, portfolios)}
+        return self._summed(list(named.values()), currency)
 
     async def aggregate_user(self, user: str, *, currency: str | None = None) -> Row:
         """The same of all a person has. Raises NotFound."""
@@ -154,7 +153,7 @@ class PortfolioManager:
         command = MoveCash(
             account_id=held.portfolio.account_ids[0] if account is None else self._manager.account(account).account.id,
             book=held.portfolio.id,
-            amount=neg(value) if kind in _OUT else value,
+            amount=neg(value) if kind in OUT else value,
             kind=kind,
             component=note,
             provenance=self._provenance(held.portfolio.user_id),
@@ -180,13 +179,14 @@ class PortfolioManager:
         await self._desk.submit(command)
 
     def portfolio(self, wanted: str) -> PortfolioState:
-        """A portfolio by id or name. Raises NotFound."""
+        """A portfolio by id or name. Raises NotFound, and Conflict for a name that several people have given."""
         known = self.state.portfolios.get(wanted)
-        named = (one for one in self.state.portfolios.values() if one.portfolio.name == wanted)
-        found = known or next(named, None)
-        if found is None:
+        named = [one for one in self.state.portfolios.values() if one.portfolio.name == wanted]
+        if known is None and not named:
             raise NotFound(f"there is no portfolio {wanted!r}")
-        return found
+        if known is None and len(named) > 1:
+            raise Conflict(f"{len(named)} people have a portfolio {wanted!r}", hint="Name it by its id.")
+        return known or named[0]
 
     def _row(self, held: PortfolioState) -> Row:
         this, worth = held.portfolio, worth_of(self.state, held)

@@ -64,6 +64,13 @@ class AccountCredentials:
     ) -> tuple[Held, ...]:
         """Seals these values in place of those of the same names. Raises InvalidInput naming each field at fault,
         VaultLocked, and NotFound where their owner has no vault."""
+        async with self.vault.changing:
+            await self._save(user_id, account_id, values, fields=fields)
+        return await self.held(account_id)
+
+    async def _save(
+        self, user_id: str, account_id: str, values: Mapping[str, str], *, fields: Sequence[CredentialField]
+    ) -> None:
         await self.vault.standing(user_id)
         data = self.vault.data_key(user_id)
         keep_unspoken(*values.values())
@@ -84,16 +91,20 @@ class AccountCredentials:
                 for name, value in values.items()
             ]
         await self.vault.store.keep(new, rows)
-        return await self.held(account_id)
 
     async def remove(self, account_id: str) -> None:
         """Takes an account's credentials away, with every key that opened them. Raises NotFound."""
-        if not await self.vault.store.remove(account_id):
-            raise NotFound("no credentials of this account are saved")
+        async with self.vault.changing:
+            if not await self.vault.store.remove(account_id):
+                raise NotFound("no credentials of this account are saved")
 
     async def set_unattended(self, user_id: str, account_id: str, *, unattended: bool) -> None:
         """Has the server open an account by itself from now on, or no more. Raises VaultLocked, and NotFound where
         nothing is saved that could be opened."""
+        async with self.vault.changing:
+            await self._set_unattended(user_id, account_id, unattended=unattended)
+
+    async def _set_unattended(self, user_id: str, account_id: str, *, unattended: bool) -> None:
         wraps = await self.vault.store.wraps_of_account(account_id)
         by_server = [wrap.id for wrap in wraps if wrap.kind is WrapKind.SERVER]
         if not unattended:

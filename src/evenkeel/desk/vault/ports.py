@@ -71,7 +71,10 @@ class VaultStore(Protocol):
     async def create(self, vault: VaultRow, wraps: Iterable[Wrap]) -> None:
         """Raises Conflict where this person has a vault."""
 
-    async def replace_wraps(self, user_id: str, gone: Collection[str], new: Iterable[Wrap]) -> None: ...
+    async def replace_wraps(
+        self, user_id: str, gone: Collection[str], new: Iterable[Wrap], *, secret: Secret | None = None
+    ) -> None:
+        """All of it or nothing; `secret`: what kind of secret opens the vault from now on."""
 
     async def rotate(self, vault: VaultRow, wraps: Iterable[Wrap], credentials: Iterable[SealedCredential]) -> None: ...
 

@@ -46,7 +46,9 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 
 class Vault:
-    """Everybody's. `ring` holds the server's keys; its first one is taken for what is sealed from now on."""
+    """Everybody's. `ring` holds the server's keys; its first one is taken for what is sealed from now on. `changing` is
+    held by whatever reads credentials or accounts' keys to write them anew: a rotation puts nothing back that has gone.
+    """
 
     def __init__(
         self, store: VaultStore, ring: KeyRing, *, cost: Cost | None = None, wall: Callable[[], int] = time.time_ns
@@ -56,6 +58,7 @@ class Vault:
         self._cost, self._wall = cost or Cost(), wall
         self._open: dict[str, Key] = {}
         self._turns = asyncio.Semaphore(2)
+        self.changing = asyncio.Lock()
 
     async def standing(self, user_id: str) -> Standing:
         """Raises NotFound where this person has no vault."""
@@ -145,9 +148,7 @@ class Vault:
             await self.unlock(user_id, old)
         data, wrap = self.data_key(user_id), await self._wrap_of_secret(user_id)
         renewed = await self._wrapped(data, user_id, new)
-        await self.store.replace_wraps(user_id, [wrap.id] if wrap is not None else [], [renewed])
-        if kind is not None and kind is not row.secret:
-            await self._switch_kind(row, kind)
+        await self.store.replace_wraps(user_id, [wrap.id] if wrap is not None else [], [renewed], secret=kind)
 
     async def renew_codes(self, user_id: str) -> tuple[str, ...]:
         """New recovery codes in the place of all there were. Raises VaultLocked, and NotFound where there is none."""
@@ -163,21 +164,24 @@ class Vault:
 
         Raises as `unlock`; nothing has changed then.
         """
-        await self.unlock(user_id, secret)
-        row, wraps = await self._row(user_id), await self.store.wraps(user_id)
-        old, new, now = self.data_key(user_id), Key.random(), self._wall()
-        fresh, credentials = self._resealed(wraps, await self.store.credentials_of(user_id), old=old, new=new, now=now)
-        codes = tuple(wrapping.new_code() for _ in range(CODES))
-        made = [await self._wrapped(new, user_id, secret), *self._coded(new, user_id, codes), *fresh]
-        await self.store.rotate(msgspec.structs.replace(row, rotated_at=now), made, credentials)
-        self._hold(user_id, new)
+        async with self.changing:
+            await self.unlock(user_id, secret)
+            row, wraps = await self._row(user_id), await self.store.wraps(user_id)
+            old, new, now = self.data_key(user_id), Key.random(), self._wall()
+            sealed = await self.store.credentials_of(user_id)
+            fresh, credentials = self._resealed(wraps, sealed, old=old, new=new, now=now)
+            codes = tuple(wrapping.new_code() for _ in range(CODES))
+            made = [await self._wrapped(new, user_id, secret), *self._coded(new, user_id, codes), *fresh]
+            await self.store.rotate(msgspec.structs.replace(row, rotated_at=now), made, credentials)
+            self._hold(user_id, new)
         return codes
 
     async def forget(self, user_id: str) -> None:
         """Takes the vault away with all credentials in it, whose owner can no longer open it. Raises NotFound."""
-        await self._row(user_id)
-        self.lock(user_id)
-        await self.store.forget(user_id)
+        async with self.changing:
+            await self._row(user_id)
+            self.lock(user_id)
+            await self.store.forget(user_id)
 
     async def proved(self, user: User, password: str) -> None:
         """Opens the vault of who has just signed in by password, where that is what opens it; never in the way."""
@@ -200,7 +204,7 @@ class Vault:
                 await self._drop_secret(user.id)
             else:
                 await self.change_secret(user.id, old, new)
-        except NotFound:
+        except (NotFound, Conflict):  # there is none, or only a recovery code opens it
             return
         except (Unauthenticated, SealBroken) as error:
             log.warning("the vault was not rewrapped", user_id=user.id, reason=error.message)
@@ -278,10 +282,6 @@ class Vault:
         wrap = await self._wrap_of_secret(user_id)
         if wrap is not None:
             await self.store.replace_wraps(user_id, [wrap.id], [])
-
-    async def _switch_kind(self, row: VaultRow, kind: Secret) -> None:
-        wraps, credentials = await self.store.wraps(row.user_id), await self.store.credentials_of(row.user_id)
-        await self.store.rotate(msgspec.structs.replace(row, secret=kind), wraps, credentials)
 
     async def _wrapped(self, data: Key, user_id: str, secret: str) -> Wrap:
         server, cost, now = self.ring.current, self._cost, self._wall()

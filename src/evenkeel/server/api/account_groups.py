@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from fastapi import Depends, Request, Response
 
-from evenkeel.desk.consolidated import by_currency, in_currency, read
+from evenkeel.desk.consolidated import together
 from evenkeel.desk.permissions import Permission
-from evenkeel.domain.account_details import AccountGroup
+from evenkeel.domain.account_details import AccountDetails, AccountGroup
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.commands import AnyCommand, DeactivateAccount, Panic, ReactivateAccount, RenameAccount, Resume
 from evenkeel.domain.errors import EvenkeelError, InvalidInput
@@ -37,7 +37,10 @@ async def get_details(account_id: str, seen: Tenant = Depends(tenant), parts: Ap
 def _details(seen: Tenant, parts: AppParts, *, account_id: str) -> d.DetailsOut:
     held, said = seen.account(account_id), parts.directory
     groups = [one for one in said.groups_of(account_id) if one.user_id == seen.user.id]
-    return d.details_out(said.details(account_id, held.account.user_id), groups)
+    owner = held.account.user_id
+    # What its owner says of an account that is shared is for its owner.
+    found = said.details(account_id, owner) if owner == seen.user.id else AccountDetails(account_id, owner)
+    return d.details_out(found, groups)
 
 
 async def change_details(
@@ -127,17 +130,12 @@ async def get_group(group_id: str, seen: Tenant = Depends(tenant), parts: AppPar
     """A group by its id or name: its accounts' health, and their total in your base currency."""
     group = _group_out(seen, parts.directory.group(seen.user.id, group_id))
     held = [seen.account(one) for one in group.account_ids]
-    rows = [read(seen.state, one) for one in held]
-    own = parts.directory.currency(seen.user.id) or (held[0].account.currency if held else "USD")
-    sums, today = (
-        by_currency((one.held.account.currency, one.figures) for one in rows),
-        consolidated.today_of(seen.state),
-    )
+    _, whole = together(seen.state, held, parts.directory.currency(seen.user.id, held))
     answer = d.GroupView(
         group.id,
         group.name,
         group.account_ids,
-        consolidated.total_out(in_currency(sums, own, rates=seen.state.rates, today=today)),
+        consolidated.total_out(whole),
         [halting.health(parts.runner, one) for one in held],
     )
     return wire.Json(answer)

@@ -12,7 +12,7 @@ from msgspec.structs import asdict, replace
 from evenkeel.desk.permissions import Permission
 from evenkeel.domain import clock
 from evenkeel.domain.accounts import Account, Financing, LedgerKind, SendRate
-from evenkeel.domain.commands import MoveCash, OpenAccount, SetLimits
+from evenkeel.domain.commands import MoveCash, OpenAccount, OpenLiveAccount, SetLimits
 from evenkeel.domain.errors import FieldError, InvalidInput, NotFound
 from evenkeel.domain.ids import Random
 from evenkeel.domain.money import CURRENCIES, neg
@@ -54,8 +54,7 @@ async def open_account(
     given = await wire.body(request, requests.NewAccount)
     fields = wire.Fields()
     cash = fields.required("cash", given.cash, "not-negative")
-    if given.currency not in CURRENCIES:
-        fields.fault("currency", f"no currency is called {given.currency}; USD, EUR, INR and BTC are some")
+    check_currency(given.currency, fields)
     check_fees(given.fees, fields)
     fields.check("the account cannot be opened")
     received = time.time_ns()
@@ -71,12 +70,24 @@ async def open_account(
         financing=None if given.financing is None else Financing(**asdict(given.financing)),
         terms=fill_terms(given.terms),
     )
-    after = {"name": account.name, "broker": account.broker, "currency": account.currency, "cash": cash}
-    await parts.trail.note(seen.user.id, "open_account", subject=account.id, after=after)
     command = OpenAccount(account=account, initial_cash=cash, provenance=seen.provenance(received))
+    return await opened(command, seen, parts, cash=cash)
+
+
+async def opened(command: OpenAccount | OpenLiveAccount, seen: Tenant, parts: AppParts, *, cash: Decimal) -> Response:
+    """Opens the account of a command, with a row in the audit log, and shows it."""
+    account = command.account
+    after = {name: getattr(account, name) for name in ("name", "broker", "mode", "currency")} | {"cash": cash}
+    await parts.trail.note(seen.user.id, "open_account", subject=account.id, after=after)
     outcome = await parts.runner.submit(command)
-    opened = views.account(parts.runner.state, parts.runner.state.account(outcome.id))
-    return wire.Json(opened, 201, {"location": f"{_PATH}/{outcome.id}"})
+    found = views.account(parts.runner.state, parts.runner.state.account(outcome.id))
+    return wire.Json(found, 201, {"location": f"{_PATH}/{outcome.id}"})
+
+
+def check_currency(name: str, fields: wire.Fields) -> None:
+    """Notes a fault where no currency has this name."""
+    if name not in CURRENCIES:
+        fields.fault("currency", f"no currency is called {name}; USD, EUR, INR and BTC are some")
 
 
 def check_fees(name: str, fields: wire.Fields) -> None:

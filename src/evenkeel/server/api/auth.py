@@ -52,7 +52,7 @@ async def begin_at_sign_in(request: Request, parts: AppParts = Depends(parts_of)
     """A secret for a device, where this sign-in may not go on without one; its first code is the second step."""
     _take(request, parts)
     given = await wire.body(request, p.TicketIn)
-    found = await parts.household.credentials.begin_at_sign_in(given.ticket, address_of(request))
+    found = await parts.household.own_sign_in.begin_at_sign_in(given.ticket, address_of(request))
     return wire.Json(p.setup_out(found))
 
 

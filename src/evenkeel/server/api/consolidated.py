@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Response
 from msgspec import Meta, Struct
 
-from evenkeel.desk.consolidated import Account, Whole, by_currency, in_currency, merged, read
+from evenkeel.desk.consolidated import Account, Whole, in_currency, merged, today_of, together
 from evenkeel.desk.permissions import Permission
 from evenkeel.desk.platform import platform
 from evenkeel.domain import clock
@@ -94,8 +94,7 @@ def _currency(parts: AppParts, seen: Tenant, *, asked: str | None, accounts: lis
         fields = wire.Fields()
         fields.fault("currency", f"no currency is called {asked}; USD, EUR, INR and BTC are some")
         fields.check("the query is not valid")
-    own = asked or parts.directory.currency(seen.user.id)
-    return own or (accounts[0].account.currency if accounts else "USD")
+    return asked or parts.directory.currency(seen.user.id, accounts)
 
 
 async def get_summary(
@@ -131,15 +130,13 @@ def _common(
 ) -> tuple[Whole, list[Account], dict[str, Any]]:
     """What every view of many accounts begins with."""
     state, currency = seen.state, _currency(parts, seen, asked=asked, accounts=accounts)
-    rows, today = [read(state, held) for held in accounts], shown.today_of(state)
-    sums = by_currency((one.held.account.currency, one.figures) for one in rows)
-    whole = in_currency(sums, currency, rates=state.rates, today=today)
+    rows, whole = together(state, accounts, currency)
     return whole, rows, {
         "as_of": clock.iso(state.time),
         "base_currency": currency,
         "total": shown.total_out(whole),
-        "by_currency": [shown.figures_out(name, figures) for name, figures in sums.items()],
-        "rates": shown.rates_used(whole, today),
+        "by_currency": [shown.figures_out(name, figures) for name, figures in whole.sums.items()],
+        "rates": shown.rates_used(whole, today_of(state)),
     }  # fmt: skip
 
 
@@ -163,7 +160,7 @@ async def get_platform(
     seen.require_everything()
     state = seen.state
     totals, instruments = await parts.totals.platform()
-    found, today = platform(state, totals, instruments=instruments), shown.today_of(state)
+    found, today = platform(state, totals, instruments=instruments), today_of(state)
     currency = _currency(parts, seen, asked=query.currency, accounts=list(seen.accounts()))
     whole = in_currency(found.by_currency, currency, rates=state.rates, today=today)
     answer = PlatformOut(

@@ -11,11 +11,10 @@ from evenkeel.domain.commands import OpenLiveAccount, SwitchLive
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.domain.ids import Random
 from evenkeel.domain.live import Custody
-from evenkeel.domain.money import CURRENCIES
 from evenkeel.server import schemas as s
 from evenkeel.server import vault as v
 from evenkeel.server import views, wire
-from evenkeel.server.api.accounts import check_fees
+from evenkeel.server.api.accounts import check_currency, check_fees, opened
 from evenkeel.server.contract import PREFIX, Endpoint
 from evenkeel.server.parts import AppParts
 from evenkeel.server.scope import Tenant, parts_of, tenant
@@ -63,8 +62,7 @@ async def open_live_account(
     given = await wire.body(request, v.NewLiveAccount)
     fields = wire.Fields()
     cash = fields.required("cash", given.cash, "not-negative")
-    if given.currency not in CURRENCIES:
-        fields.fault("currency", f"no currency is called {given.currency}; USD, EUR, INR and BTC are some")
+    check_currency(given.currency, fields)
     check_fees(given.fees, fields)
     fields.check("the account cannot be opened")
     received = time.time_ns()
@@ -81,9 +79,7 @@ async def open_live_account(
         limits=parts.limits,
     )
     command = OpenLiveAccount(account=account, cash=cash, provenance=seen.provenance(received))
-    outcome = await parts.runner.submit(command)
-    opened = views.account(parts.runner.state, parts.runner.state.account(outcome.id))
-    return wire.Json(opened, 201, {"location": f"{PREFIX}/accounts/{outcome.id}"})
+    return await opened(command, seen, parts, cash=cash)
 
 
 async def ask_live(account_id: str, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)) -> Response:

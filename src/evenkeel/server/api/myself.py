@@ -2,7 +2,7 @@
 
 from fastapi import Depends, Request, Response
 
-from evenkeel.desk.credentials import Self
+from evenkeel.desk.own_sign_in import Self
 from evenkeel.desk.permissions import Permission
 from evenkeel.domain.clock import iso
 from evenkeel.server import people as p
@@ -19,58 +19,58 @@ _PATH = f"{PREFIX}/auth"
 async def change_password(request: Request, parts: AppParts = Depends(parts_of)) -> Response:
     """A new password; it takes the present one, and ends one's other sessions."""
     given = await wire.body(request, p.PasswordIn)
-    await parts.household.credentials.change_password(_me(request), present=given.present, new=given.password)
+    await parts.household.own_sign_in.change_password(_me(request), present=given.present, new=given.password)
     return Response(status_code=204)
 
 
 async def confirm_myself(request: Request, parts: AppParts = Depends(parts_of)) -> Response:
     """Shows once more who one is; what asks for a fresh sign-in is open for ten minutes."""
     given = await wire.body(request, p.ConfirmIn)
-    await parts.household.credentials.confirm(_me(request), password=given.password, code=given.code)
+    await parts.household.own_sign_in.confirm(_me(request), password=given.password, code=given.code)
     return Response(status_code=204)
 
 
 async def get_two_factor(request: Request, parts: AppParts = Depends(parts_of)) -> Response:
     """Whether two factors are on, since when, and how many recovery codes are left."""
-    return wire.Json(p.standing_out(await parts.household.credentials.standing(_me(request))))
+    return wire.Json(p.standing_out(await parts.household.own_sign_in.standing(_me(request))))
 
 
 async def begin_two_factor(request: Request, parts: AppParts = Depends(parts_of)) -> Response:
     """A secret for a device, of no effect until its first code has switched it on."""
-    return wire.Json(p.setup_out(await parts.household.credentials.begin(_me(request))))
+    return wire.Json(p.setup_out(await parts.household.own_sign_in.begin(_me(request))))
 
 
 async def switch_on_two_factor(request: Request, parts: AppParts = Depends(parts_of)) -> Response:
     """Switches two factors on by the device's first code, ends one's other sessions, and answers the recovery codes."""
     given = await wire.body(request, p.OwnCodeIn)
-    codes = await parts.household.credentials.switch_on(_me(request), given.code)
+    codes = await parts.household.own_sign_in.switch_on(_me(request), given.code)
     return wire.Json(p.CodesOut(list(codes)))
 
 
 async def renew_recovery_codes(request: Request, parts: AppParts = Depends(parts_of)) -> Response:
     """Ten new recovery codes for a code; those there were work no more."""
     given = await wire.body(request, p.OwnCodeIn)
-    codes = await parts.household.credentials.renew_codes(_me(request), given.code)
+    codes = await parts.household.own_sign_in.renew_codes(_me(request), given.code)
     return wire.Json(p.CodesOut(list(codes)))
 
 
 async def switch_off_two_factor(request: Request, parts: AppParts = Depends(parts_of)) -> Response:
     """Switches two factors off; it takes the password and a code."""
     given = await wire.body(request, p.SwitchOffIn)
-    await parts.household.credentials.switch_off(_me(request), password=given.password, code=given.code)
+    await parts.household.own_sign_in.switch_off(_me(request), password=given.password, code=given.code)
     return Response(status_code=204)
 
 
 async def list_my_sessions(request: Request, parts: AppParts = Depends(parts_of)) -> Response:
     """One's sign-ins that go on, the one seen last first."""
     me = _me(request)
-    found = await parts.household.credentials.sessions(me.user.id)
+    found = await parts.household.own_sign_in.sessions(me.user.id)
     return wire.Json(s.Page([p.session_out(one, me.session_id) for one in found]))
 
 
 async def end_session(request: Request, session_id: str, *, parts: AppParts = Depends(parts_of)) -> Response:
     """Ends one of one's sessions."""
-    await parts.household.credentials.end_session(_me(request).user.id, session_id)
+    await parts.household.own_sign_in.end_session(_me(request).user.id, session_id)
     return Response(status_code=204)
 
 

@@ -82,7 +82,7 @@ async def reset_person(request: Request, user_id: str, *, parts: AppParts = Depe
 async def list_sessions_of(user_id: str, parts: AppParts = Depends(parts_of)) -> Response:
     """A person's sign-ins that go on."""
     user = await parts.household.people.one(user_id)
-    found = await parts.household.credentials.sessions(user.id)
+    found = await parts.household.own_sign_in.sessions(user.id)
     return wire.Json(s.Page([p.session_out(one) for one in found]))
 
 
@@ -98,7 +98,7 @@ async def end_sessions_of(request: Request, user_id: str, *, parts: AppParts = D
 async def take_away_two_factor(request: Request, user_id: str, *, parts: AppParts = Depends(parts_of)) -> Response:
     """Takes a person's second factor away, whose device and codes are lost: for a super-admin alone."""
     user = await parts.household.people.one(user_id)
-    await parts.household.credentials.take_away(user, by=_by(request))
+    await parts.household.own_sign_in.take_away(user, by=_by(request))
     return Response(status_code=204)
 
 

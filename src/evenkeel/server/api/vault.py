@@ -3,6 +3,8 @@ recovery codes, when they are made.
 """
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from fastapi import Depends, Request, Response
 
@@ -42,9 +44,8 @@ async def unlock_vault(
     """Unlocks one's vault by its secret or a recovery code. Attended accounts are connected then."""
     given = await wire.body(request, v.Unlocking)
     vault, user = parts.safe.vault, seen.user
-    throttle, address = parts.auth.throttle, address_of(request)
-    throttle.check(user.username, address)
-    try:
+    field = "secret" if given.code is None else "code"
+    async with _guess(request, seen, parts, field=field, told="the vault stays locked"):
         if given.code is not None:
             if given.secret is not None and (await vault.standing(user.id)).secret is Secret.PASSWORD:
                 await _check_password(request, seen, parts, given.secret)
@@ -53,10 +54,6 @@ async def unlock_vault(
             await vault.unlock(user.id, given.secret)
         else:
             raise InvalidInput("nothing to unlock with", errors=(FieldError("secret", "a secret or a code"),))
-    except Unauthenticated as error:
-        throttle.failed(user.username, address)
-        field = "secret" if given.code is None else "code"
-        raise InvalidInput("the vault stays locked", errors=(FieldError(field, error.message),)) from None
     return Response(status_code=204)
 
 
@@ -75,10 +72,8 @@ async def change_vault_secret(
     kind = Secret(given.kind) if given.kind is not None else (await vault.standing(seen.user.id)).secret
     if kind is Secret.PASSWORD:
         await _check_password(request, seen, parts, given.new, "new")
-    try:
+    async with _guess(request, seen, parts, field="present"):
         await vault.change_secret(seen.user.id, given.present, given.new, kind=kind)
-    except Unauthenticated as error:
-        raise InvalidInput("the secret stays", errors=(FieldError("present", error.message),)) from None
     return Response(status_code=204)
 
 
@@ -92,10 +87,8 @@ async def rotate_vault(
 ) -> Response:
     """New keys for all of one's credentials, and new recovery codes, shown this once."""
     given = await wire.body(request, v.SecretGiven)
-    try:
+    async with _guess(request, seen, parts, field="secret"):
         codes = await parts.safe.vault.rotate(seen.user.id, given.secret)
-    except Unauthenticated as error:
-        raise InvalidInput("nothing was rotated", errors=(FieldError("secret", error.message),)) from None
     return wire.Json(v.CodesOut(list(codes)), 201)
 
 
@@ -109,12 +102,25 @@ async def _check_password(
     request: Request, seen: Tenant, parts: AppParts, password: str, field: str = "secret"
 ) -> None:
     """Raises InvalidInput where this is not the password that whoever asks signs in with; guesses are counted."""
+    async with _guess(request, seen, parts, field=field):
+        if not await parts.auth.passwords.verify(seen.user.password_hash or None, password):
+            raise Unauthenticated("is not the password you sign in with")
+    parts.auth.throttle.succeeded(seen.user.username, address_of(request))
+
+
+@asynccontextmanager
+async def _guess(
+    request: Request, seen: Tenant, parts: AppParts, *, field: str, told: str = "the vault stays as it is"
+) -> AsyncIterator[None]:
+    """Around whatever tries a secret: one that does not fit counts like a failed sign-in, and is told as InvalidInput.
+    Raises TooManyAttempts where there have been too many."""
     throttle, address = parts.auth.throttle, address_of(request)
     throttle.check(seen.user.username, address)
-    if not await parts.auth.passwords.verify(seen.user.password_hash or None, password):
+    try:
+        yield
+    except Unauthenticated as error:
         throttle.failed(seen.user.username, address)
-        message = "is not the password you sign in with"
-        raise InvalidInput("the vault stays as it is", errors=(FieldError(field, message),))
+        raise InvalidInput(told, errors=(FieldError(field, error.message),)) from None
 
 
 ENDPOINTS = (

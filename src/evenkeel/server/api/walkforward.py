@@ -17,7 +17,7 @@ from evenkeel.domain.commands import AnyCommand, CompleteSession, OpenSession, S
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.fills import Fill
 from evenkeel.domain.ids import Random
-from evenkeel.domain.money import CURRENCIES, ratio, rounded
+from evenkeel.domain.money import ratio, rounded
 from evenkeel.domain.strategies import Allocation, Deployment
 from evenkeel.domain.walkforward import BROKERAGE_RATE, CAPITAL, WalkForwardSession
 from evenkeel.quant.costs.schedules import SCHEDULES
@@ -25,7 +25,7 @@ from evenkeel.quant.costs.variants import Variant
 from evenkeel.server import requests, wire
 from evenkeel.server import schemas as s
 from evenkeel.server import walkforward as w
-from evenkeel.server.api.accounts import BROKER, check_fees
+from evenkeel.server.api.accounts import BROKER, check_currency, check_fees
 from evenkeel.server.api.strategies import deployment_of
 from evenkeel.server.contract import PREFIX, Endpoint, Link
 from evenkeel.server.parts import AppParts
@@ -78,8 +78,7 @@ def _opened(seen: Tenant, parts: AppParts, given: w.NewSession, *, received: int
     rate = w.given_or(BROKERAGE_RATE, fields.number("brokerage_rate", given.brokerage_rate, "share"))
     most = fields.number("max_position_share", given.max_position_share, "share")
     costs = _costs(given, rate, fields)
-    if given.currency not in CURRENCIES:
-        fields.fault("currency", f"no currency is called {given.currency}; USD, EUR, INR and BTC are some")
+    check_currency(given.currency, fields)
     fields.check("the session cannot be opened")
     account = Account(
         id=ids.public(received, 0, "account"),

@@ -177,7 +177,7 @@ class Streams:
 
     async def _is_live(self, ticket: Ticket) -> bool:
         if ticket.by.key_id is not None:
-            return await self.parts.keys.holds(ticket.by.key_id)
+            return await self.parts.keys.holds(ticket.by.key_id, ticket.by.user)
         return await self.parts.auth.is_live(ticket)
 
     def show_anew(self, user_id: str) -> None:

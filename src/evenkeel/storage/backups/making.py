@@ -46,8 +46,7 @@ def make(
     Raises NotFound for an empty home, EvenkeelError where it cannot be written, or is not right when it is read back;
     no half backup stays.
     """
-    if database.is_sqlite:
-        sqlite.sources_of(database)  # before anything is written where there is nothing
+    check_something(database)
     place = (folder or database.home / FOLDER).absolute()
     target = place / f"{PREFIX}{stamp()}"
     part = target.with_name(f".{target.name}{_PART}")
@@ -65,6 +64,12 @@ def make(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return Backup(target, manifest)
+
+
+def check_something(database: Database) -> None:
+    """Before anything is written where there is nothing. Raises NotFound for an empty home."""
+    if database.is_sqlite:
+        sqlite.sources_of(database)
 
 
 def verify(folder: Path) -> Manifest:

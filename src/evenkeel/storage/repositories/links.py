@@ -77,13 +77,13 @@ class StoredFactors(_Stored[T]):
 
     async def put(self, factor: T) -> None:
         row = asdict(factor)
+        begun = (second_factors.c.user_id == row["user_id"]) & second_factors.c.confirmed_at.is_(None)
         async with reading(self._writing) as connection:
-            for table in (recovery_codes, second_factors):
-                await connection.execute(delete(table).where(table.c.user_id == row["user_id"]))
+            await connection.execute(delete(second_factors).where(begun))
             try:
                 await connection.execute(insert(second_factors).values(row))
             except IntegrityError as error:
-                raise Conflict("another request began this at the same moment", hint="Try again.") from error
+                raise Conflict("two factors are on already, or another request has just begun them") from error
 
     async def confirm(self, user_id: str, *, at: int, step: int) -> bool:
         unconfirmed = (second_factors.c.user_id == user_id) & second_factors.c.confirmed_at.is_(None)

@@ -150,6 +150,10 @@ class StoredUsers(Generic[U]):
         if not done.rowcount:
             raise NotFound(f"there is no user {user.username!r}")
 
+    async def put_hash(self, user_id: str, password_hash: str) -> None:
+        async with reading(self._writing) as connection:
+            await connection.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
+
     async def _found(self, where: ColumnElement[bool]) -> tuple[U, ...]:
         columns = [users.c[name] for name in (*_USER, "last_login")]
         query = select(*columns).where(where).order_by(users.c.created_at, users.c.id)

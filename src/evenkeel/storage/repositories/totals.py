@@ -1,6 +1,5 @@
 """The totals that are kept as rows, of one shard: a view over a million positions reads a few thousand of them."""
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evenkeel.storage.repositories.paging import reading
 from evenkeel.storage.tables.totals import instrument_totals, kept_totals
-from evenkeel.storage.tables.trading import position_totals
 
 
 class KeptTotal(Struct, frozen=True):
@@ -41,18 +39,6 @@ class InstrumentTotal(Struct, frozen=True):
     total_cost: Decimal
 
 
-class HeldTotal(Struct, frozen=True):
-    """An account's position in an instrument, all books together."""
-
-    account_id: str
-    instrument_id: str
-    currency: str
-    quantity: Decimal
-    total_cost: Decimal
-    realised: Decimal
-    charges: Decimal
-
-
 class StoredTotals:
     """Reads what the projector keeps. Raises NotReady where the database does not answer."""
 
@@ -60,33 +46,15 @@ class StoredTotals:
         self._engine, self._shard = engine, shard
 
     async def platform(self) -> tuple[list[KeptTotal], list[InstrumentTotal]]:
-        """The platform's totals by currency, and those of every instrument that somebody holds, at one moment."""
+        """The platform's totals by currency, and those of every instrument that was ever held, at one moment."""
         whole = _columns(kept_totals, KeptTotal).where(
             kept_totals.c.shard == self._shard, kept_totals.c.scope == "platform"
         )
-        each = _columns(instrument_totals, InstrumentTotal).where(
-            instrument_totals.c.shard == self._shard, instrument_totals.c.positions > 0
-        )
+        each = _columns(instrument_totals, InstrumentTotal).where(instrument_totals.c.shard == self._shard)
         async with reading(self._engine) as connection:
             totals = (await connection.execute(whole)).all()
             instruments = (await connection.execute(each)).all()
         return [KeptTotal(*row) for row in totals], [InstrumentTotal(*row) for row in instruments]
-
-    async def of(self, scope: str, ids: Sequence[str]) -> list[KeptTotal]:
-        """The totals of accounts or users, by currency."""
-        query = _columns(kept_totals, KeptTotal).where(
-            kept_totals.c.shard == self._shard, kept_totals.c.scope == scope, kept_totals.c.id.in_(sorted(ids))
-        )
-        async with reading(self._engine) as connection:
-            return [KeptTotal(*row) for row in (await connection.execute(query)).all()]
-
-    async def held(self, account_ids: Sequence[str]) -> list[HeldTotal]:
-        """What accounts hold or have held, by instrument."""
-        query = _columns(position_totals, HeldTotal).where(
-            position_totals.c.shard == self._shard, position_totals.c.account_id.in_(sorted(account_ids))
-        )
-        async with reading(self._engine) as connection:
-            return [HeldTotal(*row) for row in (await connection.execute(query)).all()]
 
 
 def _columns(table: Table, kind: type[Struct]) -> Select[Any]:

@@ -66,9 +66,13 @@ class StoredVault(Generic[V, W, C]):
                 raise Conflict("there is a vault already") from error
             await _put(connection, vault_wraps, wraps)
 
-    async def replace_wraps(self, user_id: str, gone: Collection[str], new: Iterable[W]) -> None:
-        """Some of a person's wraps in the place of others, in one transaction."""
+    async def replace_wraps(
+        self, user_id: str, gone: Collection[str], new: Iterable[W], *, secret: str | None = None
+    ) -> None:
+        """Some of a person's wraps in the place of others, and the kind of secret, in one transaction."""
         async with reading(self._writing) as connection:
+            if secret is not None:
+                await connection.execute(update(vaults).where(vaults.c.user_id == user_id).values(secret=secret))
             await _drop(connection, user_id, gone)
             await _put(connection, vault_wraps, new)
 

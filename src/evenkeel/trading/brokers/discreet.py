@@ -4,16 +4,16 @@ Its errors become reasons in the journal, alerts and answers, and an adapter, or
 key into one. Nothing else of it is changed.
 """
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import NoReturn, TypeVar
 
 import msgspec
 
-from evenkeel.domain.errors import BrokerError
+from evenkeel.domain.errors import BrokerError, Forbidden
 from evenkeel.domain.events import AnyVenueEvent, BrokerBalance, BrokerOrder, BrokerPosition, VenueFilled
 from evenkeel.domain.marketdata import Bar, Quote
 from evenkeel.telemetry.unspoken import without_secrets
-from evenkeel.trading.brokers.ports import AccountSummary, Amendment, Broker, Cancellation, Ticket
+from evenkeel.trading.brokers.ports import AccountSummary, Amendment, Broker, Cancellation, ManyAtOnce, Ticket
 
 T = TypeVar("T")
 
@@ -65,6 +65,13 @@ class Discreet:
     async def place(self, ticket: Ticket) -> None:
         await _heard(self._broker.place(ticket))
 
+    async def place_all(self, tickets: Sequence[Ticket]) -> Sequence[BrokerError | None]:
+        """Several in one request, of a broker that takes them so; the error of each is read in the same way."""
+        if not isinstance(self._broker, ManyAtOnce):
+            raise Forbidden(f"{self.profile.name} takes one order at a time")
+        answers = await _heard(self._broker.place_all(tickets))
+        return [answer and _unspoken(answer) for answer in answers]
+
     async def modify(self, amendment: Amendment) -> None:
         await _heard(self._broker.modify(amendment))
 
@@ -93,10 +100,16 @@ def _retold(error: Exception) -> NoReturn:
     """Raises the same outcome without what led to it: causes hold the words of libraries."""
     if not isinstance(error, BrokerError):
         raise AdapterFailed(without_secrets(f"{type(error).__name__}: {error}")) from None
+    raise _unspoken(error) from None
+
+
+def _unspoken(error: BrokerError) -> BrokerError:
+    """The same error, its words without credentials and nothing that led to it."""
     error.message = without_secrets(error.message)
     error.hint = None if error.hint is None else without_secrets(error.hint)
     error.args = (error.message,)
-    raise error from None
+    error.__cause__ = error.__context__ = None
+    return error
 
 
 def _cleaned(event: AnyVenueEvent) -> AnyVenueEvent:

@@ -26,11 +26,10 @@ class LookupKind(StrEnum):
 class BrokerProfile(Struct, frozen=True, kw_only=True):
     """Times in nanoseconds. `settle_time`: how long after a send an order may still be invisible to a lookup.
 
-    `rate` is how fast one account may send; None: nothing is known to be too fast. Of orders it takes
-    `most_at_once` in one request. `credentials` is what it asks of an
-    account; a broker that simulates asks for nothing. `restarts` are the hours in which it
-    restarts as planned. `reconcile_every` so often, and `reconcile_after` it has been busy and quiet for that long, an
-    account is compared with it; 0: not by schedule.
+    `rate` is how fast one account may send; None: nothing is known to be too fast. `most_at_once` orders go out in one
+    request. `credentials` is what it asks of an account; a broker that simulates asks for nothing. `restarts` are the
+    hours in which it restarts as planned. `reconcile_every` so often, and `reconcile_after` it has been busy and quiet
+    for that long, an account is compared with it; 0: not by schedule.
     """
 
     name: str

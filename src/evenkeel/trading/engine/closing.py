@@ -25,13 +25,9 @@ SpecOf = Callable[[int, Side, Decimal], OrderSpec]
 
 def placed(turn: Turn, spec: OrderSpec, *, provenance: Provenance) -> Part:
     """Places one order, under its own name or, where somebody has taken that by now, the next free one after it."""
-    account_id, name, number = spec.account_id, spec.client_order_id, 0
-    while turn.state.is_named(account_id, name):
-        number += 1
-        name = f"{spec.client_order_id}:{number}"
-    if number:
-        spec = structs.replace(spec, client_order_id=name)
-    place(turn, turn.state.accounts[account_id], spec, provenance)
+    account_id = spec.account_id
+    name = turn.state.free_name(account_id, spec.client_order_id)
+    place(turn, turn.state.accounts[account_id], structs.replace(spec, client_order_id=name), provenance)
     return Part(turn.state.client_ids[account_id, name], created=True)
 
 

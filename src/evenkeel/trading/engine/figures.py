@@ -5,7 +5,7 @@ Only those are worked out that a rule in force reads.
 
 from collections import defaultdict
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from evenkeel.domain.accounts import AccountType
 from evenkeel.domain.clock import SECOND
@@ -15,7 +15,7 @@ from evenkeel.trading.engine import layers
 from evenkeel.trading.engine.cells import Cell, Worth, cell_worth
 from evenkeel.trading.engine.layers import LayerState, Standing
 from evenkeel.trading.engine.portfolios.worth import worth_of
-from evenkeel.trading.engine.reach import Asked, Reach, cells, counted, is_new_day, last_price, reach_of, together
+from evenkeel.trading.engine.reach import Asked, Reach, cells, counted, is_new_day, last_price, less, reach_of, together
 from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.windows import is_inside, is_open
 from evenkeel.trading.risk import Seen
@@ -24,17 +24,6 @@ from evenkeel.trading.risk.metrics import Closest, diversification
 REG_T = Decimal("0.5")
 """Initial margin of a margin account, as a share of value (Regulation T, 12 CFR 220.12), where nothing else is said."""
 _NINTH = Decimal("1e-9")
-
-
-class Exposure(NamedTuple):
-    """At last prices with everything filled that adds: the values of the worst positions without sign, their margin,
-    and the sums when only buys fill, and only sales; `moving` is the value of what works."""
-
-    gross: Decimal
-    margin: Decimal
-    long: Decimal
-    short: Decimal
-    moving: Decimal
 
 
 def views(state: State, asked: Asked) -> tuple[Seen, ...]:
@@ -183,10 +172,10 @@ def paused(standing: Standing, rules: RuleSet, *, at: int) -> int:
 
 def _exposed(reach: Reach, asked: Asked, *, with_turnover: bool) -> dict[str, Any]:
     side = asked.spec.side.sign
-    found = exposure(reach, asked)
+    found, margin = exposure(reach, asked)
     seen: dict[str, Any] = {
         "gross": found.gross,
-        "margin": found.margin,
+        "margin": margin,
         "net": max(ZERO, found.long if side > 0 else neg(found.short)),
     }
     if with_turnover:
@@ -194,46 +183,38 @@ def _exposed(reach: Reach, asked: Asked, *, with_turnover: bool) -> dict[str, An
     return seen
 
 
-def exposure(reach: Reach, asked: Asked) -> Exposure:
-    """What the reach would be exposed to with this order, each instrument at its last price, its own at the order's."""
-    gross = margin = longs = shorts = moving = ZERO
-    mine = asked.spec.instrument_id
+def exposure(reach: Reach, asked: Asked) -> tuple[Worth, Decimal]:
+    """What the reach would be worth with this order, each instrument at its last price, its own at the order's, with
+    everything filled that adds; and the margin of the worst positions."""
+    whole, margin = Worth(), ZERO
     for account in reach.money:
-        if not reach.is_part and asked.without is None:
-            whole, rate = _running(reach.state, account, asked=asked), margin_rate(account)
-            gross, margin = add(gross, whole.gross), add(margin, mul(whole.gross, rate))
-            longs, shorts = add(longs, whole.long), add(shorts, whole.short)
-            moving = add(moving, whole.moving)
-            continue
-        found = cells(reach, account, asked=asked)
-        if account is asked.account and asked.quantity and reach.reads(account, asked.spec.book, mine):
-            found[mine] = found.get(mine, Cell()).moved(asked.quantity, is_buy=asked.spec.side.sign > 0)
-        rate = margin_rate(account)
-        for instrument_id, cell in found.items():
-            unit = _unit(reach.state, account, instrument_id=instrument_id, price=_own(asked, instrument_id))
-            worst = mul(cell.worst, unit)
-            gross, margin = add(gross, worst), add(margin, mul(worst, rate))
-            longs = add(longs, mul(add(cell.held, cell.buys), unit))
-            shorts = add(shorts, mul(sub(cell.held, cell.sells), unit))
-            moving = add(moving, mul(add(cell.buys, cell.sells), unit))
-    return Exposure(gross, margin, longs, shorts, moving)
+        one = (_walked if reach.is_part else _running)(reach, account, asked=asked)
+        whole, margin = whole.plus(one), add(margin, mul(one.gross, margin_rate(account)))
+    return whole, margin
 
 
-def _running(state: State, account: AccountState, *, asked: Asked) -> Worth:
-    """The same of all that an account has, by its running sums."""
-    mine = asked.spec.instrument_id
-    own = account.cells.at(account, asked.reserve).get(mine, Cell())
-    whole = account.cells.worth(state.marks, lambda name: _unit(state, account, instrument_id=name))
+def _walked(reach: Reach, account: AccountState, *, asked: Asked) -> Worth:
+    """Of a part of an account, by a walk over it."""
+    found, mine, whole = cells(reach, account, asked=asked), asked.spec.instrument_id, Worth()
+    if account is asked.account and asked.quantity and reach.reads(account, asked.spec.book, mine):
+        found[mine] = found.get(mine, Cell()).moved(asked.quantity, is_buy=asked.spec.side.sign > 0)
+    for name, cell in found.items():
+        unit = _unit(reach.state, account, instrument_id=name, price=asked.price if name == mine else None)
+        whole = whole.plus(cell_worth(cell, unit))
+    return whole
+
+
+def _running(reach: Reach, account: AccountState, *, asked: Asked) -> Worth:
+    """Of all that an account has, by its running sums."""
+    mine, state, running = asked.spec.instrument_id, reach.state, account.cells
+    own = less(running.at(account, asked.reserve).get(mine, Cell()), account, asked.without)
+    whole = running.worth(state.marks, lambda name: _unit(state, account, instrument_id=name))
     if account is asked.account and asked.quantity:
         own = own.moved(asked.quantity, is_buy=asked.spec.side.sign > 0)
     elif not asked.price:
         return whole
     unit = _unit(state, account, instrument_id=mine, price=asked.price)
-    return whole.less(account.cells.worth_in(mine)).plus(cell_worth(own, unit))
-
-
-def _own(asked: Asked, instrument_id: str) -> Decimal | None:
-    return asked.price if instrument_id == asked.spec.instrument_id else None
+    return whole.less(running.worth_in(mine)).plus(cell_worth(own, unit))
 
 
 def _unit(state: State, account: AccountState, *, instrument_id: str, price: Decimal | None = None) -> Decimal:
@@ -262,7 +243,7 @@ def _closest(reach: Reach, asked: Asked) -> Closest | None:
     if measured is None:
         return None
     name, side = asked.spec.instrument_id, asked.spec.side.sign
-    if len(reach.money) == 1 and not reach.is_part and asked.without is None:
+    if len(reach.money) == 1 and not reach.is_part:  # an order judged again is of its own instrument, which counts not
         mine = reach.money[0].cells
         mine.at(reach.money[0], asked.reserve)
         return mine.closest(measured, name, side)

@@ -74,7 +74,8 @@ def _cannot_wait(account: AccountState, spec: OrderSpec, kept: Kept, *, follows:
     if (follows and spec.time_in_force not in _RESTS) or (spec.time_in_force is TimeInForce.BAR and waits):
         said = f"an order that waits for a moment or a price, or follows the price, cannot be {spec.time_in_force}"
         return Check("time-in-force", "DAY, GTC, GTD", spec.time_in_force, said)
-    if account.custody is Custody.ATTENDED and waits and kept.begins in (0, spec.not_before):
+    waits_for_more = waits and (spec.not_before > kept.since or is_held(spec, msgspec.structs.replace(kept, begins=0)))
+    if account.custody is Custody.ATTENDED and waits_for_more:
         return Check("attended", Custody.UNATTENDED, Custody.ATTENDED, _UNATTENDED_ONLY)
     return None
 

@@ -154,8 +154,8 @@ def link(turn: Turn, event: e.BrokerLink) -> None:
     reason = event.reason or "the connection to the broker is lost"
     if event.connected:
         reason = "connected, and not reconciled yet"
-        if account.is_off and account.custody is None:
-            return  # it has no way to its broker, not even to ask
+        if account.never_live:
+            return
         if account.account.broker not in turn.state.resting:
             turn.effects.append(WantReconcile(event.account_id, "connected"))
     if was_ready:

@@ -170,10 +170,16 @@ def cells(reach: Reach, account: AccountState, *, asked: Asked, only: str = "") 
     else:
         found = dict(account.cells.at(account, reserve))
     out = asked.without
-    if out is not None and out.id in working and out.spec.instrument_id in found and not out.spec.is_exit:
-        cell = found[out.spec.instrument_id]
-        found[out.spec.instrument_id] = cell.moved(neg(out.remaining), is_buy=out.spec.side.sign > 0)
+    if out is not None and out.spec.instrument_id in found:
+        found[out.spec.instrument_id] = less(found[out.spec.instrument_id], account, out)
     return found
+
+
+def less(cell: Cell, account: AccountState, out: Order | None) -> Cell:
+    """A cell without one of the orders that work in its instrument."""
+    if out is None or out.id not in account.working or out.spec.is_exit:
+        return cell
+    return cell.moved(neg(out.remaining), is_buy=out.spec.side.sign > 0)
 
 
 def _cells_of_books(

@@ -105,7 +105,7 @@ def _stops(state: State, spec: OrderSpec, *, source: str, at: int | None) -> dic
         found["halted"] = halts.title(state, halt.scope)
     if halt is not None or state.mtm:
         found["stopped"] = gates.stop_of(state, spec, halt=halt, at=at)
-    barred = state.accounts[spec.account_id].standing.barred
+    barred = account.standing.barred
     if barred is not None and found.get("stopped") is None:
         found["stopped"] = rejects.stop_of(barred)
     if state.marks.silent and found.get("stopped") is None:

@@ -122,6 +122,11 @@ class AccountState(Struct, kw_only=True):
         return self.session is not None and not self.session.is_running
 
     @property
+    def never_live(self) -> bool:
+        """Whether it is a live account that was never switched on: it has no way to its broker, not even to ask."""
+        return self.is_off and self.custody is None
+
+    @property
     def is_closing(self) -> bool:
         """Whether all that it holds is being closed for its session."""
         return self.session is not None and self.session.closing
@@ -268,9 +273,13 @@ class State(Struct, kw_only=True):
         profile = self.profiles.get(account.account.broker)
         return None if profile is None else profile.rate
 
-    def is_named(self, account_id: str, name: str) -> bool:
-        """Whether a client order id names an order, or a composite, of the account."""
-        return (account_id, name) in self.client_ids or (account_id, name) in self.composites.names
+    def free_name(self, account_id: str, name: str) -> str:
+        """A client order id that names no order, and no composite, of the account: this, or the next free one after."""
+        free, number = name, 0
+        while (account_id, free) in self.client_ids or (account_id, free) in self.composites.names:
+            number += 1
+            free = f"{name}:{number}"
+        return free
 
     def order(self, order_id: str) -> Order:
         """Raises NotFound."""

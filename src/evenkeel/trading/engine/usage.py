@@ -69,14 +69,14 @@ def used(state: State, scope: LimitScope, *, rules: RuleSet, standing: Standing,
 def _moneys(read: Reach, asked: Asked, *, standing: Standing) -> dict[str, Used]:
     """What is money, or a fraction of equity."""
     currency, equity = asked.account.account.currency, equity_of(read)
-    exposed = exposure(read, asked)
+    exposed, margin = exposure(read, asked)
     net = max(exposed.long.copy_abs(), exposed.short.copy_abs())
     lost = max(ZERO, neg(day_result(read, standing, at=asked.at)))
     money = {"max_gross_exposure": exposed.gross, "max_net_exposure": net, "daily_loss_amount": lost}
     shares = {
         "max_gross_leverage": (exposed.gross, equity),
         "max_net_leverage": (net, equity),
-        "max_margin_use": (exposed.margin, equity),
+        "max_margin_use": (margin, equity),
         "max_turnover": (add(traded_today(read, at=asked.at), exposed.moving), equity),
         "daily_loss": (lost, day_start(read, standing, at=asked.at)),
     }

@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from evenkeel.trading.live.runner import Runner
 
 log = structlog.get_logger(__name__)
-RECHECK_AFTER = 0.25
 SWEEP_EVERY = 0.1
 RETRY_SOONEST = 0.1
 AT_ONCE = 16

@@ -18,7 +18,8 @@ FIRST, AGAIN = 60.0, 900.0
 
 
 class ReadinessWatch:
-    """A planned restart of the broker does not count, nor does an account that is out of use."""
+    """A planned restart of the broker does not count, nor does an account that is out of use and holds nothing, or a
+    live one that was never switched on."""
 
     def __init__(self, runner: "Runner") -> None:
         self._runner = runner
@@ -33,7 +34,7 @@ class ReadinessWatch:
     async def look(self) -> None:
         now, state = self._runner.clock.monotonic(), self._runner.state
         for account_id, held in tuple(state.accounts.items()):
-            if held.readiness is Readiness.READY or held.is_idle or held.account.broker in state.resting:
+            if held.readiness is Readiness.READY or _is_at_rest(held) or held.account.broker in state.resting:
                 self._since.pop(account_id, None)
                 self._told.pop(account_id, None)
                 continue
@@ -49,8 +50,16 @@ class ReadinessWatch:
         if self._runner.clock.is_replay:
             return True
         instruments = self._runner.state.instruments
-        named = {one.spec.instrument_id for one in held.open_orders()}
-        named |= {name for name, quantity in held.net.items() if quantity}
-        calendars = {instruments[name].calendar for name in named or instruments}
+        calendars = {instruments[name].calendar for name in _concerned(held) or instruments}
         at = self._runner.clock.now()
         return await asyncio.to_thread(lambda: any(is_open(name, at) for name in calendars))
+
+
+def _is_at_rest(held: AccountState) -> bool:
+    return held.is_idle or held.never_live or (bool(held.retired) and not _concerned(held))
+
+
+def _concerned(held: AccountState) -> set[str]:
+    """The instruments of what an account holds, and of what works there."""
+    named = {one.spec.instrument_id for one in held.open_orders()}
+    return named | {name for name, quantity in held.net.items() if quantity}

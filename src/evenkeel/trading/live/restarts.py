@@ -16,7 +16,7 @@ class RestartWatch:
         self._runner = runner
         self._told: dict[str, int] = {}
 
-    def look(self) -> None:
+    async def look(self) -> None:
         now = self._runner.clock.now()
         for name, broker in self._runner.brokers.items():
             windows = broker.profile.restarts

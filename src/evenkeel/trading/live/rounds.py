@@ -36,7 +36,7 @@ class Rounds:
         self._runner = runner
         self._seen: dict[str, Seen] = {}
 
-    def look(self) -> None:
+    async def look(self) -> None:
         now = self._runner.clock.monotonic()
         for account_id, held in self._runner.state.accounts.items():
             broker = self._runner.brokers.get(held.account.broker)

@@ -135,7 +135,7 @@ class Runner:
         self.last_market = missed[-1] if missed else self.last_market
         self.dispatcher.start()
         if not self.deterministic:
-            self.vigil.start()
+            await self.vigil.start()
         self.links.start()
 
     async def stop(self) -> None:

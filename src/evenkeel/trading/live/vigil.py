@@ -30,8 +30,8 @@ class Vigil:
         self.rounds, self.silence = Rounds(runner), SilenceWatch(runner)
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        self.restarts.look()
+    async def start(self) -> None:
+        await self.restarts.look()
         self._task = asyncio.create_task(self._run(), name="vigil")
 
     async def stop(self) -> None:
@@ -43,10 +43,12 @@ class Vigil:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY)
+            await self.look()
+
+    async def look(self) -> None:
+        """Has all of them look once. One that fails is logged, and keeps no other from looking."""
+        for watch in (self.restarts, self.rounds, self.readiness, self.silence):
             try:
-                self.restarts.look()
-                self.rounds.look()
-                await self.readiness.look()
-                await self.silence.look()
+                await watch.look()
             except Exception:
-                log.exception("the vigil has failed, and goes on")
+                log.exception("a watch has failed, and goes on", watch=type(watch).__name__)

@@ -4,6 +4,7 @@ import pytest
 
 from evenkeel.domain import commands as c
 from evenkeel.domain import copying as d
+from evenkeel.domain.copy_records import CopyTaken
 from evenkeel.domain.copying import CopyChange, CopyFilter, CopyLink, CopyMode, CopyTerms
 from evenkeel.domain.errors import Conflict, InvalidInput, NotFound
 from evenkeel.domain.events import CopiesRead
@@ -127,6 +128,25 @@ def test_an_event_is_taken_once_and_never_by_a_link_that_does_not_follow(world: 
         assert not world.step(again).outcome.created  # type: ignore[union-attr]
     assert world.state.seq == seq
     assert world.state.copying.cursor == take.source
+
+
+def test_what_one_event_settles_of_several_instruments_is_closed_in_each(world: World) -> None:
+    """A follower that is back holds too much of two: each is closed by an order of its own, whatever has its name."""
+    world.price(BOLT, 10)
+    world.step(opens("A", "B"))
+    for one in (ACME, BOLT):
+        world.holding("10", account_id="B", book="A-B", instrument_id=one.id)
+    source = world.state.seq + 5
+    taken = world.submit(account_id="B", client_order_id=f"copy:A-B:{source}")
+    both = d.FollowerMoved((ACME.id, BOLT.id))
+    world.step(c.TakeCopy(provenance=WHO, link_id="A-B", source=source, event=both))
+    told = world.of(CopyTaken)
+    assert [(one.instrument_id, one.quantity, one.skipped) for one in told] == [
+        (ACME.id, D(-10), ""),
+        (BOLT.id, D(-10), ""),
+    ]
+    assert taken.id not in told[0].orders
+    assert_sound(world)
 
 
 def test_the_cursor_only_moves_on(world: World) -> None:

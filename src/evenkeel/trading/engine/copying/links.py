@@ -59,6 +59,10 @@ class LinkState(Struct, kw_only=True):
         """The leg of one of the master's instruments; an empty one that is not kept where there is none."""
         return self.legs.get(instrument_id) or Leg()
 
+    def legs_of(self, instrument_id: str) -> list[str]:
+        """The legs in which the master, or the follower, trades an instrument."""
+        return [name for name in self.legs if instrument_id in (name, self.link.rule(name).instrument_id)]
+
 
 class Copying(Struct):
     """All links by id, those removed among them; `by_master` names those that follow. All is read up to `cursor`."""

@@ -116,7 +116,8 @@ class Placer:
         self._submit(structs.replace(spec, client_order_id=self._next()))
 
     def _next(self) -> str:
-        return f"copy:{self.key.book}:{self.name}" + (f":{len(self.placed)}" if self.placed else "")
+        """What no other order of the account is called: one event may concern several instruments."""
+        return self.turn.state.free_name(self.key.account_id, f"copy:{self.key.book}:{self.name}")
 
     def _submit(self, spec: OrderSpec) -> None:
         """Takes the order as any other is taken; one that is declined, or refused, leaves its reason."""

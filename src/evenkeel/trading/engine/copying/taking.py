@@ -35,6 +35,9 @@ def take(turn: Turn, command: TakeCopy) -> Outcome:
         return NOT_TAKEN
     if isinstance(command.event, d.FollowerMoved):
         records = [_settle(turn, one, name=name, source=source) for name in command.event.instrument_ids]
+    elif isinstance(command.event, d.MasterSplit):
+        legs = one.legs_of(command.event.instrument_id)
+        records = [_split(turn, one, event=command.event, name=name, source=source) for name in legs]
     else:
         records = [_HANDLERS[type(command.event)](turn, one, event=command.event, source=source)]
     told = [record for record in records if record is not None]
@@ -166,13 +169,16 @@ def _why_not_ordered(theirs: Order, *, lot: Decimal | None) -> str:
     return ""
 
 
-def _split(turn: Turn, one: LinkState, *, event: d.MasterSplit, source: int) -> CopyTaken:
-    """What the follower is to hold moves as what the master holds has."""
-    leg, (new, old) = one.leg(event.instrument_id), event.ratio
-    part, whole = (event.held.copy_abs(), leg.held.copy_abs()) if leg.held else (new, old)
-    wanted = portion(leg.wanted, part, of=whole, step=d.STEP)
-    name, kind = event.instrument_id, CopyKind.SPLIT
-    return record_of(turn, one, instrument_id=name, source=source, kind=kind, held=event.held, wanted=wanted)
+def _split(turn: Turn, one: LinkState, *, event: d.MasterSplit, name: str, source: int) -> CopyTaken:
+    """What the follower is to hold moves as what the master holds has, where both trade what has split; where only one
+    of them does, the other's side stays as it is."""
+    leg, split, (part, whole) = one.leg(name), event.instrument_id, event.ratio
+    held, wanted = event.held if name == split else leg.held, leg.wanted
+    if one.link.rule(name).instrument_id == split:
+        if name == split and leg.held:
+            part, whole = held.copy_abs(), leg.held.copy_abs()
+        wanted = portion(wanted, part, of=whole, step=d.STEP)
+    return record_of(turn, one, instrument_id=name, source=source, kind=CopyKind.SPLIT, held=held, wanted=wanted)
 
 
 def _settle(turn: Turn, one: LinkState, *, name: str, source: int) -> CopyTaken | None:
@@ -204,5 +210,4 @@ _HANDLERS: dict[type, Callable[..., CopyTaken | None]] = {
     d.MasterFill: _fill,
     d.MasterOrder: _order,
     d.MasterChange: changing.follow,
-    d.MasterSplit: _split,
 }

@@ -40,7 +40,7 @@ def _close(turn: "Turn", held: PortfolioState, *, day: date) -> None:
             **_ratios([*held.returns, daily_return(held, growth)], periods=periods),
             trades=held.trades,
             wins=held.wins,
-            holdings=holdings_of(state, held),
+            holdings=holdings_of(state, held.books),
         )
     )
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from evenkeel.domain.commands import RebalancePortfolio
 from evenkeel.domain.errors import Conflict, FieldError, IdempotencyConflict, InvalidInput
-from evenkeel.domain.money import ZERO, neg, plain, ratio, rounded, sub
+from evenkeel.domain.money import ZERO, neg, plain, ratio, rounded, sub, total
 from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Side
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.rebalancing import MOST_TRADES, PlannedTrade, RebalanceEnded, RebalanceStarted
@@ -18,7 +18,7 @@ from evenkeel.domain.records import FillBooked, OrderMoved
 from evenkeel.trading.engine.effects import Outcome
 from evenkeel.trading.engine.orders import check_spec, place
 from evenkeel.trading.engine.portfolios.underway import Underway
-from evenkeel.trading.engine.portfolios.worth import worth_of_book
+from evenkeel.trading.engine.portfolios.worth import holdings_of, worth_of_book
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.engine.turn import Turn
 
@@ -211,13 +211,8 @@ def _why_less(state: State, this: Underway, number: int) -> str | None:
 
 def weights_of(state: State, portfolio_id: str) -> dict[str, Decimal]:
     """What the portfolio's own book holds, in all accounts together, as shares of its worth, by instrument."""
-    values: dict[str, Decimal] = {}
-    whole = ZERO
-    for account_id in state.portfolios[portfolio_id].portfolio.account_ids:
-        account = state.accounts[account_id]
-        whole += worth_of_book(state, account, portfolio_id).value
-        for position in account.positions.in_book(portfolio_id):
-            if position.quantity:
-                name = position.key.instrument_id
-                values[name] = values.get(name, ZERO) + state.value_of(position)
-    return {name: rounded(ratio(value, whole), _SHARE) for name, value in values.items()} if whole > 0 else {}
+    books = [(account_id, portfolio_id) for account_id in state.portfolios[portfolio_id].portfolio.account_ids]
+    whole = total([worth_of_book(state, state.accounts[account_id], book).value for account_id, book in books])
+    if whole <= 0:
+        return {}
+    return {name: rounded(ratio(value, whole), _SHARE) for name, value in holdings_of(state, books).items()}

@@ -4,13 +4,14 @@ The cash of a book is what was paid into it, what its positions have cost and br
 line of the ledger in it, so that the books of an account add up to its cash and to its equity, digit for digit.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
-from evenkeel.domain.money import ZERO, add, sub
+from evenkeel.domain.money import ZERO, add, sub, total
 
 if TYPE_CHECKING:
-    from evenkeel.trading.engine.portfolios.standing import PortfolioState
+    from evenkeel.trading.engine.portfolios.standing import BookKey, PortfolioState
     from evenkeel.trading.engine.state import AccountState, State
 
 
@@ -71,10 +72,10 @@ def worth_of(state: "State", held: "PortfolioState", *, account_id: str | None =
     return whole
 
 
-def holdings_of(state: "State", held: "PortfolioState") -> dict[str, Decimal]:
-    """Signed market value by instrument."""
+def holdings_of(state: "State", books: Iterable["BookKey"]) -> dict[str, Decimal]:
+    """The signed market value of what books hold, by instrument."""
     values: dict[str, Decimal] = {}
-    for account_id, book in held.books:
+    for account_id, book in books:
         for position in state.accounts[account_id].positions.in_book(book):
             if position.quantity:
                 name = position.key.instrument_id
@@ -84,7 +85,4 @@ def holdings_of(state: "State", held: "PortfolioState") -> dict[str, Decimal]:
 
 def contributed_to(held: "PortfolioState") -> Decimal:
     """What was paid in, less what was taken out, books that joined and left included."""
-    whole = ZERO
-    for amount in held.contributed.values():
-        whole = add(whole, amount)
-    return whole
+    return total(tuple(held.contributed.values()))

@@ -26,7 +26,7 @@ class Self(Struct, frozen=True):
         return Actor(self.user.id, self.user.role, self.address, self.agent)
 
 
-class Credentials:
+class OwnSignIn:
     """One's own sign-in."""
 
     def __init__(self, auth: Auth, people: People) -> None:
@@ -144,7 +144,9 @@ class Credentials:
 
     async def _by_code(self, me: Self, code: str) -> None:
         self.auth.throttle.check_code(me.user.id)
-        if not await self.factors.check(me.user.id, code):
+        fits = await self.factors.check(me.user.id, code)
+        self.auth.throttle.check_code(me.user.id)
+        if not fits:
             self.auth.throttle.code_failed(me.user.id)
             raise wrong_code()
         self.auth.throttle.code_succeeded(me.user.id)
