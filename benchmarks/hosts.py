@@ -191,7 +191,7 @@ def strategy_hosts(*, deployments: int = 100, bars: int = 400) -> dict[str, Any]
     """100 deployments on one feed, in a process of their own and in the desk's; and what a process costs to start."""
     registry = Registry()
     starts = [asyncio.run(_start(registry)) for _ in range(5)]
-    found: dict[str, Any] = {}
+    found, disk = dict[str, Any](), dict[str, Any]()
     for name, hosts in (("process", ProcessHosts(registry)), ("inline", InlineHosts(registry))):
         with tempfile.TemporaryDirectory(prefix="evenkeel-bench-") as folder:
             found[name] = asyncio.run(_measured(Path(folder), hosts, deployments=deployments, bars=bars))

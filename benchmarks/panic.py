@@ -127,14 +127,14 @@ def _await(desk: Desk, account_id: str, *, working: int) -> None:
 
 def _until(desk: Desk, wanted: Any) -> dict[str, Any]:
     """The panic once `wanted` is true of it. Raises RuntimeError after two minutes."""
-    end = time.monotonic() + SECONDS
+    end, shown = time.monotonic() + SECONDS, dict[str, Any]()
     while time.monotonic() < end:
         (shown,) = desk.call("GET", "/risk/panic")["items"]
         if wanted(shown):
             found: dict[str, Any] = shown
             return found
         time.sleep(LOOK)
-    raise RuntimeError(f"the panic has not finished: {shown['orders_left']}, {shown['positions_left']}")
+    raise RuntimeError(f"the panic has not finished: {shown.get('orders_left')}, {shown.get('positions_left')}")
 
 
 def _asked(state: State) -> Counter[str]:

@@ -23,7 +23,7 @@ if not __package__:
 
 from benchmarks.machine import facts, spread
 from benchmarks.orders import DATABASES, opened
-from evenkeel.desk.consolidated import by_currency, in_currency, merged, read
+from evenkeel.desk.consolidated import by_currency, in_currency, merged, read, today_of
 from evenkeel.desk.platform import platform
 from evenkeel.domain import records as r
 from evenkeel.domain.account_records import FxRatesSet
@@ -187,7 +187,7 @@ def _show_market(state: State) -> None:
 
 def _user_view(state: State, accounts: list[Any]) -> bytes:
     """What `GET /portfolio/consolidated` answers, without the way through HTTP."""
-    rows, today = [read(state, held) for held in accounts], shown.today_of(state)
+    rows, today = [read(state, held) for held in accounts], today_of(state)
     sums = by_currency((one.held.account.currency, one.figures) for one in rows)
     whole = in_currency(sums, "USD", rates=state.rates, today=today)
     answer = shown.ConsolidatedOut(
@@ -212,7 +212,7 @@ async def _of_platform(where: Database, state: State, *, calls: int) -> Times:
 
     async def view() -> bytes:
         totals, instruments = await stored.platform()
-        found, today = platform(state, totals, instruments=instruments), shown.today_of(state)
+        found, today = platform(state, totals, instruments=instruments), today_of(state)
         whole = in_currency(found.by_currency, "USD", rates=state.rates, today=today)
         sums = [shown.figures_out(name, each) for name, each in sorted(found.by_currency.items())]
         return wire.ENCODER.encode([shown.total_out(whole), sums])

@@ -64,6 +64,20 @@ def test_what_cannot_be_made_says_why_and_changes_nothing(tmp_path: Path) -> Non
         assert len(manager.get_user_accounts("anna")) == 1
 
 
+def test_two_people_may_call_an_account_the_same(tmp_path: Path) -> None:
+    with ek.AccountManager(tmp_path) as manager:
+        for name in ("anna", "bert"):
+            manager.create_user(name, PASSWORD)
+        _, made = (manager.create_account(name, "Main", initial_balance=10) for name in ("anna", "bert"))
+        with pytest.raises(InvalidInput, match="several people") as refused:
+            manager.move_cash("Main", 1)
+        assert made["id"] in str(refused.value.hint)
+        assert manager.move_cash(made["id"], 1)["current_balance"] == Decimal("11.00")
+        with pytest.raises(InvalidInput) as refused:
+            manager.create_account("anna", "main")
+        assert "another account of yours" in refused.value.errors[0].message
+
+
 def test_a_home_has_one_owner_at_a_time(tmp_path: Path) -> None:
     with ek.AccountManager(tmp_path), pytest.raises(HomeInUse):
         ek.AccountManager(tmp_path)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from evenkeel.quant.costs import PerShareFee as PerShareFee
     from evenkeel.quant.costs import Slippage as Slippage
     from evenkeel.quant.costs import TieredFee as TieredFee
+    from evenkeel.research.backtest.mtm import mtm_rules as mtm_rules
     from evenkeel.research.backtest.result import BacktestResult as BacktestResult
     from evenkeel.research.backtest.run import backtest as backtest
     from evenkeel.research.portfolio.optimize import optimize as optimize
@@ -61,6 +62,7 @@ _HOMES = {
     "evenkeel.quant.costs": (
         "FixedFee", "NoFee", "PerContractFee", "PerShareFee", "PercentFee", "Slippage", "TieredFee",
     ),
+    "evenkeel.research.backtest.mtm": ("mtm_rules",),
     "evenkeel.research.backtest.result": ("BacktestResult",),
     "evenkeel.research.backtest.run": ("backtest",),
     "evenkeel.research.portfolio.optimize": ("optimize",),

@@ -1,6 +1,7 @@
 """`evenkeel apikey`, `share` and `audit` against a running demo, and the audit log of one that has stopped."""
 
 import json
+import re
 import sqlite3
 import stat
 from pathlib import Path
@@ -32,7 +33,7 @@ def test_what_is_wrong_is_said_in_the_options_own_names(desk: Desk) -> None:
     assert "there is no key 'nothing'" in desk.refused("apikey", "revoke", "nothing")
     assert "there is no user 'nobody'" in desk.refused("share", "add", "Starter", "nobody")
     assert "is not lent to 'nobody'" in desk.refused("share", "remove", "Starter", "nobody")
-    assert "No account is shared." in desk.run("share", "list").stdout
+    assert "No account is shared. Lend one: evenkeel share add" in desk.run("share", "list").stdout
 
 
 def test_the_log_is_listed_whole_and_exported(desk: Desk, tmp_path: Path) -> None:
@@ -40,6 +41,11 @@ def test_the_log_is_listed_whole_and_exported(desk: Desk, tmp_path: Path) -> Non
     rows = desk.items("audit", "list", "--action", "key.create")
     assert rows[-1]["subject"] == made["key"]["id"]
     assert (rows[-1]["door"], rows[-1]["outcome"]) == ("home", "201")
+    assert rows[-1]["actor_name"] == "demo"
+    assert rows == desk.items("audit", "list", "--action", "key.create", "--actor", "demo")
+    assert rows == desk.items("audit", "list", "--action", "key.create", "--actor", rows[-1]["actor"])
+    assert "No row of the audit log fits." in desk.run("audit", "list", "--actor", "nobody-here").stdout
+    assert re.search(r"\d\d:\d\d:\d\dZ +demo ", desk.run("audit", "list", "--limit", "1").stdout)
     found = desk.ask("audit", "verify")
     assert found["faults"] == []
     assert desk.ask("audit", "verify", "--head", found["head"])["faults"] == []

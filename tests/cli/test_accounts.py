@@ -50,7 +50,7 @@ def test_groups_are_made_shown_changed_and_deleted(desk: Desk, account: str) -> 
     assert "equity 50000.00 USD" in said
     assert group in desk.run("account", "groups").stdout
     assert names(desk, "--group", group) == [account]
-    assert desk.run("account", "positions", "--group", group).stdout == "No open positions.\n"
+    assert desk.run("account", "positions", "--group", group).stdout.startswith("No open positions.")
     assert desk.items("order", "cancel", "--all", "--group", group) == []
     assert desk.ask("position", "flatten", "--group", group, "--yes")["orders"] == []
     assert desk.ask("position", "pnl", "--by", "group", "--group", group)["items"] == []
@@ -77,7 +77,10 @@ def test_a_summary_and_all_accounts_as_one(desk: Desk, account: str) -> None:
     assert desk.run("account", "consolidated").stdout.count("total USD") == 1
     platform = desk.ask("account", "platform")
     assert platform["users"] == 1
-    assert "accounts in use" in desk.run("account", "platform").stdout
+    told = desk.run("account", "platform").stdout
+    assert "people 1, accounts in use " in told
+    assert "unrealised" in told
+    assert "day P&L" not in told
     assert "--currency: no currency is called" in desk.refused("account", "summary", "--currency", "zzz")
 
 
@@ -99,6 +102,8 @@ def test_rates_are_given_imported_and_used(desk: Desk, account: str, tmp_path: P
     assert "line 2: 'yesterday' is no day" in desk.refused("fx", "import", file)
     file.write_text("day,base\n", encoding="utf-8")
     assert "missing: date, quote, rate" in desk.refused("fx", "import", file)
+    clock = desk.ask("status")["clock"][:10]
+    assert desk.run("fx", "set", "eur", "usd", "1.27").stdout.startswith(f"1 EUR is 1.27 USD on {clock[:4]}")
     assert "BASE: no currency is called XXX" in desk.refused("fx", "set", "XXX", "USD", "1", "--date", day)
 
 
@@ -111,11 +116,16 @@ def test_an_account_goes_out_of_use_comes_back_and_is_erased(desk: Desk, account
     assert "out of use" in refused
     assert desk.run("account", "activate", account).stdout == f"{account} is in use\n"
     assert "is in use" in desk.run("account", "rename", account, f"{account}x").stdout
-    assert "is in use" in desk.refused("account", "purge", f"{account}x", "--yes")
+    assert "is in use" in desk.refused("account", "purge", f"{account}x"), "and no name is asked for"
     desk.run("account", "deactivate", f"{account}x")
-    assert "called erased-" in desk.run("account", "purge", f"{account}x", "--yes").stdout
+    assert "Give it with --type-name" in desk.refused("account", "purge", f"{account}x")
+    assert f"--type-name: type '{account}x'" in desk.refused("account", "purge", f"{account}x", "--type-name", account)
+    assert f"{account}x" in names(desk)
+    asked = invoke("account", "purge", f"{account}x", "--home", desk.home, input=f"{account}x\n")
+    assert f"All that is personal of {account}x is erased" in asked.stderr
+    assert "called erased-" in asked.stdout
     assert f"{account}x" not in names(desk)
-    assert "names no user" not in desk.refused("user", "purge", "nobody-here", "--yes")
+    assert "names no user" not in desk.refused("user", "purge", "nobody-here", "--type-name", "x")
 
 
 def test_positions_are_closed_with_their_account(desk: Desk, account: str) -> None:

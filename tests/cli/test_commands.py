@@ -89,7 +89,7 @@ def test_account_show(desk: Desk) -> None:
 
 def test_positions_of_one_account(desk: Desk, account: str) -> None:
     assert desk.items("account", "positions", account) == []
-    assert desk.run("account", "positions", account).stdout == "No open positions.\n"
+    assert desk.run("account", "positions", account).stdout.startswith("No open positions. Open one: evenkeel order")
 
 
 def test_an_account_is_opened_with_type_and_fees(desk: Desk) -> None:
@@ -200,7 +200,7 @@ def test_limits_are_shown_and_changed(desk: Desk, account: str) -> None:
 
 
 def test_cash_is_moved(desk: Desk, account: str) -> None:
-    assert "cash is now 50100.75 USD" in desk.run("account", "deposit", account, "100.25").stdout
+    assert "deposit of 100.25 USD; cash is now 50100.75" in desk.run("account", "deposit", account, "100.25").stdout
     assert desk.ask("account", "withdraw", account, "0.75")["cash"] == "50100.00"
     assert {one["kind"] for one in until(lambda: desk.items("account", "ledger", account))} <= {"deposit", "withdrawal"}
 

@@ -44,6 +44,7 @@ def test_a_link_from_its_beginning_to_its_end(desk: Desk, accounts: tuple[str, s
     [
         (("--size", "twice"), "must be one of equal"),
         (("--size", "equity=2"), "takes no number"),
+        (("--size", "fixed"), "For example --size fixed=2."),
         (("--map", "MSFT"), "SYMBOL=OTHER"),
         (("--symbol", "NONE"), "NONE"),
     ],

@@ -1,6 +1,7 @@
 """`evenkeel portfolio optimize|frontier|backtest`: from files, without a server."""
 
 import json
+import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,48 @@ def test_optimize_as_python_does(file: Path, tmp_path: Path) -> None:
     assert shown.exit_code == 0
     assert "part of risk %" in shown.stdout
     assert f"{max(same.weights.values()) * 100:.2f}" in shown.stdout
+
+
+def test_a_figure_is_printed_once_and_what_makes_a_year_is_said(file: Path) -> None:
+    shown = ran("optimize", "--prices", file).stdout
+    assert shown.count("harpe") == 1
+    assert re.search(r"rows of a year +365\n", shown)
+    assert (
+        "Figures are a year's, of 12 rows."
+        in ran("backtest", "--prices", file, "--objective", "hrp", "--lookback", 60, "--periods-per-year", 12).stdout
+    )
+
+
+def test_prices_without_dates_need_to_be_told_what_makes_a_year(file: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.csv"
+    pl.read_csv(file).drop("date").write_csv(bare)
+    assert "--periods-per-year" in refused("optimize", "--prices", bare)
+    assert "--periods-per-year" in refused("frontier", "--prices", bare)
+    assert "more than 0 periods" in refused("optimize", "--prices", bare, "--periods-per-year", 0)
+    found = told("optimize", "--prices", bare, "--periods-per-year", 12)
+    assert found["periods_per_year"] == 12
+    daily = told("optimize", "--prices", file)
+    assert found["metrics"]["volatility"] == pytest.approx(daily["metrics"]["volatility"] * (12 / 365) ** 0.5)
+
+
+def test_rows_may_be_in_any_order_and_a_day_is_there_once(file: Path, tmp_path: Path) -> None:
+    newest_first = tmp_path / "newest.csv"
+    rows = pl.read_csv(file)
+    rows.reverse().write_csv(newest_first)
+    assert told("optimize", "--prices", newest_first) == told("optimize", "--prices", file)
+    twice = tmp_path / "twice.csv"
+    pl.concat([rows, rows[3:4]]).write_csv(twice)
+    assert "more than one row of 2020-01-04" in refused("optimize", "--prices", twice)
+
+
+def test_what_is_wrong_is_said_once(file: Path) -> None:
+    said = refused("optimize", "--prices", file, "--bounds", "low")
+    assert said.count("--bounds") == 1, said
+    assert "LOW:HIGH" in said
+    assert refused("optimize", "--prices", file, "--group", "tech").count("--group") == 1
+    started = refused("optimize", "--prices", file, "--start", "soon")
+    assert started.startswith("Error: --start: expected a date")
+    assert started.count("expected a date") == 1
 
 
 def test_options_of_objectives_and_few_assets(file: Path) -> None:
@@ -132,16 +175,57 @@ def test_stored_bars(file: Path, tmp_path: Path) -> None:
     assert stored["weights"] == pytest.approx(told("optimize", *words, "--prices", file)["weights"], abs=1e-6)
 
 
+def test_stored_bars_are_adjusted(file: Path, tmp_path: Path) -> None:
+    """A split two for one and a dividend of 5 % on the way are no losses."""
+    closes = pl.read_csv(file, try_parse_dates=True)["AA"].to_numpy()
+    days = pl.read_csv(file, try_parse_dates=True)["date"]
+    raw = closes.copy()
+    raw[:200] *= 2.0
+    dividend = round(raw[99] * 0.05, 6)
+    price = pl.Series(raw)
+    bars = pl.DataFrame({"timestamp": days, **dict.fromkeys(("open", "high", "low", "close"), price)})
+    bars.with_columns(volume=pl.lit(1.0)).write_csv(tmp_path / "AA.csv")
+    events = f"symbol,ex_date,numerator,denominator,amount\nAA,{days[200]},2,1,\nAA,{days[100]},,,{dividend}\n"
+    (tmp_path / "events.csv").write_text(events)
+    home = ["--home", str(tmp_path / "home")]
+    words = [
+        "data",
+        "import",
+        str(tmp_path / "AA.csv"),
+        "--symbol",
+        "AA",
+        "--adjustments",
+        str(tmp_path / "events.csv"),
+    ]
+    done = CliRunner().invoke(app, [*words, *home])
+    assert done.exit_code == 0, done.output
+    found = told("optimize", "--symbol", "AA", *home)
+    returns = closes[1:] / closes[:-1] - 1.0
+    returns[99] = (1.0 + returns[99]) / (1.0 - dividend / raw[99]) - 1.0
+    assert found["metrics"]["volatility"] == pytest.approx(returns.std(ddof=1) * np.sqrt(365.0), rel=1e-6)
+    assert found["metrics"]["expected_return"] == pytest.approx(returns.mean() * 365.0, rel=1e-6)
+    early = told("optimize", "--symbol", "AA", "--end", str(days[150]), *home)
+    assert early["metrics"]["volatility"] == pytest.approx(returns[:149].std(ddof=1) * np.sqrt(365.0), rel=1e-6)
+
+
+def test_a_risk_tolerance(file: Path) -> None:
+    found = told("optimize", "--prices", file, "--risk-tolerance", 1)
+    assert found["objective"] == "risk-tolerance"
+    assert found["metrics"]["largest_weight"] == pytest.approx(1.0)
+    said = refused("optimize", "--prices", file, "--risk-tolerance", 0.5, "--objective", "hrp")
+    assert "leave --objective out" in said
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["optimize"], "there are no prices"),
         (["optimize", "--prices", "none.csv"], "there is no file none.csv"),
         (["optimize", "--symbol", "ZZ", "--prices"], "has no 'ZZ'"),
-        (["optimize", "--bounds", "0", "--prices"], "--bounds: expected numbers, not 0, "),
-        (["optimize", "--present", "AA=x", "--prices"], "--present: expected numbers, not x"),
+        (["optimize", "--bounds", "0", "--prices"], "--bounds: expected LOW:HIGH, such as 0:0.4, not '0'"),
+        (["optimize", "--present", "AA=x", "--prices"], "--present: expected numbers, not 'x'"),
         (["optimize", "--param", "target=1", "--prices"], "max-sharpe has no option 'target'"),
-        (["backtest", "--param", "target=1", "--prices"], "no objective of these has an option 'target'"),
+        (["backtest", "--param", "target=1", "--prices"], "none of these objectives has an option 'target'"),
         (["backtest", "--export", "weights.txt", "--prices"], ".txt is no table"),
         (["backtest", "--lookback", 500, "--prices"], "leave no rebalancing after a lookback of 500"),
         (["optimize", "--start", "2030-01-01", "--prices"], "has no prices at these times"),

@@ -1,5 +1,6 @@
 """`evenkeel order place` with what an order waits for, how its stop follows and when it ends."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -54,6 +55,13 @@ def test_an_end_makes_an_order_gtd() -> None:
     assert given["time_in_force"] == TimeInForce.GTD
     given = terms(wanted=None, limit=None, stop=None, distance=trail("1%"), tif=None, expires=None)
     assert (given["kind"], given["time_in_force"]) == (OrderKind.TRAILING_STOP, TimeInForce.DAY)
+
+
+def test_an_offset_makes_a_trailing_stop_a_stop_limit() -> None:
+    given = terms(
+        wanted=None, limit=None, stop=None, distance=trail("1%"), offset=Decimal("0.5"), tif=None, expires=None
+    )
+    assert (given["kind"], given["trail_limit_offset"]) == (OrderKind.TRAILING_STOP_LIMIT, "0.5")
 
 
 @pytest.fixture

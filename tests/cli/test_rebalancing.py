@@ -39,12 +39,14 @@ def test_an_objective_over_the_desks_own_bars(desk: Desk) -> None:
     assert targets["AAPL"] <= Decimal("0.4")
     assert abs(sum(targets.values(), Decimal(0)) - 1) < Decimal("0.00001")
     assert plan["volatility_after"] is not None
+    own = desk.ask("portfolio", "rebalance", "Wise", "--symbol", "AAPL", "--symbol", "IBM", "--preview")
+    assert {one["symbol"] for one in own["weights"]} == {"AAPL", "IBM"}, "by its own tolerance of risk"
 
 
 def test_what_is_wrong_is_said(desk: Desk) -> None:
     desk.run("account", "open", "Odd", "--cash", "2000")
     desk.run("portfolio", "create", "Odd", "--account", "Odd", "--cash", "100")
     assert "SYMBOL=SHARE" in desk.refused("portfolio", "rebalance", "Odd", "--weight", "AAPL", code=2)
-    assert "--symbol" in desk.refused("portfolio", "rebalance", "Odd", "--symbol", "AAPL", code=2).lower()
+    assert "--symbol" in desk.refused("portfolio", "rebalance", "Odd", "--objective", "hrp", "--preview")
     assert "--weight" in desk.refused("portfolio", "rebalance", "Odd", "--preview")
     assert "more than 1" in desk.refused("portfolio", "rebalance", "Odd", "--weight", "AAPL=0.7", "--weight", "IBM=0.7")

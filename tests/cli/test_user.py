@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from evenkeel.desk.passwords import Passwords
 from evenkeel.desk.ports import RefreshToken, SecondFactor, Session, User
-from evenkeel.desk.server_keys import server_ring
+from evenkeel.desk.sealing import Key, KeyRing
 from evenkeel.desk.users import People
 from evenkeel.desk.vault.ports import SealedCredential, Secret, VaultRow, Wrap
 from evenkeel.desk.vault.safe import made
@@ -79,7 +80,11 @@ def test_people_are_changed_and_the_last_super_admin_is_not(home: Path) -> None:
         "192.0.2.0/24",
         "2001:db8::/32",
     ]
-    assert "from everywhere" in invoke("user", "networks", "ann", "--home", home).stdout
+    for shown in (invoke("user", "networks", "ann", "--home", home), invoke("user", "networks", "ann", "--home", home)):
+        assert "from 192.0.2.0/24, 2001:db8::/32" in shown.stdout, "without networks it shows them, and changes nothing"
+    assert "--any" in invoke("user", "networks", "ann", "192.0.2.0/24", "--any", "--home", home, code=2).stderr
+    assert "from everywhere" in invoke("user", "networks", "ann", "--any", "--home", home).stdout
+    assert ask(home, "networks", "ann")["networks"] == []
     assert "may not sign in" in invoke("user", "deactivate", "ann", "--home", home).stdout
     assert ask(home, "reactivate", "ann")["is_active"] is True
     for command in (("role", "owner", "trader"), ("deactivate", "owner")):
@@ -100,16 +105,28 @@ def test_what_was_done_stands_in_the_audit_log(home: Path) -> None:
     ask(home, "role", "ann", "viewer")
     listed = json.loads(invoke("audit", "list", "--json", "--home", home).stdout)["items"]
     assert [one["action"] for one in listed][-1] == "user.change"
-    assert listed[-1]["actor"] == "home"
+    assert (listed[-1]["actor"], listed[-1]["actor_name"]) == ("home", "")
+
+
+def test_moments_say_that_they_are_utc(home: Path) -> None:
+    for arguments in (
+        ("user", "show", "ann"),
+        ("user", "sessions", "ann"),
+        ("user", "invite", "viewer"),
+        ("user", "invitations"),
+    ):
+        assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\dZ", invoke(*arguments, "--home", home).stdout), arguments
+    assert re.search(r"\d\d:\d\d:\d\dZ", invoke("audit", "list", "--home", home).stdout)
 
 
 def test_a_password_set_by_hand_leaves_no_vault_to_the_old_one(home: Path) -> None:
-    found = ask(home, "show", "ann")
+    found, ring = ask(home, "show", "ann"), KeyRing([Key(bytes(32))])
+    assert not (home / "secrets.json").exists()  # nothing here needs a key, so none is made
 
     async def opens(*, make: bool) -> bool:
         engine = async_engine(Database(home))
         try:
-            vault = made(StoredVault(engine, VaultRow, Wrap, SealedCredential), server_ring(home)).vault
+            vault = made(StoredVault(engine, VaultRow, Wrap, SealedCredential), ring).vault
             if make:
                 await vault.create(found["id"], PASSWORD, kind=Secret.PASSWORD)
             return (await vault.standing(found["id"])).opens

@@ -31,7 +31,7 @@ class Home:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.home, self.log = folder, folder / "home", folder / "log"
-        self.fault, self.said = folder / "fault", ""
+        self.fault, self.said, self.port = folder / "fault", "", 0
         site = folder / "site"
         info = site / "acme_adapter-1.0.dist-info"
         info.mkdir(parents=True)
@@ -46,7 +46,7 @@ class Home:
 
     @contextmanager
     def running(self, *, stop: int = signal.SIGINT, ready: bool = True) -> Iterator[None]:
-        port = pick_port()
+        port = self.port = pick_port()
         command = [EVENKEEL, "up", "--home", self.home, "--port", port, "--no-open", "--password", PASSWORD]
         with self.log.open("a", encoding="utf-8") as log:
             process = subprocess.Popen(
@@ -217,7 +217,8 @@ def test_a_restored_home_is_sound_and_opens_with_its_keys(lived: tuple[Home, lis
     before = len(home.log.read_text(encoding="utf-8"))
     with_keys, without = home.folder / "second", home.folder / "third"
     back = home.ask("restore", seen["backup"]["path"], home=with_keys, EVENKEEL_KEYS_PASSPHRASE=PHRASE)
-    assert (back["doctor"]["ok"], back["keys_restored"]) == (True, True)
+    assert (back["doctor"]["ok"], back["keys_restored"], back["open_keys_with"]) == (True, True, None)
+    assert home.ask("audit", "verify", home=with_keys)["faults"] == []
     home.ask("restore", seen["plain"]["path"], home=without)
     assert "is a home already" in home.run("restore", seen["plain"]["path"], home=without, code=1)
     assert home.ask("doctor", home=without)["ok"]
@@ -226,8 +227,11 @@ def test_a_restored_home_is_sound_and_opens_with_its_keys(lived: tuple[Home, lis
         with home.running():
             until(lambda: home.account()["readiness"] == "READY")
         home.home = without
+        assert "has no server key" in home.run("up", "--port", "0", "--no-open", code=1)
+        home.run("vault", "keys", "--new")
         with home.running(ready=False):
             until(lambda: home.account()["readiness_reason"] is not None)
+            assert any(one["kind"] == "server-key-missing" for one in home.events())
             assert "which is not here" in home.run("vault", "unlock", code=1, EVENKEEL_VAULT_SECRET=PASSWORD)
             home.run("vault", "unlock", "--code", EVENKEEL_VAULT_CODE=codes[0], EVENKEEL_VAULT_SECRET=PASSWORD)
             until(lambda: home.account()["readiness"] == "READY")

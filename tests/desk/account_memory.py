@@ -6,6 +6,7 @@ from typing import Any
 from evenkeel.desk.ports import User
 from evenkeel.domain.account_details import AccountDetails, AccountGroup
 from evenkeel.domain.errors import NotFound
+from evenkeel.domain.taxes import TaxSetting
 from evenkeel.storage.kept import of_accounts, of_instruments
 from evenkeel.storage.repositories.totals import InstrumentTotal, KeptTotal
 from evenkeel.trading.engine.state import State
@@ -19,12 +20,19 @@ class MemoryDetails:
         self.details: dict[str, AccountDetails] = {}
         self.groups: dict[str, AccountGroup] = {}
         self.currencies: dict[str, str] = {}
+        self.taxed: dict[str, tuple[TaxSetting, ...]] = {}
 
     async def load(self) -> tuple[Iterable[AccountDetails], Iterable[AccountGroup], dict[str, str]]:
         return tuple(self.details.values()), tuple(self.groups.values()), self.currencies
 
     async def describe(self, details: AccountDetails, *, at: int) -> None:
         self.details[details.account_id] = details
+
+    async def taxes(self) -> Iterable[TaxSetting]:
+        return tuple(one for settings in self.taxed.values() for one in settings)
+
+    async def save_taxes(self, account_id: str, settings: Collection[TaxSetting], *, at: int) -> None:
+        self.taxed[account_id] = tuple(settings)
 
     async def save_group(self, group: AccountGroup, *, name_key: str, at: int) -> None:
         self.groups[group.id] = group
@@ -39,6 +47,7 @@ class MemoryDetails:
     async def erase(self, account_ids: Collection[str]) -> None:
         for account_id in account_ids:
             self.details.pop(account_id, None)
+            self.taxed.pop(account_id, None)
 
 
 class MemoryPersonalData:

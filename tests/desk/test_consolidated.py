@@ -77,6 +77,7 @@ def test_figures_merged_positions_and_kept_totals_say_the_same(trades: list[tupl
     assert kept.unpriced == 0
     for name in ("cash", "equity", "long", "short", "realised", "unrealised", "contributed", "accounts", "positions"):
         assert getattr(kept.by_currency["USD"], name) == getattr(whole, name), name
+    assert kept.by_currency["USD"].day_pnl is None
 
 
 def test_books_of_an_account_that_cancel_out_are_the_same_in_every_view() -> None:
@@ -107,6 +108,12 @@ def test_a_total_names_what_it_leaves_out() -> None:
     later = in_currency(sums, "USD", rates=rates(eur_usd="1.25", inr_usd="0.012"), today=date(2024, 3, 9))
     assert (later.left_out, later.stale) == ((), ("EUR", "INR"))
     assert later.figures.equity == D("125.06")
+
+
+def test_a_day_that_is_not_known_of_one_currency_is_not_known_of_the_total() -> None:
+    sums = {"EUR": Figures(day_pnl=D("4.00")), "USD": Figures(day_pnl=None)}
+    assert in_currency(sums, "USD", rates=rates(eur_usd="1.25"), today=DAY).figures.day_pnl is None
+    assert in_currency({"EUR": sums["EUR"]}, "USD", rates=rates(eur_usd="1.25"), today=DAY).figures.day_pnl == D("5.00")
 
 
 @given(amounts=st.lists(st.decimals(-(10**9), 10**9, places=2, allow_nan=False), min_size=1, max_size=6))

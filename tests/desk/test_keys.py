@@ -10,12 +10,14 @@ from evenkeel.desk import keys as module
 from evenkeel.desk.keys import DAY, Keys, KeyTerms, NewKey
 from evenkeel.desk.permissions import Door, Permission, person
 from evenkeel.desk.ports import User
+from evenkeel.desk.sealing import Key
 from evenkeel.desk.signing import Asking
 from evenkeel.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, TooManyRequests, Unauthenticated
 from tests.desk.access import MemoryKeys
 from tests.desk.memory import MemoryUsers
 
 HOUR = 3600 * 10**9
+SERVER, ANOTHER = (words.ljust(32, b".") for words in (b"server key", b"another key"))
 
 
 class Desk:
@@ -24,7 +26,7 @@ class Desk:
     def __init__(self) -> None:
         self.now = 1_700_000_000 * 10**9
         self.stored, self.users = MemoryKeys(), MemoryUsers()
-        self.keys = Keys(self.stored, self.users, (b"server key" * 4,), wall=lambda: self.now)
+        self.keys = Keys(self.stored, self.users, (SERVER,), wall=lambda: self.now)
 
     async def user(self, role: str = "trader") -> User:
         user = User(role, role, role, "hash")
@@ -64,10 +66,14 @@ async def test_the_secret_is_256_bits_and_is_not_kept(desk: Desk) -> None:
 
 async def test_the_signing_secret_comes_of_the_server_key_which_the_store_does_not_have(desk: Desk) -> None:
     made = await desk.make()
-    other = Keys(desk.stored, desk.users, (b"another key" * 4,), wall=lambda: desk.now)
-    assert made.signing_secret not in other._signing_secrets(made.key)
-    both = Keys(desk.stored, desk.users, (b"another key" * 4, b"server key" * 4), wall=lambda: desk.now)
-    assert made.signing_secret in both._signing_secrets(made.key)
+    other = Keys(desk.stored, desk.users, (ANOTHER,), wall=lambda: desk.now)
+    assert made.key.server_key == Key(SERVER).fingerprint
+    with pytest.raises(Unauthenticated, match=f"{made.key.server_key}.* is not here"):
+        other._signing_secrets(made.key)
+    assert made.signing_secret not in other._signing_secrets(replace(made.key, server_key=""))
+    both = Keys(desk.stored, desk.users, (ANOTHER, SERVER), wall=lambda: desk.now)
+    assert both._signing_secrets(made.key) == (made.signing_secret,)
+    assert made.signing_secret in both._signing_secrets(replace(made.key, server_key=""))
 
 
 @pytest.mark.parametrize(

@@ -95,8 +95,30 @@ def test_derived_keys_are_apart() -> None:
     assert key.derived("totp").material() == key.derived("totp").material()
     assert len({key.material(), key.derived("totp").material(), key.derived("vault").material()}) == 3
     assert key.derived("x", salt=b"1").material() != key.derived("x", salt=b"2").material()
+
+
+def test_keys_of_one_purpose_go_by_the_fingerprints_people_keep() -> None:
+    """Whatever says that a key is missing names the one that `evenkeel vault keys` and backups show."""
+    key, older = Key.random(), Key.random()
+    ring = KeyRing([key, older]).derived("totp")
+    assert ring.fingerprints == (key.fingerprint, older.fingerprint)
+    envelope = ring.seal(b"secret", about=ABOUT)
+    assert sealed_under(envelope) == key.fingerprint
+    with pytest.raises(SealBroken, match=key.fingerprint):
+        KeyRing([older]).derived("totp").unseal(envelope, about=ABOUT)
+    with pytest.raises(SealBroken):
+        KeyRing([key]).derived("vault").unseal(envelope, about=ABOUT)
+
+
+def test_an_envelope_that_names_the_derived_key_itself_opens_and_is_due_to_be_sealed_anew() -> None:
+    key = Key.random()
     ring = KeyRing([key]).derived("totp")
-    assert ring.current.fingerprint == key.derived("totp").fingerprint
+    own = key.derived("totp")
+    envelope = seal(own, b"secret", about=ABOUT)
+    assert sealed_under(envelope) == own.fingerprint != key.fingerprint
+    assert ring.has(own.fingerprint)
+    assert ring.unseal(envelope, about=ABOUT) == b"secret"
+    assert not ring.is_current(envelope)
 
 
 def test_a_failure_shows_neither_key_nor_plaintext() -> None:

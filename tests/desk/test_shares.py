@@ -1,6 +1,7 @@
 """Accounts lent to others: what was lent is theirs to use at once, and no longer when it ends."""
 
 import pytest
+from msgspec.structs import replace
 
 from evenkeel.desk.permissions import Permission
 from evenkeel.desk.ports import User
@@ -56,3 +57,24 @@ async def test_a_start_reads_what_was_stored(shares: Shares) -> None:
     started = Shares(shares.stored, shares.users)
     await started.load()
     assert started.received("bob") == {"a": Permission.REDUCE}
+
+
+async def test_what_a_deactivated_owner_has_lent_is_of_no_use_until_they_are_back(shares: Shares) -> None:
+    told: list[str] = []
+    await shares.lend("a", "ann", to="bob", permission=Permission.TRADE)
+    await shares.lend("b", "bob", to="ann", permission=Permission.READ)
+    shares.on_change = told.append
+    ann = await shares.users.by_id("ann")
+    assert ann is not None
+    away = replace(ann, is_active=False)
+    await shares.users.replace(away)
+    shares.person_changed(away)
+    shares.person_changed(away)
+    assert (dict(shares.received("bob")), dict(shares.received("ann")), told) == ({}, {"b": Permission.READ}, ["bob"])
+    started = Shares(shares.stored, shares.users)
+    await started.load()
+    assert dict(started.received("bob")) == {}
+    assert len(started.of("bob")) == 2
+    for one in (shares, started):
+        one.person_changed(ann)
+        assert dict(one.received("bob")) == {"a": Permission.TRADE}

@@ -1,12 +1,16 @@
 """Signed requests: what was signed is what is asked, within half a minute, and once."""
 
+import asyncio
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.desk import signing
 from evenkeel.desk.signing import NONCE, SIGNATURE, TIMESTAMP, WINDOW, Asking, Signatures, signature, signed_headers
-from evenkeel.domain.errors import TooManyRequests, Unauthenticated
+from evenkeel.domain.errors import NotReady, TooManyRequests, Unauthenticated
+from evenkeel.storage.signed_until import SignedUntil
 
 SECRET = "evs_secret"
 NOW = 1_700_000_000
@@ -150,3 +154,98 @@ def test_the_helper_signs_what_the_server_reads() -> None:
     Signatures(lambda: int(headers["X-Evenkeel-Timestamp"]) * 10**9).check(
         "key", (SECRET,), asked=asked, headers={name.lower(): value for name, value in headers.items()}
     )
+
+
+class Kept:
+    """The horizon of a home; `down` makes it fail as a full disk would."""
+
+    def __init__(self, at: int | None = 0) -> None:
+        self.at, self.down, self.moves = at, False, 0
+
+    def read(self) -> int | None:
+        return self.at
+
+    async def move(self, at: int) -> None:
+        if self.down:
+            raise NotReady("no space left")
+        self.at, self.moves = at, self.moves + 1
+
+
+async def take(checks: Signatures, headers: dict[str, str]) -> None:
+    await checks.take("key", (SECRET,), asked=ASKED, headers=headers)
+
+
+@pytest.mark.parametrize("ahead", range(WINDOW + 1))
+@pytest.mark.parametrize("pause", [0, 1, WINDOW])
+async def test_what_was_taken_before_a_restart_is_not_taken_after_it(clock: Clock, ahead: int, pause: int) -> None:
+    """However far the signer's clock is ahead, and however soon the desk is back."""
+    kept = Kept()
+    before = Signatures(clock, kept)
+    headers = signed(at=NOW + ahead)
+    await take(before, headers)
+    clock.seconds += pause
+    after = Signatures(lambda: clock() + 1, kept)  # a moment later, within the same second
+    with pytest.raises(Unauthenticated):
+        await take(after, headers)
+    clock.seconds += 1
+    await take(after, signed(at=clock.seconds + ahead, nonce="m" * 16))
+
+
+async def test_clocks_that_agree_cost_no_writing_and_those_ahead_one_a_second(checks: Signatures, clock: Clock) -> None:
+    kept = Kept()
+    checks = Signatures(clock, kept)
+    for number in range(5):
+        await take(checks, signed(at=clock.seconds, nonce=f"{number:016}"))
+    assert kept.moves == 0
+    for number in range(5):
+        await take(checks, signed(at=clock.seconds + 1, nonce=f"{number:017}"))
+    assert kept.moves == 1
+
+
+async def test_moves_at_once_never_put_the_horizon_back(clock: Clock) -> None:
+    class Slow(Kept):
+        async def move(self, at: int) -> None:
+            await asyncio.sleep(0.02 if at > NOW + 15 else 0)
+            await super().move(at)
+
+    kept = Slow()
+    checks = Signatures(clock, kept)
+    given = [signed(at=NOW + ahead, nonce=f"{ahead:016}") for ahead in (3, 20, 5, 19, 1)]
+    await asyncio.gather(*(take(checks, headers) for headers in given))
+    assert kept.at == NOW + 20
+
+
+async def test_a_request_that_could_be_replayed_is_refused(checks: Signatures, clock: Clock) -> None:
+    kept = Kept()
+    kept.down = True
+    checks = Signatures(clock, kept)
+    with pytest.raises(NotReady):
+        await take(checks, signed(at=NOW + 105, nonce="m" * 16))
+    await take(checks, signed(at=NOW + 100))
+
+
+@pytest.mark.parametrize("at", [None, NOW + 99 * 3600])
+async def test_a_horizon_that_cannot_be_is_taken_for_the_furthest_there_may_be(clock: Clock, at: int | None) -> None:
+    """A file that is damaged, or a clock that was set back, holds signed requests up for half a minute at most."""
+    checks = Signatures(clock, Kept(at))
+    with pytest.raises(Unauthenticated):
+        await take(checks, signed(at=NOW + WINDOW))
+    clock.seconds += WINDOW + 1
+    await take(checks, signed(at=clock.seconds))
+
+
+async def test_the_horizon_is_kept_in_a_private_file(tmp_path: Path) -> None:
+    kept = SignedUntil(tmp_path)
+    assert kept.read() == 0
+    await kept.move(NOW)
+    assert SignedUntil(tmp_path).read() == NOW
+    path = tmp_path / "signed-until"
+    assert path.stat().st_mode & 0o777 == 0o600
+    for damaged in (b"\xff", b"x", b"9" * 30, b""):
+        path.write_bytes(damaged)
+        assert kept.read() is None
+    path.unlink()
+    path.mkdir()
+    assert kept.read() is None
+    with pytest.raises(NotReady, match="cannot be written"):
+        await kept.move(NOW)

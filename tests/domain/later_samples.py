@@ -251,6 +251,8 @@ LATER: tuple[r.AnyRecord, ...] = (
         skipped="too old",
         factor=D("0.55"),
         stale=True,
+        owed_at=5,
+        owed_price=D("10.5"),
     ),
     CopyCursorMoved(at=1, cursor=9),
     OrderKept(at=1, order_id="ord", kept=KEPT, provenance=WHO),

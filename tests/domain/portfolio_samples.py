@@ -5,8 +5,24 @@ from decimal import Decimal
 
 from evenkeel.domain import records as r
 from evenkeel.domain.accounts import LedgerEntry, LedgerKind
+from evenkeel.domain.execution import Execution, ExecutionKind
 from evenkeel.domain.portfolios import BookMoved, CashTransferred, Portfolio, PortfolioChanged, PortfolioDayClosed
 from evenkeel.domain.provenance import Provenance, Source
+from evenkeel.domain.rebalance_schedules import (
+    MINUTE,
+    Aim,
+    Bands,
+    Cadence,
+    Mode,
+    Reach,
+    Run,
+    RunClosed,
+    RunOpened,
+    RunState,
+    Schedule,
+    ScheduleSet,
+    Timing,
+)
 from evenkeel.domain.rebalancing import PlannedTrade, Rebalance, RebalanceEnded, RebalanceStarted
 
 D = Decimal
@@ -29,6 +45,17 @@ REBALANCE = Rebalance(
     {"ins": D("0.25")},
     {"ins": D("0.5")},
     (PlannedTrade("acc", "ins", D("-3"), D("10.00"), D("5")),),
+    Execution(ExecutionKind.VWAP, 4, 5 * MINUTE, 7, {"ins": (0.25, 0.75)}),
+)
+SCHEDULE = Schedule(
+    Timing(Cadence.BAND, MINUTE, 2 * MINUTE, last=True, every=3 * MINUTE, max_age=4 * MINUTE),
+    Aim({"ins": D("0.5")}, ("ins",), "min-variance", ("IBM <= 0.5",), 250, 0.1, 0.9, "oas", "ewma", 0.02, 0.1, 0.3),
+    Mode.TRADE,
+    Bands(D("0.05"), D("0.2"), Reach.BEYOND),
+    D("0.01"),
+    D("25"),
+    REBALANCE.execution,
+    30 * MINUTE,
 )
 
 PORTFOLIOS: tuple[r.AnyRecord, ...] = (
@@ -43,6 +70,11 @@ PORTFOLIOS: tuple[r.AnyRecord, ...] = (
         success=False,
         reasons=("SELL 3 IBM in Main: 0 filled, CANCELLED",),
     ),
+    ScheduleSet(at=1, portfolio_id="por", provenance=WHO, schedule=SCHEDULE),
+    RunOpened(
+        at=1, run=Run("run", "por", 5, RunState.PROPOSED, "a bank holiday", REBALANCE, expires=9), provenance=WHO
+    ),
+    RunClosed(at=1, id="run", portfolio_id="por", state=RunState.DECLINED, reason="it was declined", provenance=WHO),
     PortfolioChanged(at=1, portfolio=GROWTH, provenance=WHO),
     BookMoved(
         at=1,

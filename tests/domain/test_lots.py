@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenkeel.domain.lots import Lot, Lots
+from evenkeel.domain.lots import Lot, Lots, Trade
 from evenkeel.domain.positions import Position, PositionKey
 
 D = Decimal
@@ -16,7 +16,7 @@ ONE = D(1)
 def traded(*trades: tuple[str, str]) -> Lots:
     lots = Lots()
     for quantity, price in trades:
-        lots.trade(D(quantity), D(price), ONE)
+        lots.trade(Trade(D(quantity), D(price)), ONE)
     return lots
 
 
@@ -46,14 +46,14 @@ def test_the_oldest_is_closed_first(
 
 def test_the_multiplier_counts() -> None:
     lots = Lots()
-    lots.trade(D(2), D(100), D(50))
-    lots.trade(D(-1), D(101), D(50))
+    lots.trade(Trade(D(2), D(100)), D(50))
+    lots.trade(Trade(D(-1), D(101)), D(50))
     assert (lots.realised, lots.cost) == (D(50), D(5000))
 
 
 def test_what_undoes_a_trade_takes_back_the_newest() -> None:
     lots = traded(("10", "5"), ("10", "7"))
-    lots.trade(D(-10), D(7), ONE, undoes=True)
+    lots.trade(Trade(D(-10), D(7)), ONE, undoes=True)
     assert (lots.realised, held(lots)) == (0, [(D(10), D(50))])
 
 
@@ -83,7 +83,7 @@ def test_realised_and_unrealised_together_are_those_of_average_cost(
 ) -> None:
     lots, position = Lots(), Position(key=PositionKey("a", "b", "i"))
     for quantity, price in trades:
-        lots.trade(quantity, price, ONE)
+        lots.trade(Trade(quantity, price), ONE)
         position.book(quantity, price, ONE)
         assert lots.quantity == position.quantity
         assert len({lot.quantity > 0 for lot in lots.held}) <= 1

@@ -92,7 +92,7 @@ SHAPES = {
     "copy.link/1": ("link provenance at", ""),
     "copy.taken/1": (
         "link_id source kind instrument_id held wanted at",
-        "carry owed master_order_id orders quantity skipped factor stale",
+        "carry owed master_order_id orders quantity skipped factor stale owed_at owed_price",
     ),
     "copy.cursor/1": ("cursor at", ""),
     "order.kept/1": ("order_id kept at", "provenance"),
@@ -112,6 +112,9 @@ SHAPES = {
     "cash.transferred/1": ("entries provenance at", "equity values"),
     "rebalance.started/1": ("rebalance provenance at", "attempt"),
     "rebalance.ended/1": ("id portfolio_id after traded cost success at", "reasons"),
+    "rebalance.schedule/1": ("portfolio_id provenance at", "schedule"),
+    "rebalance.run/1": ("run provenance at", ""),
+    "rebalance.run-closed/1": ("id portfolio_id state at", "reason provenance"),
     "portfolio.day-closed/1": (
         "id portfolio_id session_date value cash contributed growth drawdown periods at",
         "volatility sharpe sortino trades wins holdings",
@@ -127,6 +130,9 @@ JOINED_TYPES = {
     "panic.started/1",
     "panic.moved/1",
     "panic.ended/1",
+    "rebalance.schedule/1",
+    "rebalance.run/1",
+    "rebalance.run-closed/1",
     "copy.link/1",
     "copy.taken/1",
     "copy.cursor/1",

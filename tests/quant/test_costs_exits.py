@@ -12,9 +12,11 @@ from evenkeel.quant.costs.exits import (
     LIQUIDATED,
     STOPPED,
     TRAILED,
+    counted,
     exit_levels,
     liquidation_price,
     on_tick,
+    parts_of,
     stop_comes_first,
     value_of,
 )
@@ -78,8 +80,9 @@ def test_a_price_on_the_grid_is_the_float_of_its_decimal(ticks: float, side: int
 @given(st.integers(1, 10_000), st.integers(1, 10_000_000), st.sampled_from(["0.01", "0.05", "0.25", "0.0001", "5"]))
 def test_a_value_is_the_float_of_the_exact_product(size: int, ticks: int, tick: str) -> None:
     price = Decimal(ticks) * Decimal(tick)
-    assert value_of(float(size), float(price), 1.0, float(tick)) == float(size * price)
-    assert value_of(float(size), 1.5, 2.0, 0.0) == size * 3.0
+    parts = parts_of(float(tick))
+    assert value_of(counted(float(size), float(price), 1.0, parts), parts) == float(size * price)
+    assert value_of(counted(float(size), 1.5, 2.0, parts_of(0.0)), 0.0) == size * 3.0
 
 
 def test_without_a_grid_a_price_is_left_as_it_is() -> None:

@@ -77,6 +77,18 @@ def histories(draw: st.DrawFn) -> Bars:
     return series(rows)
 
 
+@st.composite
+def thin(draw: st.DrawFn) -> Bars:
+    """The same of whole or quarter days, with little volume, none or an unknown one."""
+    bars = draw(histories())
+    volumes = st.sampled_from([40.0, 100.0, 250.0, 1000.0, 0.0, nan])
+    volume = draw(st.lists(volumes, min_size=len(bars), max_size=len(bars)))
+    if draw(st.booleans()):
+        return bars.replaced(volume=np.array(volume))
+    columns = [bars.open, bars.high, bars.low, bars.close, np.array(volume)]
+    return Bars(bars.ts // 4, *columns, timeframe="6h")
+
+
 targets = st.sampled_from([nan, nan, -1.0, -0.5, 0.0, 0.5, 1.0])
 rules = st.builds(
     Rules,
@@ -209,9 +221,7 @@ def test_kelly_never_bets_against_its_edge() -> None:
     assert [fill.side for fill in result.fills] == [1]
 
 
-@pytest.mark.parametrize(
-    ("asked", "named"), [({"limits": Limits()}, "limits"), ({"participation": 0.1}, "participation")]
-)
+@pytest.mark.parametrize(("asked", "named"), [({"limits": Limits()}, "limits")])
 def test_what_it_lacks_is_refused_by_name(asked: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidInput, match=f"does not have {named}") as caught:
         run(flat(10, 11), [1.0, nan], **asked)

@@ -31,7 +31,7 @@ from evenkeel.quant.indicators import Floats
 from evenkeel.research.backtest.finding import known
 from evenkeel.research.backtest.parity import parity
 from evenkeel.trading.strategies import Params
-from tests.research.test_compiled import histories, targets
+from tests.research.test_compiled import histories, targets, thin
 
 SIGNALS = [name for name in known().names() if isinstance(known().create(name), SignalStrategy)]
 
@@ -131,6 +131,50 @@ def test_the_engines_agree_where_instruments_share_an_account(
     kept = np.arange(len(other)) % 3 != 1 if data.draw(st.booleans()) else np.full(len(other), fill_value=True)
     bars = {"A": one, "B": other.where(kept)}
     found = parity(told_to(bars, data), bars, check=False, **asked, **data.draw(going_ex(["A", "B"])))
+    assert found.differences == ()
+
+
+shares = st.sampled_from([0.05, 0.1, 0.37, 1.0])
+
+
+@settings(max_examples=300, deadline=None)
+@given(thin(), terms(), shares, st.data())
+def test_the_engines_agree_where_orders_take_a_share_of_volume(
+    bars: Bars, asked: dict[str, Any], share: float, data: st.DataObject
+) -> None:
+    """Orders come in pieces over the bars of a day, are added to, turned round, and exits take what is left."""
+    name = bars.instrument_id
+    told = told_to({name: bars}, data)
+    found = parity(told, bars, check=False, participation=share, **asked, **data.draw(going_ex([name])))
+    assert found.differences == ()
+
+
+def test_the_engines_agree_where_one_fill_goes_through_zero() -> None:
+    """Orders to turn a short round end with their day but for the last of them, which is more than what is short."""
+    volume = np.array([1000, 1000, 40, 1000, 1000, 1000.0])
+    close = [50.0, 50.0, 50.0, 55.0, 54.0, 40.0]
+    quarters = np.array([0, 1, 2, 4, 5, 6]) * 21_600_000_000_000
+    high, low = [price + 1 for price in close], [price - 1 for price in close]
+    bars = Bars(quarters, close, high, low, close, volume, timeframe="6h")
+    told = Each({bars.instrument_id: [-0.4, 0.4, 1.0, np.nan, np.nan, np.nan]})
+    asked: dict[str, Any] = {"size": Units(Decimal(100)), "participation": 0.975, "trailing_stop": 0.05}
+    found = parity(told, bars, check=False, **asked)
+    assert found.differences == ()
+    signed = [fill.side * fill.quantity for fill in found.compiled.fills]
+    assert signed == [-40, 39, 60, -59]
+
+
+@settings(max_examples=120, deadline=None)
+@given(thin(), st.data(), terms(), shares)
+def test_the_engines_agree_where_several_instruments_are_thin(
+    one: Bars, data: st.DataObject, asked: dict[str, Any], share: float
+) -> None:
+    other = data.draw(thin().filter(lambda bars: bars.timeframe == one.timeframe))
+    kept = np.arange(len(other)) % 3 != 1 if data.draw(st.booleans()) else np.full(len(other), fill_value=True)
+    bars = {"A": one, "B": other.where(kept)}
+    found = parity(
+        told_to(bars, data), bars, check=False, participation=share, **asked, **data.draw(going_ex(["A", "B"]))
+    )
     assert found.differences == ()
 
 

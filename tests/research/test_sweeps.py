@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import evenkeel as ek
-from evenkeel.domain.errors import Conflict, InvalidInput
+from evenkeel.domain.errors import Conflict, InvalidInput, NotReady
 from evenkeel.research.backtest.finding import StrategyLike
 from evenkeel.research.search.figures import DEFAULT, NAMES, is_quick
 from evenkeel.research.search.study import Study, read_study
@@ -260,6 +261,25 @@ def test_damage_in_the_middle_is_said(tmp_path: Path) -> None:
     path.write_text("".join([*lines[:3], "{}\n", *lines[4:]]))
     with pytest.raises(InvalidInput, match="line 4 of the study"):
         sweep("sma-crossover", BARS, grid=GRID, study=path, **HOW)
+
+
+def test_a_search_on_a_full_disk_says_so_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    """The disk takes so many bytes and no more, which cuts a line in two; what is whole stays."""
+    path = tmp_path / "one.jsonl"
+    whole = run_sweep("sma-crossover", BARS, grid=GRID, **HOW)
+    sweep("sma-crossover", BARS, grid=GRID | {"slow": [8]}, study=path, **HOW)
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, limits[1]))
+    try:
+        with pytest.raises(NotReady, match=r"one.jsonl cannot be written: .+"):
+            sweep("sma-crossover", BARS, grid=GRID, study=path, **HOW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    result = run_sweep("sma-crossover", BARS, grid=GRID, study=path, **HOW)
+    assert result.resumed == 4
+    assert result.table.equals(whole.table)
 
 
 def test_one_at_a_time_writes_a_study(tmp_path: Path) -> None:

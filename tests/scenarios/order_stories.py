@@ -1,8 +1,8 @@
 """Stories of one order, told in the words of a trader: what is asked, what happens then, what comes of it.
 
-An order reads `sell 100 stop 45`, with `limit`, `stop`, `trail 2`, `trail 10%`, `trigger` and `later` (after-market) as
-they apply. A story is a list of steps, parted by `;`: `bar` with open, high, low, close and, where it matters, volume
-of the next session; `cancel`; `change` with what is to be changed; `cut` and `back` for the link to the broker; `crash`
+An order reads `sell 100 stop 45`, with `limit`, `stop`, `trail 2`, `trail 10%`, `offset 1`, `trigger` and `later`
+(after-market) as they apply. A story is a list of steps, parted by `;`: `bar` with open, high, low, close and, where
+it matters, volume of the next session; `cancel`; `change` with what is to be changed; `cut` and `back` for the link to the broker; `crash`
 for a kill -9 and a start, `bar … crash` for one before anything that the bar has led to could be sent; `unlist` and
 `list` for a venue that does not take orders for a while. It is asked at first, or where the story says `ask`.
 What comes of it is how much has filled at which price, `100 at 45`, and the state where that was not all.
@@ -108,6 +108,8 @@ class Story:
                 distance = words.pop(0)
                 is_share = distance.endswith("%")
                 terms["trail"] = Trail(fraction=D(distance[:-1]) / 100) if is_share else Trail(amount=D(distance))
+            elif word == "offset":
+                terms["trail"] = msgspec.structs.replace(terms["trail"], limit_offset=D(words.pop(0)))
             elif word == "trigger":
                 terms["trigger"] = Trigger(D(words.pop(0)))
             else:
@@ -179,7 +181,8 @@ def _plain(number: Decimal | None) -> str:
 
 def _kind(terms: dict[str, Any]) -> OrderKind:
     if "trail" in terms:
-        return OrderKind.TRAILING_STOP
+        has_limit = terms["trail"].limit_offset is not None
+        return OrderKind.TRAILING_STOP_LIMIT if has_limit else OrderKind.TRAILING_STOP
     return {
         (False, False): OrderKind.MARKET,
         (True, False): OrderKind.LIMIT,

@@ -140,6 +140,31 @@ trailing stop | sell 100 trail 5
     expired | 100 at 55 | refused | refused | 100 at 55 | refused
     expired | 100 at 55 | refused | refused | expired | refused
 
+trailing stop-limit | sell 100 trail 5 offset 1
+  fill: bar 50 60 49 58; bar 57 57 54 56; bar 55 55 55 55
+    expired | 100 at 55 | refused | refused | 100 at 55 | refused
+    expired | 100 at 55 | refused | refused | expired | refused
+  gap: bar 50 60 49 58; bar 50 51 49 50; bar 49 49 49 49; bar 54 55 54 55
+    expired | 100 at 54 | refused | refused | expired | refused
+  cancel: bar 50 60 49 58; cancel; bar 50 50 50 50
+    expired | cancelled | refused | refused | cancelled | refused
+    cancelled | cancelled | refused | refused | cancelled | refused
+  reject: unlist; ask; bar 48 49 44 46; list; bar 46 47 45 46
+    rejected | rejected | refused | refused | rejected | refused
+  modify: bar 50 60 49 58; change quantity=40; bar 57 57 54 56; bar 55 55 55 55
+    expired | 40 at 55 | refused | refused | 40 at 55 | refused
+    expired | 40 at 55 | refused | refused | expired | refused
+  partial: bar 50 60 49 58; bar 57 57 54 56 600; bar 55 55 55 55 600; bar 55 55 55 55 400
+    expired | 100 at 55 | refused | refused | expired, 60 at 55 | refused
+    expired | 100 at 55 | refused | refused | expired | refused
+  expire: bar 50 51 49 50; bar 50 51 49 50; bar 50 51 49 50; bar 44 44 44 44; bar 43 43 43 43
+    expired | accepted | refused | refused | expired | refused
+  disconnect: bar 50 60 49 58; cut; bar 57 57 54 56; back; bar 55 55 55 55
+    expired | 100 at 55 | refused | refused | 100 at 55 | refused
+  crash: bar 50 60 49 58 crash; bar 57 57 54 56; bar 55 55 55 55
+    expired | 100 at 55 | refused | refused | 100 at 55 | refused
+    expired | 100 at 55 | refused | refused | expired | refused
+
 triggered | buy 100 trigger 45
   fill: bar 48 49 44 46; bar 47 48 46 47
     100 at 47 | 100 at 47 | 100 at 47 | 100 at 47 | 100 at 47 | refused
@@ -214,8 +239,9 @@ def test_what_becomes_of_an_order(
 
 def test_the_table_has_every_kind_and_whatever_may_happen_to_each() -> None:
     kinds = {kind for kind, *_ in ROWS}
-    assert kinds == {"market", "limit", "stop", "stop-limit", "trailing stop", "triggered", "after-market"}
-    assert len(OrderKind) == 5, "a new kind belongs in the table"
+    follows = {"trailing stop", "trailing stop-limit"}
+    assert kinds == {"market", "limit", "stop", "stop-limit", *follows, "triggered", "after-market"}
+    assert len(OrderKind) == 6, "a new kind belongs in the table"
     assert set(TIMES) == set(TimeInForce)
     due = {"fill", "partial", "cancel", "modify", "reject", "expire", "disconnect", "crash"}
     for kind in kinds:

@@ -6,6 +6,7 @@ import httpx
 
 BODIES: dict[str, Any] = {
     "change_details": {"labels": ["pension"], "notes": "mine"},
+    "set_tax": {"status": "taxable", "short": "0.3", "long": "0.15", "method": "min-tax"},
     "rename_account": {"name": "Called anew"},
     "deactivate_account": {"reason": "a rest"},
     "purge_account": {"confirm": "Main"},
@@ -18,7 +19,7 @@ BODIES: dict[str, Any] = {
     "set_rates": {"rates": [{"base": "EUR", "quote": "USD", "date": "2005-09-01", "rate": "1.25"}]},
 }
 OTHERS = {"add_group": 201}
-DECLINED = {"purge_account", "purge_user"}
+DECLINED = {"preview_purge", "preview_user_purge", "purge_account", "purge_user"}
 
 
 async def group_of(client: httpx.AsyncClient, account_id: str) -> str:

@@ -11,6 +11,8 @@ from evenkeel.domain.accounts import Account, AccountMode, AccountType
 from evenkeel.domain.copying import CopyLink, CopyMode
 from evenkeel.domain.limits import RuleSet
 from evenkeel.domain.portfolios import Portfolio
+from evenkeel.domain.rebalance_schedules import Aim, Cadence, Run, RunState, Schedule, Timing, run_id
+from evenkeel.domain.rebalancing import Rebalance
 from evenkeel.domain.watchlists import Watched, Watchlist
 from tests.desk.vault.memory import FIELDS, VALUES
 from tests.server.safekeeping import REAL
@@ -22,7 +24,9 @@ FOLLOWER = "0190a000-0000-7000-8000-000000000005"
 LINK = "0190c000-0000-7000-8000-000000000002"
 PORTFOLIO = "0190f000-0000-7000-8000-000000000001"
 WATCHLIST = "0190e000-0000-7000-8000-000000000001"
-OF_THE_OWNER = {"portfolio_id": PORTFOLIO, "link_id": LINK, "watchlist_id": WATCHLIST}
+DUE = START + 10**15
+RUN = run_id(PORTFOLIO, DUE)
+OF_THE_OWNER = {"portfolio_id": PORTFOLIO, "link_id": LINK, "watchlist_id": WATCHLIST, "run_id": RUN}
 LEAKS = (LIVE_ACCOUNT, FOLLOWER, *OF_THE_OWNER.values(), "Truly mine", "Copies of mine", "Set apart", "Seen by me")
 _LIVE, _STOCK = {"account_id": LIVE_ACCOUNT}, {"instrument_id": STOCK.id}
 INSTEAD: dict[str, dict[str, str]] = {
@@ -59,6 +63,7 @@ BODIES: dict[str, Any] = {
     "find_frontier": _WISH,
     "preview_rebalance": _TARGETS,
     "rebalance_portfolio": _TARGETS,
+    "set_rebalance_schedule": _TARGETS | {"cadence": "monthly"},
     "create_watchlist": {"name": "One more"},
     "rename_watchlist": {"name": "Called otherwise"},
     "watch_instrument": {"symbol": "STK"},
@@ -117,6 +122,12 @@ async def given_to(desk: World) -> None:
         c.OpenCopyLink(provenance=BY, link=link),
     ):
         await desk.runner.submit(command)
+    schedule = Schedule(Timing(Cadence.MONTHLY), Aim({STOCK.id: Decimal("0.5")}))
+    await desk.runner.submit(c.SetRebalanceSchedule(provenance=BY, portfolio_id=PORTFOLIO, schedule=schedule))
+    planned = Rebalance(RUN, PORTFOLIO, "scheduled", RUN, Decimal(1000), Decimal(0))
+    run = Run(RUN, PORTFOLIO, DUE, RunState.PROPOSED, rebalance=planned, expires=2 * DUE)
+    since = desk.runner.state.schedules.all[PORTFOLIO].since
+    await desk.runner.submit(c.RecordRebalanceRun(provenance=BY, run=run, since=since))
     await safe.vault.create(user, PASSWORD, kind=Secret.PASSWORD)
     await safe.credentials.save(user, LIVE_ACCOUNT, VALUES, fields=FIELDS)
     await desk.parts.watchlists.add(Watchlist(WATCHLIST, user, "Seen by me", (Watched(STOCK.id),), START, START))

@@ -173,7 +173,10 @@ async def test_an_account_is_erased_and_its_history_stays(desk: World, owner: ht
     await owner.patch(f"{path}/details", json={"number": "U1", "labels": ["x"], "notes": "secret"})
     await group(owner, "G", OWN_ACCOUNT)
     assert (await owner.post(f"{path}/purge", json={"confirm": "Main"})).status_code == 409
+    assert "is in use" in (await said(await owner.get(f"{path}/purge"), 409))["detail"]
     await owner.post(f"{path}/deactivate", json={})
+    may = await said(await owner.get(f"{path}/purge"))
+    assert (may["confirm"], may["name"]) == ("Main", "erased-00000001")
     wrong = await said(await owner.post(f"{path}/purge", json={"confirm": "main"}), 422)
     assert wrong["errors"][0]["field"] == "confirm"
     erased = await said(await owner.post(f"{path}/purge", json={"confirm": "Main"}))
@@ -190,7 +193,9 @@ async def test_a_person_is_erased_with_their_accounts(desk: World, owner: httpx.
     assert (await owner.post(path, json=body)).status_code == 409
     await desk.people.users.replace(_out_of_use(await desk.people.one(desk.other.id)))
     assert (await owner.post(path, json=body)).status_code == 409
+    assert "Theirs is in use" in (await said(await owner.get(path), 409))["detail"]
     await desk.runner.submit(c.DeactivateAccount(account_id=OTHER_ACCOUNT, provenance=BY))
+    assert (await said(await owner.get(path)))["confirm"] == "somebody"
     erased = await said(await owner.post(path, json=body))
     user = await desk.people.one(desk.other.id)
     assert (user.username, user.password_hash, user.is_active) == (erased["name"], "", False)
@@ -300,6 +305,7 @@ async def test_the_platform_is_for_administrators_and_names_nobody(two: World, o
     assert by["USD"]["equity"] == "200000.00"
     assert by["EUR"]["equity"] == "1000"
     assert (found["total"]["long"], found["total"]["positions"]) == ("100.00", 1)
+    assert {one["day_pnl"] for one in (found["total"], *found["by_currency"])} == {None}  # not known, so not 0 either
     assert two.owner.username not in str(found)
     async with await two.signed_in(two.other) as other:
         assert (await other.get(f"{PORTFOLIO}/platform")).status_code == 403

@@ -35,6 +35,13 @@ async def test_a_change_of_limits_is_there_before_and_after_with_who_and_from_wh
     assert '"daily_loss":"0.02"' in done.after
 
 
+async def test_who_it_was_is_named(desk: World, owner: httpx.AsyncClient) -> None:
+    await owner.patch(f"{ACCOUNT}/limits", json={"daily_loss": "0.02"})
+    await desk.parts.trail.note("home", "by.hand", subject="x")
+    found = (await owner.get(AUDIT)).json()["items"]
+    assert {(one["actor"], one["actor_name"]) for one in found} == {(desk.owner.id, desk.owner.username), ("home", "")}
+
+
 async def test_nothing_administrative_is_done_that_cannot_be_written_down(
     desk: World, owner: httpx.AsyncClient
 ) -> None:

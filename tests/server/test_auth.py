@@ -20,6 +20,7 @@ async def test_sign_in_gives_a_token_and_a_cookie_no_script_can_read(nobody: htt
     assert "HttpOnly" not in readable
     me = await nobody.get(f"{AUTH}/me", headers={"authorization": f"Bearer {body['access_token']}"})
     assert me.json() == body["user"]
+    assert body["user"]["permissions"] == ["read", "reduce", "trade", "manage", "self", "admin"]
 
 
 async def test_the_cookie_renews_the_token_and_signing_out_ends_it(nobody: httpx.AsyncClient) -> None:

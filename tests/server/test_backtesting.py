@@ -177,6 +177,7 @@ async def test_the_terms_come_back_as_they_can_be_sent_again(owner: httpx.AsyncC
     terms = {
         "cash": "5000", "fees": None, "fees_bps": "5", "size": {"type": "percent-of-equity", "share": "0.5"},
         "fill": "close", "slippage_bps": "2", "stop_loss": "0.05", "take_profit": "0.5", "trailing_stop": "0.1",
+        "participation": None,
         "maintenance": "0.25", "spread_share": "0.5", "limit_offset": "0", "financing": "0.06", "credit": "0.01",
         "borrow": "0.03", "engine": "compiled", "risk_free": "0.02",
     }  # fmt: skip

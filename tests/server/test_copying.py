@@ -157,11 +157,13 @@ async def test_a_link_with_somebody_else_waits_for_their_word(desk: World, owner
     link = await linked(owner, OTHER_ACCOUNT)
     path = f"{COPY}/{link['id']}"
     assert (link["status"], link["follower"], link["legs"]) == ("proposed", None, [])
+    assert (link["in_sync"], link["proposed_by"]) == (None, desk.owner.username)
     await buys(owner, desk)
     assert (await owner.post(f"{path}/accept")).status_code == 403
     async with await desk.signed_in(desk.other) as other:
         (seen,) = (await other.get(COPY)).json()["items"]
         assert (seen["status"], seen["master"], seen["follower"]) == ("proposed", None, "Theirs")
+        assert seen["proposed_by"] == desk.owner.username, "whoever accepts it knows who asks"
         assert (await other.post(f"{path}/accept")).json()["status"] == "active"
         await buys(owner, desk, "4")
         (leg,) = (await other.get(path)).json()["legs"]

@@ -4,6 +4,8 @@ import httpx
 
 from evenkeel.domain.accounts import Financing
 from evenkeel.domain.strategies import Entry, Protection
+from evenkeel.trading.strategies import Strategy
+from evenkeel.trading.strategies.registry import BUILT_IN, Registry
 from tests.server.world import OWN_ACCOUNT, World
 
 BODY = {
@@ -25,6 +27,22 @@ async def test_a_strategy_is_deployed_with_its_entry_and_its_exits(desk: World, 
     assert made["protection"] == {"stop_loss": 0.05, "take_profit": 1.5, "trailing_stop": None}
     deployment = desk.runner.state.deployment(made["id"]).deployment
     assert (deployment.entry, deployment.protection) == (Entry(0.002), Protection(0.05, 1.5))
+
+
+class Ordering(Strategy):
+    name = "ordering"
+
+
+async def test_a_template_that_places_its_own_orders_leaves_no_entry_behind(
+    desk: World, owner: httpx.AsyncClient
+) -> None:
+    desk.parts.templates = lambda: Registry((*BUILT_IN, Ordering))
+    made = (await owner.post("/api/v2/strategies", json=BODY)).json()
+    path = f"/api/v2/strategies/{made['id']}"
+    assert (await owner.patch(path, json={"parameters": {"fast": 5}})).json()["entry"] == {"offset": 0.002}
+    changed = (await owner.patch(path, json={"template": "ordering"})).json()
+    assert (changed["template"], changed["entry"]) == ("ordering", None)
+    assert changed["protection"] == made["protection"]
 
 
 async def test_exits_that_make_no_sense_are_named(owner: httpx.AsyncClient) -> None:

@@ -60,6 +60,24 @@ async def test_a_trailing_stop_shows_where_it_stands(desk: World, owner: httpx.A
     assert (after["stop_price"], after["rests_at"]) == ("11.70", "simulated"), "ten per cent below the high of 13"
 
 
+async def test_a_trailing_stop_limit_shows_where_its_prices_stand(desk: World, owner: httpx.AsyncClient) -> None:
+    await place(owner)
+    await desk.next_bar(10.0)
+    body = {"kind": "TRAILING_STOP_LIMIT", "trail_percent": "10", "trail_limit_offset": "0.50"}
+    placed = await place(owner, side="SELL", time_in_force="GTC", client_order_id="tsl", **body)
+    assert (placed["trail_limit_offset"], placed["stop_price"], placed["limit_price"]) == ("0.50", "9.00", "8.50")
+    again = await place(owner, side="SELL", time_in_force="GTC", client_order_id="tsl", **body)
+    assert again["id"] == placed["id"]
+    await desk.next_bar(12.0)
+    after = (await owner.get(f"{ORDERS}/{placed['id']}")).json()
+    assert (after["stop_price"], after["limit_price"], after["rests_at"]) == ("11.70", "11.20", "simulated")
+    answer = await owner.patch(f"{ORDERS}/{placed['id']}", json={"trail_limit_offset": "0"})
+    assert answer.status_code == 202, answer.text
+    await desk.next_bar(12.0)
+    after = (await owner.get(f"{ORDERS}/{placed['id']}")).json()
+    assert (after["trail_limit_offset"], after["limit_price"]) == ("0", after["stop_price"])
+
+
 async def test_average_ranges_become_an_amount_once(desk: World, owner: httpx.AsyncClient) -> None:
     body = {"kind": "TRAILING_STOP", "trail_atr": {"multiple": "2", "period": 5}, "time_in_force": "GTC"}
     placed = await place(owner, client_order_id="ranged", **body)
@@ -116,6 +134,8 @@ def test_the_next_open_is_that_of_the_exchange(now: str, opens: str) -> None:
         ({"kind": "TRAILING_STOP"}, "trail", "needs one"),
         ({"kind": "TRAILING_STOP", "trail_amount": "1", "trail_percent": "2"}, "trail_percent", "either this or"),
         ({"kind": "TRAILING_STOP", "trail_percent": "100"}, "trail_percent", "less than 100 %"),
+        ({"kind": "TRAILING_STOP", "trail_percent": "5", "trail_limit_offset": "1"}, "trail_limit_offset", "goes with"),
+        ({"kind": "TRAILING_STOP_LIMIT", "trail_percent": "5"}, "trail_limit_offset", "needs one"),
         ({"kind": "TRAILING_STOP", "trail_amount": "20", "side": "SELL"}, "trail_amount", "less than the last price"),
         ({"kind": "TRAILING_STOP", "trail_atr": {"multiple": "2", "period": 90}}, "trail_atr", "needs 91"),
         ({"kind": "TRAILING_STOP", "trail_atr": {"multiple": "2", "timeframe": "5m"}}, "trail_atr", "no 5m bars"),

@@ -80,6 +80,15 @@ async def test_what_is_wrong_is_said_field_by_field(owner: httpx.AsyncClient) ->
     assert [fault["field"] for fault in found["errors"]] == ["optimise.symbols", "optimise.least"]
 
 
+async def test_who_may_only_read_may_see_what_it_would_trade(desk: World, owner: httpx.AsyncClient) -> None:
+    one = await made(owner)
+    lent = {"account_id": OWN_ACCOUNT, "username": desk.other.username, "permission": "read"}
+    assert (await owner.post("/api/v2/shares", json=lent)).status_code == 201
+    async with await desk.signed_in(desk.other) as other:
+        assert (await call(other, f"{one}/rebalance/preview", HALF))["accounts"]
+        assert "shared with you for less" in (await call(other, f"{one}/rebalance", HALF, 403))["detail"]
+
+
 async def test_somebody_else_sees_none_of_it(desk: World, owner: httpx.AsyncClient) -> None:
     one = await made(owner)
     async with await desk.signed_in(desk.other) as other:

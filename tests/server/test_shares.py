@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -104,6 +105,22 @@ async def test_both_sides_see_it_and_either_ends_it_at_once(desk: World, owner: 
 async def test_what_cannot_be_lent(owner: httpx.AsyncClient, body: dict[str, str], status: int) -> None:
     given = {"account_id": OWN_ACCOUNT, "username": "somebody", "permission": "read"} | body
     assert (await owner.post(SHARES, json=given)).status_code == status
+
+
+async def test_nobody_is_lent_more_than_their_role_allows(desk: World, owner: httpx.AsyncClient) -> None:
+    await lend(owner, "trade")
+    users = desk.parts.shares.users
+    user = await users.by_id(desk.other.id)
+    assert user is not None
+    await users.replace(structs.replace(user, role="viewer"))
+    [share] = (await owner.get(SHARES)).json()["items"]
+    assert (share["permission"], share["in_force"]) == ("trade", "read")
+    given = {"account_id": OWN_ACCOUNT, "username": "somebody", "permission": "reduce"}
+    [fault] = (await owner.post(SHARES, json=given)).json()["errors"]
+    assert fault["field"] == "permission"
+    assert "is a viewer, and may not reduce anywhere: lend it to read" in fault["message"]
+    assert "evenkeel user role somebody trader" in fault["message"]
+    assert (await lend(owner, "read"))["in_force"] == "read"
 
 
 async def test_a_strategy_trades_the_accounts_of_one_person(desk: World, owner: httpx.AsyncClient) -> None:

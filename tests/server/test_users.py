@@ -26,6 +26,7 @@ async def test_an_invitation_is_accepted_once_and_signs_in(owner: httpx.AsyncCli
     assert weak.status_code == 422
     done = await nobody.post(f"{AUTH}/accept", json=body)
     assert done.json()["user"]["role"] == "viewer"
+    assert done.json()["user"]["permissions"] == ["read", "self"], "by which a page knows what to offer"
     assert (await nobody.post(f"{AUTH}/refresh", headers=csrf(nobody))).status_code == 200
     assert (await nobody.post(f"{AUTH}/accept", json=body | {"username": "bob"})).status_code == 401
     assert (await nobody.post(f"{AUTH}/invitation", json={"token": token})).status_code == 401

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from evenkeel.domain import commands as c
+from evenkeel.domain.copying import CopyLink, CopyMode, CopyTerms, Multiplier
 from evenkeel.domain.orders import OrderKind, OrderSpec, Side, TimeInForce
 from evenkeel.domain.panics import Scope, ScopeKind
 from evenkeel.domain.provenance import Provenance, Source
@@ -27,8 +28,10 @@ class Small(World):
     The first process dies at turn `killed_at`; 0: it does not, and `turns` says how many there were.
     """
 
+    copied: bool | tuple[CopyLink, ...] = False
+
     def __init__(self, killed_at: int = 0, *, aloud: bool = False) -> None:
-        super().__init__(SEED, without=Fault, aloud=aloud)
+        super().__init__(SEED, without=Fault, copies=self.copied, aloud=aloud)
         self.duration = 1.4
         self.killed_at = killed_at
         self.turns = 0
@@ -81,11 +84,33 @@ class Small(World):
         self.ask(c.Panic(provenance=WHO, scope=Scope(ScopeKind.ACCOUNT, "A"), cooldown=0), "PANIC of account A")
 
 
+def _link(follower: str, mode: CopyMode, factor: str) -> CopyLink:
+    return CopyLink(
+        id=f"A{follower}",
+        master_id="A",
+        follower_id=follower,
+        mode=mode,
+        proposed_by="user",
+        accepted=True,
+        terms=CopyTerms(Multiplier(Decimal(factor))),
+    )
+
+
+class SmallCopied(Small):
+    """The same story with three followers: two of the fills, of which one has the half, and one of the orders."""
+
+    copied = (
+        _link("F", CopyMode.FILLS, "1"),
+        _link("G", CopyMode.FILLS, "0.5"),
+        _link("H", CopyMode.ORDERS, "0.3"),
+    )
+
+
 class Mortal(World):
     """A trader's world in fair weather, in which process after process dies at a random turn, `deaths` times."""
 
-    def __init__(self, seed: int, deaths: int) -> None:
-        super().__init__(seed, without=Fault)
+    def __init__(self, seed: int, deaths: int, *, copies: bool = False) -> None:
+        super().__init__(seed, without=Fault, copies=copies)
         self.deaths = deaths
         self.duration = 10_000.0
         self._turns = self.random("turns")

@@ -61,13 +61,14 @@ class Intentions:
                 return replace(spec, time_in_force=TimeInForce.GTD, expires_at=until)
             case 2:
                 return replace(spec, not_before=now + round(draw.uniform(0.1, 2.0) * SECOND))
+        offset = draw.choice((None, 5 * CENT))
         return replace(
             spec,
-            kind=OrderKind.TRAILING_STOP,
+            kind=OrderKind.TRAILING_STOP if offset is None else OrderKind.TRAILING_STOP_LIMIT,
             limit_price=None,
             stop_price=None,
             time_in_force=TimeInForce.GTC,
-            trail=Trail(amount=20 * CENT),
+            trail=Trail(amount=20 * CENT, limit_offset=offset),
         )
 
     def composite(self, now: int) -> tuple[AnyCommand, str]:

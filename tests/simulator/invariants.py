@@ -12,6 +12,7 @@ from evenkeel.domain.orders import Order, OrderState, Side
 from evenkeel.trading.brokers.simulated.orders import VenueOrder
 from evenkeel.trading.engine.state import EXTERNAL, State
 from evenkeel.trading.live.recovery import recover
+from tests.simulator import copyrest
 from tests.simulator.disk import Handle
 from tests.simulator.observer import Broken
 
@@ -39,6 +40,7 @@ def _all(world: "World", state: State) -> Iterator[tuple[str, str]]:
     yield from _executions(world, state)
     yield from _holdings(world, state)
     yield from _protection(state)
+    yield from copyrest.at_rest(world.copy_watch, state)
     yield from _exactness(world)
     yield from _journal(world, state)
 
@@ -69,7 +71,7 @@ def _orders(world: "World", state: State) -> Iterator[tuple[str, str]]:
             yield "I1", f"{_words(order)} at rest"
         elif theirs_or_none is None:
             was_sent = world.observer.sent[order.venue_client_id] > 0
-            if order.state not in (UNSEEN if was_sent else UNSENT):
+            if order.state not in (UNSEEN if was_sent and order.kept is None else UNSENT):
                 yield "I1", f"{_words(order)}, and the venue has never seen it"
         elif order.state is not OrderState.ANOMALY and not _same(world, state, order, theirs_or_none):
             yield "I5", f"{_words(order)}; the venue: {_their_words(theirs_or_none)}"
@@ -93,7 +95,10 @@ def _same(world: "World", state: State, order: Order, there: VenueOrder) -> bool
     is_ours_to_end = order.state is OrderState.CANCELLED or order.kept is not None
     if is_over and (is_ours_to_end or (order.reason or "").startswith("a person decided")):
         return filled
-    return order.state is there.state and filled and knows and (terms or is_over)
+    # Of one all of whose fills were taken back we may have heard of neither.
+    is_undone = there.state is OrderState.PARTIALLY_FILLED and not there.filled
+    is_alike = order.state is there.state or (is_undone and order.state is OrderState.ACCEPTED)
+    return is_alike and filled and knows and (terms or is_over)
 
 
 def _words(order: Order) -> str:

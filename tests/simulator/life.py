@@ -52,6 +52,7 @@ class Life:
         self.runner = Runner(
             Handle(world, self), lambda _state: {NAME: self.door}, ids=lambda _state: world.ids, clock=self.clock
         )
+        self.copier = None if world.copies is None else world.copies.join(self)
         self._draw = world.random(f"life {number}")
         self._tasks: set[asyncio.Task[None]] = set()
         self._slices: asyncio.Queue[MarketSlice] = asyncio.Queue()
@@ -78,6 +79,7 @@ class Life:
             and not runner.links.backlog()
             and not self._tasks
             and self._slices.empty()
+            and not (self.copier is not None and self.copier.waits)
             and runner.state.seq == runner.committed_seq == self.world.disk.last_seq
         )
 

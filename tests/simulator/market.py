@@ -10,12 +10,15 @@ from evenkeel.domain.marketdata import Bar, MarketSlice, Quote, Split
 ACME = Instrument("acme", "ACME", "TEST", AssetClass.EQUITY, "USD", Decimal("0.01"), Decimal(1))
 BOLT = Instrument("bolt", "BOLT", "TEST", AssetClass.EQUITY, "USD", Decimal("0.01"), Decimal(1))
 INSTRUMENTS = (ACME, BOLT)
+CORK = Instrument("cork", "CORK", "TEST", AssetClass.EQUITY, "USD", Decimal("0.05"), Decimal(5))
+"""Only followers trade it, in another's place and in lots of five; its price goes with that of BOLT."""
 
 
 class Market:
-    """`prices` are the last ones, as floats. A tick moves both."""
+    """`prices` are the last ones, as floats. A tick moves both; CORK is there where somebody `has_cork`."""
 
     def __init__(self, draw: Random, start: int) -> None:
+        self.has_cork = False
         self._draw = draw
         self.prices = {ACME.id: 50.0, BOLT.id: 20.0}
         self._at = start
@@ -34,7 +37,9 @@ class Market:
         high, low = round(max(opened, closed) + 0.02, 2), round(min(opened, closed) - 0.02, 2)
         bar = Bar(BOLT.id, self._at, at, opened, high, low, closed, float(draw.choice((200, 800, 5000))))
         self._at = at
-        return MarketSlice(at, bars=(bar,), quotes=(quote,))
+        other = round(round(closed * 50) * 0.05, 2)
+        beside = Quote(CORK.id, at, round(other - 0.05, 2), round(other + 0.05, 2), other)
+        return MarketSlice(at, bars=(bar,), quotes=(quote, beside) if self.has_cork else (quote,))
 
     def split(self, at: int) -> MarketSlice:
         """Two new shares of ACME for one. Each has a date of its own, since a split is known by that."""

@@ -32,17 +32,18 @@ def quietly() -> Iterator[None]:
         structlog.configure(**before)
 
 
-def run(seed: int, *, without: Iterable[Fault] = ()) -> Outcomes:
-    """One seed. Raises Failed."""
+def run(seed: int, *, without: Iterable[Fault] = (), copies: bool | None = None) -> Outcomes:
+    """One seed; `copies` as of `World`. Raises Failed."""
     try:
-        return World(seed, without=without).run()
+        return World(seed, without=without, copies=copies).run()
     finally:
         # Every recovery freezes what it has made, as a desk that starts once may; here it is garbage soon.
         gc.unfreeze()
 
 
-def many(seeds: Iterable[int], *, without: Iterable[Fault] = ()) -> dict[str, Any]:
-    """Seeds, records, orders, fills, processes, faults by kind, seeds a second, and the failures with their words."""
+def many(seeds: Iterable[int], *, without: Iterable[Fault] = (), copies: bool | None = None) -> dict[str, Any]:
+    """Seeds, records, orders, fills, copies, processes, faults by kind, seeds a second, and the failures with their
+    words."""
     totals, faults = Counter[str](), Counter[str]()
     failures: list[dict[str, object]] = []
     begun = time.perf_counter()
@@ -50,11 +51,13 @@ def many(seeds: Iterable[int], *, without: Iterable[Fault] = ()) -> dict[str, An
         for seed in seeds:
             totals["seeds"] += 1
             try:
-                done = run(seed, without=without)
+                done = run(seed, without=without, copies=copies)
             except Failed as failed:
                 failures.append({"seed": seed, "words": str(failed).splitlines()[0]})
                 continue
-            totals.update(records=done.records, orders=done.orders, fills=done.fills, processes=done.lives)
+            totals.update(
+                records=done.records, orders=done.orders, fills=done.fills, copies=done.copies, processes=done.lives
+            )
             totals["virtual_seconds"] += round(done.seconds)
             faults.update(done.faults)
             if totals["seeds"] % FORGET_EVERY == 0:

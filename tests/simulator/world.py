@@ -15,6 +15,7 @@ from evenkeel.domain import commands as c
 from evenkeel.domain.accounts import Account, AccountMode, AccountType, Limits, Readiness, SendRate
 from evenkeel.domain.clock import SECOND, to_ns
 from evenkeel.domain.commands import AnyCommand
+from evenkeel.domain.copying import CopyLink
 from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.orders import OrderKind, OrderSpec, OrderState, Side
 from evenkeel.domain.provenance import Provenance, Source
@@ -23,10 +24,12 @@ from evenkeel.domain.strategies import Allocation, Deployment, Protection
 from evenkeel.trading.brokers.ports import Ticket
 from evenkeel.trading.engine.effects import Outcome
 from tests.simulator import invariants
+from tests.simulator.copies import Copies
+from tests.simulator.copywatch import CopyWatch
 from tests.simulator.disk import Disk
 from tests.simulator.faults import Fault, Weather
 from tests.simulator.life import Answer, Life, SeededIds
-from tests.simulator.market import ACME, BOLT, INSTRUMENTS, Market
+from tests.simulator.market import ACME, BOLT, CORK, INSTRUMENTS, Market
 from tests.simulator.observer import Broken, Observer
 from tests.simulator.story import Story
 from tests.simulator.timeline import Timeline
@@ -35,6 +38,8 @@ from tests.simulator.venue import NAME, Venue, profile_of
 
 TICK = 0.4
 MOST_REST = 180.0
+COPYING = 0.35
+MOST_RECORDS = 50_000
 STARTS = (
     datetime(2024, 3, 4, 16, 0, tzinfo=UTC),
     datetime(2024, 3, 4, 21, 59, 57, tzinfo=UTC),  # the account's day ends at 17:00 in New York
@@ -53,6 +58,7 @@ class Outcomes(Struct):
     records: int
     orders: int
     fills: int
+    copies: int
     lives: int
     seconds: float
     faults: dict[str, int]
@@ -60,7 +66,8 @@ class Outcomes(Struct):
 
 
 class World:
-    """`without` leaves faults out, `only` says which there are, each with its chance; `aloud` tells the story.
+    """`without` leaves faults out, `only` says which there are, each with its chance; `copies` says whether accounts
+    copy others, or by which links, which is drawn where nobody says it; `aloud` tells the story.
 
     `busted` are executions that the venue has taken back; `blurred` the accounts all of whose executions it had, once:
     who shows none at all says nothing of one, so that such a bust is known only if it was heard. `forgotten` are orders
@@ -73,6 +80,7 @@ class World:
         *,
         without: Iterable[Fault] = (),
         only: Mapping[Fault, float] | None = None,
+        copies: bool | tuple[CopyLink, ...] | None = None,
         aloud: bool = False,
     ) -> None:
         self.seed = seed
@@ -88,6 +96,14 @@ class World:
         self.observer = Observer(self)
         self.trader = Trader(self)
         self.opening = opening(draw)
+        self.copies: Copies | None = None
+        self._always = copies is True
+        self.copy_watch = CopyWatch(self)
+        if (self.random("copies?").random() < COPYING) if copies is None else copies:
+            self.copies = Copies(self, copies if isinstance(copies, tuple) else ())
+            self.opening += self.copies.opening()
+            self.symbols[CORK.id] = CORK.symbol
+            self.market.has_cork = True
         self.busted: set[str] = set()
         self.forgotten: set[str] = set()
         self.blurred: set[str] = set()
@@ -117,6 +133,7 @@ class World:
             records=self.disk.last_seq,
             orders=len(self.observer.orders),
             fills=len(self.observer.executions),
+            copies=self.copy_watch.events,
             lives=self.lives,
             seconds=self.timeline.seconds,
             faults={str(fault): count for fault, count in sorted(self.weather.struck.items())},
@@ -125,7 +142,7 @@ class World:
 
     def _tale(self, error: BaseException) -> str:
         lines = "\n".join(self.story.lines())
-        again = f"python -m tests.simulator --seed {self.seed}"
+        again = f"python -m tests.simulator --seed {self.seed}{' --copies' if self._always else ''}"
         return f"seed {self.seed}: {error}\n{lines}\nseed {self.seed}: {error}\nAgain: {again}"
 
     def _run(self) -> None:
@@ -136,6 +153,8 @@ class World:
                 self.venue.book.open_account(command.account)
         self.timeline.after(0.05, self._tick)
         self.timeline.after(0.3, self.act)
+        if self.copies is not None:
+            self.timeline.after(0.5, self.copies.act)
         self.timeline.after(self.duration, self.clear)
         while not self._is_over:
             self._live()
@@ -175,8 +194,12 @@ class World:
 
     def committed(self, batch: Batch) -> None:
         """The journal has taken a batch: the observer reads it."""
+        records = decode(batch.body)
+        if batch.last_seq > MOST_RECORDS:
+            self.fail(Broken("rest", f"{MOST_RECORDS} records have been written: something goes round in circles"))
         try:
-            self.observer.committed(decode(batch.body))
+            self.observer.committed(records)
+            self.copy_watch.committed(records, batch.first_seq)
         except Broken as broken:
             self.fail(broken)
 
@@ -271,7 +294,7 @@ class World:
     def _by_hand(self) -> OrderSpec:
         draw = self.weather.draw(Fault.HAND_TRADE)
         return OrderSpec(
-            account_id=draw.choice(("A", "B")),
+            account_id=draw.choice(("A", "B") if self.copies is None else ("A", "B", *self.copies.followers)),
             book="",
             instrument_id=draw.choice((ACME, BOLT)).id,
             side=draw.choice(tuple(Side)),

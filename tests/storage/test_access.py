@@ -1,11 +1,17 @@
 """Keys, shares and the audit log on both databases: what is kept comes back, and the log takes nothing but new rows."""
 
 import asyncio
+import random
 import stat
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,12 +19,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from evenkeel.desk.keys import ApiKey
 from evenkeel.desk.permissions import Permission
 from evenkeel.desk.shares import Share
-from evenkeel.domain.audit import Entry, Head, check
-from evenkeel.domain.errors import InvalidInput
+from evenkeel.domain.audit import Break, Entry, Head, check
+from evenkeel.domain.errors import Conflict, InvalidInput, NotReady
 from evenkeel.storage.database import Database
 from evenkeel.storage.engines import async_engine, sync_engine
+from evenkeel.storage.filelock import held
 from evenkeel.storage.repositories import Anchor, StoredAudit, StoredKeys, StoredShares
-from evenkeel.storage.repositories.audit import every_row, parsed
+from evenkeel.storage.repositories.audit import every_row, parsed, standing
 from evenkeel.storage.schema import upgrade
 
 KEY = ApiKey(
@@ -162,3 +169,165 @@ async def test_pages_are_newest_first_and_filtered(world: World) -> None:
     assert [row.seq for row in (await log.page(limit=9, subject="s4", action="x"))[0]] == [4]
     with pytest.raises(InvalidInput):
         await log.page(limit=1, cursor="x")
+
+
+async def _cut(world: World, keep: int) -> None:
+    await _past_the_triggers(world, [f"DELETE FROM audit_log WHERE seq > {keep}"])
+
+
+@pytest.mark.parametrize("keep", [3, 0])
+async def test_rows_added_after_a_cut_do_not_hide_it(world: World, keep: int) -> None:
+    """However long the log grows on: the break is in the log, in the file, told once, and a fault until accepted."""
+    anchor = Anchor(world.database.home)
+    log, told = StoredAudit(world.engine, anchor), list[Break]()
+    for _ in range(5):
+        await log.append((ENTRY,))
+    was = anchor.read()
+    await _cut(world, keep)
+    log.on_break = told.append
+    assert [one.kept for one in await log.breaks()] == [str(was)]
+    for _ in range(4):
+        await log.append((ENTRY,))
+    assert [type(one) for one in whole(world)] == [Head]  # the chain itself is whole again, and has as many rows
+    assert [(one.kept, one.found.partition(":")[0]) for one in told] == [(str(was), str(keep))]
+    assert await StoredAudit(world.engine, anchor).breaks() == tuple(told)
+    rows = [row for row in (await log.page(limit=99))[0] if row.action == "audit.broken"]
+    assert [str(was) in row.before for row in rows] == [True]
+    assert [row.seq for row in rows] == [keep + 1]
+    engine = sync_engine(world.database, "read")
+    assert standing(engine, anchor) == tuple(told)
+    engine.dispose()
+    await log.accept(replace(ENTRY, actor="home"), "put back by hand")
+    assert await log.breaks() == ()
+    assert [one.accepted for one in anchor.kept().breaks] == ["put back by hand"]
+    with pytest.raises(Conflict):
+        await log.accept(ENTRY, "nothing to accept")
+
+
+async def test_an_end_made_anew_and_an_end_that_is_gone_are_noticed(world: World) -> None:
+    anchor = Anchor(world.database.home)
+    log = StoredAudit(world.engine, anchor)
+    for _ in range(3):
+        await log.append((ENTRY,))
+    await _cut(world, 1)
+    forged = replace(ENTRY, actor="eve")
+    await StoredAudit(world.engine).append((forged, forged, forged))  # by somebody who has the database alone
+    await log.append((ENTRY,))
+    assert len(await log.breaks()) == 1
+    anchor.path.unlink()
+    await log.append((ENTRY,))
+    anchor.path.write_text("nonsense\n", encoding="utf-8")
+    await log.append((ENTRY,))
+    found = await log.breaks()
+    assert [one.kept.partition(":")[0] for one in found] == ["'nonsense'"]
+    rows = [row.action for row in (await log.page(limit=99))[0]]
+    assert rows.count("audit.broken") == 3
+
+
+async def test_a_process_that_dies_between_its_rows_and_the_file_is_no_break(world: World) -> None:
+    """The file is one or more rows behind then, or holds a log without rows where the first was on its way."""
+    anchor = Anchor(world.database.home)
+    with pytest.MonkeyPatch.context() as patch:
+        log = StoredAudit(world.engine, anchor)
+        await log.append((ENTRY,))
+        behind = anchor.path.read_bytes()
+        await log.append((ENTRY, ENTRY))
+        anchor.path.write_bytes(behind)
+        patch.setattr(log, "on_break", lambda found: pytest.fail(str(found)))
+        await log.append((ENTRY,))
+        assert await log.breaks() == ()
+        anchor.write(Head())
+        await log.append((ENTRY,))
+    assert whole(world)[-1] == anchor.read()
+
+
+async def test_a_file_that_cannot_be_written_stops_what_is_administrative(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise InvalidInput("audit-head cannot be written: No space left on device")
+
+    log = StoredAudit(world.engine, Anchor(world.database.home))
+    monkeypatch.setattr("evenkeel.storage.repositories.audit.write_private", full)
+    with pytest.raises(NotReady, match="No space left"):
+        await log.append((ENTRY,))
+    monkeypatch.undo()
+    await log.append((ENTRY,))
+    assert await log.breaks() == ()
+
+
+async def test_whoever_asks_may_go_away(world: World) -> None:
+    anchor = Anchor(world.database.home)
+    log = StoredAudit(world.engine, anchor)
+    for delay in (0.0, 0.001, 0.003):
+        asked = asyncio.create_task(log.append((ENTRY,)))
+        await asyncio.sleep(delay)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+    await log.append((ENTRY,))
+    assert whole(world) == [anchor.read()]
+
+
+def test_one_at_a_time_holds_a_lock_in_a_file(tmp_path: Path) -> None:
+    lock, found = tmp_path / "lock", pytest.raises(NotReady, match="another process holds")
+    with held(lock), found, held(lock, patience=0.05):
+        pytest.fail("held twice")
+    with held(lock):
+        assert lock.is_file()
+    with pytest.raises(NotReady, match="cannot be opened"), held(tmp_path / "no" / "lock"):
+        pytest.fail("there is no such folder")
+
+
+async def test_a_break_that_another_process_has_found_is_told_here_with_the_next_row(world: World) -> None:
+    anchor = Anchor(world.database.home)
+    here, elsewhere = StoredAudit(world.engine, anchor), StoredAudit(world.engine, anchor)
+    for _ in range(3):
+        await here.append((ENTRY,))
+    await _cut(world, 1)
+    await elsewhere.append((ENTRY,))
+    told = list[Break]()
+    here.on_break = told.append
+    for _ in range(2):
+        await here.append((ENTRY,))
+    assert told == list(await here.breaks())
+    assert len(told) == 1
+
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from evenkeel.domain.audit import Entry
+from evenkeel.storage.database import Database
+from evenkeel.storage.engines import async_engine
+from evenkeel.storage.repositories import Anchor, StoredAudit
+
+async def write():
+    home = Path(sys.argv[1])
+    log = StoredAudit(async_engine(Database(home, sys.argv[2] or None)), Anchor(home))
+    while True:
+        await log.append((Entry(at=1, actor="ann", action="x"),) * 3)
+        print("row", flush=True)
+
+asyncio.run(write())
+"""
+
+
+def test_killed_at_any_moment_and_two_at_once_it_is_whole(database: Database, request: pytest.FixtureRequest) -> None:
+    upgrade(database)
+    rand = random.Random(request.config.getoption("--seed"))
+    anchor, engine = Anchor(database.home), sync_engine(database, "read")
+    for _ in range(3):
+        command = [sys.executable, "-c", WRITER, str(database.home), database.url or ""]
+        writers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
+        for writer in writers:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+        time.sleep(rand.uniform(0, 0.3))
+        for writer in writers:
+            writer.kill()
+        for writer in writers:
+            writer.communicate()
+        assert standing(engine, anchor) == ()
+        assert [one for one in check(every_row(engine), anchor.read()) if not isinstance(one, Head)] == []
+    engine.dispose()

@@ -1,6 +1,7 @@
 """Details, groups and kept totals on both databases, and a purge that leaves nothing personal behind."""
 
 from collections.abc import AsyncIterator
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -11,6 +12,7 @@ from evenkeel.desk.consolidated import read
 from evenkeel.domain.account_details import AccountDetails, AccountGroup
 from evenkeel.domain.errors import InvalidInput, NotFound
 from evenkeel.domain.money import ZERO, sub, total
+from evenkeel.domain.taxes import BEGINNING, LotMethod, TaxSetting, TaxStatus, TaxTerms
 from evenkeel.storage.database import Database
 from evenkeel.storage.engines import async_engine, sync_engine
 from evenkeel.storage.repositories.accounts import StoredAccountDetails
@@ -47,6 +49,22 @@ async def test_details_groups_and_currencies_come_back_as_they_were_kept(engine:
     assert details == (DETAILS,)
     assert groups == (AccountGroup("g2", SHARD, "Alone"), GROUP)
     assert currencies == {SHARD: "CHF"}
+
+
+async def test_tax_settings_come_back_digit_for_digit(engine: AsyncEngine) -> None:
+    stored = StoredAccountDetails(engine)
+    terms = TaxTerms(TaxStatus.TAXABLE, Decimal("0.30"), Decimal("0.000001"), 400, LotMethod.MIN_TAX)
+    first = TaxSetting("account-a", SHARD, BEGINNING, terms)
+    later = TaxSetting("account-a", SHARD, date(2024, 2, 29), TaxTerms(TaxStatus.FREE))
+    other = TaxSetting("account-b", SHARD, BEGINNING, TaxTerms())
+    await stored.save_taxes("account-a", (first,), at=1)
+    await stored.save_taxes("account-a", (first, later), at=2)
+    await stored.save_taxes("account-b", (other,), at=3)
+    assert await stored.taxes() == (first, later, other)
+    await stored.erase(("account-a",))
+    assert await stored.taxes() == (other,)
+    await stored.save_taxes("account-b", (), at=4)
+    assert await stored.taxes() == ()
 
 
 async def test_a_groups_name_is_its_users_alone(engine: AsyncEngine) -> None:
@@ -99,9 +117,11 @@ async def test_a_purge_leaves_a_row_that_names_nobody(engine: AsyncEngine, datab
     await stored.describe(DETAILS, at=1)
     await stored.save_group(GROUP, name_key="family", at=1)
     await stored.set_currency(SHARD, "EUR", at=1)
+    await stored.save_taxes("account-a", (TaxSetting("account-a", SHARD, BEGINNING, TaxTerms()),), at=1)
     purge = StoredPersonalData(engine)
-    assert await purge.erase_user(SHARD, "erased-1") == 3
+    assert await purge.erase_user(SHARD, "erased-1") == 4
     assert await stored.load() == ((), (), {})
+    assert await stored.taxes() == ()
     with sync_engine(database, "read").connect() as connection:
         left = connection.execute(select(users)).mappings().one()
     assert "anna" not in str(dict(left)).casefold()

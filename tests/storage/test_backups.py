@@ -2,23 +2,31 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
+from sqlalchemy import text
 
-from evenkeel.domain.errors import Conflict, EvenkeelError, InvalidInput, JournalCorrupt, NotFound
+from evenkeel.domain.audit import Entry, Head, check
+from evenkeel.domain.errors import Conflict, EvenkeelError, InvalidInput, JournalCorrupt, NotFound, NotReady
 from evenkeel.storage.backups.keeping import Policy, kept, prune
-from evenkeel.storage.backups.making import backups_in, make, verify
+from evenkeel.storage.backups.making import backups_in, half_made, make, verify
 from evenkeel.storage.backups.restoring import restore
 from evenkeel.storage.database import Database
 from evenkeel.storage.doctor import examine
+from evenkeel.storage.engines import async_engine, sync_engine
 from evenkeel.storage.ownership import Owner
 from evenkeel.storage.projector import Projector
+from evenkeel.storage.repositories.audit import Anchor, StoredAudit, every_row
 from evenkeel.storage.schema import upgrade
 from tests.postgres import PostgresCluster
 from tests.storage.stories import SHARD, Story, commit
@@ -212,3 +220,187 @@ def test_a_year_of_daily_backups_thins_out() -> None:
     assert 18 <= len(left) <= 23
     assert ages[-7:] == [6, 5, 4, 3, 2, 1, 0]
     assert max(ages) > 320
+
+
+ENTRY = Entry(at=1, actor="ann", action="key.create")
+
+
+async def _logged(database: Database, count: int) -> None:
+    engine = async_engine(database)
+    log = StoredAudit(engine, Anchor(database.home))
+    for number in range(count):
+        await log.append((replace(ENTRY, subject=str(number)),))
+    await engine.dispose()
+
+
+def _faults(database: Database) -> list[str]:
+    """As `evenkeel audit verify` finds them."""
+    engine = sync_engine(database, "read")
+    kept = Anchor(database.home).kept()
+    found = [str(one) for one in check(every_row(engine), kept.head) if not isinstance(one, Head)]
+    engine.dispose()
+    return found + [str(one) for one in kept.open]
+
+
+async def test_the_end_of_the_audit_log_travels(database: Database, second: Database, tmp_path: Path) -> None:
+    lived_in(database, steps=5)
+    await _logged(database, 3)
+    behind = Anchor(database.home).path.read_bytes()
+    await _logged(database, 1)
+    Anchor(database.home).path.write_bytes(behind)  # as a process leaves it that is killed in between
+    made = make(database, tmp_path / "copies", version="1")
+    assert made.manifest.audit is not None
+    assert made.manifest.audit.head.startswith("4:")
+    restore(made.path, second)
+    assert str(Anchor(second.home).read()) == made.manifest.audit.head
+    assert _faults(second) == []
+    await _logged(second, 2)
+    assert _faults(second) == []
+    manifest = made.path / "manifest.json"
+    told = json.loads(manifest.read_text(encoding="utf-8"))
+    told["audit"]["head"] = f"4:{'0' * 64}"
+    manifest.write_text(json.dumps(told), encoding="utf-8")
+    with pytest.raises(InvalidInput, match="the audit log does not end with"):
+        verify(made.path)
+
+
+@pytest.mark.parametrize("how", ["cut", "gone", "known"])
+async def test_a_log_that_is_broken_is_not_whole_for_having_been_copied(
+    database: Database, second: Database, tmp_path: Path, how: str
+) -> None:
+    lived_in(database, steps=5)
+    await _logged(database, 4)
+    if how == "gone":
+        Anchor(database.home).path.unlink()
+    else:
+        _past_the_triggers(database, "DELETE FROM audit_log WHERE seq > 2")
+    if how == "known":
+        await _logged(database, 4)
+    made = make(database, tmp_path / "copies", version="1")
+    restore(made.path, second)
+    assert len(_faults(second)) == 1
+    await _logged(second, 1)
+    assert len(_faults(second)) == 1
+
+
+def _past_the_triggers(database: Database, statement: str) -> None:
+    engine = sync_engine(database, "migrate")
+    with engine.begin() as connection:
+        if database.is_sqlite:
+            connection.execute(text("DROP TRIGGER audit_log_no_delete"))
+        else:
+            connection.execute(text("ALTER TABLE audit_log DISABLE TRIGGER ALL"))
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def test_a_backup_of_before_there_was_a_log_has_no_end_of_it(tmp_path: Path) -> None:
+    home = Database(tmp_path / "home")
+    lived_in(home, steps=5)
+    home.file.unlink()
+    made = make(home, version="1")
+    assert made.manifest.audit is None
+
+
+def test_a_killed_backup_is_swept_by_the_next_and_a_running_one_is_not(tmp_path: Path) -> None:
+    home = Database(tmp_path / "home")
+    lived_in(home, steps=5)
+    folder = tmp_path / "copies"
+    with under_way_in_another_process(folder / "evenkeel-1") as alive:
+        dead = folder / ".evenkeel-2.part"
+        (dead / "tables").mkdir(parents=True)
+        (folder / ".evenkeel-3.lock").touch()
+        stranger = folder / ".mine.part"
+        stranger.mkdir()
+        assert half_made(folder) == (dead,)
+        made = make(home, folder, version="1")
+        assert half_made(folder) == ()
+        assert set(folder.iterdir()) == {made.path, alive, alive.with_suffix(".lock"), stranger}
+    assert half_made(folder) == (alive,)
+    again = make(home, folder, version="1")
+    assert set(folder.iterdir()) == {made.path, again.path, stranger}
+
+
+@contextmanager
+def under_way_in_another_process(target: Path) -> Iterator[Path]:
+    """A folder that another process makes, until it is killed."""
+    target.parent.mkdir(exist_ok=True)
+    code = (
+        "import pathlib, sys, time; from evenkeel.storage.backups.parts import under_way\n"
+        "with under_way(pathlib.Path(sys.argv[1])) as part: print(part, flush=True); time.sleep(600)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(target)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield Path(process.stdout.readline().strip())
+    finally:
+        process.kill()
+        process.stdout.close()
+        process.wait()
+
+
+FAULTS = {
+    "a disk that fills up": ("evenkeel.storage.backups.restoring.settle", OSError(28, "No space left on device", "x")),
+    "a doctor who says no": ("evenkeel.storage.backups.restoring.examine", EvenkeelError("not sound")),
+    "a schema that fails": ("evenkeel.storage.schema.upgrade", EvenkeelError("no migration")),
+    "a hand on the keyboard": ("evenkeel.storage.backups.restoring.examine", KeyboardInterrupt()),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_restore_that_fails_leaves_nothing_and_works_afterwards(
+    database: Database, second: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    lived_in(database, steps=5)
+    made = make(database, tmp_path / "copies", version="1")
+    where, error = FAULTS[fault]
+
+    def fails(*_: object) -> None:
+        raise error
+
+    before = set(tmp_path.iterdir())
+    monkeypatch.setattr(where, fails)
+    with pytest.raises((EvenkeelError, KeyboardInterrupt)):
+        restore(made.path, second)
+    assert set(tmp_path.iterdir()) == before
+    monkeypatch.undo()
+    assert restore(made.path, second).report is not None
+    assert (second.home / "mode").is_file()
+
+
+def test_two_restores_into_one_home_do_not_mix(database: Database, second: Database, tmp_path: Path) -> None:
+    lived_in(database, steps=5)
+    made = make(database, tmp_path / "copies", version="1")
+    with under_way_in_another_process(second.home), pytest.raises(NotReady, match="another process holds"):
+        restore(made.path, second)
+    restore(made.path, second)
+    assert sorted(path.name for path in second.home.parent.glob(".*")) == []
+
+
+@pytest.mark.parametrize("there", ["evenkeel.toml", "data", "secrets.json"])
+def test_a_home_is_restored_into_an_empty_folder_or_none(tmp_path: Path, there: str) -> None:
+    home, second = Database(tmp_path / "home"), Database(tmp_path / "second")
+    lived_in(home, steps=5)
+    made = make(home, version="1")
+    second.home.mkdir()
+    (second.home / there).touch()
+    with pytest.raises(Conflict, match=f"holds something else: {there}"):
+        restore(made.path, second)
+    (second.home / there).unlink()
+    report = restore(made.path, second).report
+    assert report is not None
+    assert (report.database, report.durability["file"]) == (str(second.file), str(second.journal_file))
+    assert examine(second).durability["file"] == str(second.journal_file)
+
+
+@pytest.mark.service
+def test_two_restores_into_one_database_do_not_mix(postgres_url: str, tmp_path: Path) -> None:
+    from evenkeel.storage.backups import postgres
+
+    second = Database(tmp_path / "second", postgres_url)
+    with postgres.emptied(second), pytest.raises(Conflict, match="another restore fills"), postgres.emptied(second):
+        pytest.fail("both fill it")
+    with postgres.emptied(second):
+        upgrade(second)
+    with pytest.raises(Conflict, match="a restore was killed in"), postgres.emptied(second):
+        pytest.fail("it is not empty")

@@ -104,6 +104,7 @@ def test_every_metric_is_told() -> None:
     metrics.watch_journal(lambda: (1, 0))
     metrics.observe_stage("decided", 0.001)
     metrics.observe_exchange(0.001)
+    metrics.observe_optimization("hrp", 0.01)
     told = rows("operations.md", "metric")
     exported: dict[str, str] = {}
     labels: dict[str, set[str]] = {}

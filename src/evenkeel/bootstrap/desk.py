@@ -1,6 +1,6 @@
-"""A running desk: `Desk` holds what lasts as long as the process, people, doors and metrics; `Run` what hangs on one
-journal: the runner, its brokers, strategies, feed and projections. When the demo starts over, its run is set aside and
-another takes its place behind the same doors.
+"""A running desk: what lasts as long as the process, people, doors and metrics, around the run of one journal.
+
+When the demo starts over, its run is set aside and another takes its place behind the same doors.
 """
 
 from __future__ import annotations
@@ -8,29 +8,25 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-import uuid
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 
 from evenkeel import __version__
-from evenkeel.bootstrap.access import access_of, trail_of
+from evenkeel.bootstrap.access import access_of, trail_of, watch_log
 from evenkeel.bootstrap.accounts import accounts_of
 from evenkeel.bootstrap.backups import backups_of
-from evenkeel.bootstrap.copying import Copying, copying_of
-from evenkeel.bootstrap.people import household_of
+from evenkeel.bootstrap.copying import copying_of
+from evenkeel.bootstrap.people import household_of, keys_of
 from evenkeel.bootstrap.process import brokers, live_brokers
+from evenkeel.bootstrap.running import Run, hosts_of
 from evenkeel.bootstrap.vault import vaulting_of
 from evenkeel.cli.client import socket_path
 from evenkeel.cli.doors import ServePlan
 from evenkeel.cli.greeting import greet
-from evenkeel.domain.errors import EvenkeelError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from fastapi import FastAPI
     from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -41,60 +37,16 @@ if TYPE_CHECKING:
     from evenkeel.domain.commands import AnyCommand
     from evenkeel.domain.events import Noticed
     from evenkeel.domain.ids import IdSource
-    from evenkeel.domain.instruments import Instrument
-    from evenkeel.domain.marketdata import MarketSlice
     from evenkeel.domain.records import AnyRecord
-    from evenkeel.market.ports import BarStore
     from evenkeel.server.jobs.queue import BacktestQueue
     from evenkeel.server.parts import AppParts
     from evenkeel.settings import Settings
     from evenkeel.storage.database import Database
     from evenkeel.storage.ownership import Owner
-    from evenkeel.storage.projector import Projector
     from evenkeel.trading.engine.state import State
-    from evenkeel.trading.live.feed import FeedControl
-    from evenkeel.trading.live.hosting.ports import Hosts
-    from evenkeel.trading.live.ports import Journal
-    from evenkeel.trading.live.runner import Runner
     from evenkeel.trading.strategies.registry import Registry
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class Run:
-    """What hangs on one journal."""
-
-    journal: Journal
-    runner: Runner
-    control: FeedControl
-    projector: Projector
-    bars: BarStore
-    instruments: Sequence[Instrument]
-    copying: Copying
-    name: str | None = None
-
-    async def start(self, commands: Sequence[AnyCommand]) -> None:
-        """Takes over trading; `commands` set up what is not there yet, in one batch: all of it or nothing."""
-        from evenkeel.trading.live.missed import missed_actions
-
-        run = self.name or self.runner.state.run or uuid.uuid4().hex
-        missed: Sequence[MarketSlice] = ()
-        if self.control.source is None:
-            missed = missed_actions(self.runner.state, self.bars, at=self.runner.clock.now())
-        await self.runner.start(run=run, version=__version__, missed=missed)
-        self.projector.start()
-        faults = [answer for answer in await self.runner.post_all(commands) if isinstance(answer, EvenkeelError)]
-        if faults:
-            raise faults[0]
-        self.control.launch()
-
-    async def close(self) -> None:
-        await self.control.stop()
-        self.copying.stop()
-        await self.runner.stop()
-        await asyncio.to_thread(self.projector.stop)
-        self.journal.close()
 
 
 class Desk:
@@ -121,6 +73,7 @@ class Desk:
         self.parts = self._parts()
         self.app = self._app()
         await self.run.start(self._first_commands(self.run))
+        await watch_log(self.access.trail, self._tell)
         await self._keep_watch()
         await self._open_doors()
         self._greet(password, self.household.auth.link_for(self.user) if self.plan.mode == "demo" else None)
@@ -194,7 +147,8 @@ class Desk:
         engine = async_engine(self.where)
         self._stack.push_async_callback(engine.dispose)
         trail = trail_of(engine, self.where.home)
-        household = household_of(engine, self.where.home, settings=self.settings, audit=trail)
+        self.keys = keys_of(self.where, self.settings)
+        household = household_of(engine, self.keys, settings=self.settings, audit=trail)
         self._vaults(engine, household)  # first: a password that the start sets is one that opens a vault
         people = household.people
         name = "demo" if self.plan.mode == "demo" else "owner"
@@ -213,25 +167,22 @@ class Desk:
         return user, password, household
 
     def _vaults(self, engine: AsyncEngine, household: Household) -> None:
-        from evenkeel.desk.server_keys import server_ring
-
-        self.ring = server_ring(self.where.home, self.settings.server_keys())
-        self.vaulting = vaulting_of(engine, self.ring, days=self.settings.credential_days)
+        self.vaulting = vaulting_of(engine, self.keys, days=self.settings.credential_days)
         household.watch_passwords([self.vaulting.safe.vault])
 
     async def _around(self, household: Household, trail: Trail) -> None:
         """What hangs on people: their keys, what is shared with them, their accounts."""
-        from evenkeel.desk.server_keys import server_secrets
-
         engine, users = self._engine, household.people.users
         self.access = await access_of(
             engine,
             users,
+            home=self.where.home,
             trail=trail,
-            server_keys=server_secrets(self.where.home, self.settings.server_keys()),
+            server_keys=self.keys.server,
             admits=household.auth.admission.policy.admits,
         )
-        household.people.on_ended.append(self.access.keys.forget)
+        household.people.on_ended += [self.access.keys.forget, self.vaulting.sessions_ended]
+        household.people.on_changed.append(self.access.shares.person_changed)
         self.accounts = await accounts_of(engine, self.shard, users=users)
 
     def _open_run(self, market: Market) -> Run:
@@ -256,7 +207,12 @@ class Desk:
         strategies = None
         if feed is not None:
             runner.clock.at = max(runner.clock.at, feed.start)
-            strategies = StrategyDesk(self._hosts(), feed, runner, on_exchange=self.metrics.observe_exchange)
+            strategies = StrategyDesk(
+                hosts_of(self.plan, self.settings, self.registry),
+                feed,
+                runner,
+                on_exchange=self.metrics.observe_exchange,
+            )
             runner.subscribe(strategies)
         projector = Projector(self.where, self.shard)
         runner.subscribe(projector)
@@ -269,19 +225,6 @@ class Desk:
             control.on_restart = self.starting_over.set
             control.loop = self.plan.loop
         return Run(journal, runner, control, projector, market.bars, market.instruments, copying, self.plan.run)
-
-    def _hosts(self) -> Hosts:
-        """Where strategies run. A named run measures no time, and has them in this process."""
-        from evenkeel.trading.live.hosting.inline import InlineHosts
-        from evenkeel.trading.live.hosting.process import Bounds, ProcessHosts
-
-        settings, deadline = self.settings, self.settings.strategy_deadline
-        if self.plan.run is not None:
-            return InlineHosts(self.registry)
-        if settings.strategy_host == "inline":
-            return InlineHosts(self.registry, monotonic=time.monotonic_ns, deadline=round(deadline * 1e9))
-        bounds = Bounds(deadline, settings.strategy_start, settings.strategy_memory, settings.strategy_files)
-        return ProcessHosts(self.registry, bounds)
 
     @property
     def registry(self) -> Registry:
@@ -361,7 +304,7 @@ class Desk:
             limits=self.settings.limits(),
             safe=self.vaulting.safe,
             backups=backups_of(
-                self.where, self.settings, self.ring.fingerprints, self._tell, scheduled=self.plan.mode != "demo"
+                self.where, self.settings, self.keys.fingerprints, self._tell, scheduled=self.plan.mode != "demo"
             ),
         )
 
@@ -395,16 +338,21 @@ class Desk:
         return app
 
     def _watch_market(self, app: FastAPI | None = None) -> None:
+        from evenkeel.desk.portfolios.scheduling import Scheduler
         from evenkeel.desk.risk.watch import RiskWatch
+        from evenkeel.trading.live.feed import one_after_the_other
 
         doors, control = (app or self.app).state, self.run.control
         self.run.copying.volatilities.daily = doors.closes
         control.watchers += [doors.hub.market_moved, doors.closes.market_moved]
-        watch = RiskWatch(self.run.runner, doors.closes)
+        runner, watch = self.run.runner, RiskWatch(self.run.runner, doors.closes)
+        seen = self.metrics.observe_optimization
+        self.run.scheduler = scheduler = Scheduler(runner, doors.closes, self.run.bars, on_optimized=seen)
+        runner.subscribe(scheduler)
         if control.source is None:
-            self.run.runner.subscribe(watch)
+            runner.subscribe(watch)
         else:
-            control.before = watch.prepare
+            control.before = one_after_the_other(watch.prepare, scheduler.prepare)
 
     async def _open_doors(self) -> None:
         """Serves HTTP on the listener and, for the command line, on the home's private socket."""

@@ -171,7 +171,7 @@ class AccountManager:
 async def _open(stack: AsyncExitStack, home: Path, *, url: str | None) -> tuple[Manager, PortfolioManager]:
     from evenkeel.bootstrap.access import trail_of
     from evenkeel.bootstrap.accounts import accounts_of
-    from evenkeel.bootstrap.people import household_of
+    from evenkeel.bootstrap.people import household_of, keys_of
     from evenkeel.bootstrap.process import lost
     from evenkeel.desk.manager import Manager
     from evenkeel.desk.portfolios.manager import PortfolioManager
@@ -186,7 +186,8 @@ async def _open(stack: AsyncExitStack, home: Path, *, url: str | None) -> tuple[
     upgrade(where)
     engine = async_engine(where)
     stack.push_async_callback(engine.dispose)
-    people = household_of(engine, home, settings=settings, audit=trail_of(engine, home)).people
+    keys, trail = await asyncio.to_thread(keys_of, where, settings), trail_of(engine, home)
+    people = household_of(engine, keys, settings=settings, audit=trail).people
     await people.ensure_owner("owner", user_id=owner_of_journal(where), first=FirstPassword(home))
     founder = await people.founder()
     assert founder is not None, "ensure_owner has made one"

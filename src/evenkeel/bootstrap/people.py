@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from evenkeel.desk.household import House, Household, Stores
     from evenkeel.desk.ports import Audit
     from evenkeel.desk.providers import Client
     from evenkeel.desk.sealing import KeyRing
+    from evenkeel.desk.server_keys import HomeKeys
     from evenkeel.settings import Settings
+    from evenkeel.storage.database import Database
 
 
 def stores_of(engine: AsyncEngine) -> Stores:
@@ -60,13 +60,17 @@ def _clients(settings: Settings) -> tuple[Client, ...]:
     )
 
 
-def household_of(engine: AsyncEngine, home: Path, *, settings: Settings, audit: Audit) -> Household:
-    """The household of a home that may be running or not. Raises InvalidInput, Forbidden as its secrets do."""
-    from evenkeel.desk.household import Household
-    from evenkeel.desk.server_keys import server_ring
-    from evenkeel.storage.secrets import load_secrets
+def keys_of(where: Database, settings: Settings) -> HomeKeys:
+    """The keys of a home that a process owns. Raises KeysMissing, and InvalidInput, Forbidden as its secrets do."""
+    from evenkeel.desk.server_keys import keys_to_start
 
     given = settings.jwt_secret_key
-    secret = given.get_secret_value().encode() if given is not None else load_secrets(home).token_secret
-    ring = server_ring(home, settings.server_keys())
-    return Household(stores_of(engine), house_of(settings, ring, token_secret=secret), audit=audit)
+    token = given.get_secret_value().encode() if given is not None else None
+    return keys_to_start(where, settings.server_keys(), token=token)
+
+
+def household_of(engine: AsyncEngine, keys: HomeKeys, *, settings: Settings, audit: Audit) -> Household:
+    """The household of a home. Raises InvalidInput for settings that cannot be."""
+    from evenkeel.desk.household import Household
+
+    return Household(stores_of(engine), house_of(settings, keys.ring, token_secret=keys.token), audit=audit)

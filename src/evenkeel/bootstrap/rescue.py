@@ -7,14 +7,23 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
+import structlog
+
 from evenkeel import __version__
 from evenkeel.bootstrap.process import brokers, loop_factory, lost
 from evenkeel.cli.doors import PanicPlan, PanicReport
-from evenkeel.domain.errors import NotFound
+from evenkeel.domain.errors import EvenkeelError, NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from evenkeel.domain.marketdata import MarketSlice
     from evenkeel.storage.ownership import Owner
+    from evenkeel.trading.engine.state import State
     from evenkeel.trading.live.rescue import Rescued
+
+log = structlog.get_logger(__name__)
 
 
 def panic(plan: PanicPlan) -> PanicReport:
@@ -39,6 +48,22 @@ def panic(plan: PanicPlan) -> PanicReport:
         rests=all(report.done or report.rests for report in found),
         left=tuple(line for report in found for line in report.left),
     )
+
+
+def missed_of(home: Path, state: State, *, at: int) -> Sequence[MarketSlice]:
+    """The splits and dividends in the home's bars that went ex while nothing ran, as the desk's own start finds them;
+    bars that cannot be read hold no panic up."""
+    from evenkeel.market.stores.parquet import ParquetStore
+    from evenkeel.trading.live.missed import missed_actions
+
+    folder = home / "data"
+    if not folder.exists():
+        return ()
+    try:
+        return missed_actions(state, ParquetStore(folder, cache=home / "cache"), at=at)
+    except (EvenkeelError, OSError, ValueError):
+        log.exception("splits missed while nothing ran could not be read, and are not applied")
+        return ()
 
 
 async def _rescue(plan: PanicPlan, owner: Owner, shard: str) -> Rescued | None:
@@ -73,6 +98,7 @@ async def _rescue(plan: PanicPlan, owner: Owner, shard: str) -> Rescued | None:
                 reason=plan.reason,
             )
         run = runner.state.run or uuid.uuid4().hex
-        return await carry_out(runner, command, run=run, version=__version__, wait=plan.wait)
+        missed = () if clock.is_replay else missed_of(plan.home, runner.state, at=clock.now())
+        return await carry_out(runner, command, run=run, version=__version__, wait=plan.wait, missed=missed)
     finally:
         journal.close()

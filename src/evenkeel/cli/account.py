@@ -27,6 +27,7 @@ app = typer.Typer(name="account", help="List, open and look into accounts.", no_
 
 AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Name, id, or beginning of the id.")]
 GroupOption = Annotated[str | None, typer.Option("--group", metavar="GROUP", help="Only accounts of this group.")]
+NO_POSITIONS = "No open positions. Open one: evenkeel order place Main buy 1 AAPL"
 AmountArgument = Annotated[Decimal, typer.Argument(metavar="AMOUNT", parser=number, help="In the account's currency.")]
 
 
@@ -93,11 +94,11 @@ def print_positions(items: list[dict[str, Any]], names: dict[str, str] | None = 
     rows = [
         [*([names[p["account_id"]]] if names else []), p["symbol"],
          p.get("strategy") or p.get("portfolio") or p["book"], p["quantity"],
-         p["last_price"] or "", p["market_value"], p["unrealised_pnl"], p["realised_pnl"]]
+         p["currency"], p["last_price"] or "", p["market_value"], p["unrealised_pnl"], p["realised_pnl"]]
         for p in items
     ]  # fmt: skip
-    headings = ["symbol", "book", "quantity", "last", "value", "unrealised", "realised"]
-    print_table([*(["account"] if names else []), *headings], rows, empty="No open positions.")
+    headings = ["symbol", "book", "quantity", "currency", "last", "value", "unrealised", "realised"]
+    print_table([*(["account"] if names else []), *headings], rows, empty=NO_POSITIONS)
 
 
 @app.command(
@@ -152,7 +153,7 @@ def ledger(
             return
         rows = [[e["at"], e["value_date"], e["kind"], e["component"] or "", e["amount"], e["currency"]] for e in items]
         headings = ["at", "value date", "kind", "component", "amount", "currency"]
-        print_table(headings, rows, empty="Nothing is booked yet.")
+        print_table(headings, rows, empty="Nothing is booked yet. Put money in: evenkeel account deposit --help")
 
 
 @app.command("equity", epilog=examples("evenkeel account equity Main --limit 5", "evenkeel account equity Main --json"))
@@ -167,7 +168,11 @@ def equity(
             print_items(items)
             return
         rows = [[e["at"], e["equity"], e["cash"]] for e in items]
-        print_table(["at", "equity", "cash"], rows, empty="No day has ended yet.")
+        print_table(
+            ["at", "equity", "cash"],
+            rows,
+            empty="No day has ended yet. `evenkeel account show` tells how it stands now.",
+        )
 
 
 @app.command("health", epilog=examples("evenkeel account health Main"))
@@ -182,6 +187,7 @@ def health(account: AccountArgument, home: HomeOption = None, as_json: JsonOptio
         reconciled, waiting = found.pop("reconciled"), found.pop("waiting")
         found["waiting"] = ", ".join(f"{lane} {count}" for lane, count in waiting.items() if count) or "nothing"
         rate = found.pop("rate")
+        found["oldest"] = f"{found['oldest']:g} s"
         found["rate"] = "no limit" if rate is None else f"{rate['per_second']:g} a second, {rate['burst']} at once"
         found |= {f"reconcile {name}".replace("_", " "): value for name, value in reconciled.items()}
         print_fields({name: value for name, value in found.items() if name != "id" and value is not None})
@@ -240,7 +246,7 @@ def _move(account: str, amount: Decimal, kind: str, *, home: Path | None, as_jso
         if as_json:
             print_json(after)
         else:
-            print(f"{after['name']}: {kind} of {amount:f}; cash is now {after['cash']} {after['currency']}")
+            print(f"{after['name']}: {kind} of {amount:f} {after['currency']}; cash is now {after['cash']}")
 
 
 _LIMITS = {

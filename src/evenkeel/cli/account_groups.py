@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from evenkeel.cli.account import AccountArgument, GroupOption, app, the_account
-from evenkeel.cli.client import Client, path_of
+from evenkeel.cli.account import NO_POSITIONS, AccountArgument, GroupOption, app, the_account
+from evenkeel.cli.client import Client, find, path_of
 from evenkeel.cli.common import (
     HomeOption,
     JsonOption,
@@ -17,6 +17,7 @@ from evenkeel.cli.common import (
     print_table,
     reporting,
     resolve_home,
+    typed_name,
 )
 from evenkeel.domain.accounts import AccountMode
 
@@ -26,7 +27,6 @@ CurrencyOption = Annotated[
     str | None, typer.Option("--currency", metavar="CODE", help="Totals in it; default: your base currency.")
 ]
 GroupArgument = Annotated[str, typer.Argument(metavar="GROUP", help="Its name or id.")]
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 class Positions(StrEnum):
@@ -65,7 +65,7 @@ def summary(
              ", ".join(a["labels"]), ", ".join(a["groups"])]
             for a in found["accounts"]
         ]  # fmt: skip
-        print_table(headings, lines, empty="No such account.")
+        print_table(headings, lines, empty="No such account. `evenkeel account list` shows all.")
         print()
         _print_totals(found)
 
@@ -78,8 +78,10 @@ def _in_one(home: HomeOption, path: str, currency: str | None, **wanted: str | N
 
 def _print_totals(found: dict[str, Any]) -> None:
     """Sums by currency, the total, and how it was converted."""
-    headings = ["currency", "accounts", "cash", "equity", "long", "short", "net", "day P&L", "unrealised"]
-    names = ("cash", "equity", "long", "short", "net", "day_pnl", "unrealised")
+    names = ["cash", "equity", "long", "short", "net", "day_pnl", "unrealised"]
+    if found["total"]["day_pnl"] is None:
+        names.remove("day_pnl")  # the platform has none
+    headings = ["currency", "accounts", *(name.replace("_pnl", " P&L") for name in names)]
     rows = [
         [one["currency"], str(one["accounts"]), *(one[name] for name in names)]
         for one in [*found["by_currency"], found["total"]]
@@ -119,7 +121,7 @@ def consolidated(
             for p in found["positions"]
         ]  # fmt: skip
         headings = ["symbol", "currency", "quantity", "last", "value", found["base_currency"], "unrealised", "in"]
-        print_table(headings, rows, empty="No open positions.")
+        print_table(headings, rows, empty=NO_POSITIONS)
         print()
         _print_totals(found)
 
@@ -132,9 +134,9 @@ def platform(currency: CurrencyOption = None, home: HomeOption = None, as_json: 
         if as_json:
             print_json(found)
             return
-        counts = f"{found['users']} people, {found['active_accounts']} accounts in use"
+        counts = f"people {found['users']}, accounts in use {found['active_accounts']}"
         late = f"; {found['lag']} records are not counted yet" if found["lag"] else ""
-        print(f"{counts}, {found['total']['positions']} open positions{late}")
+        print(f"{counts}, open positions {found['total']['positions']}{late}")
         _print_totals(found)
 
 
@@ -201,7 +203,9 @@ def _print_group(client: Client, shown: dict[str, Any]) -> None:
         for one in shown["health"]
     ]
     total = shown["total"]
-    print_table(["account", "state", "halted by", "because"], rows, empty="No account is in it.")
+    print_table(
+        ["account", "state", "halted by", "because"], rows, empty="No account is in it. Put one in with --add ACCOUNT."
+    )
     left = f", without {', '.join(total['left_out'])}" if total["left_out"] else ""
     print(f"{shown['name']}: equity {total['equity']} {total['currency']}, today {total['day_pnl']}{left}")
 
@@ -225,7 +229,9 @@ def panic_group(
             return
         rows = [[one["name"], one["state"], str(one["orders_left"]), str(one["positions_left"])]
                 for one in found["items"]]  # fmt: skip
-        print_table(["account", "state", "orders left", "positions left"], rows, empty="None was halted.")
+        print_table(
+            ["account", "state", "orders left", "positions left"], rows, empty="None was halted: no account is in it."
+        )
 
 
 @app.command("label", epilog=examples("evenkeel account label Main pension long-term", "evenkeel account label Main"))
@@ -330,45 +336,53 @@ def _switch(account: str, verb: str, *, body: dict[str, Any] | None = None, home
             print(f"{found['name']} is {said}")
 
 
-@app.command("purge", epilog=examples("evenkeel account purge Old", note="Deactivate the account first."))
+TypedOption = Annotated[str | None, typer.Option("--type-name", metavar="NAME", help="The name, for scripts.")]
+
+
+@app.command(
+    "purge",
+    epilog=examples(
+        "evenkeel account purge Old",
+        note="Deactivate the account first. Asks for its name, typed; scripts give it with --type-name.",
+    ),
+)
 def purge(
-    account: AccountArgument, yes: YesOption = False, home: HomeOption = None, as_json: JsonOption = False
+    account: AccountArgument, typed: TypedOption = None, home: HomeOption = None, as_json: JsonOption = False
 ) -> None:
     """Erase the name, number, labels, notes and groups of an account out of use, for good. Its history stays."""
     with reporting(as_json=as_json):
-        client = Client(resolve_home(home), options={"confirm": "ACCOUNT"})
-        found = the_account(client, account)
-        _confirm(f"the personal data of account {found['name']}", yes=yes)
-        done = client.call("POST", path_of("accounts", found["id"], "purge"), {"confirm": found["name"]})
+        client = Client(resolve_home(home), options={"confirm": "--type-name"})
+        done = _purge(client, path_of("accounts", the_account(client, account)["id"], "purge"), typed)
         print_json(done) if as_json else print(f"Erased. The account is called {done['name']} from now on.")
 
 
 def purge_user(
     username: Annotated[str, typer.Argument(metavar="USERNAME", help="As `evenkeel user list` shows it.")],
-    yes: YesOption = False,
+    typed: TypedOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Erase all that is personal of a deactivated person and their accounts, for good. What they traded stays."""
     with reporting(as_json=as_json):
-        client = Client(resolve_home(home), options={"confirm": "USERNAME"})
-        found = _person(client, username)
-        _confirm(f"the personal data of {username}", yes=yes)
-        done = client.call("POST", path_of("users", found, "purge"), {"confirm": username})
+        client = Client(resolve_home(home), options={"confirm": "--type-name"})
+        done = _purge(client, path_of("users", _person(client, username), "purge"), typed)
         print_json(done) if as_json else print(f"Erased. This person is called {done['name']} from now on.")
 
 
 def _person(client: Client, username: str) -> str:
     """The id of a person."""
-    from evenkeel.cli.client import find
-
-    people = [{**one, "name": one["username"]} for one in client.get("/users")["items"]]
+    people = [{**one, "name": one["username"]} for one in client.pages("/users", limit=100_000)]
     return str(find(people, username, what="user")["id"])
 
 
-def _confirm(what: str, *, yes: bool) -> None:
-    if not yes:
-        typer.confirm(f"Erase {what}? This cannot be taken back", abort=True, err=True)
+def _purge(client: Client, path: str, typed: str | None) -> Any:
+    """Asks first whether it may be done at all, then for the name."""
+    may = client.get(path)
+    ask = f"All that is personal of {may['confirm']} is erased, and nothing brings it back. Type the name to go on"
+    return client.call("POST", path, {"confirm": typed if typed is not None else typed_name(ask)})
 
 
-PURGE_USER_EXAMPLES = examples("evenkeel user purge somebody", note="Deactivate them and their accounts first.")
+PURGE_USER_EXAMPLES = examples(
+    "evenkeel user purge somebody",
+    note="Deactivate them and their accounts first. Asks for their name, typed; scripts give it with --type-name.",
+)

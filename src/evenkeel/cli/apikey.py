@@ -10,6 +10,7 @@ from evenkeel.cli.common import (
     HomeOption,
     JsonOption,
     examples,
+    minute,
     print_fields,
     print_items,
     print_json,
@@ -85,7 +86,7 @@ def list_keys(home: HomeOption = None, as_json: JsonOption = False) -> None:
                 one["scope"] + (" (signed)" if one["signed"] else ""),
                 one["state"],
                 one["expires_at"][:10],
-                (one["last_used_at"] or "never")[:16],
+                minute(one["last_used_at"]),
                 one["last_address"] or "",
                 one["id"],
             ]

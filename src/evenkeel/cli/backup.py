@@ -17,7 +17,8 @@ from evenkeel.cli.common import (
     resolve_home,
 )
 from evenkeel.cli.place import DatabaseOption, the_database
-from evenkeel.domain.errors import InvalidInput
+from evenkeel.cli.server_keys import KEYS_VARIABLE, opened, passphrase
+from evenkeel.domain.errors import NotFound
 
 if TYPE_CHECKING:
     from evenkeel.storage.backups.manifest import Backup, Manifest
@@ -27,7 +28,6 @@ app = typer.Typer(name="backup", help="Back a home up, running or not, and look 
 ToOption = Annotated[
     Path | None, typer.Option("--to", metavar="DIR", help="Folder for backups.", show_default="as in the settings")
 ]
-KEYS_VARIABLE = "EVENKEEL_KEYS_PASSPHRASE"
 BackupArgument = Annotated[Path, typer.Argument(metavar="BACKUP", help="The folder of one backup.")]
 EXAMPLES = examples(
     "evenkeel backup",
@@ -117,34 +117,47 @@ def restore(
     as_json: JsonOption = False,
 ) -> None:
     """Restore a backup into a new home, and prove it: the doctor has to find no difference."""
+    from evenkeel.storage.backups.manifest import read
     from evenkeel.storage.backups.restoring import restore as bring_back
     from evenkeel.storage.database import database
 
     with reporting(as_json=as_json):
         where = database(resolve_home(home), database_url)
-        found = bring_back(folder, where)
-        keys = _open_keys(folder, where.home) if found.manifest.has_keys else False
+        words = passphrase(confirm=False) if read(folder).has_keys else ""
+        secrets = opened(folder, words) if words else None
+        found = bring_back(folder, where, secrets=secrets)
+        keys = secrets is not None
+        left = _later(folder, where.home) if found.manifest.has_keys and not keys else ""
         if as_json:
-            print_json(_restored(found, where.shown, keys=keys))
+            print_json(_restored(found, where.shown, keys=keys, left=left))
             return
         told = found.report
         print(f"{where.shown}: restored and sound, in {found.seconds:.1f} s")
         if told is not None:
             print(f"{told.records:,} records, {told.orders:,} orders, {told.fills:,} fills, {told.accounts} accounts")
         print("Its keys came along." if keys else _needs(found.manifest))
+        if left:
+            print(f"They were NOT opened: no passphrase was given. Before you start this home: {left}")
         print("Stop the old desk before you start this one: no account trades until it has been reconciled.")
+
+
+def _later(folder: Path, home: Path) -> str:
+    """The command that opens the keys of a backup in a home that was restored without them."""
+    import shlex
+
+    return shlex.join(["evenkeel", "vault", "keys", "--from", str(folder), "--home", str(home)])
 
 
 def _place(home: Path | None, url: str | None, to: Path | None) -> tuple[Any, Path, tuple[str, ...]]:
     """The home's database, the folder of its backups, and the fingerprints of its keys."""
-    from evenkeel.desk.server_keys import fingerprints
+    from evenkeel.desk.server_keys import needed_by_copy
     from evenkeel.settings import load
     from evenkeel.storage.backups.making import FOLDER
 
     where = the_database(home, url)
     settings = load(where.home)[0]
     named = Path(settings.backup_folder) if settings.backup_folder else where.home / FOLDER
-    return where, (to or named).expanduser(), fingerprints(where.home, settings.server_keys())
+    return where, (to or named).expanduser(), needed_by_copy(where, settings.server_keys())
 
 
 def _sealed_keys(home: Path) -> bytes:
@@ -154,42 +167,13 @@ def _sealed_keys(home: Path) -> bytes:
     from evenkeel.desk.backups import seal_keys
     from evenkeel.desk.server_keys import server_secrets
     from evenkeel.settings import load
-    from evenkeel.storage.secrets import load_secrets
+    from evenkeel.storage.secrets import fresh_secrets, read_secrets
 
     keys = tuple(key.hex() for key in server_secrets(home, load(home)[0].server_keys()))
-    secrets = msgspec.structs.replace(load_secrets(home), server_keys=keys)
-    return seal_keys(msgspec.json.encode(secrets) + b"\n", _passphrase(confirm=True))
-
-
-def _open_keys(folder: Path, home: Path) -> bool:
-    """Puts the keys that came along into the new home; False where no passphrase is given."""
-    from evenkeel.desk.backups import open_keys
-    from evenkeel.storage.backups.manifest import KEYS
-    from evenkeel.storage.secrets import write_secrets
-
-    passphrase = _passphrase(confirm=False)
-    if not passphrase:
-        return False
-    write_secrets(home, open_keys((folder / KEYS).read_bytes(), passphrase))
-    return True
-
-
-def _passphrase(*, confirm: bool) -> str:
-    import os
-    import sys
-
-    given = os.environ.get(KEYS_VARIABLE)
-    if given is not None:
-        return given
-    if not sys.stdin.isatty():
-        if confirm:
-            raise InvalidInput("no passphrase for the keys is given", hint=f"Set {KEYS_VARIABLE}.")
-        return ""
-    asked: str = typer.prompt(
-        "Passphrase of the keys", hide_input=True, confirmation_prompt=confirm, default=None if confirm else "",
-        show_default=False,
-    )  # fmt: skip
-    return asked
+    if not keys:
+        raise NotFound(f"{home} has no server key to take along", hint="`evenkeel vault keys` says which it needs.")
+    secrets = msgspec.structs.replace(read_secrets(home) or fresh_secrets(), server_keys=keys)
+    return seal_keys(msgspec.json.encode(secrets) + b"\n", passphrase(confirm=True))
 
 
 def _needs(told: "Manifest") -> str:
@@ -211,7 +195,7 @@ def _shown(one: "Backup") -> dict[str, Any]:
             "files": [file.path for file in told.files]}  # fmt: skip
 
 
-def _restored(found: "Restored", shown: str, *, keys: bool) -> dict[str, Any]:
+def _restored(found: "Restored", shown: str, *, keys: bool, left: str) -> dict[str, Any]:
     import msgspec
 
     return {
@@ -219,5 +203,6 @@ def _restored(found: "Restored", shown: str, *, keys: bool) -> dict[str, Any]:
         "seconds": round(found.seconds, 3),
         "server_keys": list(found.manifest.server_keys),
         "keys_restored": keys,
+        "open_keys_with": left or None,
         "doctor": msgspec.to_builtins(found.report),
     }

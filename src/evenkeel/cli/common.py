@@ -53,9 +53,31 @@ def number(text: str) -> Decimal:
     return value
 
 
+def minute(text: str | None, *, never: str = "never") -> str:
+    """A moment as tables show it: to the minute, in UTC."""
+    return f"{text[:16].replace('T', ' ')}Z" if text else never
+
+
+def second(text: str) -> str:
+    """A moment to the second, in UTC."""
+    return f"{text[:19].replace('T', ' ')}Z"
+
+
 def plain(value: Decimal | None) -> str | None:
     """A number as a request has it."""
     return None if value is None else f"{value:f}"
+
+
+def typed_name(ask: str) -> str:
+    """A name that a person has to type before something that cannot be taken back. Raises InvalidInput where nobody is
+    there to type it."""
+    try:
+        found: str = typer.prompt(ask, err=True)
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise InvalidInput("the name is not typed", hint="Give it with --type-name.") from None
+    return found
 
 
 def resolve_home(home: Path | None, name: str = "home") -> Path:
@@ -80,9 +102,16 @@ def fail(error: EvenkeelError, *, as_json: bool = False) -> NoReturn:
         }
         print(json.dumps(problem, ensure_ascii=False, indent=2), file=sys.stderr)
     else:
-        lines = [f"Error: {error.message}", *(f"  {_told(one)}" for one in fields)]
-        print("\n".join([*lines, *([error.hint] if error.hint else [])]), file=sys.stderr)
+        print("\n".join([*_lines(error.message, fields), *([error.hint] if error.hint else [])]), file=sys.stderr)
     raise typer.Exit(1)
+
+
+def _lines(message: str, faults: Sequence[FieldError]) -> list[str]:
+    """The message and its faults; one that says the same is said once, with the name of what is at fault."""
+    told = [one for one in map(_told, faults) if one not in message]
+    if told and told[0].endswith(f": {message}"):
+        message = told.pop(0)
+    return [f"Error: {message}", *(f"  {one}" for one in told)]
 
 
 def _told(fault: FieldError) -> str:

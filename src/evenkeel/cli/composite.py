@@ -63,7 +63,7 @@ def list_composites(
             for o in items
         ]  # fmt: skip
         headings = ["at", "kind", "side", "quantity", "symbol", "state", "filled", "open", "book", "reason", "id"]
-        print_table(headings, rows, empty="No composite orders.")
+        print_table(headings, rows, empty="No composite orders. Place one: evenkeel order twap --help")
 
 
 @app.command("show", epilog=examples("evenkeel composite show 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061"))

@@ -56,6 +56,7 @@ _OPTIONS = {
 }  # fmt: skip
 _PARAMETER = {"fixed": "quantity", "multiplier": "factor", "volatility": "reference"}
 _LINK = "Small"
+_IN_SYNC = {True: "yes", False: "no", None: ""}
 
 
 @app.command("list", epilog=examples("evenkeel copy list", "evenkeel copy list --json"))
@@ -67,12 +68,18 @@ def list_links(home: HomeOption = None, as_json: JsonOption = False) -> None:
             print_items(items)
             return
         rows = [
-            [_who(o, "master"), _who(o, "follower"), o["mode"], _size(o["sizing"]), o["status"],
-             "yes" if o["in_sync"] else "no", f"{o['events']}", f"{o['skips']}", o["id"]]
+            [_who(o, "master"), _who(o, "follower"), o["mode"], _size(o["sizing"]), _standing(o),
+             _IN_SYNC[o["in_sync"]], f"{o['events']}", f"{o['skips']}", o["id"]]
             for o in items
         ]  # fmt: skip
         headings = ["master", "follower", "copies", "size", "status", "in sync", "events", "skips", "id"]
         print_table(headings, rows, empty="No copy links. Make one: evenkeel copy create MASTER FOLLOWER")
+
+
+def _standing(link: dict[str, Any]) -> str:
+    """A proposal with who asks, as it is for the other side to accept."""
+    asks = link["status"] == "proposed" and link["proposed_by"]
+    return f"proposed by {asks}" if asks else str(link["status"])
 
 
 def _who(link: dict[str, Any], side: str) -> str:
@@ -115,7 +122,11 @@ def status(
             for leg in one["legs"]
         ]  # fmt: skip
         headings = ["follower", "symbol", "master", "target", "holds", "working", "drift", "last skip"]
-        print_table(headings, rows, empty="Nothing is copied yet.")
+        print_table(
+            headings,
+            rows,
+            empty="Nothing is copied yet. `evenkeel copy list` shows the links, and who has to accept them.",
+        )
 
 
 def _the_link(client: Client, wanted: str) -> dict[str, Any]:
@@ -199,6 +210,8 @@ def _terms(size: str | None, risk: Decimal | None, *, slippage: str | None, age:
         by, has, value = size.partition("=")
         if has and by not in _PARAMETER:
             raise InvalidInput(f"{by} takes no number", hint="fixed, multiplier and volatility do.")
+        if by in ("fixed", "multiplier") and not has:
+            raise InvalidInput(f"{by} takes a number", hint=f"For example --size {by}=2.")
         sizing: dict[str, Any] = {"by": by}
         if has:
             sizing[_PARAMETER[by]] = float(number(value)) if by == "volatility" else plain(number(value))
@@ -216,7 +229,9 @@ def _tell(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    print(f"{_who(found, 'follower')} follows {_who(found, 'master')}: {found['status']} ({found['id']})")
+    print(f"{_who(found, 'follower')} follows {_who(found, 'master')}: {_standing(found)} ({found['id']})")
+    if found["status"] == "proposed":
+        print("Nothing is copied until the owner of the other account accepts it: evenkeel copy accept")
 
 
 @app.command("change", epilog=examples(f"evenkeel copy change {_LINK} --size equity --risk 0.5 --max-slippage any"))
@@ -321,7 +336,11 @@ def _tell_steps(found: list[dict[str, Any]], *, as_json: bool) -> None:
         for one in found
         for step in one["steps"]
     ]  # fmt: skip
-    print_table(["follower", "symbol", "holds", "target", "side", "close", "open"], rows, empty="Nothing to do.")
+    print_table(
+        ["follower", "symbol", "holds", "target", "side", "close", "open"],
+        rows,
+        empty="Nothing to order: each holds what it is to hold.",
+    )
     for one in found:
         for left in one["unsized"]:
             print(f"{one['follower'] or one['follower_id']}: {left['symbol']} has no target: {left['reason']}")
@@ -347,4 +366,5 @@ def events(
             [o["at"], o["event"], o["symbol"], o["master_quantity"], o["wanted"], o["quantity"], o["skipped"] or ""]
             for o in items
         ]
-        print_table(["at", "event", "symbol", "master", "wanted", "ordered", "skipped"], rows, empty="No events yet.")
+        empty = "Nothing was skipped." if skipped else "No events yet: they come with the master's next order or fill."
+        print_table(["at", "event", "symbol", "master", "wanted", "ordered", "skipped"], rows, empty=empty)

@@ -274,8 +274,9 @@ def _chosen(store: ParquetStore, symbol: str | None, venue: str | None) -> tuple
         return tuple(one for one in store.instruments() if venue in (None, one.venue))
     found = store.find(symbol, venue)
     if not found:
-        known = ", ".join(sorted({one.symbol for one in store.instruments()})) or "nothing yet"
-        raise NotFound(f"there are no bars of {symbol}{f' at {venue}' if venue else ''}", hint=f"Stored: {known}.")
+        known = ", ".join(sorted({one.symbol for one in store.instruments()}))
+        hint = f"Stored: {known}." if known else "Nothing is stored yet. Import some: evenkeel data import FILE"
+        raise NotFound(f"there are no bars of {symbol}{f' at {venue}' if venue else ''}", hint=hint)
     return found
 
 

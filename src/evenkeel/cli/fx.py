@@ -45,22 +45,23 @@ def set_rate(
     base: Annotated[str, typer.Argument(metavar="BASE", help="One unit of it …")],
     quote: Annotated[str, typer.Argument(metavar="QUOTE", help="… in units of this one.")],
     rate: Annotated[Decimal, typer.Argument(metavar="RATE", parser=number, help="How many.")],
-    day: Annotated[str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="Default: today, UTC.")] = None,
+    day: Annotated[
+        str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="Default: the desk's day, UTC.")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Record a rate by hand. It is for everybody here, and stays on record."""
     with reporting(as_json=as_json):
         client = Client(resolve_home(home), options=_options("RATE"))
-        row = {"base": base.upper(), "quote": quote.upper(), "date": day or _today(), "rate": f"{rate:f}"}
+        row = {"base": base.upper(), "quote": quote.upper(), "date": day or _today(client), "rate": f"{rate:f}"}
         done = client.call("POST", "/portfolio/rates", {"rates": [row], "source": "hand"})
         print_json(done) if as_json else print(f"1 {row['base']} is {row['rate']} {row['quote']} on {row['date']}")
 
 
-def _today() -> str:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC).date().isoformat()
+def _today(client: Client) -> str:
+    """The day on the desk's clock, which a demo's runs through the years of its prices."""
+    return str(client.get("/system/status")["clock"][:10])
 
 
 def _options(rate: str) -> dict[str, str]:

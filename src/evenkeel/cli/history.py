@@ -31,7 +31,10 @@ SymbolOption = Annotated[
     list[str] | None,
     typer.Option("--symbol", help="Which of the file's symbols; without --data, stored ones. Repeat for several."),
 ]
-TimeframeOption = Annotated[str, typer.Option("--timeframe", help="Of stored bars.")]
+TimeframeOption = Annotated[
+    str | None,
+    typer.Option("--timeframe", help="Such as 1d or 1h; of files as their rows are apart, of stored bars 1d."),
+]
 StartOption = Annotated[
     str | None, typer.Option("--start", metavar="TIME", help="First bar, such as 2015-01-01 (UTC).")
 ]
@@ -61,6 +64,9 @@ OffsetOption = Annotated[
 ]
 MaintenanceOption = Annotated[
     float | None, typer.Option("--maintenance", help="Share of positions that equity must cover: 0.25 is 25 %.")
+]
+ParticipationOption = Annotated[
+    float | None, typer.Option("--participation", metavar="SHARE", help="Of a bar's volume, at most: 0.1 is 10 %.")
 ]
 FinancingOption = Annotated[float, typer.Option("--financing", help="Annual rate on cash below zero: 0.06 is 6 %.")]
 CreditOption = Annotated[float, typer.Option("--credit", help="Annual rate earned on cash above zero.")]
@@ -100,7 +106,7 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of the draws: th
 def _shared(
     data: DataOption = None,
     symbols: SymbolOption = None,
-    timeframe: TimeframeOption = "1d",
+    timeframe: TimeframeOption = None,
     start: StartOption = None,
     end: EndOption = None,
     params: ParamOption = None,
@@ -116,6 +122,7 @@ def _shared(
     trailing_stop: TrailOption = None,
     limit_offset: OffsetOption = 0.0,
     maintenance: MaintenanceOption = None,
+    participation: ParticipationOption = None,
     financing: FinancingOption = 0.0,
     credit: CreditOption = 0.0,
     borrow: BorrowOption = 0.0,
@@ -156,7 +163,7 @@ def history_of(
     files: list[Path] | None,
     symbols: list[str] | None,
     *,
-    timeframe: str,
+    timeframe: str | None,
     start: str | None,
     end: str | None,
 ) -> "Mapping[str, Bars]":
@@ -164,12 +171,13 @@ def history_of(
     from evenkeel.market.reading import read_all_bars
 
     if files:
-        found = {name: bars for path in files for name, bars in read_all_bars(path).items()}
+        said = {} if timeframe is None else {"timeframe": timeframe}
+        found = {name: bars for path in files for name, bars in read_all_bars(path, **said).items()}
         if len(files) == 1 and symbols and len(symbols) == 1 and len(found) == 1:
-            found = read_all_bars(files[0], symbol=symbols[0])
+            found = read_all_bars(files[0], symbol=symbols[0], **said)
         found = _chosen(found, symbols)
     elif symbols:
-        found = {name: _stored(home, name, timeframe=timeframe) for name in symbols}
+        found = {name: _stored(home, name, timeframe=timeframe or "1d") for name in symbols}
     else:
         raise InvalidInput("there is nothing to test on", hint="Name a file with --data, or stored bars with --symbol.")
     return {name: _between(name, bars, start, end) for name, bars in found.items()}
@@ -268,6 +276,7 @@ def options_of(given: Mapping[str, Any]) -> "Options":
         "trailing_stop": given["trailing_stop"],
         "limit_offset": given["limit_offset"],
         "maintenance": given["maintenance"],
+        "participation": given["participation"],
         "financing": given["financing"],
         "credit": given["credit"],
         "borrow": given["borrow"],
@@ -275,8 +284,17 @@ def options_of(given: Mapping[str, Any]) -> "Options":
     if given["fees"] is not None:
         options["fees"] = given["fees"]
     if given["fees_bps"] is not None:
-        options["fees"] = PercentFee(number(given["fees_bps"]) / Decimal(10_000))
+        options["fees"] = PercentFee(_bps("--fees-bps", given["fees_bps"]) / Decimal(10_000))
     return options
+
+
+def _bps(option: str, text: str) -> Decimal:
+    """Basis points of value, less than all of it. Raises InvalidInput."""
+    value = number(text)
+    if not 0 <= value < 10_000:
+        message = f"expected basis points from 0, such as 5 for 0.05 %, not {text}"
+        raise InvalidInput(f"{option}: {message}", errors=(FieldError(option, message),))
+    return value
 
 
 def given(params: list[str] | None) -> dict[str, bool | int | float | str]:

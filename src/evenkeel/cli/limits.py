@@ -153,7 +153,7 @@ def _print_layers(items: list[dict[str, Any]]) -> None:
              rule["symbol"] or rule["currency"] or ""]
             for rule in one["rules"]
         ]  # fmt: skip
-        print_table(["rule", "limit", "used", "left", "of"], rows, empty="No limits.")
+        print_table(["rule", "limit", "used", "left", "of"], rows, empty="No limits. Set one with --set NAME=VALUE.")
     if not items:
         print("No limits.")
 

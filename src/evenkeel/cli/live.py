@@ -20,6 +20,7 @@ from evenkeel.cli.common import (
     print_table,
     reporting,
     resolve_home,
+    typed_name,
     wrapped,
 )
 from evenkeel.domain.accounts import AccountType
@@ -147,7 +148,8 @@ def on(
         asked = client.call("POST", f"{path}/ask")
         if not as_json:
             print(wrapped(f"{custody.value}: {asked['meaning'][custody.value]}"))
-        name = typed if typed is not None else _typed(asked["name"], asked["broker"])
+        ask = f"Orders of {asked['name']} will be real, at {asked['broker']}. Type the account's name to go on"
+        name = typed if typed is not None else typed_name(ask)
         body = {"token": asked["token"], "name": name, "custody": custody.value}
         switched = client.call("POST", path, body)
         if as_json:
@@ -170,13 +172,6 @@ def off(account: AccountArgument, home: HomeOption = None, as_json: JsonOption =
 
 def _path(client: Client, account: str) -> str:
     return path_of("accounts", the_account(client, account)["id"], "credentials")
-
-
-def _typed(name: str, broker: str) -> str:
-    if not sys.stdin.isatty():
-        raise InvalidInput("the account's name is not typed", hint="Give it with --type-name.")
-    found: str = typer.prompt(f"Orders of {name} will be real, at {broker}. Type the account's name to go on")
-    return found
 
 
 def _values(fields: list[dict[str, Any]]) -> dict[str, str]:

@@ -31,6 +31,7 @@ from evenkeel.cli import (
     panic,
     portfolio_history,
     position,
+    rebalance_schedules,
     rebalancing,
     risk,
     routing,
@@ -39,6 +40,7 @@ from evenkeel.cli import (
     shares,
     strategy,
     system,
+    taxes,
     user,
     vault,
     watchlist,
@@ -73,6 +75,7 @@ app.command(epilog=panic.PANIC_EXAMPLES)(panic.panic)
 app.command(epilog=panic.RESUME_EXAMPLES)(panic.resume)
 account.app.add_typer(live.credentials)
 account.app.add_typer(live.live)
+account.app.command("tax", epilog=taxes.TAX_EXAMPLES)(taxes.tax)
 app.add_typer(account.app)
 app.add_typer(vault.app)
 app.add_typer(copying.app)
@@ -82,6 +85,9 @@ app.add_typer(position.app)
 portfolio_history.app.command("optimize", epilog=optimizing.OPTIMIZE_EXAMPLES)(optimizing.optimize)
 portfolio_history.app.command("frontier", epilog=optimizing.FRONTIER_EXAMPLES)(optimizing.frontier)
 portfolio_history.app.command("backtest", epilog=optimizing.BACKTEST_EXAMPLES)(optimizing.backtest)
+rebalancing.app.add_typer(rebalance_schedules.app)
+portfolio_history.app.command("lots", epilog=taxes.LOTS_EXAMPLES)(taxes.lots)
+portfolio_history.app.command("gains", epilog=taxes.GAINS_EXAMPLES)(taxes.gains)
 app.add_typer(rebalancing.app)
 app.add_typer(composite.app)
 app.add_typer(routing.app)

@@ -57,6 +57,7 @@ _CHANGES = {
     "change.trail": "--trail",
     "change.trail_amount": "--trail",
     "change.trail_percent": "--trail",
+    "change.trail_limit_offset": "--trail-limit",
     "change.expires_at": "--expires",
 }
 OPTIONS = {
@@ -207,6 +208,7 @@ def modify(
     market: Annotated[bool, typer.Option("--market", help="Trade what is left at the market instead.")] = False,
     trigger: order_terms.TriggerOption = None,
     trail: order_terms.TrailOption = None,
+    trail_limit: order_terms.TrailLimitOption = None,
     expires: order_terms.ExpiresOption = None,
     all_of_them: Annotated[bool, typer.Option("--all", help="Every working order that fits.")] = False,
     account: AccountFilter = None,
@@ -238,6 +240,7 @@ def modify(
         "at_market": market,
         "trigger_price": plain(trigger),
         "expires_at": expires,
+        "trail_limit_offset": plain(trail_limit),
         **(trail or {}),
     }
     with reporting(as_json=as_json):
@@ -257,6 +260,7 @@ def modify(
 def _asked(change: dict[str, Any]) -> str:
     """What the broker is asked for, which an order shows once that has answered."""
     names = {"at_market": "market", "trail_amount": "trail", "trail_percent": "trail %", "expires_at": "expires"}
+    names["trail_limit_offset"] = "limit beyond the stop"
     given = {names.get(name, name.removesuffix("_price")): value for name, value in change.items() if value}
     return ", ".join(name if value is True else f"{name} {value}" for name, value in given.items())
 

@@ -14,11 +14,13 @@ from evenkeel.cli.common import HomeOption, JsonOption, examples, print_fields, 
 from evenkeel.domain.errors import FieldError, InvalidInput
 
 if TYPE_CHECKING:
+    from evenkeel.market.bars import Bars
     from evenkeel.quant.portfolio.frontier import Frontier
     from evenkeel.research.portfolio.optimize import Optimized
     from evenkeel.research.portfolio.prices import Prices
     from evenkeel.research.portfolio.rebalancing import Comparison
 
+_SHOWN = ("sharpe", "return", "risk")  # figures of objectives that are printed anyway
 EIGHT = (
     "min-variance", "max-sharpe", "max-utility", "max-diversification", "min-cvar", "risk-parity", "hrp",
     "inverse-volatility",
@@ -28,6 +30,7 @@ OPTIMIZE_EXAMPLES = examples(
     'evenkeel portfolio optimize --prices closes.csv --group tech=AAPL,MSFT --constraint "tech <= 0.3"',
     "evenkeel portfolio optimize --prices closes.csv --objective target-return --param target=0.08 --max-assets 5",
     "evenkeel portfolio optimize --symbol AAPL --symbol IBM --objective min-cvar --report sheet.html --json",
+    "evenkeel portfolio optimize --prices closes.csv --risk-tolerance 0.3",
     note="The file has a column of dates and a column of prices an asset, or bars with symbols; figures are a year's.",
 )
 FRONTIER_EXAMPLES = examples(
@@ -40,7 +43,14 @@ BACKTEST_EXAMPLES = examples(
     "evenkeel portfolio backtest --prices closes.csv --lookback 504 --cost-bps 5 --band 0.02 --benchmark SPY",
     note="Without --objective, eight are walked: " + ", ".join(EIGHT) + ". 1/N is walked beside them.",
 )
-ObjectiveOption = Annotated[str, typer.Option("--objective", help="What is best: min-variance, max-sharpe, hrp …")]
+ObjectiveOption = Annotated[
+    str | None,
+    typer.Option("--objective", help="What is best: min-variance, max-sharpe, hrp …; max-sharpe unless given."),
+]
+ToleranceOption = Annotated[
+    float | None,
+    typer.Option("--risk-tolerance", metavar="0–1", help="In place of an objective: from least risk to most return."),
+]
 ReportOption = Annotated[
     Path | None, typer.Option("--report", "--html", metavar="FILE", help="Write the sheet there, as HTML.")
 ]
@@ -59,6 +69,12 @@ def _shared(
     start: h.StartOption = None,
     end: h.EndOption = None,
     missing: Annotated[str, typer.Option("--missing", help="Of gaps: fill, drop or refuse.")] = "fill",
+    periods: Annotated[
+        float | None,
+        typer.Option(
+            "--periods-per-year", metavar="NUMBER", help="Rows of a year; where there are dates, they say it."
+        ),
+    ] = None,
     constraints: Annotated[
         list[str] | None, typer.Option("--constraint", metavar="TEXT", help='"tech <= 0.3"; repeat for several.')
     ] = None,
@@ -106,7 +122,8 @@ def _on_prices(command: Callable[..., None]) -> Callable[..., None]:
 @_on_prices
 def optimize(
     asked: typer.Context,
-    objective: ObjectiveOption = "max-sharpe",
+    objective: ObjectiveOption = None,
+    risk_tolerance: ToleranceOption = None,
     present: Annotated[
         list[str] | None, typer.Option("--present", metavar="ASSET=WEIGHT", help="What is held now; repeat.")
     ] = None,
@@ -117,7 +134,8 @@ def optimize(
     """The best weights by an objective, under constraints."""
     with reporting(as_json=as_json):
         r.check_places(report)
-        found = _optimized(asked.params, objective=objective, present=present)
+        wanted, own = _wanted(objective, risk_tolerance)
+        found = _optimized(asked.params, objective=wanted, present=present, own=own)
         written = found.to_html(report) if report is not None else None
         if as_json:
             print_json(found.summary() | ({} if written is None else {"report": str(written)}))
@@ -138,7 +156,7 @@ def frontier(asked: typer.Context, home: HomeOption = None, as_json: JsonOption 
                 f"the frontier is exact within bounds alone, without {beyond[0].replace('_', ' ')}",
                 hint="Take `portfolio optimize` with target-return or target-risk for points under constraints.",
             )
-        found = _optimized(asked_for, objective="min-variance", present=None)
+        found = _optimized(asked_for, objective="min-variance")
         line, assets = found.frontier(), found.weights.assets
         if as_json:
             print_json({"assets": list(assets), "items": _corners(line, assets)})
@@ -202,22 +220,44 @@ def _known_options(name: str, own: Mapping[str, Any]) -> dict[str, Any]:
 def _check_options(own: Mapping[str, Any], named: Mapping[str, Mapping[str, Any]]) -> None:
     lost = [key for key in own if not any(key in taken for taken in named.values())]
     if lost:
-        message = f"no objective of these has an option {lost[0]!r}"
+        message = f"none of these objectives has an option {lost[0]!r}"
         raise InvalidInput(f"--param: {message}", errors=(FieldError("--param", message),))
 
 
-def _optimized(given: Mapping[str, Any], *, objective: str, present: list[str] | None) -> "Optimized":
+def _wanted(objective: str | None, tolerance: float | None) -> tuple[str, dict[str, float]]:
+    """The objective, with the tolerance that stands for one. Raises InvalidInput where both are given."""
+    if tolerance is None:
+        return objective or "max-sharpe", {}
+    if objective is not None:
+        message = "is an objective of its own: leave --objective out"
+        raise InvalidInput(f"--risk-tolerance {message}", errors=(FieldError("--risk-tolerance", message),))
+    return "risk-tolerance", {"tolerance": tolerance}
+
+
+def _optimized(
+    given: Mapping[str, Any],
+    *,
+    objective: str,
+    present: list[str] | None = None,
+    own: Mapping[str, float] | None = None,
+) -> "Optimized":
     from evenkeel.research.portfolio.optimize import optimize as optimized
 
     held: dict[str, Any] = {} if present is None else {"present": _weights(present)}
-    own: dict[str, Any] = h.given(given["params"])
-    return optimized(_prices(given), objective=objective, **held, **_settings(given), **own)
+    options: dict[str, Any] = h.given(given["params"]) | dict(own or {})
+    prices = _prices(given)
+    if prices.times is None and given["periods"] is None:
+        raise InvalidInput(
+            f"{given['prices']} has no column of dates, so nothing says how many of its rows make a year",
+            hint="Say it with --periods-per-year: 252 for trading days, 52 for weeks, 12 for months.",
+        )
+    return optimized(prices, objective=objective, **held, **_settings(given), **options)
 
 
 def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """What `evenkeel.optimize` is told, whichever the command. Raises InvalidInput."""
     groups, exposures = (h.pairs(given[name] or [], f"--{name[:-1]}") for name in ("groups", "exposures"))
-    alike = ("mean", "covariance", "risk_free", "gross", "turnover", "max_assets", "min_weight")
+    alike = ("periods", "mean", "covariance", "risk_free", "gross", "turnover", "max_assets", "min_weight")
     return {name: given[name] for name in alike} | {
         "constraints": given["constraints"] or (),
         "groups": {name: members.split(",") for name, members in groups.items()},
@@ -230,12 +270,15 @@ def _numbers(option: str, texts: list[str]) -> list[float]:
     try:
         return [float(text) for text in texts]
     except ValueError:
-        message = f"expected numbers, not {', '.join(texts)}"
+        message = f"expected numbers, not {', '.join(texts)!r}"
         raise InvalidInput(f"{option}: {message}", errors=(FieldError(option, message),)) from None
 
 
 def _bounds(text: str) -> tuple[float, float]:
-    low, _, high = text.partition(":")
+    low, colon, high = text.partition(":")
+    if not colon:
+        message = f"expected LOW:HIGH, such as 0:0.4, not {text!r}"
+        raise InvalidInput(message, errors=(FieldError("--bounds", message),))
     found = _numbers("--bounds", [low, high])
     return found[0], found[1]
 
@@ -255,7 +298,23 @@ def _prices(given: Mapping[str, Any]) -> "Prices":
     if not symbols:
         raise InvalidInput("there are no prices", hint="Name a file with --prices, or stored bars with --symbol.")
     spans = {name: given[name] for name in ("timeframe", "start", "end")}
-    return prices_of(dict(h.history_of(given["home"], None, symbols, **spans)), missing=given["missing"])
+    bars = h.history_of(given["home"], None, symbols, **spans)
+    return prices_of({name: _adjusted(given["home"], one) for name, one in bars.items()}, missing=given["missing"])
+
+
+def _adjusted(home: Path | None, bars: "Bars") -> "Bars":
+    """Stored bars with what had gone ex by the last of them taken out: neither a split nor a dividend is a loss."""
+    from evenkeel.cli.common import resolve_home
+    from evenkeel.cli.data import the_store
+    from evenkeel.market.calendars import calendar
+
+    store, name = the_store(resolve_home(home)), bars.instrument_id
+    return bars.adjusted(
+        store.splits(name),
+        store.dividends(name),
+        as_of=int(bars.close_ts[-1]),
+        day_start=calendar(bars.calendar).day_start,
+    )
 
 
 def _corners(line: "Frontier", assets: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -281,8 +340,14 @@ def _print_weights(found: "Optimized") -> None:
         if abs(weight) > 5e-5
     ]
     print_table(("asset", "weight %", "part of risk %"), rows)
-    told = {name: found.metrics[name] for name in ("expected_return", "volatility", "sharpe_ratio")}
-    print_fields({found.figure.replace("-", " "): f"{found.value:.6g}"} | {k: f"{v:.4f}" for k, v in told.items()})
+    told = {name: f"{found.metrics[name]:.4f}" for name in ("expected_return", "volatility", "sharpe_ratio")}
+    if found.figure not in _SHOWN:
+        told = {found.figure: f"{found.value:.6g}", **told}
+    print_fields({name.replace("-", " "): value for name, value in told.items()} | _year(found.periods))
+
+
+def _year(periods: float) -> dict[str, str]:
+    return {"rows of a year": f"{periods:g}"}
 
 
 def _print_paths(found: "Comparison") -> None:
@@ -305,6 +370,7 @@ def _print_paths(found: "Comparison") -> None:
         "failed",
     )
     print_table(heads, rows)
+    print(f"Figures are a year's, of {found.periods:g} rows.")
     for name, path in found.paths.items():
         for why in list(dict.fromkeys(path.failed.values()))[:1]:
             print(f"{name} failed {len(path.failed)} times, at first: {why}")

@@ -65,6 +65,7 @@ def place(
     ] = None,
     stop: Annotated[Decimal | None, typer.Option("--stop", parser=number, metavar="PRICE", help="Stop price.")] = None,
     trail: order_terms.TrailOption = None,
+    trail_limit: order_terms.TrailLimitOption = None,
     trigger: order_terms.TriggerOption = None,
     kind: order_terms.KindOption = None,
     tif: order_terms.TimeOption = None,
@@ -92,7 +93,9 @@ def place(
             "symbol": symbol,
             "side": side.value,
             "quantity": f"{quantity:f}",
-            **order_terms.terms(wanted=kind, limit=limit, stop=stop, distance=trail, tif=tif, expires=expires),
+            **order_terms.terms(
+                wanted=kind, limit=limit, stop=stop, distance=trail, offset=trail_limit, tif=tif, expires=expires
+            ),
             "trigger_price": plain(trigger),
             "after_market": after_market,
             "product": product.value,
@@ -147,7 +150,7 @@ def list_orders(
             for o in items
         ]  # fmt: skip
         headings = ["at", "side", "quantity", "symbol", "kind", "state", "rests at", "filled", "book", "reason", "id"]
-        print_table(headings, rows, empty="No orders.")
+        print_table(headings, rows, empty="No orders. Place one: evenkeel order place Main buy 1 AAPL")
 
 
 @app.command("show", epilog=examples("evenkeel order show 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061"))
@@ -267,7 +270,11 @@ def fills(
             [f["executed_at"], f["side"], f["quantity"], f["symbol"], f["price"], f["fees"], f["strategy"] or f["book"]]
             for f in items
         ]
-        print_table(["at", "side", "quantity", "symbol", "price", "fees", "book"], rows, empty="No fills.")
+        print_table(
+            ["at", "side", "quantity", "symbol", "price", "fees", "book"],
+            rows,
+            empty="No fills yet. `evenkeel order list` shows what works.",
+        )
 
 
 app.command("basket", epilog=many.BASKET_EXAMPLES)(many.basket)

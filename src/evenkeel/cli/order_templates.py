@@ -156,7 +156,11 @@ def list_templates(home: HomeOption = None, as_json: JsonOption = False) -> None
             print_items(items)
         else:
             rows = [[one["name"], _said(one), one["description"]] for one in items]
-            print_table(["name", "order", "description"], rows, empty="No templates.")
+            print_table(
+                ["name", "order", "description"],
+                rows,
+                empty="No templates yet. Save one: evenkeel order template save --help",
+            )
 
 
 @app.command("show", epilog=examples("evenkeel order template show dip"))

@@ -22,6 +22,7 @@ OPTIONS = {
     "trail": "--trail",
     "trail_amount": "--trail",
     "trail_percent": "--trail",
+    "trail_limit_offset": "--trail-limit",
     "trail_atr": "--trail",
     "trail_atr.multiple": "--trail",
     "trail_atr.period": "--trail",
@@ -69,6 +70,12 @@ TrailOption = Annotated[
     dict[str, Any] | None,
     typer.Option("--trail", parser=trail, metavar="DISTANCE", help="A trailing stop: 2.50, 1.5%, or 3atr:14:1d."),
 ]
+TrailLimitOption = Annotated[
+    Decimal | None,
+    typer.Option(
+        "--trail-limit", parser=number, metavar="OFFSET", help="With a limit so far beyond the trailing stop."
+    ),
+]
 ExpiresOption = Annotated[
     str | None, typer.Option("--expires", metavar="TIME", help="Ends it then: ISO 8601 with a time zone; GTD.")
 ]
@@ -89,12 +96,14 @@ def terms(
     limit: Decimal | None,
     stop: Decimal | None,
     distance: dict[str, Any] | None,
+    offset: Decimal | None = None,
     tif: TimeInForce | None,
     expires: str | None,
 ) -> dict[str, Any]:
     """The parts of a request that follow from one another: the kind from prices and trail, GTD from an end."""
     is_trailing = distance is not None and limit is None and stop is None
-    usual = OrderKind.TRAILING_STOP if is_trailing else KINDS[limit is not None, stop is not None]
+    follows = OrderKind.TRAILING_STOP if offset is None else OrderKind.TRAILING_STOP_LIMIT
+    usual = follows if is_trailing else KINDS[limit is not None, stop is not None]
     lasts = tif or (TimeInForce.DAY if expires is None else TimeInForce.GTD)
     return {
         "kind": (wanted or usual).value,
@@ -103,4 +112,5 @@ def terms(
         "time_in_force": lasts.value,
         "expires_at": expires,
         **(distance or {}),
+        **({} if offset is None else {"trail_limit_offset": plain(offset)}),
     }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _USERS = "/users"
+_OPTIONS = {"role": "ROLE", "email": "--email", "hours": "--hours", "networks": "CIDR"}
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,19 @@ class Stopped:
             raise NotFound(f"there is no user {name!r}", hint="`evenkeel user list` shows them.")
         return user
 
+    async def note(self, action: str, user: "User") -> None:
+        """Says in the audit log what is about to be done to a person, as whoever has the home's files."""
+        from evenkeel.desk.users import HOME
+
+        await self.people.audit.note(HOME.id, action, subject=user.id, address=HOME.address, agent=HOME.agent)
+
 
 class Home:
     """The people of one home, whichever way they are reached."""
 
     def __init__(self, home: Path | None, url: str | None) -> None:
         self.where = the_database(home, url)
-        self._client = Client(self.where.home)
+        self._client = Client(self.where.home, options=_OPTIONS)
 
     def people(self) -> list[dict[str, Any]]:
         """Everybody, oldest first."""
@@ -126,16 +133,20 @@ class Home:
 
     def end_sessions(self, name: str) -> None:
         async def stopped(at: Stopped) -> None:
-            await at.people.end_sessions((await at.named(name)).id)
+            user = await at.named(name)
+            await at.note("sessions.end", user)
+            await at.people.end_sessions(user.id)
 
         self._either(lambda: self._call("DELETE", name, "sessions"), stopped)
 
     def take_away_two_factor(self, name: str) -> None:
         async def stopped(at: Stopped) -> None:
             user = await at.named(name)
-            await at.people.audit.note("home", "two-factor.taken-away", subject=user.id)
-            if not await at.factors.remove(user.id):
+            factor = await at.factors.of(user.id)
+            if factor is None or factor.confirmed_at is None:
                 raise NotFound("this person has no second factor")
+            await at.note("two-factor.taken-away", user)
+            await at.factors.remove(user.id)
             await at.people.end_sessions(user.id)
 
         self._either(lambda: self._call("DELETE", name, "two-factor"), stopped)
@@ -195,24 +206,21 @@ def _stopped(engine: Any, home: Path) -> Stopped:
     from evenkeel.desk.invitations import Invitations
     from evenkeel.desk.passwords import Passwords
     from evenkeel.desk.ports import Link, RefreshToken, SecondFactor, Session, User
-    from evenkeel.desk.server_keys import server_ring
     from evenkeel.desk.users import People
     from evenkeel.desk.vault.ports import SealedCredential, VaultRow, Wrap
-    from evenkeel.desk.vault.safe import made
+    from evenkeel.desk.vault.vault import Resets
     from evenkeel.settings import load
     from evenkeel.storage import repositories as stored
 
     users, tokens = stored.StoredUsers(engine, User), stored.StoredTokens(engine, RefreshToken, Session)
     trail = Trail(stored.StoredAudit(engine, stored.Anchor(home)))
     people = People(users, tokens, Passwords(), audit=trail)
-    given: tuple[bytes, ...] = ()
     try:
         settings, _ = load(home)
-        address, given = settings.public_url or f"http://{settings.host}:{settings.port}", settings.server_keys()
+        address = settings.public_url or f"http://{settings.host}:{settings.port}"
     except InvalidInput:
         address = "http://127.0.0.1:8000"
-    vaults = stored.StoredVault(engine, VaultRow, Wrap, SealedCredential)
-    people.watchers.append(made(vaults, server_ring(home, given)).vault)  # a password that was reset opens none
+    people.watchers.append(Resets(stored.StoredVault(engine, VaultRow, Wrap, SealedCredential)))
     invitations = Invitations(stored.StoredLinks(engine, Link), people)
     return Stopped(people, invitations, stored.StoredFactors(engine, SecondFactor), address)
 

@@ -12,6 +12,7 @@ from evenkeel.cli.common import (
     HomeOption,
     JsonOption,
     examples,
+    minute,
     number,
     plain,
     print_fields,
@@ -92,9 +93,18 @@ def show(portfolio: PortfolioArgument, home: HomeOption = None, as_json: JsonOpt
         if as_json:
             print_json({**found, "holdings": holdings})
             return
-        print_fields(found)
+        names = _names(client)
+        print_fields({**found, "accounts": [names[one] for one in found["accounts"]], "books": _books(found, names)})
         print()
-        print_positions(holdings, _names(client))
+        print_positions(holdings, names)
+
+
+def _books(found: dict[str, Any], names: dict[str, str]) -> list[str]:
+    """Each of a portfolio's books: its account, whose it is, and since when."""
+    return [
+        f"{one['strategy'] or 'its own'} in {names[one['account_id']]} since {minute(one['since'])}"
+        for one in found["books"]
+    ]
 
 
 def _names(client: Client) -> dict[str, str]:
@@ -122,7 +132,7 @@ def create(
     ] = None,
     risk_tolerance: Annotated[
         Decimal | None,
-        typer.Option("--risk-tolerance", parser=number, metavar="0–1", help="A note: 0 careful, 1 bold."),
+        typer.Option("--risk-tolerance", parser=number, metavar="0–1", help="0 careful, 1 bold; 0.5 unless given."),
     ] = None,
     max_position: Annotated[
         Decimal | None,
@@ -167,7 +177,7 @@ def change(
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Another name.")] = None,
     strategy: Annotated[str | None, typer.Option("--strategy", metavar="TEXT", help="What it is for.")] = None,
     risk_tolerance: Annotated[
-        Decimal | None, typer.Option("--risk-tolerance", parser=number, metavar="0–1", help="A note.")
+        Decimal | None, typer.Option("--risk-tolerance", parser=number, metavar="0–1", help="0 careful, 1 bold.")
     ] = None,
     max_position: Annotated[
         str | None, typer.Option("--max-position", metavar="SHARE", help="A share of it, or off.")
@@ -285,7 +295,7 @@ def transfer(
         if as_json:
             print_json(after)
         else:
-            print(f"Moved {amount:f} from {source} to {target}.")
+            print(f"Moved {amount:f} {after['items'][0]['currency']} from {source} to {target}.")
 
 
 def _place(client: Client, text: str, *, option: str) -> tuple[str | None, str]:
@@ -340,4 +350,4 @@ def record(
         if as_json:
             print_json(after)
         else:
-            print(f"{after['name']}: {kind.value} of {amount:f}; cash is now {after['cash']} {after['currency']}")
+            print(f"{after['name']}: {kind.value} of {amount:f} {after['currency']}; cash is now {after['cash']}")

@@ -73,7 +73,9 @@ def transactions(
             for one in items
         ]  # fmt: skip
         headings = ["at", "type", "symbol", "quantity", "price", "amount", "currency", "note"]
-        print_table(headings, rows, empty="Nothing has moved yet.")
+        print_table(
+            headings, rows, empty="Nothing has moved that fits. Put money in: evenkeel portfolio transfer --help"
+        )
 
 
 @app.command("performance", epilog=examples("evenkeel portfolio performance Growth --limit 20"))
@@ -93,7 +95,7 @@ def performance(
             for one in items
         ]
         headings = ["date", "value", "cash", "day", "return", "volatility", "Sharpe", "Sortino", "drawdown", "wins"]
-        print_table(headings, rows, empty="No day has ended yet.")
+        print_table(headings, rows, empty="No day has ended yet. `evenkeel portfolio show` tells how it stands now.")
 
 
 _MEASURES = (
@@ -127,7 +129,7 @@ def trades(
             for one in items
         ]  # fmt: skip
         headings = ["symbol", "side", "quantity", "entry", "exit", "profit", "opened", "closed"]
-        print_table(headings, rows, empty="No round trips yet.")
+        print_table(headings, rows, empty="No round trips yet: one ends when a position is closed.")
 
 
 @app.command("correlations", epilog=examples("evenkeel portfolio correlations --days 120"))
@@ -146,5 +148,7 @@ def correlations(
             [name, *("" if one is None else f"{one:.2f}" for one in row)]
             for name, row in zip(found["names"], found["rows"], strict=True)
         ]
-        print_table(["", *found["names"]], rows, empty="No portfolio has had a day yet.")
+        print_table(
+            ["", *found["names"]], rows, empty="No portfolio has had a day yet. `evenkeel portfolio list` shows them."
+        )
         print(f"Over {found['days']} days in common.")

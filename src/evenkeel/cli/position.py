@@ -266,4 +266,8 @@ def pnl(
             [one["name"], one["currency"], *(one[name] for name in figures)]
             for one in (*found["items"], *found["totals"])
         ]
-        print_table([by.lower(), "currency", *figures], rows, empty="Nothing has been traded.")
+        print_table(
+            [by.lower(), "currency", *figures],
+            rows,
+            empty="Nothing has been traded yet. `evenkeel order list` shows what works.",
+        )

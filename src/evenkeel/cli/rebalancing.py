@@ -23,23 +23,60 @@ from evenkeel.cli.common import (
 )
 from evenkeel.cli.portfolio import PortfolioArgument, the_portfolio
 from evenkeel.cli.portfolio_history import app
+from evenkeel.cli.taxes import print_tax
 
 __all__ = ["app"]
 
-_OPTIONS = {
+OPTIONS = {
     "targets": "--weight",
     "optimise": "--objective",
     "optimise.symbols": "--symbol",
     "optimise.constraints": "--constraint",
     "optimise.days": "--days",
     "optimise.objective": "--objective",
+    "optimise.target": "--objective",
     "buffer": "--buffer",
     "band": "--band",
     "min_trade": "--min-trade",
+    "execution": "--execution",
+    "execution.kind": "--execution",
+    "execution.duration": "--duration",
+    "execution.slices": "--slices",
+    "across": "--across",
+    "yields": "--yield",
+    "wash_days": "--wash-days",
     "client_rebalance_id": "--id",
     "retry": "--retry",
 }
 _POLL = 0.2
+
+
+class Execution(StrEnum):
+    BASKET = "basket"
+    SLICES = "slices"
+    TWAP = "twap"
+    VWAP = "vwap"
+
+
+WeightsOption = Annotated[
+    list[str] | None, typer.Option("--weight", metavar="SYMBOL=SHARE", help="0.4, or 40%; repeat.")
+]
+ObjectiveOption = Annotated[
+    str | None,
+    typer.Option("--objective", help="Weights by an objective over the desk's bars; without one, by its tolerance."),
+]
+SymbolsOption = Annotated[
+    list[str] | None, typer.Option("--symbol", help="Of the objective, or of its risk tolerance; repeat.")
+]
+ConstraintOption = Annotated[
+    list[str] | None, typer.Option("--constraint", metavar="TEXT", help='"AAPL <= 0.3"; repeat.')
+]
+DaysOption = Annotated[int, typer.Option("--days", help="How many daily returns the objective sees.")]
+ExecutionOption = Annotated[
+    Execution | None, typer.Option("--execution", help="Whole orders (basket), or slices over --duration.")
+]
+DurationOption = Annotated[int, typer.Option("--duration", metavar="SECONDS", help="How long the slices take.")]
+SlicesOption = Annotated[int, typer.Option("--slices", help="How many slices a trade has.")]
 
 
 class State(StrEnum):
@@ -54,23 +91,22 @@ class State(StrEnum):
         "evenkeel portfolio rebalance Growth --weight AAPL=0.6 --weight IBM=0.4 --preview",
         "evenkeel portfolio rebalance Growth --weight AAPL=60% --weight IBM=40% --id october --wait 60",
         "evenkeel portfolio rebalance Growth --objective min-variance --symbol AAPL --symbol IBM --symbol MSFT",
+        "evenkeel portfolio rebalance Growth --symbol AAPL --symbol IBM --execution twap --duration 3600 --slices 12",
+        "evenkeel portfolio rebalance Growth --weight AAPL=0.6 --weight IBM=0.4 --across --yield IBM=5% --preview",
         "evenkeel portfolio rebalance Growth --weight AAPL=0.6 --weight IBM=0.4 --id october --retry",
         note="What it holds and is not named is sold. In each account sales go first; purchases follow them.",
     ),
 )
 def rebalance(
     portfolio: PortfolioArgument,
-    weights: Annotated[
-        list[str] | None, typer.Option("--weight", metavar="SYMBOL=SHARE", help="0.4, or 40%; repeat.")
-    ] = None,
-    objective: Annotated[
-        str | None, typer.Option("--objective", help="Weights by an objective over the desk's bars instead.")
-    ] = None,
-    symbols: Annotated[list[str] | None, typer.Option("--symbol", help="Of the objective; repeat.")] = None,
-    constraints: Annotated[
-        list[str] | None, typer.Option("--constraint", metavar="TEXT", help='"AAPL <= 0.3"; repeat.')
-    ] = None,
-    days: Annotated[int, typer.Option("--days", help="How many daily returns the objective sees.")] = 500,
+    weights: WeightsOption = None,
+    objective: ObjectiveOption = None,
+    symbols: SymbolsOption = None,
+    constraints: ConstraintOption = None,
+    days: DaysOption = 500,
+    execution: ExecutionOption = None,
+    duration: DurationOption = 0,
+    slices: SlicesOption = 0,
     buffer: Annotated[
         Decimal, typer.Option("--buffer", parser=number, metavar="SHARE", help="What stays in cash.")
     ] = Decimal(0),
@@ -80,6 +116,15 @@ def rebalance(
     min_trade: Annotated[
         Decimal, typer.Option("--min-trade", parser=number, metavar="AMOUNT", help="The least value of a trade.")
     ] = Decimal(0),
+    across: Annotated[
+        bool, typer.Option("--across", help="Weights of all accounts together, traded where least tax is paid.")
+    ] = False,
+    yields: Annotated[
+        list[str] | None, typer.Option("--yield", metavar="SYMBOL=SHARE", help="With --across: paid a year; repeat.")
+    ] = None,
+    wash_days: Annotated[
+        int, typer.Option("--wash-days", metavar="DAYS", help="How near a purchase makes a wash sale.")
+    ] = 30,
     preview: Annotated[bool, typer.Option("--preview", help="Show what would be traded; trade nothing.")] = False,
     name: Annotated[
         str | None, typer.Option("--id", metavar="NAME", help="Sent again by this name, nothing is traded twice.")
@@ -91,31 +136,50 @@ def rebalance(
 ) -> None:
     """Trade a portfolio to its weights, in all of its accounts."""
     with reporting(as_json=as_json):
-        client = Client(resolve_home(home), options=_OPTIONS)
+        client = Client(resolve_home(home), options=OPTIONS)
         found = the_portfolio(client, portfolio)
-        body: dict[str, Any] = {"buffer": plain(buffer), "band": plain(band), "min_trade": plain(min_trade)}
-        body["targets"] = [_target(one) for one in weights or ()]
-        if objective is not None:
-            wish = {"objective": objective, "symbols": symbols or [], "constraints": constraints or [], "days": days}
-            body["optimise"] = wish
-        elif symbols or constraints:
-            raise typer.BadParameter("goes with --objective", param_hint="--symbol")
+        body = aim_of(weights, objective, symbols, constraints, days=days)
+        body |= {"buffer": plain(buffer), "band": plain(band), "min_trade": plain(min_trade)}
+        body |= {"across": across, "wash_days": wash_days}
+        body["yields"] = [_share(one, "share", option="--yield") for one in yields or ()]
+        if execution is not None:
+            body["execution"] = {"kind": execution.value, "duration": duration, "slices": slices}
         if preview:
             plan = client.call("POST", path_of("portfolio", found["id"], "rebalance", "preview"), body)
-            print_json(plan) if as_json else _print_plan(client, plan)
+            print_json(plan) if as_json else _print_plan(client, plan, currency=found["currency"])
             return
         body |= {"client_rebalance_id": name, "retry": retry}
         one = client.call("POST", path_of("portfolio", found["id"], "rebalance"), body)
         one = _ended(client, one, seconds=wait)
-        print_json(one) if as_json else _print_rebalance(client, one)
+        print_json(one) if as_json else _print_rebalance(client, one, currency=found["currency"])
+
+
+def aim_of(
+    weights: WeightsOption,
+    objective: ObjectiveOption,
+    symbols: SymbolsOption,
+    constraints: ConstraintOption,
+    *,
+    days: int,
+) -> dict[str, Any]:
+    """What is wanted, as the API takes it."""
+    found: dict[str, Any] = {"targets": [_target(one) for one in weights or ()]}
+    if objective is not None or symbols or constraints:
+        wish = {"symbols": symbols or [], "constraints": constraints or [], "days": days}
+        found["optimise"] = wish | ({} if objective is None else {"objective": objective})
+    return found
 
 
 def _target(text: str) -> dict[str, Any]:
+    return _share(text, "weight", option="--weight")
+
+
+def _share(text: str, name: str, *, option: str) -> dict[str, Any]:
     symbol, found, share = text.rpartition("=")
     if not found or not symbol:
-        raise typer.BadParameter(f"{text!r} is not SYMBOL=SHARE", param_hint="--weight")
+        raise typer.BadParameter(f"{text!r} is not SYMBOL=SHARE", param_hint=option)
     given = number(share.removesuffix("%"))
-    return {"symbol": symbol, "weight": plain(given / 100 if share.endswith("%") else given)}
+    return {"symbol": symbol, name: plain(given / 100 if share.endswith("%") else given)}
 
 
 def _ended(client: Client, one: dict[str, Any], *, seconds: float) -> dict[str, Any]:
@@ -132,7 +196,7 @@ def _names(client: Client) -> dict[str, str]:
     return {one["id"]: one["name"] for one in client.get("/accounts")["items"]}
 
 
-def _print_plan(client: Client, plan: dict[str, Any]) -> None:
+def _print_plan(client: Client, plan: dict[str, Any], *, currency: str) -> None:
     names = _names(client)
     rows = [
         [names[one["account_id"]], trade["side"], trade["quantity"], trade["symbol"], trade["price"], trade["value"]]
@@ -142,28 +206,37 @@ def _print_plan(client: Client, plan: dict[str, Any]) -> None:
     print_table(["account", "side", "quantity", "symbol", "price", "value"], rows, empty="Nothing to trade.")
     for one in plan["accounts"]:
         print(
-            f"{names[one['account_id']]}: worth {one['worth']}, cash {one['cash']} then {one['cash_after']}, "
-            f"charges {one['cost']}, furthest off {one['drift']} then {one['drift_after']}"
+            f"{names[one['account_id']]}: worth {one['worth']} {currency}, "
+            f"cash {one['cash']} then {one['cash_after']}, charges {one['cost']}, "
+            f"furthest off {_percent(one['drift'])} then {_percent(one['drift_after'])}"
         )
     for one in plan["skipped"]:
         print(f"{names[one['account_id']]}, {one['symbol'] or 'all of it'}: {one['reason']}")
     for one in plan["refusals"]:
         print(f"{names[one['account_id']]}, {one['symbol']} would be refused by {one['reason']}")
-    print(f"Turnover {plan['turnover']}, charges {plan['cost']}. Nothing has been traded.")
+    print_tax(names, plan["tax"], currency=currency)
+    if len(plan["accounts"]) > 1:
+        print(f"All accounts together: furthest off {_percent(plan['drift'])} then {_percent(plan['drift_after'])}")
+    print(f"Turnover {_percent(plan['turnover'])}, charges {plan['cost']} {currency}. Nothing has been traded.")
 
 
-def _print_rebalance(client: Client, one: dict[str, Any]) -> None:
+def _percent(share: str) -> str:
+    return f"{Decimal(share) * 100:.2f} %"
+
+
+def _print_rebalance(client: Client, one: dict[str, Any], *, currency: str) -> None:
     names = _names(client)
     rows = [
         [names[order["account_id"]], order["side"], order["quantity"], order["symbol"],
-         order["state"] or "waits for sales", order["filled"]]
+         order["state"] or order["composite_state"] or "waits for sales", order["filled"]]
         for order in one["orders"]
     ]  # fmt: skip
     headings = ["account", "side", "quantity", "symbol", "state", "filled"]
     print_table(headings, rows, empty="Nothing to trade.")
     for reason in one["reasons"]:
         print(reason)
-    print(f"Rebalance {one['client_rebalance_id']}: {one['state']}, traded {one['traded']}, charges {one['cost']}")
+    traded = f"traded {one['traded']} {currency}, charges {one['cost']}"
+    print(f"Rebalance {one['client_rebalance_id']}: {one['state']}, {traded}")
 
 
 @app.command("rebalances", epilog=examples("evenkeel portfolio rebalances Growth --json"))
@@ -172,7 +245,7 @@ def rebalances(
 ) -> None:
     """A portfolio's rebalances, newest first."""
     with reporting(as_json=as_json):
-        client = Client(resolve_home(home), options=_OPTIONS)
+        client = Client(resolve_home(home), options=OPTIONS)
         path = path_of("portfolio", the_portfolio(client, portfolio)["id"], "rebalances")
         items = client.get(path, limit=min(limit, 500))["items"]
         if as_json:
@@ -184,4 +257,8 @@ def rebalances(
             for one in items
         ]  # fmt: skip
         headings = ["at", "id", "state", "orders", "traded", "expected cost", "cost"]
-        print_table(headings, rows, empty="It has not been rebalanced yet.")
+        print_table(
+            headings,
+            rows,
+            empty="It has not been rebalanced yet. See what it would trade: evenkeel portfolio rebalance --help",
+        )

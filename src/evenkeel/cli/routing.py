@@ -87,7 +87,11 @@ def list_routes(home: HomeOption = None, as_json: JsonOption = False) -> None:
             [one["name"], one["rule"], ", ".join(names[each] for each in one["accounts"]), ", ".join(one["venues"])]
             for one in items
         ]
-        print_table(["route", "rule", "accounts", "venues"], rows, empty="No routes.")
+        print_table(
+            ["route", "rule", "accounts", "venues"],
+            rows,
+            empty="No routes yet. Declare one: evenkeel route set best Main Second",
+        )
 
 
 @app.command("remove", epilog=examples("evenkeel route remove best"))

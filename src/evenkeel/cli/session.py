@@ -33,6 +33,7 @@ SessionArgument = Annotated[str, typer.Argument(metavar="SESSION", help="Name, i
 SessionsArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[SESSION]...", help="Names or ids; without any, all of them.")
 ]
+_NO_SESSIONS = "No sessions yet. Open one: evenkeel session create --help"
 PeriodsOption = Annotated[
     float, typer.Option("--periods", metavar="NUMBER", help="Days a year: 252, or 365 where every day is one.")
 ]
@@ -156,7 +157,7 @@ def list_sessions(
             for one in items
         ]  # fmt: skip
         headings = ["name", "status", "currency", "capital", "equity", "return", "drawdown", "fills", "id"]
-        print_table(headings, rows, empty="No sessions yet. Open one: evenkeel session create --help.")
+        print_table(headings, rows, empty=_NO_SESSIONS)
 
 
 @app.command("show", epilog=examples("evenkeel session show Alpha"))
@@ -221,7 +222,7 @@ def trades(session: SessionArgument, home: HomeOption = None, as_json: JsonOptio
             for one in items
         ]  # fmt: skip
         headings = ["symbol", "side", "quantity", "entered", "at", "left", "at", "fees", "net"]
-        print_table(headings, rows, empty="Nothing has been traded yet.")
+        print_table(headings, rows, empty="Nothing has been traded yet. `evenkeel session list` shows whether it runs.")
 
 
 @app.command("analytics", epilog=examples("evenkeel session analytics Alpha"))
@@ -267,7 +268,7 @@ def compare(
         names = list(items[0]["metrics"]) if items else []
         rows = [["status", *(one["status"] for one in items)], ["equity now", *(one["equity"] for one in items)]]
         rows += [[name, *(_told(one["metrics"][name]) for one in items)] for name in names]
-        print_table(["", *(one["name"] for one in items)], rows if items else [], empty="No sessions yet.")
+        print_table(["", *(one["name"] for one in items)], rows if items else [], empty=_NO_SESSIONS)
         if items:
             print("What stands below the equity of now is of the days that have closed.")
 
@@ -284,7 +285,7 @@ def correlation(sessions: SessionsArgument = None, home: HomeOption = None, as_j
             [name, *(_correlated(value) for value in row)]
             for name, row in zip(found["names"], found["matrix"], strict=True)
         ]
-        print_table(["", *found["names"]], rows, empty="No sessions yet.")
+        print_table(["", *found["names"]], rows, empty=_NO_SESSIONS)
         print(f"over {found['days']} days that all of them have")
 
 

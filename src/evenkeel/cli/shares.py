@@ -1,6 +1,6 @@
 """`evenkeel share`: accounts lent to other people."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,8 +51,20 @@ def list_shares(home: HomeOption = None, as_json: JsonOption = False) -> None:
         if as_json:
             print_items(items)
             return
-        rows = [[one["account"], one["owner"], one["username"], one["permission"], one["id"]] for one in items]
-        print_table(["account", "of", "lent to", "to", "id"], rows, empty="No account is shared.")
+        rows = [[one["account"], one["owner"], one["username"], _may(one), one["id"]] for one in items]
+        print_table(
+            ["account", "of", "lent to", "to", "id"],
+            rows,
+            empty="No account is shared. Lend one: evenkeel share add Main USERNAME",
+        )
+
+
+def _may(share: dict[str, Any]) -> str:
+    """What was lent, and what is left of it under the role of whom it was lent to."""
+    lent, left = str(share["permission"]), share["in_force"]
+    if left == lent:
+        return lent
+    return f"{lent}, but their role allows {left} only" if left else f"{lent}, but their role allows nothing"
 
 
 @app.command("remove", epilog=examples("evenkeel share remove Main anna"))

@@ -338,7 +338,11 @@ def signals(
             [s["at"], s["symbol"], s["action"], _number(s["target"]), _number(s["confidence"]), _details(s["details"])]
             for s in items
         ]
-        print_table(["at", "symbol", "action", "target", "confidence", "details"], rows, empty="No signals yet.")
+        print_table(
+            ["at", "symbol", "action", "target", "confidence", "details"],
+            rows,
+            empty="No signals yet: they come with the bars that it sees while it is on.",
+        )
 
 
 def _details(details: dict[str, Any]) -> str:

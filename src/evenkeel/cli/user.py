@@ -9,6 +9,7 @@ from evenkeel.cli.common import (
     HomeOption,
     JsonOption,
     examples,
+    minute,
     print_fields,
     print_items,
     print_json,
@@ -35,7 +36,7 @@ def list_users(home: HomeOption = None, database_url: DatabaseOption = None, as_
             print_items(people)
             return
         rows = [
-            [one["username"], one["role"], "yes" if one["is_active"] else "no", _time(one["last_login"]), one["id"]]
+            [one["username"], one["role"], "yes" if one["is_active"] else "no", minute(one["last_login"]), one["id"]]
             for one in people
         ]
         print_table(["username", "role", "active", "last login", "id"], rows)
@@ -52,7 +53,7 @@ def show(
         if as_json:
             print_json(found)
         else:
-            print_fields(found | {"sessions": [f"{one['seen'][:19]} {one['address']}" for one in found["sessions"]]})
+            print_fields(found | {"sessions": [f"{minute(one['seen'])} {one['address']}" for one in found["sessions"]]})
 
 
 @app.command("invite", epilog=examples("evenkeel user invite trader --email ann@example.com"))
@@ -81,8 +82,12 @@ def invitations(home: HomeOption = None, database_url: DatabaseOption = None, as
         if as_json:
             print_items(found)
             return
-        rows = [[one["role"], one["email"] or "", _time(one["expires_at"]), one["id"]] for one in found]
-        print_table(["role", "email", "until", "id"], rows, empty="There is no open invitation.")
+        rows = [[one["role"], one["email"] or "", minute(one["expires_at"]), one["id"]] for one in found]
+        print_table(
+            ["role", "email", "until", "id"],
+            rows,
+            empty="There is no open invitation. Make one: evenkeel user invite trader",
+        )
 
 
 @app.command("uninvite", epilog=examples("evenkeel user uninvite 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061"))
@@ -112,19 +117,33 @@ def role(
         _done(changed, f"{changed['username']} is {changed['role']}.", as_json=as_json)
 
 
-@app.command("networks", epilog=examples("evenkeel user networks ann 192.0.2.0/24", "evenkeel user networks ann"))
+@app.command(
+    "networks",
+    epilog=examples(
+        "evenkeel user networks ann",
+        "evenkeel user networks ann 192.0.2.0/24",
+        "evenkeel user networks ann --any",
+        note="What is given takes the place of all that was there.",
+    ),
+)
 def networks(
     username: NameArgument,
-    given: Annotated[list[str] | None, typer.Argument(metavar="[CIDR]...", help="None: from everywhere.")] = None,
+    given: Annotated[
+        list[str] | None, typer.Argument(metavar="[CIDR]...", help="Only from here; without any, it is only shown.")
+    ] = None,
+    anywhere: Annotated[bool, typer.Option("--any", help="From everywhere: takes the restriction away.")] = False,
     home: HomeOption = None,
     database_url: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say where a person may come from; their sessions end."""
+    """Show where a person may come from, or say it anew: their sessions end then."""
+    if given and anywhere:
+        raise typer.BadParameter("goes with no networks: it means everywhere", param_hint="--any")
     with reporting(as_json=as_json):
-        changed = Home(home, database_url).change(username, {"networks": given or []})
-        told = ", ".join(changed["networks"]) or "everywhere"
-        _done(changed, f"{changed['username']} may come from {told}.", as_json=as_json)
+        where = Home(home, database_url)
+        found = where.change(username, {"networks": given or []}) if given or anywhere else where.one(username)
+        told = ", ".join(found["networks"]) or "everywhere"
+        _done(found, f"{found['username']} may come from {told}.", as_json=as_json)
 
 
 @app.command("deactivate", epilog=examples("evenkeel user deactivate ann"))
@@ -177,7 +196,7 @@ def sessions(
         if as_json:
             print_items(found)
             return
-        rows = [[_time(one["since"]), _time(one["seen"]), one["address"], one["agent"], one["id"]] for one in found]
+        rows = [[minute(one["since"]), minute(one["seen"]), one["address"], one["agent"], one["id"]] for one in found]
         print_table(["since", "last seen", "address", "agent", "id"], rows, empty="No session goes on.")
 
 
@@ -241,8 +260,4 @@ def _done(found: dict[str, Any], told: str, *, as_json: bool) -> None:
 
 def _print_link(link: dict[str, Any]) -> None:
     print(link["address"])
-    print(f"It works once, until {_time(link['expires_at'])} UTC, and is not shown again.")
-
-
-def _time(text: str | None) -> str:
-    return text[:16].replace("T", " ") if text else "never"
+    print(f"It works once, until {minute(link['expires_at'])}, and is not shown again.")

@@ -19,6 +19,8 @@ from evenkeel.cli.common import (
     reporting,
     resolve_home,
 )
+from evenkeel.cli.place import DatabaseOption, the_database
+from evenkeel.cli.server_keys import KEYS_VARIABLE
 from evenkeel.domain.errors import InvalidInput
 
 app = typer.Typer(name="vault", help="Keep broker credentials sealed, and open them.", no_args_is_help=True)
@@ -56,7 +58,11 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             for one in found["accounts"]
         ]  # fmt: skip
         print()
-        print_table(["account", "broker", "custody", "state", "", "credentials"], rows, empty="No credentials yet.")
+        print_table(
+            ["account", "broker", "custody", "state", "", "credentials"],
+            rows,
+            empty="No credentials yet. Seal some: evenkeel account credentials set --help",
+        )
 
 
 @app.command(epilog=examples("evenkeel vault create", note=f"Scripts set {SECRET_VARIABLE}: it is asked for else."))
@@ -137,23 +143,61 @@ def forget(
         _done("The vault is gone.", as_json=as_json, forgotten=True)
 
 
-@app.command(epilog=examples("evenkeel vault keys", "evenkeel vault keys --drop 0123456789abcdef"))
+@app.command(
+    epilog=examples(
+        "evenkeel vault keys",
+        "evenkeel vault keys --drop 0123456789abcdef",
+        "evenkeel vault keys --from ~/desk/backups/evenkeel-20260412T033000123Z",
+        "evenkeel vault keys --new",
+        note="A key that something needs and that is not here is listed as missing: --from puts it back, --new gives "
+        "up what it alone opens.",
+    )
+)
 def keys(
     drop: Annotated[str | None, typer.Option("--drop", metavar="KEY", help="Remove a key that is free.")] = None,
+    backup: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="BACKUP", help=f"Take in the keys of a backup; {KEYS_VARIABLE} opens them."),
+    ] = None,
+    new: Annotated[bool, typer.Option("--new", help="Make a key where there is none, giving up the old ones.")] = False,
     home: HomeOption = None,
+    database_url: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The server's keys by fingerprint, the one that seals first, and whether something still needs each."""
+    """The server's keys by fingerprint, the one that seals first, and what still needs each; asking changes nothing."""
+    from evenkeel.cli.server_keys import drop_key, found, make_key, take_in
+    from evenkeel.desk.server_keys import WAY_OUT
+
+    if sum((drop is not None, backup is not None, new)) > 1:
+        raise typer.BadParameter("one of --drop, --from and --new at a time")
     with reporting(as_json=as_json):
-        where = resolve_home(home)
+        where = the_database(home, database_url)
         if drop is not None:
-            _drop(where, drop)
-        rows = _keys(where)
+            drop_key(where, drop)
+        elif backup is not None:
+            take_in(where, backup)
+        elif new:
+            make_key(where)
+        rows = found(where)
         if as_json:
-            print_items(rows)
-        else:
-            shown = [[one["key"], "seals" if one["seals"] else "opens", one["needed_by"] or "nothing"] for one in rows]
-            print_table(["key", "what it does", "needed by"], shown)
+            print_items(
+                [{"key": one.fingerprint, "seals": place == 0 and one.is_here, "here": one.is_here,
+                  "needed_by": ", ".join(one.needed_by)} for place, one in enumerate(rows)]
+            )  # fmt: skip
+            return
+        shown = [
+            [one.fingerprint or "(not named)", _does(place, is_here=one.is_here), ", ".join(one.needed_by) or "nothing"]
+            for place, one in enumerate(rows)
+        ]
+        print_table(["key", "what it does", "needed by"], shown, empty="No key yet: the first start makes one.")
+        if not all(one.is_here for one in rows):
+            print(WAY_OUT, file=sys.stderr)
+
+
+def _does(place: int, *, is_here: bool) -> str:
+    if not is_here:
+        return "MISSING"
+    return "seals" if place == 0 else "opens"
 
 
 def _rotate_server(home: Path | None, *, as_json: bool) -> None:
@@ -170,38 +214,6 @@ def _rotate_server(home: Path | None, *, as_json: bool) -> None:
     add_server_key(where)
     newest = fingerprints(where)[0]
     _done(f"The key {newest} seals from the next start of the desk on.", as_json=as_json, key=newest)
-
-
-def _keys(where: Path) -> list[dict[str, Any]]:
-    from evenkeel.cli.place import the_database
-    from evenkeel.desk.server_keys import server_ring
-    from evenkeel.settings import load
-    from evenkeel.storage.sealed import sealed_under
-
-    sealed = sealed_under(the_database(where))
-    ring = server_ring(where, load(where)[0].server_keys())
-    rows = []
-    for place, fingerprint in enumerate(ring.fingerprints):
-        key = ring.of(fingerprint)
-        needed = [purpose for purpose, found in sealed.items() if key.derived(purpose).fingerprint in found]
-        rows.append({"key": fingerprint, "seals": place == 0, "needed_by": ", ".join(needed)})
-    return rows
-
-
-def _drop(where: Path, fingerprint: str) -> None:
-    from evenkeel.desk.server_keys import fingerprints
-    from evenkeel.storage.secrets import keep_server_keys, load_secrets
-
-    found = {one["key"]: one for one in _keys(where)}
-    if fingerprint not in found or found[fingerprint]["seals"] or found[fingerprint]["needed_by"]:
-        raise InvalidInput(
-            f"the key {fingerprint} cannot be dropped",
-            hint="Only a key that `evenkeel vault keys` lists, that opens and does not seal, and that nothing needs.",
-        )
-    kept = load_secrets(where).server_keys
-    names = fingerprints(where)
-    keep_server_keys(where, tuple(key for key, name in zip(kept, names, strict=True) if name != fingerprint))
-    print("API keys made before the newer key was: their signing secrets are void; make them again.", file=sys.stderr)
 
 
 def _client(home: Path | None) -> Client:

@@ -64,7 +64,11 @@ def _told(found: dict[str, Any], *, as_json: bool) -> None:
         [one["symbol"], one["bid"] or "", one["ask"] or "", one["last"] or "", one["at"] or "", one["note"]]
         for one in found["entries"]
     ]
-    print_table(["symbol", "bid", "ask", "last", "at", "note"], rows, empty=f"{found['name']} is empty.")
+    print_table(
+        ["symbol", "bid", "ask", "last", "at", "note"],
+        rows,
+        empty=f"{found['name']} is empty. Add to it: evenkeel watchlist add --help",
+    )
 
 
 @app.command("create", epilog=examples("evenkeel watchlist create Mine AAPL MSFT"))

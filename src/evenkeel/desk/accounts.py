@@ -1,10 +1,11 @@
-"""What people say of their accounts, kept at hand: labels, groups, numbers, notes, ways out to the network, and the
-currency in which a person reads totals. Changes are stored first; trading knows nothing of them.
+"""What people say of their accounts, kept at hand: labels, groups, numbers, notes, ways out to the network, how gains
+are taxed, and the currency in which a person reads totals. Changes are stored first; trading knows nothing of them.
 """
 
 import time
 import unicodedata
 from collections.abc import Callable, Collection, Iterable
+from datetime import date
 from ipaddress import ip_address
 from socket import AF_INET, AF_INET6, SOCK_STREAM, socket
 from typing import Protocol
@@ -16,15 +17,20 @@ from evenkeel.domain.account_details import MOST_GROUPS, MOST_LABELS, AccountDet
 from evenkeel.domain.errors import FieldError, InvalidInput, NotFound
 from evenkeel.domain.ids import Random
 from evenkeel.domain.money import CURRENCIES
+from evenkeel.domain.taxes import BEGINNING, MOST_SETTINGS, TaxSetting, TaxTerms, term_faults
 from evenkeel.trading.engine.state import AccountState
 
 
 class DetailsStore(Protocol):
-    """Where details, groups and base currencies are kept."""
+    """Where details, groups, tax settings and base currencies are kept."""
 
     async def load(self) -> tuple[Iterable[AccountDetails], Iterable[AccountGroup], dict[str, str]]: ...
 
     async def describe(self, details: AccountDetails, *, at: int) -> None: ...
+
+    async def taxes(self) -> Iterable[TaxSetting]: ...
+
+    async def save_taxes(self, account_id: str, settings: Collection[TaxSetting], *, at: int) -> None: ...
 
     async def save_group(self, group: AccountGroup, *, name_key: str, at: int) -> None: ...
 
@@ -43,12 +49,16 @@ class AccountDirectory:
         self._details: dict[str, AccountDetails] = {}
         self._groups: dict[str, AccountGroup] = {}
         self._currencies: dict[str, str] = {}
+        self._taxes: dict[str, tuple[TaxSetting, ...]] = {}
 
     async def load(self) -> None:
         details, groups, currencies = await self._store.load()
         self._details = {one.account_id: one for one in details}
         self._groups = {one.id: one for one in groups}
         self._currencies = dict(currencies)
+        self._taxes = {}
+        for one in await self._store.taxes():
+            self._taxes[one.account_id] = (*self.taxes(one.account_id), one)
 
     def details(self, account_id: str, user_id: str) -> AccountDetails:
         """What is said of an account; nothing where nobody has said anything."""
@@ -94,6 +104,38 @@ class AccountDirectory:
             await self._store.describe(changed, at=self._wall())
             self._details[account_id] = changed
         return changed
+
+    def taxes(self, account_id: str) -> tuple[TaxSetting, ...]:
+        """How gains are taxed in an account, from the earliest setting to the latest; none where nothing is said."""
+        return self._taxes.get(account_id, ())
+
+    async def set_taxes(
+        self, account_id: str, user_id: str, terms: TaxTerms, *, since: date | None, today: date
+    ) -> tuple[TaxSetting, ...]:
+        """Sets the terms from a day on, in the place of all that were set from there on. Raises InvalidInput.
+
+        Without a day, an account's first terms hold from its beginning, and later ones from today.
+        """
+        known, faults = self.taxes(account_id), term_faults(terms)
+        first = since or (today if known else BEGINNING)
+        if first > today:
+            faults.append(FieldError("since", f"not after today, {today}"))
+        before = tuple(one for one in known if one.since < first)
+        if len(before) >= MOST_SETTINGS:
+            faults.append(FieldError("since", f"at most {MOST_SETTINGS} settings; set one from an earlier day on"))
+        if faults:
+            raise InvalidInput("the tax setting is not valid", errors=tuple(faults))
+        return await self._keep_taxes(account_id, (*before, TaxSetting(account_id, user_id, first, terms)))
+
+    async def forget_taxes(self, account_id: str) -> None:
+        """Takes all terms of an account away."""
+        await self._keep_taxes(account_id, ())
+
+    async def _keep_taxes(self, account_id: str, settings: tuple[TaxSetting, ...]) -> tuple[TaxSetting, ...]:
+        if settings != self.taxes(account_id):
+            await self._store.save_taxes(account_id, settings, at=self._wall())
+            self._taxes[account_id] = settings
+        return settings
 
     def groups(self, user_id: str) -> list[AccountGroup]:
         """A user's groups by name."""
@@ -158,6 +200,7 @@ class AccountDirectory:
         await self._store.erase(account_ids)
         for account_id in account_ids:
             self._details.pop(account_id, None)
+            self._taxes.pop(account_id, None)
         for group in tuple(self._groups.values()):
             left = tuple(one for one in group.account_ids if one not in account_ids)
             self._groups[group.id] = replace(group, account_ids=left)

@@ -73,7 +73,7 @@ class Search(Struct, frozen=True, kw_only=True):
         }
 
 
-STOPS = ("stop_loss", "take_profit", "trailing_stop", "maintenance")
+STOPS = ("stop_loss", "take_profit", "trailing_stop", "maintenance", "participation")
 RATES = ("limit_offset", "financing", "credit", "borrow")
 
 
@@ -100,6 +100,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     take_profit: Decimal | None = None
     trailing_stop: Decimal | None = None
     maintenance: Decimal | None = None
+    participation: Decimal | None = None
     spread_share: Decimal = Decimal(0)
     limit_offset: Decimal = Decimal(0)
     financing: Decimal = Decimal(0)

@@ -7,7 +7,7 @@ rates; what no rate leads to is left out and named.
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 
@@ -19,13 +19,14 @@ from evenkeel.trading.engine.state import AccountState, State
 
 
 class Figures(Struct):
-    """Exact sums in one currency. `long` and `short` are market values without sign; `realised` is net of charges."""
+    """Exact sums in one currency. `long` and `short` are market values without sign; `realised` is net of charges;
+    `day_pnl` is None where it is not known."""
 
     cash: Decimal = ZERO
     equity: Decimal = ZERO
     long: Decimal = ZERO
     short: Decimal = ZERO
-    day_pnl: Decimal = ZERO
+    day_pnl: Decimal | None = ZERO
     realised: Decimal = ZERO
     unrealised: Decimal = ZERO
     contributed: Decimal = ZERO
@@ -43,7 +44,8 @@ class Figures(Struct):
     def take(self, more: "Figures") -> None:
         """Adds figures of the same currency."""
         for name in FIGURES:
-            setattr(self, name, add(getattr(self, name), getattr(more, name)))
+            mine, theirs = getattr(self, name), getattr(more, name)
+            setattr(self, name, None if mine is None or theirs is None else add(mine, theirs))
         self.accounts += more.accounts
         self.positions += more.positions
 
@@ -199,7 +201,10 @@ def in_currency(sums: Mapping[str, Figures], currency: str, *, rates: Rates, tod
     for name, figures in sums.items():
         way = ways[name]
         if way is not None:
-            turned = {figure: way.of(getattr(figures, figure), currency) for figure in FIGURES}
+            turned: dict[str, Any] = {}
+            for figure in FIGURES:
+                known = getattr(figures, figure)
+                turned[figure] = None if known is None else way.of(known, currency)
             whole.take(Figures(**turned, accounts=figures.accounts, positions=figures.positions))
     return Whole(
         currency,

@@ -21,7 +21,8 @@ from msgspec.structs import replace
 from evenkeel.desk.buckets import Buckets
 from evenkeel.desk.permissions import Door, Permission, Principal, granted, up_to
 from evenkeel.desk.ports import User, Users
-from evenkeel.desk.signing import SIGNATURE, Asking, Signatures, public_part
+from evenkeel.desk.sealing import Key
+from evenkeel.desk.signing import SIGNATURE, Asking, Horizon, Signatures, public_part
 from evenkeel.desk.throttle import line_of
 from evenkeel.desk.tokens import digest
 from evenkeel.domain.clock import SECOND
@@ -43,7 +44,7 @@ class ApiKey(Struct, frozen=True):
     """One key, known by its hash. `prefix` is its public beginning; times are wall-clock ns.
 
     `accounts` are those it is confined to and `networks` those it may come from, none meaning all; `signed` demands a
-    signature of every request.
+    signature of every request; `server_key` is the fingerprint of the one its signing secret is made under.
     """
 
     id: str
@@ -60,6 +61,7 @@ class ApiKey(Struct, frozen=True):
     revoked_at: int | None = None
     last_used_at: int | None = None
     last_address: str | None = None
+    server_key: str = ""
 
     def is_live(self, at: int) -> bool:
         return self.revoked_at is None and at < self.expires_at
@@ -126,10 +128,13 @@ class Keys:
         *,
         admits: Callable[[User, str], bool] = lambda user, address: True,
         wall: Callable[[], int] = time.time_ns,
+        horizon: Horizon | None = None,
     ) -> None:
         self.keys, self.users, self._admits, self._wall = keys, users, admits, wall
-        self.signatures = Signatures(wall)
-        self._signing = tuple(hmac.new(one, b"evenkeel request signing", sha256).digest() for one in server_keys)
+        self.signatures = Signatures(wall, horizon)
+        self._signing = {
+            Key(one).fingerprint: hmac.new(one, b"evenkeel request signing", sha256).digest() for one in server_keys
+        }
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._changes = 0
         self._used: dict[str, tuple[int, str]] = {}
@@ -162,6 +167,7 @@ class Keys:
             accounts=terms.accounts,
             networks=terms.networks,
             signed=terms.signed,
+            server_key=next(iter(self._signing)),
         )
         await self.keys.add(key)
         return NewKey(key, secret, self._signing_secrets(key)[0])
@@ -228,7 +234,7 @@ class Keys:
         if not key.is_live(now) or not (full or (given == key.prefix and asked is not None)):
             raise _invalid()
         if asked is not None:
-            self.signatures.check(key.id, self._signing_secrets(key), asked=asked, headers=headers)
+            await self.signatures.take(key.id, self._signing_secrets(key), asked=asked, headers=headers)
         elif key.signed:
             raise Unauthenticated("this API key takes signed requests only", hint="See `docs/access.md`.")
         if (held.networks and not _is_within(address, held.networks)) or not self._admits(held.user, address):
@@ -288,8 +294,19 @@ class Keys:
         return key if at is None else replace(key, last_used_at=at, last_address=address)
 
     def _signing_secrets(self, key: ApiKey) -> tuple[str, ...]:
+        """The secret that signs for a key; where nobody knows under which server key it was made, each that it may be.
+
+        Raises Unauthenticated where that server key is not here.
+        """
         told = f"{key.id}:{key.secret_hash}".encode()
-        return tuple("evs_" + hmac.new(one, told, sha256).hexdigest() for one in self._signing)
+        under = tuple(self._signing.values()) if not key.server_key else (self._signing.get(key.server_key),)
+        found = tuple("evs_" + hmac.new(one, told, sha256).hexdigest() for one in under if one is not None)
+        if not found:
+            raise Unauthenticated(
+                f"the server key {key.server_key}, under which this API key signs, is not here",
+                hint="Rotate the API key, or have the server key put back: `evenkeel vault keys`.",
+            )
+        return found
 
 
 def is_signed(headers: Mapping[str, str]) -> bool:

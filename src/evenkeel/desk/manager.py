@@ -133,12 +133,15 @@ class Manager:
         return self._account(held)
 
     def account(self, wanted: str) -> AccountState:
-        """An account by id or name. Raises NotFound."""
+        """An account by id or name. Raises NotFound, and InvalidInput for a name that several people's have."""
         known = self.state.accounts.get(wanted)
-        named = (one for one in self.state.accounts.values() if one.account.name == wanted)
-        found = known or next(named, None)
+        named = [one for one in self.state.accounts.values() if one.account.name == wanted]
+        found = known or next(iter(named), None)
         if found is None:
             raise NotFound(f"there is no account {wanted!r}")
+        if known is None and len(named) > 1:
+            ids = ", ".join(one.account.id for one in named)
+            raise InvalidInput(f"several people have an account {wanted!r}", hint=f"Give the id: {ids}.")
         return found
 
     async def consolidated(self, user: str, currency: str | None = None) -> Row:

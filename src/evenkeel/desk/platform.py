@@ -73,13 +73,15 @@ class PlatformFigures(Struct):
 
 
 def platform(state: State, totals: Iterable[PlatformTotal], *, instruments: Iterable[InstrumentSum]) -> PlatformFigures:
-    """The sums of all accounts, valued at the last prices; a day's result is not among them."""
+    """The sums of all accounts, valued at the last prices. There is no day's result: every account has a day of its
+    own, and the totals keep none of them."""
     found = PlatformFigures({}, {})
     for one in totals:
         found.active[one.currency] = one.active_accounts
         found.by_currency[one.currency] = Figures(
             cash=one.cash,
             contributed=one.contributed,
+            day_pnl=None,
             realised=sub(one.realised, one.charges),
             accounts=one.accounts,
             positions=one.positions,
@@ -93,7 +95,7 @@ def platform(state: State, totals: Iterable[PlatformTotal], *, instruments: Iter
 
 
 def _value(state: State, found: PlatformFigures, *, one: InstrumentSum) -> None:
-    figures = found.by_currency.setdefault(one.currency, Figures())
+    figures = found.by_currency.setdefault(one.currency, Figures(day_pnl=None))
     mark = state.mark(one.instrument_id)
     if mark is None:
         found.unpriced += 1

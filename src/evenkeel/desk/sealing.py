@@ -3,6 +3,7 @@
 What is sealed is bound to what it is about (its associated data): a row copied to another user, account or name does
 not open. An envelope is text, `1.KEY.BASE64`: version, the fingerprint of the key that opens it, then nonce and
 ciphertext. So a ring of keys can open what an older key of it has sealed, and tell what is still to be sealed anew.
+A ring's keys for one purpose go by the fingerprints of the keys they come from: those are what people see and keep.
 
 AES-GCM as NIST SP 800-38D has it, with a random 96-bit nonce (at most 2^32 envelopes a key, section 8.3); keys for
 other purposes are derived with HKDF-SHA256 (RFC 5869).
@@ -31,13 +32,14 @@ class Key:
     another length.
     """
 
-    __slots__ = ("_bytes", "fingerprint")
+    __slots__ = ("_bytes", "_own", "fingerprint")
 
     def __init__(self, material: bytes | bytearray) -> None:
         if len(material) != BYTES:
             raise InvalidInput(f"a key has {BYTES} bytes, not {len(material)}")
         self._bytes = bytearray(material)
-        self.fingerprint = hmac.new(material, b"evenkeel key fingerprint", sha256).hexdigest()[:16]
+        self._own = hmac.new(material, b"evenkeel key fingerprint", sha256).hexdigest()[:16]
+        self.fingerprint = self._own
 
     @classmethod
     def random(cls) -> Self:
@@ -59,6 +61,14 @@ class Key:
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
         return Key(HKDF(SHA256(), BYTES, salt, f"evenkeel {purpose}".encode()).derive(self.material()))
+
+    def called(self, fingerprint: str) -> "Key":
+        """This key, going by another's fingerprint; what names its own still opens."""
+        self.fingerprint = fingerprint
+        return self
+
+    def is_named(self, fingerprint: str) -> bool:
+        return fingerprint in (self.fingerprint, self._own)
 
     def wipe(self) -> None:
         """Overwrites the key; it opens and seals nothing from now on."""
@@ -86,7 +96,7 @@ def seal(key: Key, plaintext: bytes, *, about: Sequence[str]) -> str:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     nonce = secrets.token_bytes(_NONCE)
-    body = nonce + AESGCM(key.material()).encrypt(nonce, plaintext, _associated(key, about))
+    body = nonce + AESGCM(key.material()).encrypt(nonce, plaintext, _associated(key.fingerprint, about))
     return f"{_VERSION}.{key.fingerprint}.{base64.urlsafe_b64encode(body).decode()}"
 
 
@@ -96,10 +106,10 @@ def unseal(key: Key, envelope: str, *, about: Sequence[str]) -> bytes:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     named, body = _parts(envelope)
-    if named != key.fingerprint:
+    if not key.is_named(named):
         raise SealBroken(f"it is sealed under the key {named}, and this one is {key.fingerprint}")
     try:
-        return AESGCM(key.material()).decrypt(body[:_NONCE], body[_NONCE:], _associated(key, about))
+        return AESGCM(key.material()).decrypt(body[:_NONCE], body[_NONCE:], _associated(named, about))
     except InvalidTag:
         # Not chained: the frames below hold the ciphertext and the key's bytes.
         raise SealBroken("what is sealed here was changed, or put in another's place") from None
@@ -128,8 +138,8 @@ class KeyRing:
         return tuple(self._keys)
 
     def derived(self, purpose: str) -> "KeyRing":
-        """The ring of the keys for one purpose, in the same order."""
-        return KeyRing(key.derived(purpose) for key in self._keys.values())
+        """The ring of the keys for one purpose, in the same order, by the same fingerprints."""
+        return KeyRing(key.derived(purpose).called(key.fingerprint) for key in self._keys.values())
 
     def seal(self, plaintext: bytes, *, about: Sequence[str]) -> str:
         return seal(self.current, plaintext, about=about)
@@ -140,13 +150,16 @@ class KeyRing:
 
     def of(self, fingerprint: str) -> Key:
         """Raises SealBroken for a key that is not in the ring."""
-        key = self._keys.get(fingerprint)
+        key = next((one for one in self._keys.values() if one.is_named(fingerprint)), None)
         if key is None:
             raise SealBroken(
                 f"it is sealed under the key {fingerprint}, which is not here",
                 hint=f"put that key back; the keys here are {', '.join(self._keys)}",
             )
         return key
+
+    def has(self, fingerprint: str) -> bool:
+        return any(one.is_named(fingerprint) for one in self._keys.values())
 
     def is_current(self, envelope: str) -> bool:
         """Whether an envelope is sealed under the key that seals today; otherwise it is due to be sealed anew."""
@@ -156,9 +169,9 @@ class KeyRing:
         return f"KeyRing({', '.join(self._keys)})"
 
 
-def _associated(key: Key, about: Sequence[str]) -> bytes:
+def _associated(fingerprint: str, about: Sequence[str]) -> bytes:
     """One encoding for each sequence: every part with its length before it."""
-    parts = [_VERSION.encode(), key.fingerprint.encode(), *(part.encode() for part in about)]
+    parts = [_VERSION.encode(), fingerprint.encode(), *(part.encode() for part in about)]
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 

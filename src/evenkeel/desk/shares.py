@@ -11,8 +11,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from evenkeel.desk.permissions import SHARABLE, Permission
-from evenkeel.desk.ports import Users
+from evenkeel.desk.permissions import SHARABLE, Permission, granted, up_to
+from evenkeel.desk.ports import User, Users
 from evenkeel.domain.errors import Conflict, FieldError, InvalidInput, NotFound
 from evenkeel.domain.ids import Random
 
@@ -28,6 +28,12 @@ class Share(Struct, frozen=True):
     user_id: str
     permission: Permission
     created_at: int
+
+
+def in_force(permission: Permission, role: str) -> Permission | None:
+    """What of a share a person of that role may use: the highest rung that both allow; None where they may nothing."""
+    both = up_to(permission) & granted(role)
+    return next((one for one in reversed(SHARABLE) if one in both), None)
 
 
 class StoredShares(Protocol):
@@ -51,10 +57,23 @@ class Shares:
         self._turn = asyncio.Lock()
         self._by_id: dict[str, Share] = {}
         self._received: dict[str, dict[str, Permission]] = {}
+        self._away: set[str] = set()
 
     async def load(self) -> None:
         self._by_id = {one.id: one for one in await self.stored.all()}
+        owners = [await self.users.by_id(one) for one in {share.owner_id for share in self._by_id.values()}]
+        self._away = {one.id for one in owners if one is not None and not one.is_active}
         self._gather()
+
+    def person_changed(self, user: User) -> None:
+        """What a deactivated owner has lent is of no use, from this moment until they are reactivated."""
+        if user.is_active == (user.id not in self._away):
+            return
+        self._away ^= {user.id}
+        self._gather()
+        for one in self._by_id.values():
+            if one.owner_id == user.id:
+                self.on_change(one.user_id)
 
     def received(self, user_id: str) -> Mapping[str, Permission]:
         """What a person may do in accounts that are not theirs, by account."""
@@ -67,7 +86,8 @@ class Shares:
     async def lend(self, account_id: str, owner_id: str, *, to: str, permission: Permission) -> Share:
         """Shares an account with the person of that user name, or changes what they may do in it.
 
-        Raises InvalidInput for a person or permission that cannot be, Conflict for oneself.
+        Raises InvalidInput for a person or permission that cannot be, or that their role does not allow, Conflict for
+        oneself.
         """
         user = await self.users.by_name(to) if "\0" not in to else None
         faults = []
@@ -75,6 +95,8 @@ class Shares:
             faults.append(FieldError("username", f"there is no user {to[:64]!r}"))
         if permission not in SHARABLE:
             faults.append(FieldError("permission", f"one of {', '.join(SHARABLE)}"))
+        elif user is not None and in_force(permission, user.role) != permission:
+            faults.append(FieldError("permission", _beyond(user, permission)))
         if user is None or faults:
             raise InvalidInput("the account cannot be shared", errors=tuple(faults))
         if user.id == owner_id:
@@ -107,4 +129,15 @@ class Shares:
     def _gather(self) -> None:
         self._received = {}
         for one in self._by_id.values():
+            if one.owner_id in self._away:
+                continue
             self._received.setdefault(one.user_id, {})[one.account_id] = one.permission
+
+
+def _beyond(user: User, permission: Permission) -> str:
+    most = in_force(permission, user.role)
+    instead = f"lend it to {most}, or have" if most is not None else "have"
+    return (
+        f"{user.username} is a {user.role}, and may not {permission} anywhere: {instead} an administrator change that "
+        f"with `evenkeel user role {user.username} trader`"
+    )

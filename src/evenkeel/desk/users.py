@@ -38,7 +38,8 @@ class Change(Struct, frozen=True):
 
 
 class People:
-    """Makes and changes people. `on_ended` is told whose sessions have ended, `watchers` of passwords."""
+    """Makes and changes people. `on_ended` is told whose sessions have ended, `on_changed` what a person is now,
+    `watchers` of passwords."""
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class People:
         self.users, self.tokens, self.passwords, self._wall = users, tokens, hasher, wall
         self.audit: Audit = audit or admission.Unheard()
         self.on_ended: list[Callable[[str], None]] = []
+        self.on_changed: list[Callable[[User], None]] = []
         self.watchers: list[PasswordWatcher] = []
         self._turn = asyncio.Lock()
 
@@ -221,6 +223,8 @@ class People:
             by.id, action, subject=user.id, before=shown[0], after=shown[1], address=by.address, agent=by.agent
         )
         await self.users.replace(changed, keeping=OWNER if loses else None)
+        for tell in self.on_changed:
+            tell(changed)
         if not changed.is_active or (changed.role, changed.networks) != (user.role, user.networks):
             await self.end_sessions(user.id)
         for told in self.on_ended:

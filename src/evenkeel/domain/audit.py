@@ -1,7 +1,8 @@
 """The rows of the audit log and their chain: each holds the hash of the one before it.
 
 So a row altered, removed or put elsewhere no longer fits; a tail that was cut off is missed by where the log ended,
-which is kept apart.
+which is kept apart. What the log does not go on from is a break: it is kept apart as well, and stays a fault until a
+person accepts it with a reason.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,8 +12,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from evenkeel.domain.clock import iso
+
 GENESIS = "0" * 64
 ASKED = "asked"
+BROKEN, ACCEPTED = "audit.broken", "audit.accept"
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -51,6 +55,50 @@ class Head(Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.seq}:{self.hash}"
+
+
+class Break(Struct, frozen=True, omit_defaults=True):
+    """A log that did not go on from where it had ended: `kept` is the end that was kept apart (empty where that was
+    gone), `found` the one in its place when `at` (ns) a row was to be added; `accepted` is the reason why it is none.
+    """
+
+    at: int
+    kept: str
+    found: str
+    accepted: str = ""
+
+    def __str__(self) -> str:
+        if not self.kept:
+            return f"by {iso(self.at)} what is kept of the log's end was gone; the log ended with {self.found}"
+        return (
+            f"by {iso(self.at)} the log no longer held its end, {self.kept}, and ended with {self.found}: rows were "
+            "cut off or made anew"
+        )
+
+
+class Kept(Struct, frozen=True):
+    """What is kept apart of a log: its end, None where there is none to be read; what stands there instead; breaks."""
+
+    head: Head | None = None
+    strange: str = ""
+    breaks: tuple[Break, ...] = ()
+
+    @property
+    def open(self) -> tuple[Break, ...]:
+        """The breaks that nobody has accepted."""
+        return tuple(one for one in self.breaks if not one.accepted)
+
+
+def broken(kept: Kept, last: Head, there: str | None, *, at: int) -> Break | None:
+    """The break between what was kept and a log that ends with `last`, and whose row of the kept number has the hash
+    `there` (None: it has no such row). A log that has more rows than were kept goes on: a process may die between its
+    rows and what is kept of them."""
+    head = kept.head
+    if head is None:
+        return Break(at, kept.strange, str(last)) if last.seq or kept.strange else None
+    if head.seq == 0 or there == head.hash:
+        return None
+    return Break(at, str(head), str(last))
 
 
 def chained(entry: Entry, head: Head) -> Row:

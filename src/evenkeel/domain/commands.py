@@ -17,6 +17,7 @@ from evenkeel.domain.orders import OrderSpec, Product, Trail
 from evenkeel.domain.panics import COOLDOWN, Scope
 from evenkeel.domain.portfolios import Place, Portfolio, PortfolioChange
 from evenkeel.domain.provenance import Provenance
+from evenkeel.domain.rebalance_schedules import Run, Schedule
 from evenkeel.domain.rebalancing import Rebalance
 from evenkeel.domain.routing import Route
 from evenkeel.domain.selections import Edit, Selection
@@ -235,6 +236,28 @@ class RebalancePortfolio(Command, frozen=True, tag="portfolio.rebalance"):
     retry: bool = False
 
 
+class SetRebalanceSchedule(Command, frozen=True, tag="portfolio.schedule"):
+    """Has a portfolio rebalanced by a schedule from now on, or by none."""
+
+    portfolio_id: str
+    schedule: Schedule | None = None
+
+
+class RecordRebalanceRun(Command, frozen=True, tag="portfolio.run"):
+    """What becomes of a moment that was due by the schedule that was set at `since` (ns)."""
+
+    run: Run
+    since: int
+
+
+class AnswerRebalanceRun(Command, frozen=True, tag="portfolio.answer"):
+    """Approves of a proposed rebalance, or declines it."""
+
+    portfolio_id: str
+    run_id: str
+    approve: bool = True
+
+
 class DeactivateAccount(Command, frozen=True, tag="account.deactivate"):
     """Takes an account out of use: it takes no new risk, and its working orders are cancelled.
 
@@ -438,6 +461,9 @@ AnyCommand = (
     | ArchivePortfolio
     | AdoptBook
     | RebalancePortfolio
+    | SetRebalanceSchedule
+    | RecordRebalanceRun
+    | AnswerRebalanceRun
     | DeactivateAccount
     | ReactivateAccount
     | RenameAccount

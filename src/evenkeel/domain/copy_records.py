@@ -19,8 +19,9 @@ class CopyTaken(Record, frozen=True, tag="copy.taken/1"):
     """What a link made of the event that record `source` tells of (0: of a person's wish).
 
     `held` is what the master holds of `instrument_id` with it, `wanted` what the follower is to hold, exactly; `carry`
-    the part of a lot that waits, `owed` what is opened once something on its way has filled. `orders` are those placed
-    or changed for it, `quantity` (signed) what they add up to; `skipped` says why they do not do all of it.
+    the part of a lot that waits, `owed` what is opened once something on its way has filled, of a trade of the master's
+    `owed_at` (ns) and `owed_price`. `orders` are those placed or changed for it, `quantity` (signed) what they add up
+    to; `skipped` says why they do not do all of it.
 
     Of a copied order `factor` is the follower's units for one that opens; `stale`: it could not be brought to where the
     master's stands.
@@ -40,6 +41,8 @@ class CopyTaken(Record, frozen=True, tag="copy.taken/1"):
     skipped: str = ""
     factor: Decimal = ZERO
     stale: bool = False
+    owed_at: int = 0
+    owed_price: Decimal = ZERO
 
 
 class CopyCursorMoved(Record, frozen=True, tag="copy.cursor/1"):

@@ -149,8 +149,16 @@ class CopyLink(Struct, frozen=True, omit_defaults=True, kw_only=True):
     removed: bool = False
 
     def rule(self, instrument_id: str) -> SymbolRule:
-        """What stands for one of the master's instruments; itself where nothing else does."""
-        return self.symbols.get(instrument_id) or SymbolRule(instrument_id)
+        """What stands for one of the master's instruments; itself where nothing else does. What stands in for another
+        is not copied itself, or one position would have two masters: its rule names no instrument."""
+        found = self.symbols.get(instrument_id)
+        if found is None:
+            found = SymbolRule("" if self.stands_in(instrument_id) else instrument_id)
+        return found
+
+    def stands_in(self, instrument_id: str) -> bool:
+        """Whether the follower trades it in another's place."""
+        return any(rule.instrument_id == instrument_id for rule in self.symbols.values())
 
 
 class CopyChange(Struct, frozen=True, omit_defaults=True):
@@ -194,7 +202,7 @@ class MasterFill(Struct, frozen=True, omit_defaults=True, tag_field="what", tag=
 
 
 class MasterOrder(Struct, frozen=True, omit_defaults=True, tag_field="what", tag="order"):
-    """The master has placed an order. `factor` and `unsized` are as of a fill."""
+    """The master has placed an order. `factor` and `unsized` mean what they mean of a fill."""
 
     order_id: str
     factor: Decimal | None = None
@@ -216,11 +224,13 @@ class MasterSplit(Struct, frozen=True, tag_field="what", tag="split"):
     ratio: tuple[Decimal, Decimal]
 
 
-class FollowerMoved(Struct, frozen=True, tag_field="what", tag="follower"):
+class FollowerMoved(Struct, frozen=True, omit_defaults=True, tag_field="what", tag="follower"):
     """Copies of these instruments of the master's have filled, or their account is back: the follower holds too much of
-    them, or something has waited for that."""
+    them, or something has waited for that. The copies of these of its orders are open, and brought to where those
+    stand."""
 
     instrument_ids: tuple[str, ...]
+    order_ids: tuple[str, ...] = ()
 
 
 CopyEvent = MasterFill | MasterOrder | MasterChange | MasterSplit | FollowerMoved
@@ -317,7 +327,7 @@ def copied(held: Held, *, aim: Decimal, own: Decimal, owed: Decimal, lot: Decima
     than leads to the aim if nothing on its way the other way fills; the rest is owed, and follows once it has.
     """
     change = sub(aim, held.expected)
-    left = owed if aim and (aim > 0) == (owed > 0) else ZERO
+    left = owed if is_towards(aim, owed) else ZERO
     if not change or (change > 0) != (side > 0):
         return Copied(side, owed=left)
     size, expected = change.copy_abs(), held.expected
@@ -332,6 +342,11 @@ def copied(held: Held, *, aim: Decimal, own: Decimal, owed: Decimal, lot: Decima
     return Copied(side, close, sub(now, close), rest if side > 0 else neg(rest))
 
 
+def is_towards(aim: Decimal, quantity: Decimal) -> bool:
+    """Whether a signed quantity is of the side of what is aimed at, and neither is nothing."""
+    return bool(aim and quantity) and (aim > 0) == (quantity > 0)
+
+
 def side_to(held: Held, aim: Decimal) -> int:
     """The side of the orders that lead to `aim`."""
     return 1 if aim > held.expected else -1
@@ -341,10 +356,12 @@ def faults(link: CopyLink) -> list[FieldError]:
     """What makes no sense of a link by itself."""
     found = []
     if link.master_id == link.follower_id:
-        found.append(FieldError("follower_id", "an account does not copy itself"))
+        found.append(FieldError("follower_id", "an account cannot copy itself"))
     for name, rule in link.symbols.items():
         if not (0 < rule.quantity <= _MOST and 0 < rule.price <= _MOST):
             found.append(FieldError(f"symbols.{name}", "expected numbers above 0, at most 1000"))
+        if sum(other.instrument_id == rule.instrument_id for other in link.symbols.values()) > 1:
+            found.append(FieldError(f"symbols.{name}", "expected an instrument that stands for no other symbol"))
     return found + term_faults(link.terms)
 
 

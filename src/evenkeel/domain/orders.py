@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from evenkeel.domain.errors import IllegalTransition
 from evenkeel.domain.limits import Layer
-from evenkeel.domain.money import ZERO, ratio, sub
+from evenkeel.domain.money import ZERO, add, ratio, sub
 
 
 class Side(StrEnum):
@@ -38,6 +38,7 @@ class OrderKind(StrEnum):
     STOP = "STOP"
     STOP_LIMIT = "STOP_LIMIT"
     TRAILING_STOP = "TRAILING_STOP"
+    TRAILING_STOP_LIMIT = "TRAILING_STOP_LIMIT"
 
 
 NEEDS = {
@@ -46,8 +47,11 @@ NEEDS = {
     OrderKind.STOP: (False, True),
     OrderKind.STOP_LIMIT: (True, True),
     OrderKind.TRAILING_STOP: (False, False),
+    OrderKind.TRAILING_STOP_LIMIT: (False, False),
 }
 """Whether an order of each kind has a limit price, and a stop price."""
+FOLLOWS = {OrderKind.TRAILING_STOP: OrderKind.STOP, OrderKind.TRAILING_STOP_LIMIT: OrderKind.STOP_LIMIT}
+"""The kinds whose stop follows the price, and what each is wherever that stop stands."""
 
 
 class TimeInForce(StrEnum):
@@ -221,12 +225,23 @@ class AverageRange(Struct, frozen=True, omit_defaults=True, gc=False):
 class Trail(Struct, frozen=True, omit_defaults=True, gc=False):
     """How far a trailing stop stays behind the best price: an amount of price, or a fraction of that best price.
 
-    `average_range` is what the amount was made of, where it was.
+    `average_range` is what the amount was made of, where it was. A trailing stop-limit has its limit `limit_offset`, an
+    amount of price, beyond its stop.
     """
 
     amount: Decimal | None = None
     fraction: Decimal | None = None
     average_range: AverageRange | None = None
+    limit_offset: Decimal | None = None
+
+    def limit_at(self, side: Side, level: Decimal | None) -> Decimal | None:
+        """The limit of an order whose stop stands at `level`: above it for a buy, below it, if that is a price, for a
+        sale; None where it has none, or stands nowhere yet."""
+        if self.limit_offset is None or level is None:
+            return None
+        if side is Side.BUY:
+            return add(level, self.limit_offset)
+        return sub(level, self.limit_offset) if level > self.limit_offset else level
 
 
 class Trigger(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -366,12 +381,12 @@ class Order(Struct, kw_only=True, gc=False):
         return msgspec.structs.replace(
             self.spec,
             quantity=self.quantity,
-            limit_price=self.limit_price,
+            limit_price=self.limit_price if NEEDS[kind][0] else None,
             stop_price=self.stop_price if NEEDS[kind][1] else None,
             kind=kind,
             time_in_force=lasts,
             trigger=None,
-            trail=self.spec.trail if kind is OrderKind.TRAILING_STOP else None,
+            trail=self.spec.trail if kind in FOLLOWS else None,
             expires_at=self.spec.expires_at if lasts is TimeInForce.GTD else 0,
             not_before=0,
         )

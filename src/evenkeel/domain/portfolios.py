@@ -22,8 +22,9 @@ RESERVED = frozenset({MANUAL, UNASSIGNED})
 
 
 class Portfolio(Struct, frozen=True, omit_defaults=True):
-    """`currency` is that of all its accounts. `strategy` says in words what it is for, `risk_tolerance` how much its
-    owner can bear, from 0 to 1: both are notes, which no rule reads. The limits it has are those of its layer.
+    """`currency` is that of all its accounts. `strategy` says in words what it is for, which nothing reads;
+    `risk_tolerance` is where on the frontier it is to be, from 0 (least variance) to 1 (most return), when it is
+    rebalanced without an objective. The limits it has are those of its layer.
     """
 
     id: str

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from msgspec import Struct, field
 
+from evenkeel.domain.execution import Execution
 from evenkeel.domain.money import ZERO
 from evenkeel.domain.orders import Side
 from evenkeel.domain.provenance import Provenance
@@ -33,7 +34,8 @@ class PlannedTrade(Struct, frozen=True, omit_defaults=True):
 class Rebalance(Struct, frozen=True, omit_defaults=True):
     """What was planned. `name` is the client's, one of its portfolio's, `asked` a digest of what was asked for.
 
-    Weights are shares of the `value`, by instrument: `before` as held, `target` as wanted. `cost` is estimated.
+    Weights are shares of the `value`, by instrument: `before` as held, `target` as wanted. `cost` is estimated. Without
+    an `execution` the trades are whole orders.
     """
 
     id: str
@@ -45,6 +47,7 @@ class Rebalance(Struct, frozen=True, omit_defaults=True):
     before: dict[str, Decimal] = field(default_factory=dict)
     target: dict[str, Decimal] = field(default_factory=dict)
     trades: tuple[PlannedTrade, ...] = ()
+    execution: Execution | None = None
 
 
 class RebalanceStarted(Record, frozen=True, tag="rebalance.started/1"):
@@ -66,9 +69,6 @@ class RebalanceEnded(Record, frozen=True, tag="rebalance.ended/1"):
     cost: Decimal
     success: bool
     reasons: tuple[str, ...] = ()
-
-
-AnyRebalanceRecord = RebalanceStarted | RebalanceEnded
 
 
 def order_name(rebalance_id: str, attempt: int, place: int) -> str:

@@ -34,7 +34,7 @@ from evenkeel.domain.panic_records import PanicStarted as PanicStarted
 from evenkeel.domain.portfolios import AnyPortfolioRecord
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.provenance import Arrival, Provenance
-from evenkeel.domain.rebalancing import AnyRebalanceRecord
+from evenkeel.domain.rebalance_schedules import AnyRebalanceRecord
 from evenkeel.domain.record import Check as Check
 from evenkeel.domain.record import Record
 from evenkeel.domain.routing import AnyRouteRecord

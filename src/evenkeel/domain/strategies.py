@@ -47,7 +47,8 @@ class Switch(Struct, frozen=True, omit_defaults=True):
 
 
 class Revision(Struct, frozen=True):
-    """What a deployment runs with: its template, parameters, size and rules, and the saved template they came from."""
+    """What a deployment runs with: its template, parameters, size and rules, the saved template they came from, and how
+    its orders go out."""
 
     template: str
     version: str
@@ -55,6 +56,7 @@ class Revision(Struct, frozen=True):
     sizing: Sizing | None = None
     rules: SwitchRules | None = None
     configuration: str | None = None
+    entry: "Entry | None" = None
 
 
 class Entry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -5,10 +5,31 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from evenkeel.domain.clock import from_ns
+from evenkeel.domain.instruments import Instrument
 from evenkeel.market.bars import Bars
 from evenkeel.market.columns import DAY, Ints
+from evenkeel.market.ports import BarStore
+from evenkeel.market.timeframes import timeframe
 
 HOUR = DAY // 24
+_MOST_BARS = 20_000
+
+
+def usual_volume(
+    store: BarStore, instrument: Instrument, *, start: int, end: int, every: int, at: int
+) -> tuple[float, ...]:
+    """How the volume of an instrument usually lies over stretches of `every` from `start` until before `end` (ns).
+
+    By the shortest bars that are stored up to `at`; empty without any. It reads the store: not for the event loop.
+    """
+    from evenkeel.market.calendars import calendar
+
+    frames = [timeframe(one.timeframe) for one in store.series() if one.instrument_id == instrument.id]
+    intraday = sorted((frame for frame in frames if frame.intraday), key=lambda frame: frame.ns)
+    if not intraday:
+        return ()
+    bars = store.read(instrument.id, intraday[0].name, end=at).as_of(at).tail(_MOST_BARS)
+    return volume_profile(bars, calendar(instrument.calendar).zone, start=start, end=end, every=every)
 
 
 def volume_profile(

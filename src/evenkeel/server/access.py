@@ -1,12 +1,14 @@
 """What is sent and shown of keys, shares and the audit log."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from evenkeel.desk.keys import LONGEST_DAYS, MOST_OVERLAP_HOURS, ApiKey, NewKey
 from evenkeel.desk.permissions import Permission
-from evenkeel.desk.shares import Share
+from evenkeel.desk.ports import User
+from evenkeel.desk.shares import Share, in_force
 from evenkeel.domain import clock
 from evenkeel.domain.audit import Row
 from evenkeel.server.requests import MOMENT, PageQuery
@@ -70,7 +72,8 @@ class NewShare(Struct, forbid_unknown_fields=True):
 
 
 class ShareOut(Struct):
-    """An account lent to somebody, as both sides see it; `mine` says whether you lent it."""
+    """An account lent to somebody, as both sides see it; `mine` says whether you lent it. `in_force` is what they may
+    do at present: `permission`, or less, or nothing (null), where their role allows no more."""
 
     id: Id
     account_id: str
@@ -78,6 +81,7 @@ class ShareOut(Struct):
     owner: str
     username: str
     permission: Lent
+    in_force: Lent | None
     mine: bool
     created_at: Moment
 
@@ -93,12 +97,14 @@ class AuditQuery(PageQuery, forbid_unknown_fields=True):
 
 
 class AuditOut(Struct):
-    """One row. `outcome` is `asked` before a change, then the status it was answered with, or `done`; `before` and
-    `after` are JSON as text, without secrets; `hash` covers the row and the hash of the one before it."""
+    """One row. `actor` is a person's id and `actor_name` what they are called now, empty where it is nobody's: `home`
+    is whoever has the home's files. `outcome` is `asked` before a change, then the status it was answered with, or
+    `done`; `before` and `after` are JSON as text, without secrets; `hash` covers the row and the hash before it."""
 
     id: Id
     at: Moment
     actor: str
+    actor_name: str
     door: str
     key_id: str
     address: str
@@ -134,19 +140,24 @@ def new_key_out(made: NewKey, now: int) -> NewKeyOut:
     return NewKeyOut(key_out(made.key, now), made.secret, made.signing_secret)
 
 
-def share_out(share: Share, *, account: str, names: dict[str, str], mine: bool) -> ShareOut:
+def share_out(share: Share, *, account: str, owner: str, to: User | None, mine: bool) -> ShareOut:
+    """`to` is whom it is lent to."""
+    force = in_force(share.permission, to.role) if to is not None else None
     return ShareOut(
         id=share.id,
         account_id=share.account_id,
         account=account,
-        owner=names.get(share.owner_id, ""),
-        username=names.get(share.user_id, ""),
+        owner=owner,
+        username=to.username if to is not None else "",
         permission=Permission(share.permission).value,  # type: ignore[arg-type]
+        in_force=force.value if force is not None else None,  # type: ignore[arg-type]
         mine=mine,
         created_at=clock.iso(share.created_at),
     )
 
 
-def row_out(row: Row) -> AuditOut:
-    fields = {name: getattr(row, name) for name in AuditOut.__struct_fields__ if name not in ("id", "at")}
-    return AuditOut(id=str(row.seq), at=clock.iso(row.at), **fields)
+def row_out(row: Row, names: Mapping[str, str]) -> AuditOut:
+    """`names` are those of the actors who are people, by id."""
+    own = ("id", "at", "actor_name")
+    fields = {name: getattr(row, name) for name in AuditOut.__struct_fields__ if name not in own}
+    return AuditOut(id=str(row.seq), at=clock.iso(row.at), actor_name=names.get(row.actor, ""), **fields)

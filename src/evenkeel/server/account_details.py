@@ -63,6 +63,14 @@ class Confirmation(Struct, forbid_unknown_fields=True):
     confirm: Annotated[str, Meta(min_length=1, max_length=64)]
 
 
+class ErasableOut(Struct):
+    """It may be erased: `confirm` is what has to be sent for it, and `name` what it would be called from then on."""
+
+    id: Id
+    confirm: str
+    name: str
+
+
 class ErasedOut(Struct):
     """What it is called from now on."""
 

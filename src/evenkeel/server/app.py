@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from evenkeel.desk.portfolios.trips import Trips
 from evenkeel.desk.risk.closes import DailyCloses
+from evenkeel.desk.taxes.books import LotBooks
 from evenkeel.domain.errors import EvenkeelError
 from evenkeel.server import docs, problems, wire
 from evenkeel.server.api import (
@@ -34,6 +35,7 @@ from evenkeel.server.api import (
     portfolio,
     portfolio_history,
     positions,
+    rebalance_schedules,
     rebalancing,
     risk,
     risk_metrics,
@@ -42,6 +44,7 @@ from evenkeel.server.api import (
     shares,
     strategies,
     system,
+    taxes,
     trading,
     users,
     vault,
@@ -93,7 +96,9 @@ ENDPOINTS = (
     *backtesting.ENDPOINTS,
     *walkforward.ENDPOINTS,
     *portfolio_history.ENDPOINTS,  # before the paths with a portfolio's id, as is the next
+    *rebalance_schedules.ENDPOINTS,
     *rebalancing.ENDPOINTS,
+    *taxes.ENDPOINTS,
     *portfolio.ENDPOINTS,
     *watchlists.ENDPOINTS,
     *market.ENDPOINTS,
@@ -136,7 +141,7 @@ def create_app(parts: AppParts) -> FastAPI:
 def _bind(app: FastAPI, parts: AppParts) -> None:
     hub, listing = Hub(parts), Listing(parts.runner.state)
     app.state.hub, app.state.listing, app.state.fifo = hub, listing, Fifo()
-    app.state.trips = Trips()
+    app.state.trips, app.state.lots = Trips(), LotBooks()
     app.state.closes = DailyCloses(parts.bars)
     app.state.gauges = RiskGauges(parts, app.state.closes)
     app.state.streams = Streams(parts, hub, listing)

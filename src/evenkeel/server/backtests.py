@@ -20,8 +20,8 @@ from evenkeel.server.jobs.job import Progress, Stage
 from evenkeel.server.schemas import Amount, Id, Moment
 from evenkeel.server.views import maybe, measured, text
 
-Why = Literal["signal", "stop-loss", "take-profit", "trailing-stop", "liquidation", "order"]
-_WHY: tuple[Why, ...] = ("signal", "stop-loss", "take-profit", "trailing-stop", "liquidation", "order")
+Why = Literal["signal", "stop-loss", "take-profit", "trailing-stop", "liquidation", "order", "mtm"]
+_WHY: tuple[Why, ...] = ("signal", "stop-loss", "take-profit", "trailing-stop", "liquidation", "order", "mtm")
 
 
 class BacktestOut(Struct):
@@ -70,6 +70,7 @@ class BacktestTerms(Struct):
     take_profit: Amount | None
     trailing_stop: Amount | None
     maintenance: Amount | None
+    participation: Amount | None
     spread_share: Amount
     limit_offset: Amount
     financing: Amount

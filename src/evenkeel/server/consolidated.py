@@ -10,7 +10,7 @@ from msgspec import Struct
 from evenkeel.desk.consolidated import FIGURES, Account, Figures, Merged, Part, Whole, is_stale
 from evenkeel.domain.accounts import AccountMode, Readiness
 from evenkeel.domain.fx import Conversion, FxRate, RateSource
-from evenkeel.domain.money import ZERO, add, plain, ratio, rounded
+from evenkeel.domain.money import ZERO, add, plain, ratio, rounded, sub
 from evenkeel.server.schemas import Amount, Day, Id, Moment
 from evenkeel.server.views import maybe, text
 from evenkeel.trading.engine.state import State
@@ -32,7 +32,8 @@ class RateUsedOut(Struct):
 
 
 class FiguresOut(Struct):
-    """`long` and `short` are market values without sign, `gross` their sum and `net` their difference."""
+    """`long` and `short` are market values without sign, `gross` their sum and `net` their difference. `day_pnl` is
+    null in the platform's totals: every account has a day of its own, and they keep none of them."""
 
     currency: str
     accounts: int
@@ -43,7 +44,7 @@ class FiguresOut(Struct):
     short: Amount
     gross: Amount
     net: Amount
-    day_pnl: Amount
+    day_pnl: Amount | None
     realised: Amount
     unrealised: Amount
     contributed: Amount
@@ -151,7 +152,7 @@ def figures_out(currency: str, figures: Figures) -> FiguresOut:
 
 
 def _figures(currency: str, figures: Figures) -> dict[str, Any]:
-    shown = {name: text(getattr(figures, name)) for name in (*FIGURES, "gross", "net")}
+    shown = {name: maybe(getattr(figures, name)) for name in (*FIGURES, "gross", "net")}
     return {"currency": currency, "accounts": figures.accounts, "positions": figures.positions, **shown}
 
 
@@ -199,7 +200,7 @@ def account_line(one: Account, whole: Whole, *, labels: Iterable[str], groups: I
         groups=list(groups),
         cash=text(figures.cash),
         equity=text(figures.equity),
-        day_pnl=text(figures.day_pnl),
+        day_pnl=text(sub(figures.equity, held.day_start_equity)),
         unrealised=text(figures.unrealised),
         positions=figures.positions,
         share=None if part is None or not equity else text(rounded(ratio(part, equity), _STEP)),

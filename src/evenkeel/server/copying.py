@@ -1,6 +1,7 @@
 """Copy links as the doors see them: terms read from a request, and how each follower stands, for one person."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ from evenkeel.trading.engine.copying.aligning import Alignment, alignments
 from evenkeel.trading.engine.copying.links import LinkState
 from evenkeel.trading.engine.state import State
 
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 LinkStatus = Literal["proposed", "active", "paused", "removed"]
 
 
@@ -68,8 +70,9 @@ class CopyLegOut(Struct):
 
 
 class CopyLinkOut(Struct):
-    """A copy link. Names are null of accounts that are not yours. Positions, and why they are not in step, are told to
-    the follower's side; `events` and `skips` are how many there have been."""
+    """A copy link. Names are null of accounts that are not yours. Positions, whether they are in step, and why not, are
+    told to the follower's side: for the master's, `in_sync` is null. `proposed_by` is the user name of who has made the
+    link, null on the stream. `events` and `skips` are how many there have been."""
 
     id: Id
     status: LinkStatus
@@ -89,7 +92,8 @@ class CopyLinkOut(Struct):
     risk: Amount
     max_slippage: Amount | None
     max_age: float
-    in_sync: bool
+    in_sync: bool | None
+    proposed_by: str | None
     events: int
     skips: int
     last_event_at: Moment | None
@@ -162,8 +166,8 @@ def links_of(seen: Tenant) -> list[LinkState]:
     return [one for one in seen.state.copying.live() if sees(seen, one)]
 
 
-def link(seen: Tenant, one: LinkState) -> CopyLinkOut:
-    """A link as one person may see it."""
+def link(seen: Tenant, one: LinkState, names: Mapping[str, str] = NO_NAMES) -> CopyLinkOut:
+    """A link as one person may see it; `names` are people's, by id."""
     state, this = seen.state, one.link
     mine = seen.owns(this.follower_id)
     legs = [_leg(state, one, found=found) for found in standing(state, one)] if mine else []
@@ -177,7 +181,8 @@ def link(seen: Tenant, one: LinkState) -> CopyLinkOut:
         follower=_name(seen, this.follower_id),
         mode=this.mode,
         product=this.product,
-        in_sync=all(leg.in_sync for leg in legs),
+        in_sync=all(leg.in_sync for leg in legs) if mine else None,
+        proposed_by=names.get(this.proposed_by),
         events=one.events,
         skips=one.skips,
         last_event_at=None if one.last is None else clock.iso(one.last.at),

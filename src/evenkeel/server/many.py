@@ -7,7 +7,17 @@ from msgspec import Meta, Raw, Struct, field
 from evenkeel.domain.errors import EvenkeelError, NotFound
 from evenkeel.domain.orders import OrderKind, OrderState, Product, Side
 from evenkeel.domain.selections import MOST_TICKS
-from evenkeel.server.requests import MOMENT, MaybePositive, MaybeSigned, Name, NewOrder, Reference, Signed, Symbol
+from evenkeel.server.requests import (
+    MOMENT,
+    MaybeNotNegative,
+    MaybePositive,
+    MaybeSigned,
+    Name,
+    NewOrder,
+    Reference,
+    Signed,
+    Symbol,
+)
 from evenkeel.server.schemas import FieldFault, Id, OrderOut
 from evenkeel.trading.engine.effects import Part
 from evenkeel.trading.engine.state import State
@@ -96,7 +106,8 @@ class Change(Struct, forbid_unknown_fields=True, kw_only=True):
     """How to change a working order. `quantity` is the new total, or `factor` times the present one, cut to whole lots.
     Prices are set, or moved by `ticks` or `percent` (1 is one per cent up), rounded to the tick. `at_market`: it is
     cancelled, and then a market order takes the place of what has not filled. A held order waits for `trigger_price`,
-    a stop trails by `trail_amount` or `trail_percent`, a GTD order ends at `expires_at`."""
+    a stop trails by `trail_amount` or `trail_percent`, with its limit `trail_limit_offset` beyond it where it has one;
+    a GTD order ends at `expires_at`."""
 
     quantity: MaybePositive = field(default_factory=Raw)
     factor: MaybePositive = field(default_factory=Raw)
@@ -108,6 +119,7 @@ class Change(Struct, forbid_unknown_fields=True, kw_only=True):
     trigger_price: MaybePositive = field(default_factory=Raw)
     trail_amount: MaybePositive = field(default_factory=Raw)
     trail_percent: MaybePositive = field(default_factory=Raw)
+    trail_limit_offset: MaybeNotNegative = field(default_factory=Raw)
     expires_at: Annotated[str, MOMENT] | None = None
 
 

@@ -29,7 +29,7 @@ _TRAILS = ("trail_amount", "trail_percent", "trail_atr")
 
 def later_terms(given: requests.OrderTerms, fields: wire.Fields) -> dict[str, Any]:
     """The fields of an `OrderSpec` that say what it waits for, how its stop follows and when it ends."""
-    numbers = given.trigger_price, given.trail_amount, given.trail_percent
+    numbers = given.trigger_price, given.trail_amount, given.trail_percent, given.trail_limit_offset
     if given.trail_atr is None and given.expires_at is None and not any(numbers):
         return {}
     trigger = fields.number("trigger_price", given.trigger_price)
@@ -37,7 +37,8 @@ def later_terms(given: requests.OrderTerms, fields: wire.Fields) -> dict[str, An
     found: dict[str, Any] = {}
     if trigger is not None:
         found["trigger"] = Trigger(trigger)
-    trail = read_trail(fields, amount=amount, percent=percent, ranges=given.trail_atr)
+    offset = fields.number("trail_limit_offset", given.trail_limit_offset, "not-negative")
+    trail = read_trail(fields, amount=amount, percent=percent, ranges=given.trail_atr, offset=offset)
     if trail is not None:
         found["trail"] = trail
     if given.expires_at is not None:
@@ -46,18 +47,24 @@ def later_terms(given: requests.OrderTerms, fields: wire.Fields) -> dict[str, An
 
 
 def read_trail(
-    fields: wire.Fields, *, amount: Decimal | None, percent: Decimal | None, ranges: requests.TrailRange | None = None
+    fields: wire.Fields,
+    *,
+    amount: Decimal | None,
+    percent: Decimal | None,
+    ranges: requests.TrailRange | None = None,
+    offset: Decimal | None = None,
 ) -> Trail | None:
-    """How far the stop stays behind, of which one thing says it; an average range has no amount yet."""
+    """How far the stop stays behind, of which one thing says it, and the limit beyond it; an average range has no
+    amount yet, and what changes only the limit has no distance."""
     given = [name for name, value in zip(_TRAILS, (amount, percent, ranges), strict=True) if value is not None]
     if len(given) > 1:
         fields.fault(given[-1], f"either this or {given[0]}")
     if ranges is not None:
         multiple = fields.required("trail_atr.multiple", ranges.multiple)
-        return Trail(average_range=AverageRange(multiple, ranges.period, ranges.timeframe))
+        return Trail(average_range=AverageRange(multiple, ranges.period, ranges.timeframe), limit_offset=offset)
     if percent is not None:
-        return Trail(fraction=mul(percent, _HUNDREDTH))
-    return None if amount is None else Trail(amount=amount)
+        return Trail(fraction=mul(percent, _HUNDREDTH), limit_offset=offset)
+    return None if (amount, offset) == (None, None) else Trail(amount=amount, limit_offset=offset)
 
 
 def read_moment(name: str, text: str, *, fields: wire.Fields) -> int | None:
@@ -91,7 +98,7 @@ def _as_before(known: OrderSpec, spec: OrderSpec, *, after_market: bool) -> Orde
     if after_market and known.not_before:
         spec = msgspec.structs.replace(spec, not_before=known.not_before)
     if spec.trail is not None and known.trail is not None and spec.trail.average_range == known.trail.average_range:
-        spec = msgspec.structs.replace(spec, trail=known.trail)
+        spec = msgspec.structs.replace(spec, trail=msgspec.structs.replace(spec.trail, amount=known.trail.amount))
     return spec
 
 

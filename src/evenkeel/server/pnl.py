@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from evenkeel.desk.accounts import AccountDirectory
 from evenkeel.desk.booked import Booked
 from evenkeel.domain.fills import Fill
-from evenkeel.domain.lots import Lots
+from evenkeel.domain.lots import Lots, Trade
 from evenkeel.domain.money import ZERO, add, plain, sub
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.records import PositionCorrected, SplitApplied
@@ -96,11 +96,11 @@ class Fifo(Booked):
 
     def traded(self, state: State, key: PositionKey, fill: Fill) -> None:
         multiplier = state.instruments[fill.instrument_id].multiplier
-        self._of(key).trade(fill.signed, fill.price, multiplier, undoes=fill.reverses is not None)
+        self._of(key).trade(Trade(fill.signed, fill.price), multiplier, undoes=fill.reverses is not None)
 
     def corrected(self, state: State, record: PositionCorrected) -> None:
         multiplier = state.instruments[record.key.instrument_id].multiplier
-        self._of(record.key).trade(record.quantity, record.price, multiplier)
+        self._of(record.key).trade(Trade(record.quantity, record.price), multiplier)
 
     def split(self, state: State, record: SplitApplied) -> None:
         change = record.split

@@ -14,6 +14,7 @@ from evenkeel.domain import clock
 from evenkeel.domain.limits import Layer, LimitScope, RuleSet
 from evenkeel.domain.money import ratio, rounded, sub
 from evenkeel.domain.portfolios import MOST_ACCOUNTS
+from evenkeel.domain.rebalance_schedules import Cadence, Mode
 from evenkeel.server import views
 from evenkeel.server.portfolio_ports import PortfolioDayRow, TransactionRow
 from evenkeel.server.requests import (
@@ -139,7 +140,8 @@ class MemberOut(Struct):
 
 class PortfolioOut(Struct):
     """A portfolio at the last prices. `total_return` and `drawdown` are time-weighted; `contributed` is what was paid
-    in, less what was taken out. `max_position` is the largest share of it that one instrument may be; null: any."""
+    in, less what was taken out. `max_position` is the largest share of it that one instrument may be; null: any.
+    `rebalance_frequency` is that of its schedule, if any; `auto_rebalance`: what that finds is traded at once."""
 
     id: Id
     name: str
@@ -161,6 +163,8 @@ class PortfolioOut(Struct):
     win_rate: float | None
     books: list[MemberOut]
     created_at: Moment
+    auto_rebalance: bool = False
+    rebalance_frequency: Cadence | None = None
 
 
 class PortfolioTotalsOut(Struct):
@@ -258,7 +262,7 @@ class PortfolioRiskOut(Struct):
 
 def portfolio(state: State, held: PortfolioState) -> PortfolioOut:
     this, worth, paid = held.portfolio, worth_of(state, held), contributed_to(held)
-    rules = rules_of(state, this.id)
+    rules, set_ = rules_of(state, this.id), state.schedules.all.get(this.id)
     return PortfolioOut(
         id=this.id,
         name=this.name,
@@ -283,6 +287,8 @@ def portfolio(state: State, held: PortfolioState) -> PortfolioOut:
             for (account_id, book), since in held.books.items()
         ],
         created_at=clock.iso(held.opened_at),
+        auto_rebalance=set_ is not None and set_.schedule.mode is Mode.TRADE,
+        rebalance_frequency=None if set_ is None else set_.schedule.timing.cadence,
     )
 
 

@@ -9,11 +9,15 @@ from msgspec import Meta, Raw, Struct, field
 
 from evenkeel.desk.portfolios.rebalancing import AccountPlan, Plan, Skipped
 from evenkeel.domain import clock
+from evenkeel.domain.composites import CompositeState
 from evenkeel.domain.orders import OrderState, Side
-from evenkeel.domain.rebalancing import PlannedTrade, order_name
+from evenkeel.domain.rebalancing import PlannedTrade
+from evenkeel.domain.taxes import WASH_DAYS
 from evenkeel.server import views
+from evenkeel.server.executing import ExecutionIn
 from evenkeel.server.requests import TEXT, Cash, MaybeShare, Reference, Signed, Symbol
 from evenkeel.server.schemas import Amount, Id, Moment
+from evenkeel.server.taxes import PlanTaxOut, WashDays, YieldIn
 from evenkeel.trading.engine.portfolios.underway import Underway
 from evenkeel.trading.engine.state import State
 
@@ -26,11 +30,12 @@ _Symbols = Annotated[list[Symbol], Meta(min_length=1, max_length=MOST_ASSETS)]
 
 class WishIn(Struct, forbid_unknown_fields=True, kw_only=True):
     """Weights by an objective of `evenkeel.optimize`, over the last `days` daily returns of these symbols that the
-    desk has bars of. `constraints` are texts such as "AAPL + MSFT <= 0.4"; `least` and `most` bound every weight.
-    Figures are a year's."""
+    desk has bars of. Without one, a portfolio goes by its own tolerance of risk; else it is `max-sharpe`.
+    `constraints` are texts such as "AAPL + MSFT <= 0.4"; `least` and `most` bound every weight. Figures are a
+    year's."""
 
     symbols: _Symbols
-    objective: _Word = "max-sharpe"
+    objective: _Word | None = None
     constraints: Annotated[list[_Text], Meta(max_length=50)] = []
     days: Annotated[int, Meta(ge=20, le=MOST_DAYS, description=f"20 to {MOST_DAYS} days")] = 500
     least: Annotated[float, Meta(ge=-10, le=10)] = 0.0
@@ -39,6 +44,7 @@ class WishIn(Struct, forbid_unknown_fields=True, kw_only=True):
     mean: _Word = "historical"
     risk_free: _Number = 0.0
     target: _Number | None = None
+    tolerance: Annotated[float, Meta(ge=0, le=1, description="0 to 1")] | None = None
 
 
 class TargetIn(Struct, forbid_unknown_fields=True):
@@ -52,14 +58,20 @@ class TargetIn(Struct, forbid_unknown_fields=True):
 class RebalanceIn(Struct, forbid_unknown_fields=True, kw_only=True):
     """Either `targets` or an objective to `optimise`. What the portfolio holds and is not named is sold. `buffer` is
     the share that stays in cash, `band` how far a weight may be off and is left alone, `min_trade` the least value of a
-    trade. A name that is known, `client_rebalance_id` or the header `Idempotency-Key`, places nothing new; with `retry`
-    what came to nothing of it is placed anew."""
+    trade. With `across`, weights are shares of all accounts together, and each sells or buys where the least tax is
+    paid, with what instruments yield in a year in `yields`. Wash sales are looked for within `wash_days`. A name that
+    is known, `client_rebalance_id` or the header `Idempotency-Key`, places nothing new; with `retry` what came to
+    nothing of it is placed anew."""
 
     targets: Annotated[list[TargetIn], Meta(max_length=MOST_ASSETS)] = []
     optimise: WishIn | None = None
     buffer: MaybeShare = field(default_factory=Raw)
     band: MaybeShare = field(default_factory=Raw)
     min_trade: Cash = field(default_factory=lambda: Raw(b"0"))
+    execution: ExecutionIn | None = None
+    across: bool = False
+    yields: Annotated[list[YieldIn], Meta(max_length=MOST_ASSETS)] = []
+    wash_days: WashDays = WASH_DAYS
     client_rebalance_id: Reference | None = None
     retry: bool = False
 
@@ -145,23 +157,27 @@ class AccountPlanOut(Struct):
 
 class PlanOut(Struct):
     """What would be traded now. Volatilities are a year's, over the daily closes the desk has; null where there are too
-    few. `refusals` are trades that risk would refuse as things stand."""
+    few. `drift` is the furthest that a weight of the whole is off, before and after. `refusals` are trades that risk
+    would refuse as things stand."""
 
     portfolio_id: Id
     value: Amount
     traded: Amount
     turnover: Amount
     cost: Amount
+    drift: Amount
+    drift_after: Amount
     volatility: float | None
     volatility_after: float | None
     weights: list[ShareOut]
     accounts: list[AccountPlanOut]
     skipped: list[SkippedOut]
     refusals: list[SkippedOut]
+    tax: PlanTaxOut
 
 
 class RebalanceOrderOut(Struct):
-    """A trade and its order; without one, it waits for the account's sales."""
+    """A trade and its order, or the sliced order that it is; without either, it waits for the account's sales."""
 
     account_id: Id
     symbol: str
@@ -171,6 +187,8 @@ class RebalanceOrderOut(Struct):
     order_id: Id | None
     state: OrderState | None
     filled: Amount
+    composite_id: Id | None = None
+    composite_state: CompositeState | None = None
 
 
 class RebalanceOut(Struct):
@@ -193,18 +211,21 @@ class RebalanceOut(Struct):
     reasons: list[str]
 
 
-def plan_out(state: State, plan: Plan, *, volatility: tuple[float | None, float | None]) -> PlanOut:
+def plan_out(state: State, plan: Plan, *, volatility: tuple[float | None, float | None], tax: PlanTaxOut) -> PlanOut:
     return PlanOut(
         plan.portfolio_id,
         views.text(plan.value),
         views.text(plan.traded),
         views.text(plan.turnover),
         views.text(plan.cost),
+        views.text(plan.drift),
+        views.text(plan.drift_after),
         *volatility,
         _shares(state, plan.before, plan.target, plan.after),
         [_account(state, one) for one in plan.accounts],
         [_skipped(state, one) for one in plan.skipped],
         [_skipped(state, one) for one in plan.refusals],
+        tax,
     )
 
 
@@ -234,11 +255,11 @@ def _account(state: State, one: AccountPlan) -> AccountPlanOut:
         views.text(one.drift),
         views.text(one.drift_after),
         round(one.gap, 4),
-        [_trade(state, trade) for trade in one.trades],
+        [trade_out(state, trade) for trade in one.trades],
     )
 
 
-def _trade(state: State, trade: PlannedTrade) -> TradeOut:
+def trade_out(state: State, trade: PlannedTrade) -> TradeOut:
     quantity = abs(trade.quantity)
     value = state.notional(trade.instrument_id, quantity, trade.price)
     symbol = state.instruments[trade.instrument_id].symbol
@@ -280,16 +301,17 @@ def rebalance_out(state: State, one: Underway) -> RebalanceOut:
 
 
 def _order(state: State, one: Underway, trade: PlannedTrade, *, attempt: int, place: int) -> RebalanceOrderOut:
-    name = order_name(one.rebalance.id, attempt, place)
-    order_id = state.client_ids.get((trade.account_id, name))
-    order = None if order_id is None else state.orders[order_id]
+    placed = one.placed(state, place, attempt=attempt)
+    order, composite = (None, None) if placed is None else (placed.order, placed.composite)
     return RebalanceOrderOut(
         trade.account_id,
         state.instruments[trade.instrument_id].symbol,
         trade.side,
         views.text(abs(trade.quantity)),
         attempt + 1,
-        order_id,
+        None if order is None else order.id,
         None if order is None else order.state,
-        "0" if order is None else views.text(order.filled),
+        "0" if placed is None else views.text(placed.filled),
+        None if composite is None else composite.id,
+        None if composite is None else composite.state,
     )

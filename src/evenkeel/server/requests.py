@@ -147,9 +147,10 @@ class TrailRange(Struct, forbid_unknown_fields=True):
 class LegTerms(Struct, forbid_unknown_fields=True, kw_only=True):
     """`limit_price` and `stop_price` go with the kinds that have them; `venue` is for symbols listed twice.
 
-    A TRAILING_STOP has one of `trail_amount`, `trail_percent` and `trail_atr`. Market and limit orders with a
-    `trigger_price` are held until that is reached, `after_market` orders until their exchange opens next. A GTD order
-    ends at `expires_at`, a moment with its time zone.
+    A TRAILING_STOP has one of `trail_amount`, `trail_percent` and `trail_atr`; a TRAILING_STOP_LIMIT has its limit
+    `trail_limit_offset`, an amount of price, beyond its stop. Market and limit orders with a `trigger_price` are held
+    until that is reached, `after_market` orders until their exchange opens next. A GTD order ends at `expires_at`, a
+    moment with its time zone.
     """
 
     symbol: Symbol
@@ -162,6 +163,7 @@ class LegTerms(Struct, forbid_unknown_fields=True, kw_only=True):
     trail_amount: MaybePositive = field(default_factory=Raw)
     trail_percent: MaybePositive = field(default_factory=Raw)
     trail_atr: TrailRange | None = None
+    trail_limit_offset: MaybeNotNegative = field(default_factory=Raw)
     time_in_force: TimeInForce = TimeInForce.DAY
     expires_at: Annotated[str, MOMENT] | None = None
     after_market: bool = False
@@ -287,6 +289,7 @@ class NewBacktest(Struct, forbid_unknown_fields=True):
     take_profit: MaybePositive = field(default_factory=Raw)
     trailing_stop: MaybePositive = field(default_factory=Raw)
     maintenance: MaybePositive = field(default_factory=Raw)
+    participation: MaybePositive = field(default_factory=Raw)
     spread_share: MaybeNotNegative = field(default_factory=Raw)
     limit_offset: MaybeNotNegative = field(default_factory=Raw)
     financing: MaybeNotNegative = field(default_factory=Raw)

@@ -7,6 +7,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from msgspec import Meta, Struct
 
+from evenkeel.desk.permissions import Permission
 from evenkeel.domain.accounts import AccountMode, AccountType, Readiness
 from evenkeel.domain.instruments import AssetClass, OptionRight
 from evenkeel.domain.limits import Layer
@@ -52,9 +53,13 @@ class ProblemBody(Struct):
 
 
 class UserOut(Struct):
+    """Who is signed in, and what they may do in what is theirs: `permissions` are those of their role, or of the key
+    that asks."""
+
     id: Id
     username: str
     role: str
+    permissions: list[Permission]
 
 
 class SignedIn(Struct):
@@ -159,6 +164,7 @@ class OrderOut(Struct):
     trail_amount: Amount | None
     trail_percent: Amount | None
     trail_atr: TrailRangeOut | None
+    trail_limit_offset: Amount | None
     time_in_force: TimeInForce
     expires_at: Moment | None
     not_before: Moment | None

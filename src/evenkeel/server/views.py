@@ -193,13 +193,14 @@ def _terms(this: Order) -> dict[str, Any]:
         "trail_amount": maybe(None if trail is None else trail.amount),
         "trail_percent": None if trail is None or trail.fraction is None else plain(mul(trail.fraction, _HUNDRED)),
         "trail_atr": ranges and s.TrailRangeOut(text(ranges.multiple), ranges.period, ranges.timeframe),
+        "trail_limit_offset": maybe(None if trail is None else trail.limit_offset),
         "expires_at": clock.iso(until) if until else None,
         "not_before": clock.iso(spec.not_before) if spec.not_before else None,
     }
 
 
 _NO_TERMS: dict[str, Any] = dict.fromkeys(
-    ("trigger_price", "trail_amount", "trail_percent", "trail_atr", "expires_at", "not_before")
+    ("trigger_price", "trail_amount", "trail_percent", "trail_atr", "trail_limit_offset", "expires_at", "not_before")
 )
 
 

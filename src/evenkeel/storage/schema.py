@@ -91,6 +91,11 @@ def begin_at(database: Database, revision: str) -> None:
     _migrate(database, up_to=revision)
 
 
+def remove(database: Database) -> None:
+    """Takes the whole schema away with all that is in it, from a database that was to be filled and could not be."""
+    _migrate(database, back_to="base")
+
+
 def _migrate(database: Database, *, up_to: str = "head", back_to: str | None = None) -> None:
     from sqlalchemy import text
     from sqlalchemy.exc import SQLAlchemyError

@@ -3,13 +3,16 @@
 import os
 import secrets
 import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 import structlog
 from msgspec import Struct
 
-from evenkeel.domain.errors import Conflict, Forbidden, InvalidInput
+from evenkeel.domain.errors import Forbidden, InvalidInput, NotFound
+from evenkeel.storage.filelock import held
 
 log = structlog.get_logger(__name__)
 SECRETS = "secrets.json"
@@ -35,39 +38,63 @@ class Secrets(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
         return "Secrets(…)"
 
 
-def load_secrets(home: Path) -> Secrets:
-    """The secrets of a home, made where there are none; a file of before there were server keys gets one.
+def read_secrets(home: Path) -> Secrets | None:
+    """The secrets of a home, None where there are none; it makes nothing.
 
     Raises Forbidden for a file that others may read, InvalidInput for one that cannot be read as secrets.
     """
     path = home / SECRETS
-    if not path.exists():
-        _make(path)
-    found = _load(path)
-    return found if found.server_keys else keep_server_keys(home, (_key(),))
+    return _load(path) if path.exists() else None
+
+
+def ensure_secrets(home: Path, *, sealing: bool = True) -> Secrets:
+    """The secrets of a home, made where there are none; `sealing`: with a server key, if it has none yet. Only for whom
+    nothing needs an older key. Raises as `read_secrets` does."""
+    with _changing(home):
+        found = read_secrets(home)
+        if found is None or (sealing and not found.server_keys):
+            token = found.token_key if found is not None else _key()
+            found = _write(home, Secrets(token, (_key(),) if sealing else ()))
+        return found
+
+
+def change_server_keys(home: Path, change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> Secrets:
+    """Has the file hold the server keys that `change` makes of those it holds. Raises NotFound where there is no file,
+    and as `read_secrets` does."""
+    with _changing(home):
+        found = read_secrets(home)
+        if found is None:
+            raise NotFound(f"{home} holds no {SECRETS}", hint="`evenkeel vault keys` says what it would have to hold.")
+        return _write(home, msgspec.structs.replace(found, server_keys=change(found.server_keys)))
 
 
 def add_server_key(home: Path) -> Secrets:
-    """Makes a server key that seals from now on; the ones before it still open. Raises as `load_secrets` does."""
-    return keep_server_keys(home, (_key(), *load_secrets(home).server_keys))
+    """Makes a server key that seals from now on; the ones before it still open. Raises as `change_server_keys` does."""
+    return change_server_keys(home, lambda keys: (_key(), *keys))
 
 
-def keep_server_keys(home: Path, keys: tuple[str, ...]) -> Secrets:
-    """Has the file hold these server keys and no others. Raises InvalidInput where it cannot be written."""
-    path = home / SECRETS
-    changed = msgspec.structs.replace(_load(path), server_keys=keys)
-    write_private(path, msgspec.json.encode(changed) + b"\n", over=True)
-    return changed
+def adopt_secrets(home: Path, data: bytes) -> Secrets:
+    """Takes the secrets of another home in: its server keys open here from now on, after those that are here; all of it
+    where there is nothing here. Raises InvalidInput for what are no secrets."""
+    with _changing(home):
+        given, found = parse_secrets(data), read_secrets(home)
+        if found is None:
+            return _write(home, given)
+        keys = tuple(dict.fromkeys((*found.server_keys, *given.server_keys)))
+        return _write(home, msgspec.structs.replace(found, server_keys=keys))
 
 
-def write_secrets(home: Path, data: bytes) -> Secrets:
-    """Puts the secrets of another home into one that has none. Raises InvalidInput for what are none, and Conflict."""
-    if _read(data) is None:
+def fresh_secrets() -> Secrets:
+    """New ones without a server key, in no file yet."""
+    return Secrets(_key())
+
+
+def parse_secrets(data: bytes) -> Secrets:
+    """Raises InvalidInput for what are no secrets of a home."""
+    found = _read(data)
+    if found is None:
         raise InvalidInput("these are not the secrets of a home")
-    if (home / SECRETS).exists():
-        raise Conflict(f"{home / SECRETS} is there already", hint="a home's secrets are never written over")
-    write_private(home / SECRETS, data)
-    return _load(home / SECRETS)
+    return found
 
 
 class FirstPassword:
@@ -100,9 +127,20 @@ class FirstPassword:
             log.warning("the file of the first password cannot be removed", path=str(self.path), reason=error.strerror)
 
 
-def _make(path: Path) -> None:
-    fresh = Secrets(_key(), (_key(),))
-    write_private(path, msgspec.json.encode(fresh) + b"\n")
+@contextmanager
+def _changing(home: Path) -> Iterator[None]:
+    """Nobody else changes the file meanwhile: a key that two writers lost between them would open nothing any more."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise not_written(home / SECRETS, error) from error
+    with held(home / f".{SECRETS}.lock"):
+        yield
+
+
+def _write(home: Path, secrets: Secrets) -> Secrets:
+    write_private(home / SECRETS, msgspec.json.encode(secrets) + b"\n", over=True)
+    return _load(home / SECRETS)
 
 
 def _key() -> str:
@@ -130,10 +168,11 @@ def write_private(path: Path, data: bytes, *, over: bool = False) -> None:
             part.unlink(missing_ok=True)
         _sync(path.parent)
     except OSError as error:
-        raise InvalidInput(
-            f"{path} cannot be written: {error.strerror}",
-            hint="name a folder you can write with --home",
-        ) from error
+        raise not_written(path, error) from error
+
+
+def not_written(path: Path, error: OSError) -> InvalidInput:
+    return InvalidInput(f"{path} cannot be written: {error.strerror}", hint="name a folder you can write with --home")
 
 
 def _sync(folder: Path) -> None:
@@ -162,7 +201,7 @@ def _load(path: Path) -> Secrets:
     if found is None:
         raise InvalidInput(
             f"{path} does not hold this home's secrets: a token_key and server_keys of 64 hex digits",
-            hint="restore it from a copy; deleted, all sessions end, and vaults open with recovery codes only",
+            hint="restore it from a copy, or see `evenkeel vault keys`; without it vaults open by recovery codes only",
         )
     return found
 

@@ -105,6 +105,7 @@ class Metrics(Collector):
         self._journal: Callable[[], tuple[int, int]] | None = None
         self._hosts: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0)
         self._exchanges = _Histogram()
+        self._optimizations: dict[str, _Histogram] = {}
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -137,6 +138,10 @@ class Metrics(Collector):
         """How long one user's strategies took to answer what they were told."""
         self._exchanges.observe(seconds)
 
+    def observe_optimization(self, objective: str, seconds: float) -> None:
+        """How long the desk took to find the weights of an objective, prices included."""
+        self._optimizations.setdefault(objective, _Histogram()).observe(seconds)
+
     def observe_stage(self, stage: str, seconds: float) -> None:
         """How long an order took to reach `stage` (received, decided, committed, sent, acknowledged, filled).
 
@@ -164,6 +169,7 @@ class Metrics(Collector):
         yield from self._sending_metrics()
         yield from self._stage_metrics()
         yield from self._host_metrics()
+        yield from self._optimization_metrics()
         yield GaugeMetricFamily("event_loop_lag_seconds", "Longest recent delay of the event loop", self.loop_lag)
         yield GaugeMetricFamily(
             "evenkeel_uptime_seconds", "Time since the process started", self._clock() - self._started
@@ -261,6 +267,15 @@ class Metrics(Collector):
         yield GaugeMetricFamily(f"{name}_moments_behind", "Moments of the market not yet answered", behind)
         family = HistogramMetricFamily(f"{name}_exchange_seconds", "Time one user's strategies take to answer")
         family.add_metric((), buckets=self._exchanges.buckets(), sum_value=self._exchanges.sum)
+        yield family
+
+    def _optimization_metrics(self) -> Iterator[Metric]:
+        if not self._optimizations:
+            return
+        name, text = "optimization_duration_seconds", "Time to find the weights of an objective"
+        family = HistogramMetricFamily(name, text, labels=("objective",))
+        for objective, held in self._optimizations.items():
+            family.add_metric((objective,), buckets=held.buckets(), sum_value=held.sum)
         yield family
 
     def _stage_metrics(self) -> Iterator[Metric]:

@@ -12,6 +12,7 @@ from evenkeel.desk.sealing import Key, KeyRing
 from evenkeel.desk.vault import wrapping
 from evenkeel.desk.vault.ports import Secret, WrapKind
 from evenkeel.desk.vault.safe import Safe
+from evenkeel.desk.vault.vault import Resets, Vault
 from evenkeel.desk.vault.wrapping import CODES, Cost
 from evenkeel.domain.errors import Conflict, InvalidInput, NotFound, SealBroken, Unauthenticated, VaultLocked
 from tests.desk.vault.memory import FIELDS, QUICK, VALUES, MemoryVault, safe
@@ -189,17 +190,52 @@ async def test_a_new_server_key_takes_over_and_says_when_the_old_one_is_free() -
     first = safe(store, old)
     await opened(first)
     await first.credentials.set_unattended(USER.id, ACCOUNT, unattended=True)
-    vault_key = {one: one.derived("vault").fingerprint for one in (old, new)}
-    assert await first.vault.server_keys() == {vault_key[old]}
+    assert await first.vault.server_keys() == {old.fingerprint}
     second = safe(store, new, old)
     assert await second.vault.renew_server_key(second.vault.ring) == 1
-    assert await second.vault.server_keys() == {vault_key[old], vault_key[new]}
+    assert await second.vault.server_keys() == {old.fingerprint, new.fingerprint}
     await second.vault.unlock(USER.id, PASSWORD)
-    assert await second.vault.server_keys() == {vault_key[new]}
+    assert await second.vault.server_keys() == {new.fingerprint}
     third = safe(store, new)
     assert dict(await third.credentials.of(ACCOUNT)) == VALUES
     await third.vault.unlock(USER.id, PASSWORD)
     assert await third.vault.renew_server_key(third.vault.ring) == 0
+
+
+async def test_a_vault_whose_rows_name_the_key_of_the_vault_itself_opens_and_names_the_servers_from_then_on() -> None:
+    """As homes had it before one fingerprint stood for a key everywhere."""
+    store, key = MemoryVault(), Key.random()
+    own = Vault(store, KeyRing([key.derived("vault")]), cost=QUICK)
+    await own.create(USER.id, PASSWORD, kind=Secret.PASSWORD)
+    assert await own.server_keys() == {key.derived("vault").fingerprint}
+    await safe(store, key).vault.unlock(USER.id, PASSWORD)
+    assert await own.server_keys() == {key.fingerprint}
+
+
+async def test_a_reset_by_another_process_is_found_out_when_sessions_end() -> None:
+    store, key = MemoryVault(), Key.random()
+    found = safe(store, key)
+    await opened(found)
+    assert not await found.vault.recheck(USER.id)
+    assert found.vault.is_open(USER.id)
+    elsewhere = Resets(store)
+    await elsewhere.proved(USER, PASSWORD)
+    await elsewhere.changed(OTHER, old=None, new=NEW)
+    await elsewhere.changed(USER, old=None, new=NEW)
+    assert await found.vault.recheck(USER.id)
+    assert not found.vault.is_open(USER.id)
+    assert not await found.vault.recheck(USER.id)
+    with pytest.raises(Conflict, match="reset"):
+        await found.vault.unlock(USER.id, NEW)
+
+
+async def test_a_vault_with_words_of_its_own_stays_open_when_the_password_is_reset() -> None:
+    store = MemoryVault()
+    found = safe(store, Key.random())
+    await opened(found, kind=Secret.PASSPHRASE)
+    await Resets(store).changed(USER, old=None, new=NEW)
+    assert not await found.vault.recheck(USER.id)
+    assert found.vault.is_open(USER.id)
 
 
 async def test_dearer_guesses_are_taken_up_at_the_next_unlocking() -> None:

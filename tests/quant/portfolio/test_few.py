@@ -45,13 +45,29 @@ def check(one: Optimized, *, held: int, least: float) -> None:
     assert weights.sum() == pytest.approx(1.0, abs=1e-8)
 
 
-@pytest.mark.parametrize("objective", sorted(name for name, one in OBJECTIVES.items() if one.few is not None))
+ALL = sorted(name for name, one in OBJECTIVES.items() if one.few is not None and name != "risk-tolerance")
+
+
+@pytest.mark.parametrize("objective", ALL)
 @pytest.mark.parametrize(("held", "least"), [(2, 0.0), (3, 0.15), (6, 0.25)])
 def test_every_objective_finds_the_best_choice(objective: str, held: int, least: float) -> None:
     past, options = returns(3), OPTIONS.get(objective, {})
     found = optimize(returns=past, objective=objective, max_assets=held, min_weight=least, **options)
     check(found, held=held, least=least)
     assert found.value == pytest.approx(by_hand(objective, past, held=held, least=least, **options), rel=1e-6)
+
+
+@pytest.mark.parametrize(("held", "least"), [(2, 0.0), (3, 0.15)])
+def test_a_tolerance_of_risk_lies_between_the_ends_of_few(held: int, least: float) -> None:
+    past = returns(3)
+    rule: dict[str, Any] = {"max_assets": held, "min_weight": least}
+    ends = [
+        optimize(returns=past, objective=name, **rule).metrics["volatility"] for name in ("min-variance", "max-return")
+    ]
+    found = optimize(returns=past, objective="risk-tolerance", tolerance=0.5, **rule)
+    check(found, held=held, least=least)
+    best = by_hand("target-risk", past, held=held, least=least, target=sum(ends) / 2.0)
+    assert found.value == pytest.approx(best, rel=1e-6)
 
 
 @settings(max_examples=15, deadline=None)

@@ -135,16 +135,80 @@ def test_every_objective_keeps_to_every_room(name: str, kind: str) -> None:
         "target-return": {"target": float((least @ known.mean + most @ known.mean) / 2.0)},
         "target-risk": {"target": (known.risk(least) + known.risk(most)) / 2.0},
     }.get(name, {})
-    if name == "min-semi-variance" and room.parts():
-        with pytest.raises(InvalidInput, match="no turnover or gross limit"):
-            solve(objective(name), known, room, options)
-        return
     weights, _ = solve(objective(name), known, room, options)
     assert room.breaches(weights) == []
     if name == "target-return":
         assert weights @ known.mean >= options["target"] - 1e-7
     if name == "target-risk":
         assert known.risk(weights) <= options["target"] + 1e-7
+
+
+@pytest.mark.parametrize("kind", ["turnover", "gross"])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_least_semi_variance_of_what_may_be_traded(kind: str, seed: int) -> None:
+    """Against a general solver, which splits what is measured into what is bought and what is sold."""
+    known, room = inputs(seed), ROOMS[kind]
+    weights, _ = solve(objective("min-semi-variance"), known, room, {})
+    cost, ((origin, most),) = costs(known, {})["min-semi-variance"], room.parts()
+    matrix, _, highs = room.matrix()
+
+    def at(x: Floats) -> Floats:
+        return np.asarray(origin + x[:N] - x[N:])
+
+    held = [{"type": "eq", "fun": lambda x: at(x).sum() - 1.0}, {"type": "ineq", "fun": lambda x: most - x.sum()}]
+    held += [
+        {"type": "ineq", "fun": lambda x: at(x) - room.lower},
+        {"type": "ineq", "fun": lambda x: room.upper - at(x)},
+    ]
+    if kind == "turnover":
+        lows = room.matrix()[1]
+        above, below = np.isfinite(highs), np.isfinite(lows)
+        held += [{"type": "ineq", "fun": lambda x: (highs - matrix @ at(x))[above]}]
+        held += [{"type": "ineq", "fun": lambda x: (matrix @ at(x) - lows)[below]}]
+    first = weights - origin
+    begin = np.concatenate((np.maximum(first, 0.0), np.maximum(-first, 0.0)))
+    scale = cost(weights)
+    found = minimize(lambda x: cost(at(x)) / scale, begin, method="SLSQP", constraints=held,
+                     bounds=[(0.0, None)] * (2 * N), options={"maxiter": 500, "ftol": 1e-14})  # fmt: skip
+    assert cost(weights) <= float(found.fun) * scale * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("kind", list(ROOMS))
+def test_a_risk_tolerance_divides_the_way_from_least_risk_to_most_return(kind: str) -> None:
+    known, room = inputs(5), ROOMS[kind]
+    careful, _ = solve(objective("min-variance"), known, room, {})
+    bold, most = solve(objective("max-return"), known, room, {})
+    ends = known.risk(careful), known.risk(bold)
+    one = objective("risk-tolerance")
+    reached = 0.0
+    for share in (0.0, 0.25, 0.5, 0.9, 1.0):
+        weights, reached = solve(one, known, room, {"tolerance": share})
+        assert room.breaches(weights) == []
+        assert known.risk(weights) == pytest.approx(ends[0] + share * (ends[1] - ends[0]), rel=1e-5)
+    assert reached == pytest.approx(most)
+    assert solve(one, known, room, {"tolerance": 0.0})[0] == pytest.approx(careful, abs=1e-6)
+    assert known.risk(solve(one, known, room, {"tolerance": 1e-12})[0]) == pytest.approx(ends[0], rel=1e-6)
+
+
+@given(seed=st.integers(0, 10**6), shares=st.lists(st.floats(0.0, 1.0), min_size=2, max_size=2))
+@settings(max_examples=30)
+def test_more_tolerance_is_more_risk_and_more_return(seed: int, shares: list[float]) -> None:
+    known, room = inputs(seed), ROOMS["long only"]
+    low, high = (solve(objective("risk-tolerance"), known, room, {"tolerance": one}) for one in sorted(shares))
+    assert known.risk(low[0]) <= known.risk(high[0]) + 1e-9
+    assert low[1] <= high[1] + 1e-9
+
+
+def test_a_tolerance_where_there_is_nothing_to_choose() -> None:
+    known = inputs(1)
+    alike = Inputs(np.zeros(N), known.covariance, known.returns)
+    careful, _ = solve(objective("min-variance"), alike, ROOMS["long only"], {})
+    for kind in ("long only", "rows"):
+        weights, _ = solve(objective("risk-tolerance"), alike, ROOMS[kind], {"tolerance": 0.7})
+        assert ROOMS[kind].breaches(weights) == []
+    assert solve(objective("risk-tolerance"), alike, ROOMS["long only"], {})[0] == pytest.approx(careful, abs=1e-6)
+    with pytest.raises(InvalidInput, match=r"from 0 \(least variance\) to 1"):
+        solve(objective("risk-tolerance"), known, ROOMS["long only"], {"tolerance": 1.1})
 
 
 @given(seed=st.integers(0, 10**6))

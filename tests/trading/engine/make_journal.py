@@ -31,6 +31,7 @@ from evenkeel.domain.mtm import Trail as Trailing
 from evenkeel.domain.orders import OrderKind, Side, TimeInForce, Trail, Trigger
 from evenkeel.domain.panics import Scope, ScopeKind
 from evenkeel.domain.portfolios import Place, Portfolio
+from evenkeel.domain.rebalance_schedules import Aim, Cadence, Run, RunState, Schedule, Timing, run_id
 from evenkeel.domain.rebalancing import PlannedTrade, Rebalance, order_name
 from evenkeel.domain.routing import Route
 from evenkeel.domain.selections import Edit
@@ -91,7 +92,24 @@ def _apart(world: World) -> None:
     world.step(c.RebalancePortfolio(provenance=WHO, rebalance=plan))
     bought = world.state.orders[world.state.client_ids["A", order_name(plan.id, 0, 0)]]
     world.fill(bought, "2", "3.01", charges=(Charge("commission", D("0.02")),))
+    _scheduled(world)
     world.price(ACME, 21.0, 9)
+
+
+def _scheduled(world: World) -> None:
+    """It is rebalanced by itself: one run is declined, the next is sent."""
+    aim, timing = Aim({ACME.id: D("0.5")}), Timing(Cadence.MONTHLY)
+    schedule = Schedule(timing, aim)
+    world.step(c.SetRebalanceSchedule(provenance=WHO, portfolio_id="fund", schedule=schedule))
+    since = world.state.schedules.all["fund"].since
+    for number, state in enumerate((RunState.PROPOSED, RunState.SENT), 1):
+        due = since + number
+        name = run_id("fund", due)
+        this = Rebalance(name, "fund", f"scheduled {number}", name, value=D(1000), cost=D(0))
+        run = Run(name, "fund", due, state, rebalance=this, expires=due + 10**15)
+        world.step(c.RecordRebalanceRun(provenance=WHO, run=run, since=since))
+        if state is RunState.PROPOSED:
+            world.step(c.AnswerRebalanceRun(provenance=WHO, portfolio_id="fund", run_id=name, approve=False))
 
 
 def _retired(world: World) -> None:

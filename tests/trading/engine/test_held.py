@@ -13,7 +13,8 @@ from evenkeel.domain import records as r
 from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.orders import OrderKind, OrderState, Side, TimeInForce, Trail, Trigger
 from evenkeel.trading.engine.effects import Lane, SendAmendment, SendOrder
-from evenkeel.trading.engine.keeping import KIND, trail_level
+from evenkeel.trading.engine.keeping import KIND
+from evenkeel.trading.engine.trailing import trail_level
 from evenkeel.trading.live.outbox import Outbox
 from tests.trading.engine.holding import (
     BARE,

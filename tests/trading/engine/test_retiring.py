@@ -108,6 +108,7 @@ def test_an_account_is_renamed_and_its_name_erased_only_out_of_use() -> None:
     assert len(world.of(AccountRenamed)) == 1
     taken = world.declined(msgspec.structs.replace(rename, name="b"))
     assert isinstance(taken, InvalidInput)
+    assert taken.errors[0].message == "another account of yours is called 'b', in whatever case"
     erase = msgspec.structs.replace(rename, name="erased-1", erase=True)
     assert isinstance(world.declined(erase), Conflict)
     deactivate(world)

@@ -21,6 +21,7 @@ from evenkeel.domain.errors import BrokerUnavailable
 from evenkeel.domain.events import BrokerPosition
 from evenkeel.domain.ids import Hashed
 from evenkeel.domain.limits import Window
+from evenkeel.domain.orders import OrderKind, TimeInForce
 from evenkeel.trading.brokers.simulated.adapter import SimulatedBroker
 from evenkeel.trading.brokers.simulated.book import Book
 from evenkeel.trading.engine.windows import end_of
@@ -318,6 +319,33 @@ async def test_an_instrument_that_falls_silent_is_told_and_refused(made: list[De
     assert len(one.alerts("feed-back")) == 1
     outcome = await one.runner.submit(buy("two"))
     assert one.runner.state.orders[outcome.id].rule is None
+
+
+async def test_an_instrument_that_never_shows_a_price_is_told_where_something_depends_on_it(made: list[Desk]) -> None:
+    """F15: after a start nothing has a price; an order that rests, or a position, waits for one that never comes."""
+    one = await desk(made)
+    control = FeedControl(one.runner, Feed(), None, kind="replay", speed=Decimal(1))
+    one.runner.vigil.silence.watch(control, 60)
+    other = msgspec.structs.replace(STOCK, id="never", symbol="NEVER", calendar="XNYS")
+    await one.runner.submit(ListInstrument(provenance=BY, instrument=other))
+    one.runner.state.marks.clear()
+    await one.after(600)
+    assert one.alerts("feed-silent") == [], "nobody needs it"
+    spec = msgspec.structs.replace(
+        buy().spec, instrument_id=other.id, kind=OrderKind.LIMIT, limit_price=Decimal(9), time_in_force=TimeInForce.GTC
+    )
+    await one.runner.submit(msgspec.structs.replace(buy(), spec=spec))
+    await one.after(11)
+    await one.after(120)
+    assert one.alerts("feed-silent") == []
+    await one.after(1)
+    told = one.alerts("feed-silent")
+    assert len(told) == 1
+    assert told[0].startswith("No price of NEVER has come for 61 seconds")
+    now = one.clock.now()
+    bar = msgspec.structs.replace(market(0).bars[0], instrument_id=other.id, ts=now - 60 * SECOND, close_ts=now)
+    await one.runner.post_all([msgspec.structs.replace(market(0), at=now, bars=(bar,))])
+    assert len(one.alerts("feed-back")) == 1
 
 
 async def test_a_replay_that_stands_still_is_told(made: list[Desk]) -> None:

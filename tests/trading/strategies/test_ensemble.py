@@ -86,7 +86,7 @@ def test_it_may_run_and_remembers(rule: str, fall: float) -> None:
         ("rsi*0", "must be above zero"),
         ("rsi*1.2.3", "must be above zero"),
         ("rsi(period=inf)", "expected a whole number"),
-        ("pairs", "no strategy of targets named 'pairs'"),
+        ("rsi; pairs", "pairs decides on several instruments together.*panel-ensemble"),
     ],
 )
 def test_members_it_cannot_have_are_named(members: str, named: str) -> None:

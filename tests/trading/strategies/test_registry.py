@@ -54,6 +54,7 @@ def test_the_built_in_templates() -> None:
         "pairs",
         "cross-sectional-momentum",
         "rebalanced-weights",
+        "panel-ensemble",
     )
     info = Registry().info("sma-crossover")
     assert (info.form, info.source) == ("signal", "built-in")

@@ -1,11 +1,13 @@
 import { request } from "@/session/session";
 import type {
-  Allocation, Deployment, EquityPoint, Feed, Fill, Order, OrderBody, Page, SymbolInfo, SystemStatus,
+  Allocation, Deployment, EquityPoint, Feed, Fill, Order, OrderBody, Page, Share, SymbolInfo, SystemStatus,
 } from "./types";
 
 const PAGE = 200;
 
 export const listSymbols = () => request<Page<SymbolInfo>>("/market/symbols");
+
+export const listShares = () => request<Page<Share>>("/shares");
 
 export const listOrders = (filter: { account_id?: string | null; status?: string; cursor?: string | null; limit?: number }) =>
   request<Page<Order>>("/trading/orders", { query: { limit: PAGE, ...filter } });

@@ -257,7 +257,7 @@ export interface paths {
         };
         /**
          * Who is signed in
-         * @description The signed-in user. Needs the permission `read`.
+         * @description The signed-in user, and what they may do. Needs the permission `read`.
          */
         get: operations["me"];
         put?: never;
@@ -771,7 +771,7 @@ export interface paths {
         put?: never;
         /**
          * Share an account
-         * @description Lends an account of yours to another person, to read, to reduce, or to trade; asked again for the same person, it changes what they may do. Limits, cash and credentials stay yours alone. Needs the permission `manage`, just after signing in, or a signed request.
+         * @description Lends an account of yours to another person, to read, to reduce, or to trade; asked again for the same person, it changes what they may do. Nobody can be lent more than their role allows: a viewer only reads. Limits, cash and credentials stay yours alone. Needs the permission `manage`, just after signing in, or a signed request.
          */
         post: operations["share_account"];
         delete?: never;
@@ -1293,7 +1293,7 @@ export interface paths {
         };
         /**
          * A copy link
-         * @description One link: its terms, and each of the master's positions beside its copy. Needs the permission `read`.
+         * @description One link: its terms, who has made it, and each of the master's positions beside its copy. Needs the permission `read`.
          */
         get: operations["get_copy_link"];
         put?: never;
@@ -1647,11 +1647,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Whether it may be erased
+         * @description Whether an account may be erased: it is out of use and holds nothing. Erases nothing. Needs the permission `manage`.
+         */
+        get: operations["preview_purge"];
         put?: never;
         /**
          * Erase personal data
-         * @description Erases what is personal of an account out of use: its name, number, labels, notes, groups and egress address. Ledger and history stay under its id; the journal keeps the name it was opened with. It cannot be taken back. Needs the permission `manage`, just after signing in, or a signed request.
+         * @description Erases what is personal of an account out of use: its name, number, labels, notes, groups, tax settings and egress address. Ledger and history stay under its id; the journal keeps the name it was opened with. It cannot be taken back. Needs the permission `manage`, just after signing in, or a signed request.
          */
         post: operations["purge_account"];
         delete?: never;
@@ -1667,7 +1671,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Whether a person may be erased
+         * @description Whether a person may be erased: they are deactivated, and their accounts are out of use and hold nothing. Erases nothing. Needs the permission `admin`.
+         */
+        get: operations["preview_user_purge"];
         put?: never;
         /**
          * Erase a person's data
@@ -2483,7 +2491,7 @@ export interface paths {
         head?: never;
         /**
          * Change a strategy
-         * @description Sets the strategy's shares of accounts, its template, parameters, size or rules, while it runs. A share or a size counts from its next change of target. With another template or other parameters it begins anew, and its working orders are cancelled; what it holds stays. Needs the permission `trade`.
+         * @description Sets the strategy's shares of accounts, its template, parameters, size or rules, while it runs. A share or a size counts from its next change of target. With another template or other parameters it begins anew, and its working orders are cancelled; what it holds stays. With one that places its own orders, the limits at which orders went out before (`entry`) are gone. Needs the permission `trade`.
          */
         patch: operations["change_strategy"];
         trace?: never;
@@ -3089,7 +3097,7 @@ export interface paths {
         };
         /**
          * Transactions of a portfolio
-         * @description What has moved in its books while they were its own, newest first: the ledger with what was traded, and splits. The amounts add up to its cash. Needs the permission `read`.
+         * @description What has moved in its books while they were its own, newest first: the ledger with what was traded, and splits. Of a book that it has adopted, those from then on: so the amounts add up to its cash only with what such books had when they were adopted. Needs the permission `read`.
          */
         get: operations["list_portfolio_transactions"];
         put?: never;
@@ -3164,6 +3172,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/portfolio/{portfolio_id}/schedule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A portfolio's schedule of rebalancing
+         * @description By what a portfolio is rebalanced by itself, and when it is due next; 404 where it is not. Needs the permission `read`.
+         */
+        get: operations["get_rebalance_schedule"];
+        /**
+         * Set its schedule of rebalancing
+         * @description Has a portfolio rebalanced by a schedule from now on; one it had before ends, with what that has proposed. Only its owner may switch on the mode `trade`, which sends orders by itself. Needs the permission `trade`.
+         */
+        put: operations["set_rebalance_schedule"];
+        post?: never;
+        /**
+         * Clear its schedule of rebalancing
+         * @description Has a portfolio rebalanced by itself no more. A proposal that waits is withdrawn; a rebalance that is under way goes on. Needs the permission `trade`.
+         */
+        delete: operations["clear_rebalance_schedule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/portfolio/{portfolio_id}/schedule/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What its schedule has done
+         * @description What became of each time that a schedule was due, newest first: the last 200 there are. Needs the permission `read`.
+         */
+        get: operations["list_rebalance_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/portfolio/{portfolio_id}/schedule/runs/{run_id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve a proposed rebalance
+         * @description Sends the trades of a proposal as they were proposed. 409 where it waits no more, or what is held has changed. Needs the permission `trade`.
+         */
+        post: operations["approve_rebalance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/portfolio/{portfolio_id}/schedule/runs/{run_id}/decline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decline a proposed rebalance
+         * @description Has a proposal wait no more; nothing is traded. Needs the permission `trade`.
+         */
+        post: operations["decline_rebalance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/portfolio/optimize": {
         parameters: {
             query?: never;
@@ -3215,7 +3311,7 @@ export interface paths {
         put?: never;
         /**
          * Preview a rebalance
-         * @description What a rebalance would trade now in each account, what that would cost, and what is left alone, and why. Nothing is placed. Needs the permission `trade`.
+         * @description What a rebalance would trade now in each account, what that would cost, and what is left alone, and why. Nothing is placed, so whoever sees the portfolio may ask. Needs the permission `read`.
          */
         post: operations["preview_rebalance"];
         delete?: never;
@@ -3256,6 +3352,74 @@ export interface paths {
          * @description The portfolio's rebalances, newest first: weights before, wanted and reached, orders, cost, and what failed. Needs the permission `read`.
          */
         get: operations["list_rebalances"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/accounts/{account_id}/tax": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How gains are taxed
+         * @description How gains are taxed in an account. What its owner has set for a shared one is for its owner. Needs the permission `read`.
+         */
+        get: operations["get_tax"];
+        /**
+         * Say how gains are taxed
+         * @description Says how gains are taxed in your account, and which lots a sale closes, from a day on. None of it is in the journal. The audit log says what was set, and leaves out the rates, so that a purge leaves nothing of them. Needs the permission `manage`.
+         */
+        put: operations["set_tax"];
+        post?: never;
+        /**
+         * Take back how gains are taxed
+         * @description Takes back all that was said of how gains are taxed in your account. Needs the permission `manage`.
+         */
+        delete: operations["forget_tax"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/portfolio/lots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tax lots
+         * @description What is left of each purchase, in your accounts or in a portfolio's books, with the gain at the last price, its term, and the days until a gain is long-term; by instrument, the oldest first. Needs the permission `read`.
+         */
+        get: operations["list_lots"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/portfolio/gains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Realised gains of a year
+         * @description What sales of a year have realised, lot by lot, with sums by term, the tax at the accounts' rates, and the losses that purchases in any of your accounts put at risk. Needs the permission `read`.
+         */
+        get: operations["list_gains"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3857,7 +4021,7 @@ export interface components {
             open_orders: number;
             positions: number;
             limits: components["schemas"]["LimitsOut"];
-            terms: components["schemas"]["TermsOut"] | null;
+            terms: components["schemas"]["evenkeel.server.terms.TermsOut"] | null;
             /** @default null */
             live: boolean | null;
             /** @default null */
@@ -3969,8 +4133,9 @@ export interface components {
         AssetClass: "CRYPTO" | "EQUITY" | "ETF" | "FUTURE" | "FX" | "INDEX" | "METAL" | "OPTION";
         /**
          * AuditOut
-         * @description One row. `outcome` is `asked` before a change, then the status it was answered with, or `done`; `before` and
-         *         `after` are JSON as text, without secrets; `hash` covers the row and the hash of the one before it.
+         * @description One row. `actor` is a person's id and `actor_name` what they are called now, empty where it is nobody's: `home`
+         *         is whoever has the home's files. `outcome` is `asked` before a change, then the status it was answered with, or
+         *         `done`; `before` and `after` are JSON as text, without secrets; `hash` covers the row and the hash before it.
          */
         AuditOut: {
             /**
@@ -3985,6 +4150,7 @@ export interface components {
              */
             at: string;
             actor: string;
+            actor_name: string;
             door: string;
             key_id: string;
             address: string;
@@ -4134,7 +4300,7 @@ export interface components {
              */
             fee: string;
             /** @enum {unknown} */
-            why: "liquidation" | "order" | "signal" | "stop-loss" | "take-profit" | "trailing-stop";
+            why: "liquidation" | "mtm" | "order" | "signal" | "stop-loss" | "take-profit" | "trailing-stop";
         };
         /**
          * BacktestOut
@@ -4259,6 +4425,7 @@ export interface components {
             take_profit: string | null;
             trailing_stop: string | null;
             maintenance: string | null;
+            participation: string | null;
             /**
              * @description An exact decimal.
              * @example 1234.56
@@ -4499,6 +4666,12 @@ export interface components {
             when: string;
         };
         /**
+         * Cadence
+         * @description BAND: whenever a weight is beyond its band, which is looked at every so often while the market is open.
+         * @enum {unknown}
+         */
+        Cadence: "band" | "daily" | "monthly" | "quarterly" | "weekly";
+        /**
          * CandidateOut
          * @description A place the order could have gone. `cost` is what it would pay in all, negative where it receives; `refused` is
          *         the rule that kept it out.
@@ -4546,7 +4719,8 @@ export interface components {
          * @description How to change a working order. `quantity` is the new total, or `factor` times the present one, cut to whole lots.
          *         Prices are set, or moved by `ticks` or `percent` (1 is one per cent up), rounded to the tick. `at_market`: it is
          *         cancelled, and then a market order takes the place of what has not filled. A held order waits for `trigger_price`,
-         *         a stop trails by `trail_amount` or `trail_percent`, a GTD order ends at `expires_at`.
+         *         a stop trails by `trail_amount` or `trail_percent`, with its limit `trail_limit_offset` beyond it where it has one;
+         *         a GTD order ends at `expires_at`.
          */
         Change: {
             quantity?: string | number | null;
@@ -4561,6 +4735,7 @@ export interface components {
             trigger_price?: string | number | null;
             trail_amount?: string | number | null;
             trail_percent?: string | number | null;
+            trail_limit_offset?: string | number | null;
             /** @default null */
             expires_at: string | null;
         };
@@ -4964,8 +5139,9 @@ export interface components {
         };
         /**
          * CopyLinkOut
-         * @description A copy link. Names are null of accounts that are not yours. Positions, and why they are not in step, are told to
-         *         the follower's side; `events` and `skips` are how many there have been.
+         * @description A copy link. Names are null of accounts that are not yours. Positions, whether they are in step, and why not, are
+         *         told to the follower's side: for the master's, `in_sync` is null. `proposed_by` is the user name of who has made the
+         *         link, null on the stream. `events` and `skips` are how many there have been.
          */
         CopyLinkOut: {
             /**
@@ -5003,7 +5179,8 @@ export interface components {
             risk: string;
             max_slippage: string | null;
             max_age: number;
-            in_sync: boolean;
+            in_sync: boolean | null;
+            proposed_by: string | null;
             events: number;
             skips: number;
             last_event_at: string | null;
@@ -5317,6 +5494,19 @@ export interface components {
             total_return: string;
         };
         /**
+         * ErasableOut
+         * @description It may be erased: `confirm` is what has to be sent for it, and `name` what it would be called from then on.
+         */
+        ErasableOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            id: string;
+            confirm: string;
+            name: string;
+        };
+        /**
          * ErasedOut
          * @description What it is called from now on.
          */
@@ -5345,6 +5535,32 @@ export interface components {
             order_id: string | null;
             deployment_id: string | null;
         };
+        /**
+         * ExecutionIn
+         * @description `basket`: whole orders. Else each trade is a sliced order of so many `slices` over a `duration` in seconds:
+         *         `slices` goes on until all of it is filled, `twap` and `vwap` cancel at the end what is left.
+         */
+        ExecutionIn: {
+            /** @default basket */
+            kind: components["schemas"]["ExecutionKind"];
+            /**
+             * @description 0 to 604800 seconds
+             * @default 0
+             */
+            duration: number;
+            /**
+             * @description 0 to 1000
+             * @default 0
+             */
+            slices: number;
+        };
+        /**
+         * ExecutionKind
+         * @description BASKET: whole orders; SLICES: equal parts, however long they take; TWAP: the same until an end, at which what is
+         *         left is cancelled; VWAP: parts as large as what usually trades meanwhile.
+         * @enum {unknown}
+         */
+        ExecutionKind: "basket" | "slices" | "twap" | "vwap";
         /**
          * ExposureOut
          * @description Market values by side; leverage is by capital, null where there is none.
@@ -5415,7 +5631,8 @@ export interface components {
         };
         /**
          * FiguresOut
-         * @description `long` and `short` are market values without sign, `gross` their sum and `net` their difference.
+         * @description `long` and `short` are market values without sign, `gross` their sum and `net` their difference. `day_pnl` is
+         *         null in the platform's totals: every account has a day of its own, and they keep none of them.
          */
         FiguresOut: {
             currency: string;
@@ -5451,11 +5668,7 @@ export interface components {
              * @example 1234.56
              */
             net: string;
-            /**
-             * @description An exact decimal.
-             * @example 1234.56
-             */
-            day_pnl: string;
+            day_pnl: string | null;
             /**
              * @description An exact decimal.
              * @example 1234.56
@@ -5575,6 +5788,107 @@ export interface components {
              */
             rate: string;
             source: components["schemas"]["RateSource"];
+        };
+        /**
+         * GainOut
+         * @description What a sale has closed of a lot. `cost` and `proceeds` are with charges. `at_risk` is the part of a loss that a
+         *         purchase of the same within the days before or after may keep from counting: a warning, and no tax advice.
+         */
+        GainOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            account_id: string;
+            book: string;
+            symbol: string;
+            currency: string;
+            /**
+             * Format: date
+             * @example 2005-09-01
+             */
+            opened: string;
+            /**
+             * Format: date
+             * @example 2005-09-01
+             */
+            closed: string;
+            days: number;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            quantity: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            cost: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            proceeds: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            gain: string;
+            /** @enum {unknown} */
+            term: "long" | "short";
+            tax: string | null;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            at_risk: string;
+            wash_purchases: components["schemas"]["WashPurchaseOut"][];
+            order_id: string | null;
+        };
+        /**
+         * GainTotalOut
+         * @description The sums of one currency. `tax` is without accounts whose terms are not set, and below zero where losses are
+         *         more: they count as if there were gains to set them against.
+         */
+        GainTotalOut: {
+            currency: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            short: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            long: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            gain: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            tax: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            at_risk: string;
+        };
+        /**
+         * GainsReport
+         * @description The newest first. `untold` are accounts with gains for which no terms are set.
+         */
+        GainsReport: {
+            year: number;
+            wash_days: number;
+            items: components["schemas"]["GainOut"][];
+            totals: components["schemas"]["GainTotalOut"][];
+            untold: string[];
+            note: string;
         };
         /**
          * GroupChange
@@ -6015,9 +6329,10 @@ export interface components {
          * LegTerms
          * @description `limit_price` and `stop_price` go with the kinds that have them; `venue` is for symbols listed twice.
          *
-         *         A TRAILING_STOP has one of `trail_amount`, `trail_percent` and `trail_atr`. Market and limit orders with a
-         *         `trigger_price` are held until that is reached, `after_market` orders until their exchange opens next. A GTD order
-         *         ends at `expires_at`, a moment with its time zone.
+         *         A TRAILING_STOP has one of `trail_amount`, `trail_percent` and `trail_atr`; a TRAILING_STOP_LIMIT has its limit
+         *         `trail_limit_offset`, an amount of price, beyond its stop. Market and limit orders with a `trigger_price` are held
+         *         until that is reached, `after_market` orders until their exchange opens next. A GTD order ends at `expires_at`, a
+         *         moment with its time zone.
          */
         LegTerms: {
             /** @description a symbol of 1 to 64 printable characters */
@@ -6033,6 +6348,7 @@ export interface components {
             trail_percent?: string | number | null;
             /** @default null */
             trail_atr: components["schemas"]["TrailRange"] | null;
+            trail_limit_offset?: string | number | null;
             /** @default DAY */
             time_in_force: components["schemas"]["TimeInForce"];
             /** @default null */
@@ -6209,6 +6525,63 @@ export interface components {
             password: string;
         };
         /**
+         * LotMethod
+         * @description Which lots a sale closes first: the oldest, the newest, the dearest, the cheapest, or those of least tax.
+         * @enum {unknown}
+         */
+        LotMethod: "fifo" | "highest-cost" | "lifo" | "lowest-cost" | "min-tax";
+        /**
+         * LotOut
+         * @description What is left of a purchase (a short: below zero), at the last price; the id is that of its fill. `cost` is with
+         *         charges; `tax` is what a sale of it now would be taxed, below zero for a loss; null where no terms are set, or no
+         *         price is known. `long_from` is the first day on which a gain is long-term; null for a short.
+         */
+        LotOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            id: string;
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            account_id: string;
+            book: string;
+            symbol: string;
+            currency: string;
+            /**
+             * Format: date
+             * @example 2005-09-01
+             */
+            opened: string;
+            days: number;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            quantity: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            cost: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            unit_cost: string;
+            price: string | null;
+            value: string | null;
+            gain: string | null;
+            /** @enum {unknown} */
+            term: "long" | "short";
+            long_from: string | null;
+            days_to_long: number | null;
+            tax: string | null;
+            order_id: string | null;
+        };
+        /**
          * Luck
          * @description How far the choice can be trusted. Sharpe ratios are annual; `sharpe_by_luck` is what the best of as many
          *         worthless trials would show. Probabilities are from 0 to 1.
@@ -6306,6 +6679,12 @@ export interface components {
             values: (number | null)[];
         };
         /**
+         * Mode
+         * @description PROPOSE: a person approves of each; TRADE: it is sent at once.
+         * @enum {unknown}
+         */
+        Mode: "propose" | "trade";
+        /**
          * MovedOut
          * @description The orders placed, those being cancelled, and how many positions wait for cancels before they are closed.
          */
@@ -6382,6 +6761,7 @@ export interface components {
             take_profit?: string | number | null;
             trailing_stop?: string | number | null;
             maintenance?: string | number | null;
+            participation?: string | number | null;
             spread_share?: string | number | null;
             limit_offset?: string | number | null;
             financing?: string | number | null;
@@ -6692,6 +7072,7 @@ export interface components {
             trail_percent?: string | number | null;
             /** @default null */
             trail_atr: components["schemas"]["TrailRange"] | null;
+            trail_limit_offset?: string | number | null;
             /** @default DAY */
             time_in_force: components["schemas"]["TimeInForce"];
             /** @default null */
@@ -6956,6 +7337,7 @@ export interface components {
             take_profit?: string | number | null;
             trailing_stop?: string | number | null;
             maintenance?: string | number | null;
+            participation?: string | number | null;
             spread_share?: string | number | null;
             limit_offset?: string | number | null;
             financing?: string | number | null;
@@ -7061,6 +7443,7 @@ export interface components {
             take_profit?: string | number | null;
             trailing_stop?: string | number | null;
             maintenance?: string | number | null;
+            participation?: string | number | null;
             spread_share?: string | number | null;
             limit_offset?: string | number | null;
             financing?: string | number | null;
@@ -7110,6 +7493,23 @@ export interface components {
             name: string;
             /** @default [] */
             symbols: string[];
+        };
+        /**
+         * ObjectiveOut
+         * @description As it was asked for; without an objective, by the portfolio's own tolerance of risk.
+         */
+        ObjectiveOut: {
+            symbols: string[];
+            objective: string | null;
+            constraints: string[];
+            days: number;
+            least: number;
+            most: number;
+            covariance: string;
+            mean: string;
+            risk_free: number;
+            target: number | null;
+            tolerance: number | null;
         };
         /**
          * OffsetIn
@@ -7165,6 +7565,7 @@ export interface components {
             trigger_price?: string | number | null;
             trail_amount?: string | number | null;
             trail_percent?: string | number | null;
+            trail_limit_offset?: string | number | null;
             /** @default null */
             expires_at: string | null;
             /** @description 1 to 64 printable characters */
@@ -7174,7 +7575,7 @@ export interface components {
          * OrderKind
          * @enum {unknown}
          */
-        OrderKind: "LIMIT" | "MARKET" | "STOP" | "STOP_LIMIT" | "TRAILING_STOP";
+        OrderKind: "LIMIT" | "MARKET" | "STOP" | "STOP_LIMIT" | "TRAILING_STOP" | "TRAILING_STOP_LIMIT";
         /**
          * OrderOut
          * @description `rests_at`: the broker that has an open order, or "evenkeel", which holds it until `not_before` or until its
@@ -7220,6 +7621,7 @@ export interface components {
             trail_amount: string | null;
             trail_percent: string | null;
             trail_atr: components["schemas"]["TrailRangeOut"] | null;
+            trail_limit_offset: string | null;
             time_in_force: components["schemas"]["TimeInForce"];
             expires_at: string | null;
             not_before: string | null;
@@ -7600,6 +8002,15 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * Page[LotOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_LotOut_: {
+            items: components["schemas"]["LotOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
          * Page[OrderOut]
          * @description One page of a list; `next_cursor` asks for the next one, null at the end.
          */
@@ -7704,6 +8115,15 @@ export interface components {
          */
         Page_RouteOut_: {
             items: components["schemas"]["RouteOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
+         * Page[RunOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_RunOut_: {
+            items: components["schemas"]["RunOut"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -7852,6 +8272,16 @@ export interface components {
             password: string;
         };
         /**
+         * Permission
+         * @description What an operation needs of whoever asks for it.
+         *
+         *         READ sees; REDUCE also cancels, closes and halts; TRADE also places orders and runs strategies; MANAGE also opens
+         *         accounts and changes their limits, credentials and copy links. SELF is one's own password, sessions and keys, which
+         *         no key may touch. ADMIN is other people and the installation.
+         * @enum {unknown}
+         */
+        Permission: "admin" | "manage" | "read" | "reduce" | "self" | "trade";
+        /**
          * PersonChange
          * @description What is named is changed, and nothing else can be.
          */
@@ -7902,7 +8332,8 @@ export interface components {
         /**
          * PlanOut
          * @description What would be traded now. Volatilities are a year's, over the daily closes the desk has; null where there are too
-         *         few. `refusals` are trades that risk would refuse as things stand.
+         *         few. `drift` is the furthest that a weight of the whole is off, before and after. `refusals` are trades that risk
+         *         would refuse as things stand.
          */
         PlanOut: {
             /**
@@ -7930,12 +8361,49 @@ export interface components {
              * @example 1234.56
              */
             cost: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            drift: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            drift_after: string;
             volatility: number | null;
             volatility_after: number | null;
             weights: components["schemas"]["evenkeel.server.rebalancing.ShareOut"][];
             accounts: components["schemas"]["AccountPlanOut"][];
             skipped: components["schemas"]["SkippedOut"][];
             refusals: components["schemas"]["SkippedOut"][];
+            tax: components["schemas"]["PlanTaxOut"];
+        };
+        /**
+         * PlanTaxOut
+         * @description Gains that a plan realises by term, the tax on them, and its wash sales within the days: a warning, and no tax
+         *         advice. Accounts in `untold` have no terms, and are not in `tax`.
+         */
+        PlanTaxOut: {
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            short: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            long: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            tax: string;
+            trades: components["schemas"]["TradeTaxOut"][];
+            wash_days: number;
+            wash_sales: components["schemas"]["WashOut"][];
+            untold: string[];
         };
         /**
          * PlatformOut
@@ -8083,6 +8551,7 @@ export interface components {
          * PortfolioOut
          * @description A portfolio at the last prices. `total_return` and `drawdown` are time-weighted; `contributed` is what was paid
          *         in, less what was taken out. `max_position` is the largest share of it that one instrument may be; null: any.
+         *         `rebalance_frequency` is that of its schedule, if any; `auto_rebalance`: what that finds is traded at once.
          */
         PortfolioOut: {
             /**
@@ -8146,6 +8615,10 @@ export interface components {
              * @example 2005-09-01T20:00:00Z
              */
             created_at: string;
+            /** @default false */
+            auto_rebalance: boolean;
+            /** @default null */
+            rebalance_frequency: components["schemas"]["Cadence"] | null;
         };
         /**
          * PortfolioRiskOut
@@ -8382,6 +8855,12 @@ export interface components {
             taken: number;
         };
         /**
+         * Reach
+         * @description What is traded where a weight is beyond its band: ALL back to their targets, or those BEYOND alone.
+         * @enum {unknown}
+         */
+        Reach: "all" | "beyond";
+        /**
          * Readiness
          * @description READY after a finished reconcile; until then no order that raises risk. BLOCKED waits for a person.
          * @enum {unknown}
@@ -8402,8 +8881,10 @@ export interface components {
          * RebalanceIn
          * @description Either `targets` or an objective to `optimise`. What the portfolio holds and is not named is sold. `buffer` is
          *         the share that stays in cash, `band` how far a weight may be off and is left alone, `min_trade` the least value of a
-         *         trade. A name that is known, `client_rebalance_id` or the header `Idempotency-Key`, places nothing new; with `retry`
-         *         what came to nothing of it is placed anew.
+         *         trade. With `across`, weights are shares of all accounts together, and each sells or buys where the least tax is
+         *         paid, with what instruments yield in a year in `yields`. Wash sales are looked for within `wash_days`. A name that
+         *         is known, `client_rebalance_id` or the header `Idempotency-Key`, places nothing new; with `retry` what came to
+         *         nothing of it is placed anew.
          */
         RebalanceIn: {
             /** @default [] */
@@ -8414,13 +8895,24 @@ export interface components {
             band?: string | number | null;
             min_trade?: string | number;
             /** @default null */
+            execution: components["schemas"]["ExecutionIn"] | null;
+            /** @default false */
+            across: boolean;
+            /** @default [] */
+            yields: components["schemas"]["YieldIn"][];
+            /**
+             * @description 0 to 365 days
+             * @default 30
+             */
+            wash_days: number;
+            /** @default null */
             client_rebalance_id: string | null;
             /** @default false */
             retry: boolean;
         };
         /**
          * RebalanceOrderOut
-         * @description A trade and its order; without one, it waits for the account's sales.
+         * @description A trade and its order, or the sliced order that it is; without either, it waits for the account's sales.
          */
         RebalanceOrderOut: {
             /**
@@ -8443,6 +8935,10 @@ export interface components {
              * @example 1234.56
              */
             filled: string;
+            /** @default null */
+            composite_id: string | null;
+            /** @default null */
+            composite_state: components["schemas"]["CompositeState"] | null;
         };
         /**
          * RebalanceOut
@@ -8646,6 +9142,7 @@ export interface components {
             trail_percent?: string | number | null;
             /** @default null */
             trail_atr: components["schemas"]["TrailRange"] | null;
+            trail_limit_offset?: string | number | null;
             /** @default DAY */
             time_in_force: components["schemas"]["TimeInForce"];
             /** @default null */
@@ -8742,6 +9239,136 @@ export interface components {
             return_days: number;
             recovery: number | null;
             min_days: number;
+        };
+        /**
+         * RunOut
+         * @description What became of the moment `due`. A proposal that waits has its `trades`, and its end; one that was SENT has a
+         *         rebalance of the same id.
+         */
+        RunOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            id: string;
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            portfolio_id: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            due: string;
+            state: components["schemas"]["RunState"];
+            reason: string;
+            expires_at: string | null;
+            weights: components["schemas"]["WeightOut"][];
+            trades: components["schemas"]["evenkeel.server.rebalancing.TradeOut"][];
+        };
+        /**
+         * RunState
+         * @description PROPOSED waits for a person; SENT: there is a rebalance of the run's id; NOTHING was to be traded; SKIPPED: too
+         *         late; FAILED: nothing was traded, for a reason; the others are ends of proposals, REPLACED by a newer one.
+         * @enum {unknown}
+         */
+        RunState: "DECLINED" | "EXPIRED" | "FAILED" | "NOTHING" | "PROPOSED" | "REPLACED" | "SENT" | "SKIPPED";
+        /**
+         * ScheduleIn
+         * @description When a portfolio is rebalanced by itself, and to what: `targets`, or an objective found anew each time.
+         *
+         *         It is due `after_open` minutes after the open, or `before_close` minutes before the close, of the first session of
+         *         each day, week, month or quarter, with `last` of the last one. The cadence `band` looks from then on, `every` so
+         *         many minutes of each session. With a `band` or `relative_band` it trades only where a weight is off by more: `trade`
+         *         says whether then all are traded, or those beyond. `mode` is `propose`, which waits so many minutes (`expires`) for
+         *         a person to approve, or `trade`. A moment missed by more than `max_age` minutes is left out.
+         */
+        ScheduleIn: {
+            cadence: components["schemas"]["Cadence"];
+            /** @default propose */
+            mode: components["schemas"]["Mode"];
+            /** @default [] */
+            targets: components["schemas"]["TargetIn"][];
+            /** @default null */
+            optimise: components["schemas"]["WishIn"] | null;
+            buffer?: string | number | null;
+            band?: string | number | null;
+            relative_band?: string | number | null;
+            /** @default all */
+            trade: components["schemas"]["Reach"];
+            min_trade?: string | number;
+            /** @default null */
+            execution: components["schemas"]["ExecutionIn"] | null;
+            /**
+             * @description 0 to 1439 minutes
+             * @default 30
+             */
+            after_open: number;
+            /** @default null */
+            before_close: number | null;
+            /** @default false */
+            last: boolean;
+            /**
+             * @description 1 to 1440 minutes
+             * @default 60
+             */
+            every: number;
+            /**
+             * @description 1 to 10080 minutes
+             * @default 240
+             */
+            max_age: number;
+            /**
+             * @description 1 to 10080 minutes
+             * @default 1440
+             */
+            expires: number;
+        };
+        /**
+         * ScheduleOut
+         * @description A portfolio's schedule; `next` is the first moment that is due, by the calendars named. Spans are in minutes.
+         */
+        ScheduleOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            portfolio_id: string;
+            cadence: components["schemas"]["Cadence"];
+            mode: components["schemas"]["Mode"];
+            calendars: string[];
+            next: string | null;
+            targets: components["schemas"]["WeightOut"][];
+            optimise: components["schemas"]["ObjectiveOut"] | null;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            buffer: string;
+            band: string | null;
+            relative_band: string | null;
+            trade: components["schemas"]["Reach"];
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            min_trade: string;
+            execution: components["schemas"]["ExecutionIn"];
+            after_open: number;
+            before_close: number | null;
+            last: boolean;
+            every: number;
+            max_age: number;
+            expires: number;
+            set_by: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            set_at: string;
         };
         /**
          * ScopeIn
@@ -8874,7 +9501,7 @@ export interface components {
              */
             brokerage_rate: string;
             fees: string;
-            terms: components["schemas"]["TermsOut"] | null;
+            terms: components["schemas"]["evenkeel.server.terms.TermsOut"] | null;
             /**
              * @description An exact decimal.
              * @example 1234.56
@@ -9212,6 +9839,47 @@ export interface components {
             /** @default null */
             venue: string | null;
         };
+        /**
+         * TaxIn
+         * @description `short` and `long` are shares of a gain: of one held for `days` or less, and for longer. Without `since`, an
+         *         account's first terms hold from its beginning, and later ones from today; what was set from there on is replaced.
+         */
+        TaxIn: {
+            /** @default taxable */
+            status: components["schemas"]["TaxStatus"];
+            short?: string | number;
+            long?: string | number;
+            /**
+             * @description 0 to 36500 days
+             * @default 365
+             */
+            days: number;
+            /** @default fifo */
+            method: components["schemas"]["LotMethod"];
+            /** @default null */
+            since: string | null;
+        };
+        /**
+         * TaxOut
+         * @description The terms in force, and all that were set, the earliest first. Where none are, `is_set` is false: the oldest lots
+         *         go first, and no tax is worked out.
+         */
+        TaxOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            account_id: string;
+            is_set: boolean;
+            now: components["schemas"]["evenkeel.server.taxes.TermsOut"];
+            settings: components["schemas"]["evenkeel.server.taxes.TermsOut"][];
+        };
+        /**
+         * TaxStatus
+         * @description Gains are taxed when they are realised, when money is taken out of the account, or never.
+         * @enum {unknown}
+         */
+        TaxStatus: "tax-deferred" | "tax-free" | "taxable";
         /** TemplateDetail */
         TemplateDetail: {
             id: string;
@@ -9342,22 +10010,6 @@ export interface components {
              */
             margin: number;
         };
-        /**
-         * TermsOut
-         * @description See TermsIn.
-         */
-        TermsOut: {
-            latency_ms: number;
-            delay_seconds: number;
-            spread: number | null;
-            spread_share: number;
-            slippage_bps: number;
-            impact: number;
-            participation: number | null;
-            queue: number | null;
-            marking: components["schemas"]["Marking"];
-            margin: number;
-        };
         /** TicketIn */
         TicketIn: {
             /** @description the token of a link or ticket */
@@ -9442,11 +10094,7 @@ export interface components {
              * @example 1234.56
              */
             net: string;
-            /**
-             * @description An exact decimal.
-             * @example 1234.56
-             */
-            day_pnl: string;
+            day_pnl: string | null;
             /**
              * @description An exact decimal.
              * @example 1234.56
@@ -9465,6 +10113,30 @@ export interface components {
             is_complete: boolean;
             left_out: string[];
             stale: string[];
+        };
+        /**
+         * TradeTaxOut
+         * @description What one planned trade realises; `tax` null where no terms are set for the account.
+         */
+        TradeTaxOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            account_id: string;
+            symbol: string;
+            method: components["schemas"]["LotMethod"];
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            short: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            long: string;
+            tax: string | null;
         };
         /**
          * TrailIn
@@ -9656,7 +10328,11 @@ export interface components {
             symbol: string;
             reason: string;
         };
-        /** UserOut */
+        /**
+         * UserOut
+         * @description Who is signed in, and what they may do in what is theirs: `permissions` are those of their role, or of the key
+         *         that asks.
+         */
         UserOut: {
             /**
              * @description Stable and opaque.
@@ -9665,6 +10341,7 @@ export interface components {
             id: string;
             username: string;
             role: string;
+            permissions: components["schemas"]["Permission"][];
         };
         /** VaultAccountOut */
         VaultAccountOut: {
@@ -9728,6 +10405,59 @@ export interface components {
             test: number;
             embargo: number;
             anchored: boolean;
+        };
+        /**
+         * WashOut
+         * @description A loss, planned or of the days before, with the purchases near it; `at_risk` is what may not count of it.
+         */
+        WashOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            account_id: string;
+            symbol: string;
+            /**
+             * Format: date
+             * @example 2005-09-01
+             */
+            date: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            quantity: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            loss: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            at_risk: string;
+            planned: boolean;
+            purchases: components["schemas"]["WashPurchaseOut"][];
+        };
+        /** WashPurchaseOut */
+        WashPurchaseOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            account_id: string;
+            /**
+             * Format: date
+             * @example 2005-09-01
+             */
+            date: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            quantity: string;
+            planned: boolean;
         };
         /**
          * Watch
@@ -9902,16 +10632,14 @@ export interface components {
         /**
          * WishIn
          * @description Weights by an objective of `evenkeel.optimize`, over the last `days` daily returns of these symbols that the
-         *         desk has bars of. `constraints` are texts such as "AAPL + MSFT <= 0.4"; `least` and `most` bound every weight.
-         *         Figures are a year's.
+         *         desk has bars of. Without one, a portfolio goes by its own tolerance of risk; else it is `max-sharpe`.
+         *         `constraints` are texts such as "AAPL + MSFT <= 0.4"; `least` and `most` bound every weight. Figures are a
+         *         year's.
          */
         WishIn: {
             symbols: string[];
-            /**
-             * @description 1 to 64 printable characters
-             * @default max-sharpe
-             */
-            objective: string;
+            /** @default null */
+            objective: string | null;
             /** @default [] */
             constraints: string[];
             /**
@@ -9940,10 +10668,24 @@ export interface components {
             risk_free: number;
             /** @default null */
             target: number | null;
+            /** @default null */
+            tolerance: number | null;
+        };
+        /**
+         * YieldIn
+         * @description What an instrument is expected to pay in a year, as a share of its price.
+         */
+        YieldIn: {
+            /** @description a symbol of 1 to 64 printable characters */
+            symbol: string;
+            share: string | number;
+            /** @default null */
+            venue: string | null;
         };
         /**
          * ShareOut
-         * @description An account lent to somebody, as both sides see it; `mine` says whether you lent it.
+         * @description An account lent to somebody, as both sides see it; `mine` says whether you lent it. `in_force` is what they may
+         *         do at present: `permission`, or less, or nothing (null), where their role allows no more.
          */
         "evenkeel.server.access.ShareOut": {
             /**
@@ -9957,6 +10699,7 @@ export interface components {
             username: string;
             /** @enum {unknown} */
             permission: "read" | "reduce" | "trade";
+            in_force: ("read" | "reduce" | "trade") | null;
             mine: boolean;
             /**
              * Format: date-time
@@ -10167,6 +10910,42 @@ export interface components {
             out_of_sample: {
                 [key: string]: number | null;
             };
+        };
+        /**
+         * TermsOut
+         * @description `since` null: from the beginning.
+         */
+        "evenkeel.server.taxes.TermsOut": {
+            since: string | null;
+            status: components["schemas"]["TaxStatus"];
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            short: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            long: string;
+            days: number;
+            method: components["schemas"]["LotMethod"];
+        };
+        /**
+         * TermsOut
+         * @description See TermsIn.
+         */
+        "evenkeel.server.terms.TermsOut": {
+            latency_ms: number;
+            delay_seconds: number;
+            spread: number | null;
+            spread_share: number;
+            slippage_bps: number;
+            impact: number;
+            participation: number | null;
+            queue: number | null;
+            marking: components["schemas"]["Marking"];
+            margin: number;
         };
         /**
          * CodesOut
@@ -19528,6 +20307,92 @@ export interface operations {
             };
         };
     };
+    preview_purge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErasableOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     purge_account: {
         parameters: {
             query?: never;
@@ -19627,6 +20492,92 @@ export interface operations {
             };
             /** @description Invalid, with the fields at fault */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    preview_user_purge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErasableOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28667,6 +29618,555 @@ export interface operations {
             };
         };
     };
+    get_rebalance_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                portfolio_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    set_rebalance_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                portfolio_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleIn"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleOut"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    clear_rebalance_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                portfolio_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done, nothing to say */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_rebalance_runs: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                portfolio_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RunOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    approve_rebalance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                portfolio_id: string;
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    decline_rebalance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                portfolio_id: string;
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     optimize_weights: {
         parameters: {
             query?: never;
@@ -29151,6 +30651,458 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_RebalanceOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_tax: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaxOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    set_tax: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaxIn"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaxOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    forget_tax: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done, nothing to say */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_lots: {
+        parameters: {
+            query?: {
+                account_id?: string;
+                group?: string;
+                portfolio_id?: string;
+                symbol?: string;
+                method?: components["schemas"]["LotMethod"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LotOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_gains: {
+        parameters: {
+            query?: {
+                account_id?: string;
+                group?: string;
+                portfolio_id?: string;
+                symbol?: string;
+                method?: components["schemas"]["LotMethod"];
+                year?: number;
+                wash_days?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GainsReport"];
                 };
             };
             /** @description Not signed in */

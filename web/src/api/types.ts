@@ -12,7 +12,9 @@ export type OrderKind = Schemas["OrderKind"];
 export type OrderState = Schemas["OrderState"];
 export type TimeInForce = Schemas["TimeInForce"];
 
+export type Permission = Schemas["Permission"];
 export type User = Schemas["UserOut"];
+export type Share = Schemas["evenkeel.server.access.ShareOut"];
 export type Session = Schemas["SignedIn"] & { recovery_codes?: string[] | null };
 
 /** The first step of a sign-in was right; the ticket takes a code. With `enrols` a device has to be set up first. */

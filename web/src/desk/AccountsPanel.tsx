@@ -9,6 +9,7 @@ import { Panel } from "@/ui/Panel";
 import { PanelState } from "@/ui/PanelState";
 import table from "@/ui/table.module.css";
 import { colourOf, useAccounts, useChannelState } from "./data";
+import { useMay } from "./rights";
 import { selectAccount, useDesk } from "./store";
 import { type CurrencyTotal, totalsByCurrency } from "./totals";
 
@@ -101,12 +102,17 @@ export function AccountsPanel() {
   const state = useChannelState("accounts");
   const { list } = useAccounts();
   const chosen = useDesk((desk) => desk.accountId);
+  const may = useMay();
   return (
     <Panel id="accounts" area="accounts" title="Accounts" aside={list.length || undefined}>
       <PanelState
         {...state}
         isEmpty={list.length === 0}
-        empty="No accounts yet. Create a paper account with “evenkeel account create”, and it appears here."
+        empty={
+          may("manage")
+            ? "No accounts yet. Open a paper account with “evenkeel account open Main --cash 100000”, and it appears here."
+            : "No accounts yet. One that somebody lends you with “evenkeel share add” appears here."
+        }
       >
         <table className={table.table} aria-label="Accounts">
           <thead>

@@ -10,7 +10,7 @@ import { fromPercentText, toPercentText } from "./allocation";
 import classes from "./AllocationEditor.module.css";
 
 /** "20 %" where all accounts share it, else the range, "12.5–20 %". */
-function summary(accounts: readonly Allocation[]): string {
+export function summaryOf(accounts: readonly Allocation[]): string {
   const shares = accounts.flatMap(({ allocation }) => parse(allocation) ?? []).sort(compare);
   const [least, most] = [shares[0], shares[shares.length - 1]];
   if (!least || !most) return "Set";
@@ -78,11 +78,11 @@ export function AllocationEditor({ deployment, accounts }: EditorProps) {
         <button
           type="button"
           className={`number ${classes.value}`}
-          aria-label={`Allocation of ${deployment.name}: ${summary(deployment.accounts)}. Change`}
+          aria-label={`Allocation of ${deployment.name}: ${summaryOf(deployment.accounts)}. Change`}
           data-testid="strategy-allocation"
           onClick={() => setOpen(!open)}
         >
-          {summary(deployment.accounts)}
+          {summaryOf(deployment.accounts)}
         </button>
       </Popover.Target>
       <Popover.Dropdown>

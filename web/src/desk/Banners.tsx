@@ -7,6 +7,7 @@ import { Confirm } from "@/ui/Confirm";
 import { Note } from "@/ui/Note";
 import { notify, notifyFailure } from "@/ui/notices";
 import { progressOf } from "./halts";
+import { useMay } from "./rights";
 import { openTicket, useDesk } from "./store";
 import classes from "./Banners.module.css";
 import { useSystem } from "./system";
@@ -14,6 +15,7 @@ import { useTicket } from "@/ticket/store";
 
 function ReplayEnded() {
   const { status } = useSystem();
+  const may = useMay();
   const [asking, setAsking] = useState(false);
   const restart = useMutation({
     mutationFn: () => steerFeed({ action: "restart" }),
@@ -23,8 +25,8 @@ function ReplayEnded() {
   if (status?.feed.state !== "ended") return null;
   return (
     <Note className={classes.banner} tone="accent" testId="feed-ended">
-      <span>The replay has ended{status.feed.end ? ` on ${status.feed.end.slice(0, 10)}` : ""}. Nothing moves until it is started again.</span>
-      {status.mode === "demo" && (
+      <span>The replay has ended{status.feed.end ? ` on ${status.feed.end.slice(0, 10)}` : ""}. Nothing moves until it is started again{may("admin") ? "" : ", which is for an administrator"}.</span>
+      {status.mode === "demo" && may("admin") && (
         <Button size="compact-sm" loading={restart.isPending} onClick={() => setAsking(true)} data-testid="feed-restart">
           Restart
         </Button>

@@ -18,6 +18,7 @@ import { useKeys } from "./keys";
 import { OrderDrawer } from "./OrderDrawer";
 import { OrdersPanel } from "./OrdersPanel";
 import { PositionsPanel } from "./PositionsPanel";
+import { useShares } from "./rights";
 import { resetDesk } from "./store";
 import { StrategiesPanel } from "./StrategiesPanel";
 import { useAlarms, useConnection, useTitle } from "./watch";
@@ -66,6 +67,7 @@ function Anchors() {
 
 export function Desk() {
   useStreaming();
+  useShares();
   useKeys();
   useTitle();
   useAlarms();

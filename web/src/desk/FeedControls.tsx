@@ -5,6 +5,7 @@ import { compare, parse, toShortText, ZERO } from "@/format/decimal";
 import { PauseIcon, PlayIcon } from "@/ui/icons";
 import { notifyFailure } from "@/ui/notices";
 import classes from "./FeedControls.module.css";
+import { useMay } from "./rights";
 import { useSystem } from "./system";
 
 /** 0 is as fast as the machine can. */
@@ -16,15 +17,16 @@ function speedsWith(current: string): string[] {
   return speeds.filter((speed) => speed !== "0").sort((left, right) => compare(parse(left) ?? ZERO, parse(right) ?? ZERO)).concat("0");
 }
 
-/** Pause, resume and speed of a replay; nothing for a feed that cannot be steered. */
+/** Pause, resume and speed of a replay; nothing for a feed that cannot be steered, or not by who is signed in. */
 export function FeedControls() {
   const { status } = useSystem();
   const steer = useMutation({
     mutationFn: steerFeed,
     onError: notifyFailure("The feed was not changed"),
   });
+  const may = useMay();
   const feed = status?.feed;
-  if (!feed || feed.kind === "none" || (feed.state !== "running" && feed.state !== "paused")) return null;
+  if (!may("admin") || !feed || feed.kind === "none" || (feed.state !== "running" && feed.state !== "paused")) return null;
   const paused = feed.state === "paused";
   const current = parse(feed.speed);
   const label = paused ? "Resume the feed" : "Pause the feed";

@@ -4,14 +4,16 @@ import { Kbd, Modal } from "@mantine/core";
 import { Fragment } from "react";
 import classes from "./Help.module.css";
 import { KEYS } from "./keys";
+import { useMay } from "./rights";
 import { setHelp, useDesk } from "./store";
 
 export function Help() {
   const open = useDesk((desk) => desk.help);
+  const may = useMay();
   return (
     <Modal opened={open} onClose={() => setHelp(false)} title="Keys" size="md" closeButtonProps={{ "aria-label": "Close" }}>
       <dl className={classes.keys}>
-        {KEYS.map(({ keys, what }) => (
+        {KEYS.filter(({ keys }) => keys !== "n" || may("trade")).map(({ keys, what }) => (
           <Fragment key={keys}>
             <dt>
               <Kbd>{keys}</Kbd>

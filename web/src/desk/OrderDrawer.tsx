@@ -17,6 +17,7 @@ import { FillsTable } from "./FillsTable";
 import classes from "./OrderDrawer.module.css";
 import { kindOf, plainly, Reason, trailOf } from "./OrderRow";
 import { useHeldOrder } from "./orders";
+import { useMay } from "./rights";
 import { canCancel, lookOf } from "./states";
 import { showOrder, useDesk } from "./store";
 
@@ -36,6 +37,7 @@ function Facts({ entries }: { entries: [string, ReactNode][] }) {
 function Record({ order }: { order: Order }) {
   const { byId } = useAccounts();
   const zone = useDesk((desk) => desk.zone);
+  const may = useMay();
   const account = byId.get(order.account_id);
   const name = account?.name ?? order.account_id;
   const look = lookOf(order.state);
@@ -49,7 +51,7 @@ function Record({ order }: { order: Order }) {
         <p className="muted">{look.meaning}</p>
         <Reason order={order} />
       </div>
-      {canCancel(order) && <div><CancelButton order={order} account={name} /></div>}
+      {may("reduce", order.account_id) && canCancel(order) && <div><CancelButton order={order} account={name} /></div>}
       <Facts
         entries={[
           ["Account", <Fragment key="account">{name} <ModeTag mode={account?.mode ?? "paper"} /></Fragment>],

@@ -13,6 +13,7 @@ import { showOrder } from "./store";
 
 const KIND: Record<string, string> = {
   MARKET: "Market", LIMIT: "Limit", STOP: "Stop", STOP_LIMIT: "Stop limit", TRAILING_STOP: "Trailing stop",
+  TRAILING_STOP_LIMIT: "Trailing stop limit",
 };
 
 /** How far a trailing stop stays behind, as it was asked. */
@@ -57,9 +58,10 @@ interface RowProps {
   order: Order;
   account: string;
   zone: Zone;
+  mayCancel: boolean;
 }
 
-export const OrderRow = memo(function OrderRow({ order, account, zone }: RowProps) {
+export const OrderRow = memo(function OrderRow({ order, account, zone, mayCancel }: RowProps) {
   const when = splitInstant(order.created_at, zone);
   const look = lookOf(order.state);
   return (
@@ -105,7 +107,7 @@ export const OrderRow = memo(function OrderRow({ order, account, zone }: RowProp
       </td>
       <td className={classes.state}>
         <Tag tone={look.tone} title={look.meaning} testId="order-state">{look.label}</Tag>
-        {canCancel(order) && (
+        {mayCancel && canCancel(order) && (
           <span className={classes.action}>
             <CancelButton order={order} account={account} />
           </span>

@@ -10,6 +10,7 @@ import { useAccounts, useChannelState } from "./data";
 import { OrderRow } from "./OrderRow";
 import { useOrders } from "./orders";
 import classes from "./OrdersPanel.module.css";
+import { useMay } from "./rights";
 import { countOf, inGroup, lookOf, matches, type StateGroup } from "./states";
 import { setGroup, useDesk } from "./store";
 
@@ -42,6 +43,7 @@ export function OrdersPanel() {
   const { byId } = useAccounts();
   const { accountId, text, group, zone } = useDesk();
   const { orders, older } = useOrders(accountId);
+  const may = useMay();
   const shown = useMemo(
     () =>
       orders.filter(
@@ -65,7 +67,7 @@ export function OrdersPanel() {
       <PanelState
         {...state}
         isEmpty={shown.length === 0 && !older.isFetching}
-        empty={orders.length > 0 ? "No order matches the filter." : "No orders yet. Press n for the order ticket, or switch a strategy on."}
+        empty={orders.length > 0 ? "No order matches the filter." : may("trade") ? "No orders yet. Press n for the order ticket, or switch a strategy on." : "No orders yet."}
       >
         <table className={`${table.table} ${table.cards} ${classes.table}`} aria-label="Orders, newest first">
           <thead>
@@ -80,7 +82,13 @@ export function OrdersPanel() {
           </thead>
           <tbody>
             {shown.map((order) => (
-              <OrderRow key={order.id} order={order} account={byId.get(order.account_id)?.name ?? order.account_id} zone={zone} />
+              <OrderRow
+                key={order.id}
+                order={order}
+                account={byId.get(order.account_id)?.name ?? order.account_id}
+                zone={zone}
+                mayCancel={may("reduce", order.account_id)}
+              />
             ))}
           </tbody>
         </table>

@@ -35,7 +35,7 @@ function BookRow({ book }: { book: Position }) {
 }
 
 /** A holding of one account; opens into the books (strategies, manual) that it belongs to. */
-export function PositionRow({ held, account }: { held: Holding; account: Account | undefined }) {
+export function PositionRow({ held, account, mayTrade }: { held: Holding; account: Account | undefined; mayTrade: boolean }) {
   const [open, setOpen] = useState(false);
   const name = account?.name ?? held.account_id;
   return (
@@ -56,14 +56,16 @@ export function PositionRow({ held, account }: { held: Holding; account: Account
           </button>
           <span className={`${table.second} ${classes.indent}`}>
             {name}
-            <button
-              type="button"
-              className={classes.trade}
-              aria-label={`New order for ${held.symbol} in ${name}`}
-              onClick={() => openTicket({ account_id: held.account_id, symbol: held.symbol })}
-            >
-              Trade
-            </button>
+            {mayTrade && (
+              <button
+                type="button"
+                className={classes.trade}
+                aria-label={`New order for ${held.symbol} in ${name}`}
+                onClick={() => openTicket({ account_id: held.account_id, symbol: held.symbol })}
+              >
+                Trade
+              </button>
+            )}
           </span>
         </td>
         <td className={table.right}>

@@ -8,6 +8,7 @@ import { PanelState } from "@/ui/PanelState";
 import table from "@/ui/table.module.css";
 import { useAccounts, useChannelState } from "./data";
 import { PositionRow } from "./PositionRow";
+import { useMay } from "./rights";
 import { matches } from "./states";
 import { useDesk } from "./store";
 import { isFlat, toHoldings } from "./totals";
@@ -17,6 +18,7 @@ export function PositionsPanel() {
   const { items } = useChannel("positions");
   const { byId } = useAccounts();
   const { accountId, text } = useDesk();
+  const may = useMay();
   const [withFlat, setWithFlat] = useState(false);
   const holdings = useMemo(() => {
     const nameOf = (id: string) => byId.get(id)?.name ?? id;
@@ -46,7 +48,7 @@ export function PositionsPanel() {
         empty={
           holdings.length > 0
             ? "No open position matches. Clear the filter, or show closed positions too."
-            : "No positions yet. They appear with the first fill of a strategy or of an order of yours (key n)."
+            : `No positions yet. They appear with the first fill of a strategy or of an order${may("trade") ? " of yours (key n)" : ""}.`
         }
       >
         <table className={`${table.table} ${table.smallCards}`} aria-label="Positions">
@@ -60,7 +62,7 @@ export function PositionsPanel() {
           </thead>
           <tbody>
             {shown.map((held) => (
-              <PositionRow key={held.key} held={held} account={byId.get(held.account_id)} />
+              <PositionRow key={held.key} held={held} account={byId.get(held.account_id)} mayTrade={may("trade", held.account_id)} />
             ))}
           </tbody>
         </table>

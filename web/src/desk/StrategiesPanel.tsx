@@ -5,6 +5,7 @@ import { Panel } from "@/ui/Panel";
 import { PanelState } from "@/ui/PanelState";
 import table from "@/ui/table.module.css";
 import { useAccounts, useChannelState } from "./data";
+import { useMay } from "./rights";
 import { matches } from "./states";
 import { StrategyRow } from "./StrategyRow";
 import { useDesk } from "./store";
@@ -14,6 +15,7 @@ export function StrategiesPanel() {
   const { items } = useChannel("strategies");
   const { byId } = useAccounts();
   const { accountId, text, zone } = useDesk();
+  const may = useMay();
   const all = [...items.values()]
     .filter((deployment) => deployment.status !== "removed")
     .sort((left, right) => left.name.localeCompare(right.name));
@@ -28,7 +30,11 @@ export function StrategiesPanel() {
       <PanelState
         {...state}
         isEmpty={shown.length === 0}
-        empty={all.length > 0 ? "No strategy matches the filter." : "No strategy is deployed yet. “evenkeel strategy list” shows what can be."}
+        empty={
+          all.length > 0
+            ? "No strategy matches the filter."
+            : `No strategy is deployed yet.${may("trade") ? " “evenkeel strategy templates” shows what can be." : ""}`
+        }
       >
         <table className={`${table.table} ${table.cards}`} aria-label="Strategies">
           <thead>
@@ -42,9 +48,19 @@ export function StrategiesPanel() {
             </tr>
           </thead>
           <tbody>
-            {shown.map((deployment) => (
-              <StrategyRow key={deployment.id} deployment={deployment} accounts={byId} zone={zone} />
-            ))}
+            {shown.map((deployment) => {
+              const ids = deployment.accounts.map((entry) => entry.account_id);
+              return (
+                <StrategyRow
+                  key={deployment.id}
+                  deployment={deployment}
+                  accounts={byId}
+                  zone={zone}
+                  mayTrade={may("trade", ...ids)}
+                  mayReduce={may("reduce", ...ids)}
+                />
+              );
+            })}
           </tbody>
         </table>
       </PanelState>

@@ -10,7 +10,7 @@ import { Num } from "@/ui/Num";
 import { notifyFailure } from "@/ui/notices";
 import table from "@/ui/table.module.css";
 import { Tag } from "@/ui/Tag";
-import { AllocationEditor } from "./AllocationEditor";
+import { AllocationEditor, summaryOf } from "./AllocationEditor";
 import classes from "./StrategyRow.module.css";
 
 const STATUS = {
@@ -21,7 +21,13 @@ const STATUS = {
   removed: { label: "Removed", tone: "neutral" },
 } as const;
 
-function Toggle({ deployment, isLive }: { deployment: Deployment; isLive: boolean }) {
+interface ToggleProps {
+  deployment: Deployment;
+  isLive: boolean;
+  may: (on: boolean) => boolean;
+}
+
+function Toggle({ deployment, isLive, may }: ToggleProps) {
   const [asking, setAsking] = useState(false);
   const turn = useMutation({
     mutationFn: (on: boolean) => switchStrategy(deployment.id, on),
@@ -33,7 +39,7 @@ function Toggle({ deployment, isLive }: { deployment: Deployment; isLive: boolea
       <Switch
         size="sm"
         checked={on}
-        disabled={turn.isPending}
+        disabled={turn.isPending || !may(!on)}
         aria-label={`${deployment.name}: ${on ? "on" : "off"}`}
         data-testid="strategy-toggle"
         onChange={() => (isLive && !on ? setAsking(true) : turn.mutate(!on))}
@@ -69,9 +75,12 @@ interface RowProps {
   deployment: Deployment;
   accounts: ReadonlyMap<string, Account>;
   zone: Zone;
+  /** Whether it may be changed and switched on, and whether it may be switched off. */
+  mayTrade: boolean;
+  mayReduce: boolean;
 }
 
-export const StrategyRow = memo(function StrategyRow({ deployment, accounts, zone }: RowProps) {
+export const StrategyRow = memo(function StrategyRow({ deployment, accounts, zone, mayTrade, mayReduce }: RowProps) {
   const status = STATUS[deployment.status] ?? STATUS.paused;
   const own = deployment.accounts.flatMap(({ account_id }) => accounts.get(account_id) ?? []);
   const currencies = new Set(own.map((account) => account.currency));
@@ -79,7 +88,7 @@ export const StrategyRow = memo(function StrategyRow({ deployment, accounts, zon
   return (
     <tr className={classes.row} data-testid="strategy-row" data-strategy-id={deployment.id} data-status={deployment.status}>
       <td className={classes.toggle}>
-        <Toggle deployment={deployment} isLive={own.some((account) => account.mode === "live")} />
+        <Toggle deployment={deployment} isLive={own.some((account) => account.mode === "live")} may={(on) => (on ? mayTrade : mayReduce)} />
       </td>
       <td className={classes.name}>
         <span className={table.strong}>{deployment.name}</span>{" "}
@@ -90,7 +99,7 @@ export const StrategyRow = memo(function StrategyRow({ deployment, accounts, zon
         {deployment.status_reason && <span className={classes.why}>{deployment.status_reason}</span>}
       </td>
       <td className={`${table.right} ${classes.allocation}`}>
-        <AllocationEditor deployment={deployment} accounts={accounts} />
+        {mayTrade ? <AllocationEditor deployment={deployment} accounts={accounts} /> : <span className="number">{summaryOf(deployment.accounts)}</span>}
       </td>
       <td className={classes.signal}>
         <Signal signal={deployment.last_signal} zone={zone} />

@@ -1,8 +1,10 @@
 "use client";
 
 import { Button, CloseButton, Kbd, NativeSelect, TextInput } from "@mantine/core";
+import { Tag } from "@/ui/Tag";
 import { useAccounts } from "./data";
 import { FILTER_ID } from "./keys";
+import { useMay } from "./rights";
 import { openTicket, selectAccount, setText, useDesk } from "./store";
 import classes from "./Toolbar.module.css";
 
@@ -10,6 +12,7 @@ import classes from "./Toolbar.module.css";
 export function Toolbar() {
   const { accountId, text } = useDesk();
   const { list } = useAccounts();
+  const may = useMay();
   return (
     <div className={classes.toolbar} role="search" aria-label="Filter the desk">
       <NativeSelect
@@ -35,9 +38,15 @@ export function Toolbar() {
         onChange={(event) => setText(event.currentTarget.value)}
         rightSection={text ? <CloseButton size="xs" aria-label="Clear the filter" onClick={() => setText("")} /> : <Kbd size="xs">/</Kbd>}
       />
-      <Button size="xs" onClick={() => openTicket()} data-testid="ticket-open" rightSection={<span className={classes.key}>n</span>}>
-        New order
-      </Button>
+      {may("trade") ? (
+        <Button size="xs" onClick={() => openTicket()} data-testid="ticket-open" rightSection={<span className={classes.key}>n</span>}>
+          New order
+        </Button>
+      ) : (
+        <Tag tone="neutral" title="You may look at what is here, and change nothing. An administrator may give you another role." testId="view-only">
+          VIEW ONLY
+        </Tag>
+      )}
     </div>
   );
 }

@@ -1,4 +1,5 @@
 import { useEffect } from "react";
+import { mayTrade } from "./rights";
 import { closeTicket, openTicket, setHelp, setText, toggleZone, useDesk } from "./store";
 
 export const FILTER_ID = "desk-filter";
@@ -30,7 +31,7 @@ function goTo(id: string): void {
 
 function act(key: string): boolean {
   const panel = PANELS[Number(key) - 1];
-  if (key === "n") openTicket();
+  if (key === "n" && mayTrade()) openTicket();
   else if (key === "/") document.getElementById(FILTER_ID)?.focus();
   else if (key === "u") toggleZone();
   else if (key === "?") setHelp(true);

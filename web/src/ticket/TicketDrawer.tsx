@@ -6,6 +6,7 @@ import { useEffect, useMemo } from "react";
 import { listSymbols } from "@/api/endpoints";
 import { explain } from "@/api/problem";
 import { useAccounts } from "@/desk/data";
+import { useMay } from "@/desk/rights";
 import { closeTicket, openTicket, useDesk } from "@/desk/store";
 import { useStream } from "@/stream/store";
 import { PanelState } from "@/ui/PanelState";
@@ -43,14 +44,17 @@ export function TicketDrawer() {
   const { open, prefill } = useDesk((desk) => desk.ticket);
   const chosen = useDesk((desk) => desk.accountId);
   const { stage } = useTicket();
-  const { list, byId } = useAccounts();
+  const { list: all, byId } = useAccounts();
+  const may = useMay();
+  const list = all.filter((account) => may("trade", account.id));
   usePrefetchQuery(SYMBOLS);
   const symbols = useQuery({ ...SYMBOLS, enabled: open });
   const entries = useMemo(() => symbols.data ?? [], [symbols.data]);
   const start = useMemo<TicketValues>(() => {
     const { draft } = useTicket.getState();
+    const offered = list.some(({ id }) => id === chosen) ? chosen : null;
     const only = list.length === 1 ? list[0]?.id : undefined;
-    return { ...draft, ...prefill, account_id: prefill.account_id ?? (draft.account_id || chosen || only || "") };
+    return { ...draft, ...prefill, account_id: prefill.account_id ?? (draft.account_id || offered || only || "") };
     // The form takes its start when it is shown; later changes come from the form itself.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [open, prefill, stage.at]);
@@ -64,7 +68,7 @@ export function TicketDrawer() {
           fault={symbols.error && explain(symbols.error)}
           onRetry={() => void symbols.refetch()}
           isEmpty={entries.length === 0 || list.length === 0}
-          empty={list.length === 0 ? "There is no account to trade in yet." : "No symbols yet. Import prices with “evenkeel data import”, then open the ticket again."}
+          empty={list.length === 0 ? "There is no account that you may trade in yet." : "No symbols yet. Import prices with “evenkeel data import”, then open the ticket again."}
         >
           <TicketForm accounts={list} symbols={entries} start={start} fault={stage.fault} faults={stage.faults} onChange={keepDraft} />
         </PanelState>

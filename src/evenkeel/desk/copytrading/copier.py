@@ -57,6 +57,11 @@ class Copier:
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self.patience, self._go_on)
 
+    @property
+    def waits(self) -> bool:
+        """Whether something is committed that it has not read, because it waits for its followers."""
+        return self._is_held
+
     def stop(self) -> None:
         """Ends the waiting; what has not been read is read after the next start."""
         if self._timer is not None:
@@ -71,9 +76,10 @@ class Copier:
     def _go_on(self) -> None:
         self.stop()
         waiting, self._waiting, self._is_held = self._waiting, [], False
-        for first_seq, records in waiting:
-            self._take(records, first_seq)
-            self._read = first_seq + len(records) - 1
+        if waiting:
+            records = tuple(record for _, part in waiting for record in part)
+            self._take(records, waiting[0][0])
+            self._read = waiting[0][0] + len(records) - 1
         self._note()
 
     def _note(self) -> None:

@@ -22,7 +22,7 @@ from evenkeel.domain.copying import (
 )
 from evenkeel.domain.held_records import OrderKept, OrderReleased
 from evenkeel.domain.money import ZERO, add
-from evenkeel.domain.orders import OrderEvent
+from evenkeel.domain.orders import Order, OrderEvent
 from evenkeel.domain.provenance import Provenance, Source
 from evenkeel.trading.engine.copying.links import LinkState
 from evenkeel.trading.engine.state import State
@@ -32,15 +32,21 @@ Found = Iterator[tuple[LinkState, CopyEvent]]
 
 
 def commands(state: State, records: Iterable[r.AnyRecord], *, first_seq: int, volatility: Volatility) -> list[TakeCopy]:
-    """What follows from records, of which the first has that sequence number, for the links there are."""
+    """What follows from records, of which the first has that sequence number, for the links there are.
+
+    First all that masters have done, in order; then what followers have to settle, which is judged by how everything
+    stands, and would be judged wrongly while something of the master's was still to come.
+    """
     if not state.copying.by_master:
         return []
-    return [
-        TakeCopy(provenance=_BY, link_id=one.link.id, source=seq, event=event)
-        for seq, record in enumerate(records, first_seq)
-        for one, event in _events(state, record, volatility=volatility)
-        if seq > max(one.since, one.taken)
-    ]
+    first, last = list[TakeCopy](), list[TakeCopy]()
+    for seq, record in enumerate(records, first_seq):
+        for one, event in _events(state, record, volatility=volatility):
+            is_settling = isinstance(event, FollowerMoved)
+            if seq > (one.since if is_settling else max(one.since, one.taken)):
+                command = TakeCopy(provenance=_BY, link_id=one.link.id, source=seq, event=event)
+                (last if is_settling else first).append(command)
+    return first + last
 
 
 def _events(state: State, record: r.AnyRecord, *, volatility: Volatility) -> Found:
@@ -108,21 +114,25 @@ def _is_to_settle(state: State, one: LinkState, *, name: str, only: str | None) 
 
 
 def _back(state: State, account_id: str) -> Found:
-    """An account that was away may have closings of its own that were never sent."""
+    """An account that was away may have closings of its own that were never sent, and changes and cancels of copies
+    that its venue has refused."""
     for one in state.copying.live():
         if one.link.follower_id != account_id or not one.follows:
             continue
         if one.link.mode is CopyMode.FILLS or not _has_open(state, one):
             yield from _settling(state, one)
+        elif copied := tuple(one.masters[order.id] for order in _open_copies(state, one) if order.id in one.masters):
+            yield one, FollowerMoved((), copied)
+
+
+def _open_copies(state: State, one: LinkState) -> Iterator[Order]:
+    return (order for order in state.accounts[one.link.follower_id].open_orders() if order.spec.book == one.link.id)
 
 
 def _has_open(state: State, one: LinkState) -> bool:
     """Whether an order of the master's or a copy is open: until neither is, they need not hold the same."""
-    mine = state.accounts[one.link.follower_id].open_orders()
     theirs = state.accounts[one.link.master_id].open_orders()
-    return any(order.spec.book == one.link.id for order in mine) or any(
-        order.spec.instrument_id in one.legs for order in theirs
-    )
+    return any(_open_copies(state, one)) or any(order.spec.instrument_id in one.legs for order in theirs)
 
 
 def _decided(state: State, record: r.OrderDecided, *, volatility: Volatility) -> Found:
@@ -141,7 +151,8 @@ def _changed(state: State, record: r.OrderMoved | OrderReleased | OrderKept) -> 
     """A copied order has changed or ended; or a copy can be changed now that could not be."""
     order = state.orders[record.order_id]
     mine = state.copying.links.get(order.spec.book)
-    if mine is not None and order.id in mine.masters and mine.follows:
+    is_our_wish = isinstance(record, r.OrderMoved) and record.event is OrderEvent.CANCEL_REQUEST
+    if mine is not None and order.id in mine.masters and mine.follows and not is_our_wish:
         master_id = mine.masters[order.id]
         if mine.copies[master_id].stale:
             yield mine, MasterChange(master_id)

@@ -20,7 +20,7 @@ from evenkeel.domain.rebalancing import PlannedTrade
 from evenkeel.domain.risk import Approved
 from evenkeel.quant.costs import CostSchedule, total_charge
 from evenkeel.trading.engine.orders import judge
-from evenkeel.trading.engine.portfolios.rebalancing import spec_of, weights_of
+from evenkeel.trading.engine.portfolios.rebalancing import busy, spec_of, weights_of
 from evenkeel.trading.engine.portfolios.worth import cash_of, worth_of_book
 from evenkeel.trading.engine.risk_views import reserved_cash
 from evenkeel.trading.engine.state import AccountState, State
@@ -36,18 +36,21 @@ _MADE_ROOM_FOR = frozenset(
 )
 _ROUNDS = 12
 _SURE, _SECONDS = 6, 1.0
+NOTHING_HERE = "the portfolio has nothing here"
+IN_BAND = "its weight is inside the band"
 NO_PRICE, ORDER_WORKS = "no price has been seen yet", "an order of the portfolio over it works"
 
 
 class Terms(Struct, frozen=True):
     """What is wanted: `weights` by instrument id, shares of each account's part of the portfolio. What is held and has
     no weight is sold. `buffer` is the share that stays in cash; weights off by `band` or less are left alone, and so
-    are trades worth less than `least`."""
+    are trades worth less than `least`, and all but `only` these, where any are named."""
 
     weights: Mapping[str, Decimal]
     buffer: Decimal = ZERO
     band: Decimal = ZERO
     least: Decimal = ZERO
+    only: frozenset[str] = frozenset()
 
 
 class Skipped(Struct, frozen=True):
@@ -75,7 +78,8 @@ class AccountPlan(Struct, frozen=True):
 
 class Plan(Struct, frozen=True):
     """All accounts together. Weights are shares of the `value`; `traded` is the value of all trades. `refusals` are
-    those that risk would refuse as things stand."""
+    those that risk would refuse as things stand. `drift` is the furthest that a weight of the whole is off, before and
+    after."""
 
     portfolio_id: str
     value: Decimal
@@ -86,6 +90,8 @@ class Plan(Struct, frozen=True):
     skipped: tuple[Skipped, ...] = ()
     traded: Decimal = ZERO
     refusals: tuple[Skipped, ...] = ()
+    drift: Decimal = ZERO
+    drift_after: Decimal = ZERO
 
     @property
     def trades(self) -> tuple[PlannedTrade, ...]:
@@ -150,7 +156,7 @@ def _part(state: State, portfolio_id: str, account: AccountState, terms: Terms) 
     )
     closed = _why_closed(account)
     if not closed and part.worth <= 0:
-        closed = "the portfolio has nothing here"
+        closed = NOTHING_HERE
     if closed:
         part.closed = True
         part.skipped.append(Skipped(part.account_id, None, closed))
@@ -173,13 +179,15 @@ def _gather(state: State, portfolio_id: str, part: Part, terms: Terms) -> None:
         for position in account.positions.in_book(portfolio_id)
         if position.quantity and position.key.product is Product.NONE
     ]
-    busy = {order.spec.instrument_id for order in account.open_orders() if order.spec.book == portfolio_id}
+    at_work = busy(state, account, portfolio_id)
     for instrument_id in dict.fromkeys((*terms.weights, *held)):
         instrument, mark = state.instruments[instrument_id], state.mark(instrument_id)
         reason = ""
         if instrument.currency != account.account.currency:
             reason = f"it trades in {instrument.currency}, the account holds {account.account.currency}"
-        elif instrument_id in busy:
+        elif terms.only and instrument_id not in terms.only:
+            reason = IN_BAND
+        elif instrument_id in at_work:
             reason = ORDER_WORKS
         elif mark is None or mark <= 0:
             reason = NO_PRICE
@@ -209,7 +217,7 @@ def _planned(part: Part, terms: Terms) -> AccountPlan:
     trades, cost, lots = _with_costs(part, terms)
     for place, item in enumerate(part.items):
         if lots.inside[place]:
-            part.skipped.append(Skipped(part.account_id, item.instrument_id, "its weight is inside the band"))
+            part.skipped.append(Skipped(part.account_id, item.instrument_id, IN_BAND))
         elif lots.small[place]:
             reason = f"the trade is worth less than {plain(terms.least)}"
             part.skipped.append(Skipped(part.account_id, item.instrument_id, reason))
@@ -264,15 +272,15 @@ def _charges(part: Part, trades: list[PlannedTrade]) -> Decimal:
     """What the account's schedule is expected to charge for all of them."""
     if not part.schedule.components:
         return ZERO
-    units = {one.instrument_id: float(one.unit) for one in part.items}
-    found = ZERO
-    for trade in trades:
-        quantity = abs(float(trade.quantity))
-        charge = total_charge(
-            part.schedule, trade.side, quantity=quantity, notional=quantity * units[trade.instrument_id]
-        )
-        found = add(found, exact(charge, _CENT, "ROUND_UP"))
-    return found
+    units = {one.instrument_id: one.unit for one in part.items}
+    return total([charge_of(part.schedule, trade, unit=units[trade.instrument_id]) for trade in trades])
+
+
+def charge_of(schedule: CostSchedule, trade: PlannedTrade, *, unit: Decimal) -> Decimal:
+    """What a schedule is expected to charge for a trade in units worth so much."""
+    quantity = abs(float(trade.quantity))
+    charge = total_charge(schedule, trade.side, quantity=quantity, notional=quantity * float(unit))
+    return exact(charge, _CENT, "ROUND_UP")
 
 
 def _account(part: Part, terms: Terms, trades: list[PlannedTrade], *, cost: Decimal, gap: float) -> AccountPlan:
@@ -302,6 +310,11 @@ def _drift(part: Part, terms: Terms, held: Mapping[str, Decimal]) -> Decimal:
     return rounded(max(far), _SHARE) if far else ZERO
 
 
+def holds(state: State, parts: list[Part]) -> bool:
+    """Whether the prices that trades were planned at are still the last."""
+    return all(state.mark(item.instrument_id) == item.price for part in parts for item in part.items)
+
+
 def told(
     state: State, portfolio_id: str, terms: Terms, parts: list[Part], *, accounts: list[AccountPlan | None]
 ) -> Plan:
@@ -322,17 +335,27 @@ def told(
     for trade in trades:
         change = state.notional(trade.instrument_id, trade.quantity, trade.price)
         values[trade.instrument_id] = add(values.get(trade.instrument_id, ZERO), change)
+    before = weights_of(state, portfolio_id)
+    after = {name: rounded(ratio(one, value), _SHARE) for name, one in values.items() if one} if value > 0 else {}
     return Plan(
         portfolio_id,
         value,
-        weights_of(state, portfolio_id),
+        before,
         dict(terms.weights),
-        {name: rounded(ratio(one, value), _SHARE) for name, one in values.items() if one} if value > 0 else {},
+        after,
         tuple(kept),
         tuple(skipped),
         total([abs(state.notional(one.instrument_id, one.quantity, one.price)) for one in trades]),
         tuple(refusals),
+        *(_furthest(weights, terms) for weights in (before, after)),
     )
+
+
+def _furthest(weights: Mapping[str, Decimal], terms: Terms) -> Decimal:
+    """The furthest that a weight of the whole is off, the buffer taken off what is wanted."""
+    invested, names = sub(ONE, terms.buffer), {*weights, *terms.weights}
+    far = [abs(sub(weights.get(one, ZERO), mul(terms.weights.get(one, ZERO), invested))) for one in names]
+    return rounded(max(far, default=ZERO), _SHARE)
 
 
 def _values(state: State, portfolio_id: str) -> tuple[Decimal, dict[str, Decimal]]:

@@ -11,6 +11,7 @@ from evenkeel.desk.risk.figures import a_year
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.money import exact
+from evenkeel.domain.rebalance_schedules import Aim
 from evenkeel.quant.risk import Returns, align
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _STEP = Decimal("0.000001")
 
 class Wish(Struct, frozen=True):
     """An objective of `evenkeel.optimize` over the last `days` daily returns, with bounds of every weight. `target` is
-    a return or a volatility a year, where the objective takes one."""
+    a return or a volatility a year, `tolerance` a share of 1, where the objective takes one."""
 
     objective: str = "max-sharpe"
     constraints: tuple[str, ...] = ()
@@ -33,6 +34,36 @@ class Wish(Struct, frozen=True):
     mean: str = "historical"
     risk_free: float = 0.0
     target: float | None = None
+    tolerance: float | None = None
+
+
+def wish_of(aim: Aim, *, tolerance: Decimal | None) -> Wish:
+    """What an aim asks of the optimiser. Where it names no objective, that is the point of the frontier that its own
+    tolerance of risk stands for, or the `tolerance` of a portfolio; without either, the highest Sharpe ratio."""
+    share, name = aim.tolerance, aim.objective
+    if not name and share is None and tolerance is not None:
+        share = float(tolerance)
+    return Wish(
+        name or ("max-sharpe" if share is None else "risk-tolerance"), aim.constraints, aim.days, aim.least, aim.most,
+        aim.covariance, aim.mean, aim.risk_free, aim.target, share,
+    )  # fmt: skip
+
+
+def check_wish(wish: Wish, symbols: Sequence[str]) -> None:
+    """Raises InvalidInput for an objective, an option or a constraint that makes no sense, whatever the prices are."""
+    from evenkeel.quant.portfolio.constraints import Names, parse_all
+    from evenkeel.quant.portfolio.objectives import objective
+
+    one = objective(wish.objective)
+    for name in ("target", "tolerance"):
+        is_given, message = getattr(wish, name) is not None, ""
+        if name in one.needs and not is_given:
+            message = f"{one.name} needs it"
+        elif is_given and name not in (*one.needs, *one.options):
+            message = f"{one.name} has no such option"
+        if message:
+            raise InvalidInput("the objective is not valid", errors=(FieldError(f"optimise.{name}", message),))
+    parse_all(wish.constraints, Names(list(symbols), {}, {}))
 
 
 def returns_of(daily: DailyCloses, instruments: Sequence[Instrument], *, at: int, days: int) -> Returns:
@@ -52,7 +83,8 @@ def weighed(daily: DailyCloses, instruments: Sequence[Instrument], wish: Wish, *
     from evenkeel.research.portfolio.optimize import optimize
 
     found = returns_of(daily, instruments, at=at, days=wish.days)
-    options: dict[str, Any] = {} if wish.target is None else {"target": wish.target}
+    own = {"target": wish.target, "tolerance": wish.tolerance}
+    options: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
     return optimize(
         returns=found.values,
         assets=[one.symbol for one in instruments],

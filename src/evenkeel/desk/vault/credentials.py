@@ -56,8 +56,8 @@ class AccountCredentials:
         if self.vault.is_open(user_id) or not await self.vault.store.credentials(account_id):
             return False
         wraps = await self.vault.store.wraps_of_account(account_id)
-        keys = self.vault.ring.fingerprints
-        return not any(wrap.kind is WrapKind.SERVER and sealed_under(wrap.envelope) in keys for wrap in wraps)
+        ring = self.vault.ring
+        return not any(wrap.kind is WrapKind.SERVER and ring.has(sealed_under(wrap.envelope)) for wrap in wraps)
 
     async def save(
         self, user_id: str, account_id: str, values: Mapping[str, str], *, fields: Sequence[CredentialField]
@@ -141,7 +141,7 @@ class AccountCredentials:
 
     def _by_server(self, wrap: Wrap) -> Key:
         named = sealed_under(wrap.envelope)
-        if named not in self.vault.ring.fingerprints:
+        if not self.vault.ring.has(named):
             raise VaultLocked(
                 f"the credentials of this account are sealed under the server's key {named}, which is not here",
                 hint="Put that key back, or have the account's owner unlock the vault.",

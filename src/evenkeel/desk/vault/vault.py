@@ -210,6 +210,20 @@ class Vault:
             log.warning("the vault was not rewrapped", user_id=user.id, reason=error.message)
             await self._drop_secret(user.id)
 
+    async def recheck(self, user_id: str) -> bool:
+        """Locks a vault that is open, and that its password opens no more: it was reset by another process. Whether it
+        was locked."""
+        row = await self.store.vault(user_id) if self.is_open(user_id) else None
+        if row is None or row.secret is not Secret.PASSWORD or await self._wrap_of_secret(user_id) is not None:
+            return False
+        self.lock(user_id)
+        return True
+
+    @property
+    def opened(self) -> tuple[str, ...]:
+        """Whose vaults are open."""
+        return tuple(self._open)
+
     async def renew_server_key(self, ring: KeyRing) -> int:
         """Takes another ring: what the server alone opens is sealed under its first key; how much that was.
 
@@ -219,7 +233,7 @@ class Vault:
         for wrap in await self.store.all_wraps():
             if wrap.kind is not WrapKind.SERVER or ring.is_current(wrap.envelope):
                 continue
-            if sealed_under(wrap.envelope) not in ring.fingerprints:
+            if not ring.has(sealed_under(wrap.envelope)):
                 log.warning("sealed under a server key that is not here", key=sealed_under(wrap.envelope))
                 continue
             with wrapping.open_account(wrap, ring.of(sealed_under(wrap.envelope))) as key:
@@ -279,9 +293,7 @@ class Vault:
 
     async def _drop_secret(self, user_id: str) -> None:
         self.lock(user_id)
-        wrap = await self._wrap_of_secret(user_id)
-        if wrap is not None:
-            await self.store.replace_wraps(user_id, [wrap.id], [])
+        await _drop_secret(self.store, user_id)
 
     async def _wrapped(self, data: Key, user_id: str, secret: str) -> Wrap:
         server, cost, now = self.ring.current, self._cost, self._wall()
@@ -298,6 +310,28 @@ class Vault:
 
     def __repr__(self) -> str:
         return f"Vault({len(self._open)} open)"
+
+
+class Resets:
+    """Told of passwords that are reset where no vault can be open, and no key is at hand: the old one opens nothing."""
+
+    def __init__(self, store: VaultStore) -> None:
+        self._store = store
+
+    async def proved(self, user: User, password: str) -> None:
+        """Opens nothing: nobody is here to use it."""
+
+    async def changed(self, user: User, *, old: str | None, new: str) -> None:
+        """What the password opened is opened by a recovery code from now on."""
+        row = await self._store.vault(user.id)
+        if row is not None and row.secret is Secret.PASSWORD:
+            await _drop_secret(self._store, user.id)
+
+
+async def _drop_secret(store: VaultStore, user_id: str) -> None:
+    gone = [wrap.id for wrap in await store.wraps(user_id) if wrap.kind is WrapKind.SECRET]
+    if gone:
+        await store.replace_wraps(user_id, gone, [])
 
 
 def check_passphrase(passphrase: str) -> None:

@@ -98,13 +98,27 @@ def nights(moments: Ints, zone: str, roll: time) -> Ints:
     """
     if not len(moments):
         return np.zeros(0, dtype=np.int64)
+    past = np.searchsorted(_ends(moments, zone, roll), moments)
+    return np.diff(past, prepend=past[0]).astype(np.int64)
+
+
+def days_at(moments: Ints, zone: str, roll: time) -> tuple[Ints, Ints]:
+    """(number from 1, end in ns) of the account's day that holds each of the rising `moments` (ns)."""
+    if not len(moments):
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    ends = _ends(moments, zone, roll)
+    number = np.searchsorted(ends, moments, side="right")
+    return number.astype(np.int64), ends[number]
+
+
+def _ends(moments: Ints, zone: str, roll: time) -> Ints:
+    """The ends of days (ns), from that of the day before the first moment to that of the last one's day."""
     day, last = session_date(int(moments[0]), zone, roll), int(moments[-1])
     ends = [day_bounds(day, zone, roll)[0]]
-    while ends[-1] < last:
+    while ends[-1] <= last:
         ends.append(day_bounds(day, zone, roll)[1])
         day += timedelta(days=1)
-    past = np.searchsorted(np.array(ends, dtype=np.int64), moments)
-    return np.diff(past, prepend=past[0]).astype(np.int64)
+    return np.array(ends, dtype=np.int64)
 
 
 @kernel

@@ -34,14 +34,26 @@ def on_tick(price: float, side: int, tick: float) -> float:
 
 
 @kernel
-def value_of(size: float, price: float, multiplier: float, tick: float) -> float:
-    """size × price × multiplier of a price on the grid, counted in ticks: the float nearest to the exact product
-    wherever that many ticks are a whole number, so that a charge on it is rounded as on the exact one.
-    """
+def parts_of(tick: float) -> float:
+    """How many ticks make one unit of price, where that is a whole number; else 0."""
     parts = floor(1.0 / tick + 0.5) if tick > 0.0 else 0.0
-    if abs(parts * tick - 1.0) >= 1e-9:
+    return float(parts) if abs(parts * tick - 1.0) < 1e-9 else 0.0
+
+
+@kernel
+def counted(size: float, price: float, multiplier: float, parts: float) -> float:
+    """size × price × multiplier in ticks, `parts` of which make a unit of price; without a grid (0) as it is."""
+    if parts == 0.0:
         return size * price * multiplier
-    return size * multiplier * floor(price * parts + 0.5) / parts
+    return float(size * multiplier * floor(price * parts + 0.5))
+
+
+@kernel
+def value_of(count: float, parts: float) -> float:
+    """What so many ticks are worth: the float nearest to the exact value wherever they are a whole number, so that a
+    charge on it is rounded as on the exact one.
+    """
+    return count / parts if parts > 0.0 else count
 
 
 @kernel

@@ -28,6 +28,9 @@ KINDS = {
 }
 
 
+_WHOLE = 10_000.0
+
+
 class Slippage(Struct, frozen=True, omit_defaults=True):
     """How far taking liquidity moves the price; the three add up and all are zero by default.
 
@@ -35,7 +38,7 @@ class Slippage(Struct, frozen=True, omit_defaults=True):
     fraction of the price that trading the bar's whole volume would move it, scaled by sqrt(quantity / volume):
     the square-root law of market impact, Y x sigma x sqrt(Q / V), with `impact` = Y x sigma over one bar
     (Almgren et al. 2005; Tóth et al. 2011). Where the volume is unknown, impact counts as if the order were
-    the whole volume. Raises InvalidInput for what is not zero or more.
+    the whole volume. Raises InvalidInput for what is not zero or more, and for basis points of more than all of it.
     """
 
     bps: float = 0.0
@@ -49,6 +52,8 @@ class Slippage(Struct, frozen=True, omit_defaults=True):
             for name, figure in figures.items()
             if not (isinstance(figure, int | float) and 0.0 <= figure < inf)
         ]
+        if not faults and self.bps > _WHOLE:
+            faults.append(FieldError("bps", f"expected basis points of price, {_WHOLE:,.0f} at most, not {self.bps}"))
         if faults:
             said = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
             raise InvalidInput(f"the slippage is not valid: {said}", errors=tuple(faults))

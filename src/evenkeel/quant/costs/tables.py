@@ -103,11 +103,12 @@ def order_charge(
     to the sum of what `book_charges` books while every charge is below 10^14 units of the step's last decimal place
     (10^12 at a step of 0.01); beyond, a float64 no longer tells one from the next.
     """
-    due = charge_at_once(table, side, quantity_after, notional_after, maker)
-    if quantity_before <= 0.0 or table.shape[0] == 0:
+    due = paid = 0.0
+    for quantity, notional in ((quantity_before, notional_before), (quantity_after, notional_after)):
+        paid, due = due, charge_at_once(table, side, quantity, notional, maker)
+    if paid == 0.0:
         return due
     step, parts = table[0, STEP], table[0, PARTS]
-    paid = charge_at_once(table, side, quantity_before, notional_before, maker)
     steps = floor(due * parts / step + 0.5) - floor(paid * parts / step + 0.5)
     return float(steps * step / parts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -58,8 +58,8 @@ Few = Literal["whole", "least", "most"]
 class Objective:
     """One objective: `solve` and the `value` reached, called `figure`; `needs` are options without a default.
 
-    `few` says how it finds the best of few assets: by whole numbers in its linear programme, or by a search for the
-    least or the most of its value; None: not at all.
+    `few` says how it finds the best of few assets: whole, by itself, such as by whole numbers in a linear programme; or
+    by a search for the least or the most of its value; None: not at all.
     """
 
     name: str
@@ -158,8 +158,6 @@ def _target_return(inputs: Inputs, room: Room, options: Options) -> Floats:
     wanted = options["target"]
     if room.is_box and inputs.trading is None:
         return inputs.line(room).at_return(wanted)
-    from dataclasses import replace
-
     from evenkeel.quant.portfolio.constraints import Linear
 
     floor = Linear(f"return >= {wanted:g}", inputs.mean, low=wanted)
@@ -209,26 +207,27 @@ def _tracking(inputs: Inputs, room: Room, _: Options) -> Floats:
 
 
 def _semi_variance(inputs: Inputs, room: Room, _: Options) -> Floats:
-    """Least mean square of what returns fall short of the risk-free rate; a variable a day is the shortfall."""
-    returns = inputs.past - inputs.risk_free / inputs.periods
-    days, n = returns.shape
-    size = n + days
-    p, equal = np.zeros((size, size)), np.zeros((1, size))
-    p[n:, n:] = np.eye(days) / days
-    equal[0, :n] = 1.0
-    matrix, lows, highs = room.matrix()
-    rows = np.zeros((days + len(matrix), size))
-    rows[:days, :n], rows[:days, n:] = returns, np.eye(days)
-    rows[days:, :n] = matrix
-    if room.parts():
-        raise InvalidInput("semi-variance takes bounds and linear constraints, no turnover or gross limit")
-    never, any_loss = np.zeros(days), np.full(days, np.inf)
-    programme = Quadratic(
-        p, np.zeros(size), equal, np.array([room.total]), rows, np.concatenate((never, lows)),
-        np.concatenate((any_loss, highs)), np.concatenate((room.lower, never)), np.concatenate((room.upper, any_loss)),
-    )  # fmt: skip
-    found = quadratic.solve(programme, sparse=True)
-    return np.clip(found[:n], room.lower, room.upper)
+    return tails.min_semi_variance(inputs.past - inputs.risk_free / inputs.periods, room)
+
+
+def _risk_tolerance(inputs: Inputs, room: Room, options: Options) -> Floats:
+    """The frontier's point whose risk lies that share of the way from its least to that of the most return."""
+    share = options["tolerance"]
+    if not 0.0 <= share <= 1.0:
+        raise InvalidInput(f"a risk tolerance is from 0 (least variance) to 1 (most return), not {share:g}")
+    if room.is_box:
+        line = inputs.line(room)
+        return line.at_risk(float(line.risks[-1] + share * (line.risks[0] - line.risks[-1])))
+    plain = replace(inputs, trading=None)
+    careful, bold = (solve(OBJECTIVES[name], plain, room, {})[0] for name in ("min-variance", "max-return"))
+    least, most = plain.risk(careful), plain.risk(bold)
+    wanted = least + share * (most - least)
+    if share == 1.0 or most <= least:
+        return bold
+    # So near its least, no solver tells what is within the risk from what is not.
+    if wanted - least <= 1e-9 * most:
+        return careful
+    return solve(OBJECTIVES["target-risk"], plain, room, {"target": wanted})[0]
 
 
 def _robust(inputs: Inputs, room: Room, options: Options) -> Floats:
@@ -306,6 +305,8 @@ OBJECTIVES: dict[str, Objective] = {
                   few="least"),
         Objective("target-risk", "most return at a risk", _target_risk, _return, "return", ("target",),
                   few="most"),
+        Objective("risk-tolerance", "most return at a share of the way from the least risk to the most",
+                  _risk_tolerance, _return, "return", options={"tolerance": 0.5}, few="whole"),
         Objective("max-utility", "return less aversion / 2 times variance", _max_utility, _utility, "utility",
                   options=_CAUTION, few="most"),
         Objective("max-diversification", "most risk of the parts for the risk of the whole", _max_diversification,

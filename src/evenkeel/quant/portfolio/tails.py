@@ -1,8 +1,9 @@
-"""Portfolios by their worst: least conditional value at risk, drawdown at risk, deepest drawdown, absolute deviation.
+"""Portfolios by their worst: least conditional value at risk, drawdown at risk, deepest drawdown, absolute deviation,
+semi-variance.
 
-All are linear programmes over past returns, each row of equal weight. Sources: Rockafellar and Uryasev (2000),
-"Optimization of Conditional Value-at-Risk"; Chekhlov, Uryasev and Zabarankin (2005), "Drawdown Measure in Portfolio
-Optimization"; Konno and Yamazaki (1991), "Mean-Absolute Deviation".
+All but the last, which is a quadratic one, are linear programmes over past returns, each row of equal weight. Sources:
+Rockafellar and Uryasev (2000), "Optimization of Conditional Value-at-Risk"; Chekhlov, Uryasev and Zabarankin (2005),
+"Drawdown Measure in Portfolio Optimization"; Konno and Yamazaki (1991), "Mean-Absolute Deviation".
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from evenkeel.domain.errors import InvalidInput
 from evenkeel.quant.analytics import tails
 from evenkeel.quant.analytics.risk import mean_absolute_deviation
 from evenkeel.quant.analytics.series import Floats, check_confidence
+from evenkeel.quant.portfolio import quadratic
 from evenkeel.quant.portfolio.linear import Programme
 from evenkeel.quant.portfolio.room import Room
 
@@ -115,6 +117,30 @@ def min_drawdown(returns: Floats, room: Room) -> Floats:
     programme.add(block, np.zeros(rows), np.full(rows, np.inf))
     _raise_peaks(programme, path, peak)
     return programme.solve()[:n]
+
+
+def min_semi_variance(excess: Floats, room: Room) -> Floats:
+    """The weights (n,) of least mean square of what rows of `excess` returns (t, n) fall short of nothing.
+
+    A variable a row is the shortfall, as in Markowitz (1959), "Portfolio Selection", chapter 9. Raises InvalidInput
+    where the room is empty.
+    """
+    days, n = excess.shape
+    first = n * (1 + len(room.parts()))
+    size = first + days
+    p, equal = np.zeros((size, size)), np.zeros((1, size))
+    p[first:, first:] = np.eye(days) / days
+    equal[0, :n] = 1.0
+    short = np.zeros((days, size))
+    short[:, :n], short[:, first:] = excess, np.eye(days)
+    rows, lows, highs = room.over(size, n)
+    lower, upper = np.zeros(size), np.full(size, np.inf)
+    lower[:n], upper[:n] = room.lower, room.upper
+    programme = quadratic.Programme(
+        p, np.zeros(size), equal, np.array([room.total]), np.concatenate((short, rows)),
+        np.concatenate((np.zeros(days), lows)), np.concatenate((np.full(days, np.inf), highs)), lower, upper,
+    )  # fmt: skip
+    return np.clip(quadratic.solve(programme, sparse=True)[:n], room.lower, room.upper)
 
 
 def _raise_peaks(programme: Programme, path: Floats, first: int) -> None:

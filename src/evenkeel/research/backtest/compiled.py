@@ -20,7 +20,7 @@ from evenkeel.market.panel import Panel
 from evenkeel.quant.costs.tables import charge_table
 from evenkeel.research.backtest import kernel as k
 from evenkeel.research.backtest.joint import Joint, Together
-from evenkeel.research.backtest.outcome import Carried, Fills, Floats, Ints, Outcome, Why
+from evenkeel.research.backtest.outcome import Carried, Fills, Floats, Ints, Outcome, Why, borrowed
 from evenkeel.research.backtest.prepared import Prepared
 from evenkeel.research.backtest.terms import FillAt, Terms
 from evenkeel.trading.strategies.base import PanelStrategy, SignalStrategy
@@ -34,10 +34,7 @@ ROOM = 1024  # fills to make room for, besides one for four bars; memory that no
 
 def lacks(terms: Terms) -> tuple[str, ...]:
     """What these terms ask for that the compiled engine does not have, in words."""
-    said = (
-        (terms.participation is not None, "participation (orders capped by volume)"),
-        (terms.limits is not None, "limits"),
-    )
+    said = ((terms.limits is not None, "limits"), (bool(terms.mtm), "mark-to-market rules (mtm)"))
     return tuple(words for asked, words in said if asked)
 
 
@@ -114,7 +111,8 @@ class CompiledRun:
         """Simulates targets: of several instruments as `Together`, of one also its array, whose first `warmup` do not
         count. Raises InvalidInput for one outside −1 to 1.
         """
-        if isinstance(targets, np.ndarray) and (len(self.lines) > 1 or self.terms.carries):
+        alone = len(self.lines) == 1 and not self.terms.carries and self.terms.participation is None
+        if isinstance(targets, np.ndarray) and not alone:
             known = np.where(np.arange(len(targets)) < warmup, np.nan, targets)
             targets = Together([Told(known, None)])
         count = ROOM + sum(len(line.raw) for line in self.lines) // 4 if fills else 0
@@ -168,7 +166,7 @@ class CompiledRun:
             fills=self._fills(numbers),
             orders=int(report[k.ORDERS]),
             refused=0,
-            notes=self._notes(report),
+            notes=borrowed(float(report[k.LOWEST_CASH]), charged=bool(self.terms.financing)),
             carried=Carried(float(report[k.INTEREST]), _any(lines[:, k.BORROWED]), _any(lines[:, k.DIVIDENDS])),
         )
 
@@ -204,13 +202,6 @@ class CompiledRun:
             mine = opened & (rows[:, k.OF_LINE] == n)
             at[mine] = line.raw.ts[self._bar(n, moment[mine])]
         return at
-
-    def _notes(self, report: Floats) -> tuple[str, ...]:
-        lowest = report[k.LOWEST_CASH]
-        if lowest >= 0:
-            return ()
-        charged = "interest was charged" if self.terms.financing else "no interest was charged"
-        return (f"cash fell to −{-lowest:,.2f}: nothing here forbids borrowing, and {charged}",)
 
 
 def _any(amounts: Floats) -> tuple[float, ...]:

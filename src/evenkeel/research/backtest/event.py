@@ -23,7 +23,7 @@ from evenkeel.research.backtest.event_desk import ACCOUNT, Desk
 from evenkeel.research.backtest.event_market import BarMarket, QuoteMarket, Quotes
 from evenkeel.research.backtest.event_tally import Tally
 from evenkeel.research.backtest.event_traders import Commands, HandlerTrader, TargetTrader, Trader
-from evenkeel.research.backtest.outcome import Outcome, Why
+from evenkeel.research.backtest.outcome import Outcome, Why, borrowed
 from evenkeel.research.backtest.terms import FillAt, Terms
 from evenkeel.trading.strategies.base import Strategy
 from evenkeel.trading.strategies.parameters import Params
@@ -173,6 +173,9 @@ class Replay:
 
     def _notes(self) -> list[str]:
         notes = [f"risk refused {count} orders by {rule}" for rule, count in sorted(self.tally.refusals.items())]
+        closings = sorted(self.tally.closings.items())
+        notes += [f"mark-to-market control closed a level by its {rule}, {count} in all" for rule, count in closings]
+        notes += borrowed(self.tally.lowest_cash, charged=bool(self.terms.financing))
         declined = self.desk.declined
         if declined:
             notes.append(f"{len(declined)} commands were not taken, the first because {declined[0]}")

@@ -18,17 +18,21 @@ from evenkeel.domain.events import AnyVenueEvent, BrokerSnapshot, SendFailed, Sl
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.money import is_bookable, minor_unit, rounded, sub
+from evenkeel.domain.mtm_records import MtmPlanned, MtmRulesSet
 from evenkeel.domain.provenance import Provenance, Source
 from evenkeel.domain.records import AnyRecord, CashBooked
 from evenkeel.domain.strategies import Deployment
 from evenkeel.quant.costs import CostSchedule, FillModel
 from evenkeel.quant.costs.carrying import day_roll
+from evenkeel.research.backtest import mtm
 from evenkeel.research.backtest.terms import FillAt, Terms
 from evenkeel.trading.brokers.simulated.book import Book
 from evenkeel.trading.engine.effects import Effect, SendAmendment, SendCancel, SendOrder
 from evenkeel.trading.engine.engine import Engine
 from evenkeel.trading.engine.fold import apply
+from evenkeel.trading.engine.mtm.hours import wanted
 from evenkeel.trading.engine.state import AccountState, State
+from evenkeel.trading.live.hours import sessions_of
 
 ACCOUNT = "backtest"
 WHO = Provenance("backtest", Source.SYSTEM)
@@ -75,6 +79,7 @@ class Desk:
         self.book = Book(model=model, schedules=schedules, at_close=at_close)
         self.declined: list[str] = []
         self._told = told
+        self._watches = any(rules.has_amounts for _, rules in terms.mtm)
         listed = tuple(instruments)
         zone, roll = day_roll(one.calendar for one in listed)
         account = Account(
@@ -96,6 +101,8 @@ class Desk:
             self.book.list_instrument(instrument)
         self.engine.step(c.Deploy(provenance=WHO, deployment=deployment), at)
         self.account: AccountState = self.engine.state.accounts[ACCOUNT]
+        for command in mtm.commands(terms.mtm, ACCOUNT, WHO):
+            self._plan(self.engine.step(command, at).records, at)
 
     def _open(self, account: Account, cash: Decimal, at: int) -> None:
         whole = rounded(cash, minor_unit(account.currency), ROUND_DOWN)
@@ -116,7 +123,7 @@ class Desk:
     @property
     def is_quiet(self) -> bool:
         """True when no order works, and no drawdown is looked at: prices move, and nothing else before the day ends."""
-        at_rest = self.book.is_quiet and not self.account.working and not self.account.held
+        at_rest = self.book.is_quiet and not self.account.working and not self.account.held and not self._watches
         return at_rest and not self.engine.state.composites and not self.engine.state.tiered
 
     def show(self, market: MarketSlice) -> None:
@@ -127,6 +134,17 @@ class Desk:
             self._answer(events, market.at)
         if self.engine.state.minds_bars:
             self._conclude(market)
+
+    def _hear(self, records: tuple[AnyRecord, ...], at: int) -> None:
+        self._told(records)
+        if self.engine.state.mtm:
+            self._plan(records, at)
+
+    def _plan(self, records: tuple[AnyRecord, ...], at: int) -> None:
+        """Hands the engine the sessions to come that rules with times are for."""
+        if any(type(record) in (MtmRulesSet, MtmPlanned) for record in records):
+            for name in sorted(wanted(self.engine.state, at)):
+                self._plan(self.engine.step(sessions_of(name, at), at).records, at)
 
     def _conclude(self, market: MarketSlice) -> None:
         """Lets exits meet the slice, and has the engine hear of its bars before and after that."""
@@ -140,7 +158,7 @@ class Desk:
     def _step(self, event: MarketSlice | SliceMet | SliceDone, at: int) -> None:
         step = self.engine.step(event, at)
         if step.records:
-            self._told(step.records)
+            self._hear(step.records, at)
         events: list[Answer] = []
         for effect in step.effects:
             events += self._carry_out(effect)
@@ -157,7 +175,7 @@ class Desk:
                 self.declined.append(error.message)
                 continue
             if step.records:
-                self._told(step.records)
+                self._hear(step.records, at)
             effects += step.effects
         events: list[Answer] = []
         for effect in effects:
@@ -168,7 +186,7 @@ class Desk:
         for event in events:  # grows by what follows
             step = self.engine.step(event, at)
             if step.records:
-                self._told(step.records)
+                self._hear(step.records, at)
             for effect in step.effects:
                 events += self._carry_out(effect)
 

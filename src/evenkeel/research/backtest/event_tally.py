@@ -17,11 +17,15 @@ import numpy.typing as npt
 from evenkeel.domain import records as r
 from evenkeel.domain.accounts import LedgerKind
 from evenkeel.domain.instruments import Instrument
+from evenkeel.domain.mtm import Rule
+from evenkeel.domain.mtm_records import MtmBreached, MtmStopped
 from evenkeel.domain.orders import OrderKind, OrderSpec
 from evenkeel.domain.positions import PositionKey, key_of
+from evenkeel.domain.provenance import Source
 from evenkeel.research.backtest.event_market import BarMarket, Market, QuoteMarket
 from evenkeel.research.backtest.marks import marks_of
 from evenkeel.research.backtest.outcome import Carried, Fills, Outcome, Why
+from evenkeel.trading.engine.mtm.stopping import ACTOR as CONTROL
 from evenkeel.trading.engine.state import AccountState, State
 
 _STOPS = {"stop_loss": Why.STOP_LOSS, "trailing_stop": Why.TRAILING_STOP, "maintenance": Why.LIQUIDATION}
@@ -40,7 +44,9 @@ class Tally:
         self._whys: list[Why | None] = []
         self.fills: list[r.FillBooked] = []
         self.orders = 0
+        self._by_control: set[str] = set()
         self.refusals: Counter[str] = Counter()
+        self.closings: Counter[str] = Counter()
         self.ears: dict[type, Callable[[Any], None]] = {
             r.FillBooked: self._filled,
             r.OrderDecided: self._decided,
@@ -48,6 +54,8 @@ class Tally:
             r.ProtectionChanged: self._guarded,
             r.DividendPaid: self._paid,
             r.NightsCharged: self._charged,
+            MtmBreached: self._closed,
+            MtmStopped: self._closed,
         }
         self._interest = 0.0
         self._borrow: dict[str, float] = defaultdict(float)
@@ -63,7 +71,8 @@ class Tally:
     def _filled(self, record: r.FillBooked) -> None:
         self.fills.append(record)
         spec = self._state.orders[record.fill.order_id].spec
-        self._whys.append(self._why(spec) if spec.is_exit else None)
+        by_rule = Why.MTM if record.fill.order_id in self._by_control else None
+        self._whys.append(self._why(spec) if spec.is_exit else by_rule)
         self._changed(record.fill.instrument_id)
 
     def _why(self, spec: OrderSpec) -> Why:
@@ -74,8 +83,15 @@ class Tally:
 
     def _decided(self, record: r.OrderDecided) -> None:
         self.orders += 1
+        if record.provenance.source is Source.PANIC and record.provenance.actor == CONTROL:
+            self._by_control.add(record.order_id)
         if not record.approved:
             self.refusals[record.checks[-1].rule] += 1
+
+    def _closed(self, record: MtmBreached | MtmStopped) -> None:
+        """Of a breach by its own record; what stops the level after it is counted only where it is a time."""
+        if isinstance(record, MtmBreached) or record.rule in (Rule.SQUARE_OFF, Rule.END_OF_DAY):
+            self.closings[record.rule] += 1
 
     def _split(self, record: r.SplitApplied) -> None:
         self._changed(record.split.instrument_id)
@@ -99,6 +115,11 @@ class Tally:
         """Notes cash and, where an instrument is named, what is held of it."""
         held, cash = self._account.net.get(instrument_id, 0), self._account.cash[self._currency]
         self._changes.append((self.moment, instrument_id, float(held), float(cash)))
+
+    @property
+    def lowest_cash(self) -> float:
+        """The least that there was after any change, 0 without one."""
+        return min((change[3] for change in self._changes), default=0.0)
 
     def outcome(
         self, market: BarMarket | QuoteMarket, instruments: list[Instrument], *, cash: Decimal, why: Why

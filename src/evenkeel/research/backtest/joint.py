@@ -13,12 +13,15 @@ import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.market.columns import PRICES
-from evenkeel.quant.costs.carrying import day_roll, nights
+from evenkeel.quant.costs.carrying import day_roll, days_at, nights
 from evenkeel.research.backtest import joint_kernel as j
 from evenkeel.research.backtest import kernel as k
+from evenkeel.research.backtest.joint_orders import ORDER_COLUMNS
 from evenkeel.research.backtest.outcome import Floats, Ints
 from evenkeel.research.backtest.prepared import Prepared
 from evenkeel.trading.strategies.evaluate import Told
+
+ROOM = 8  # orders of an instrument to make room for, its two exits among them
 
 
 class Together(NamedTuple):
@@ -52,14 +55,19 @@ class Joint:
 
     def run(self, together: Together, *, path: Floats, day_equity: Floats, fills: Floats) -> tuple[Floats, Floats]:
         """Simulates the targets into `path`, `day_equity` and `fills`: the reports of the account and of each line."""
-        account, lines = self._settings[0].copy(), self._settings.copy()
-        lines[:, k.SHARED_BY] = 1.0 if together.whole else float(len(self.lines))
         at, events = self._events(together)
-        j.simulate_joint(
-            *self._columns, self._placed([told.targets for told in together.told]), self._scale, self.day_last,
-            at, events, self.charges, account, lines, path, day_equity, fills,
-        )  # fmt: skip
-        return account, lines
+        targets, room = self._placed([told.targets for told in together.told]), ROOM
+        while True:
+            account, lines = self._settings[0].copy(), self._settings.copy()
+            lines[:, k.SHARED_BY] = 1.0 if together.whole else float(len(self.lines))
+            orders = np.zeros((room * len(self.lines), ORDER_COLUMNS))
+            j.simulate_joint(
+                *self._columns, targets, self._scale, self._days, self.day_last, at, events, self.charges,
+                account, lines, orders, path, day_equity, fills,
+            )  # fmt: skip
+            if not account[k.CROWDED]:
+                return account, lines
+            room *= 8
 
     @cached_property
     def _columns(self) -> tuple[Floats, ...]:
@@ -69,6 +77,18 @@ class Joint:
             for name in ("open", "high", "low", "volume", "spread")
         )
         return open_, high, low, self._known([line.marks for line in self.lines]), volume, spread
+
+    @cached_property
+    def _days(self) -> Floats:
+        """The account's day of each bar, as the kernel has it; empty where no order may wait for a second bar."""
+        if self.lines[0].terms.participation is None:
+            return np.empty((len(self.lines), 0))
+        zone, roll = day_roll(line.instrument.calendar for line in self.lines)
+        days = []
+        for raw in [line.raw for line in self.lines]:
+            number, ends = days_at(raw.ts, zone, roll)
+            days.append(np.where(2 * raw.close_ts - raw.ts > ends, -number, number).astype(np.float64))
+        return self._placed(days)
 
     @cached_property
     def _scale(self) -> Floats:

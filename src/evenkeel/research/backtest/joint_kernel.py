@@ -11,6 +11,7 @@ from typing import Any
 from evenkeel.quant.costs.carrying import borrow_fee, financing
 from evenkeel.quant.costs.exits import on_tick
 from evenkeel.quant.kernels import compiled, kernel
+from evenkeel.research.backtest.joint_orders import FIRST, MET, go_ex, steer, trade_line, withdraw
 from evenkeel.research.backtest.kernel import (
     AT_CLOSE,
     BAD_TARGET,
@@ -18,8 +19,8 @@ from evenkeel.research.backtest.kernel import (
     BORROW,
     BORROWED,
     CASH,
-    CLOSING,
     CREDIT,
+    CROWDED,
     FILL_AT,
     FINAL_EQUITY,
     FINANCING,
@@ -31,19 +32,18 @@ from evenkeel.research.backtest.kernel import (
     MAINTENANCE,
     MULTIPLIER,
     NEXT,
-    OPENING,
+    QUEUED,
     RATIO,
     RESTORE,
     STOP_LOSS,
     TAKE_PROFIT,
+    TAKEN,
     TARGET,
     TICK,
     TRAILING,
-    corporate_action,
-    decide,
     nearest,
     next_target,
-    trade_bar,
+    protection,
 )
 from evenkeel.research.backtest.outcome import Floats, Ints
 
@@ -96,11 +96,13 @@ def carry(a: Floats, lines: Floats, close: Floats, i: int, nights: float) -> Non
 
 
 @kernel
-def next_of(m: Floats, targets: Floats, open_: Floats, start: int, guards: bool) -> int:
+def next_of(m: Floats, orders: Floats, targets: Floats, open_: Floats, start: int, guards: bool) -> int:
     """The first moment from `start` on at which to look at an instrument: its next bar, where an order or a guarded
-    position waits for one, else that of its next target.
+    position waits for one, else that of its next target. A liquidation under way may end at any moment.
     """
-    if m[CLOSING] == 0.0 and m[OPENING] == 0.0 and not (guards and m[HELD] != 0.0):
+    if m[MAINTENANCE] > 0.0 and orders[0, MET] > 0.0:
+        return start
+    if m[QUEUED] == 0.0 and not (guards and m[HELD] != 0.0):
         return next_target(targets, start, len(targets), m[TARGET])
     while start < len(open_) and isnan(open_[start]):
         start += 1
@@ -108,12 +110,27 @@ def next_of(m: Floats, targets: Floats, open_: Floats, start: int, guards: bool)
 
 
 @kernel
+def lapse(a: Floats, lines: Floats, orders: Floats, close: Floats, i: int) -> None:
+    """Takes back the stops that were set off and stand no more, since the account covers what it holds again, at the
+    closes of moment `i`.
+    """
+    room = len(orders) // len(lines)
+    for n in range(len(lines)):
+        if orders[n * room, MET] > 0.0:
+            lines[n, BESIDE] = beside(a, lines, close, n, i)
+            if isnan(protection(a, lines[n])[0]):
+                withdraw(orders[n * room : (n + 1) * room], 1)
+
+
+@kernel
 def meet_bars(
     a: Floats,
     lines: Floats,
+    orders: Floats,
     charges: Floats,
     fills: Floats,
     i: int,
+    days: Floats,
     open_: Floats,
     high: Floats,
     low: Floats,
@@ -126,21 +143,29 @@ def meet_bars(
 
     Where the whole account answers for each position, all orders come before any exit.
     """
-    first, upto = 0, 2 if a[MAINTENANCE] > 0.0 else steps
+    first, upto, room = 0, 2 if a[MAINTENANCE] > 0.0 else steps, len(orders) // len(lines)
     while first < steps:
         for n in range(len(lines)):
             m = lines[n]
-            if m[NEXT] == i and (steps == 4 or m[CLOSING] != 0.0 or m[OPENING] != 0.0):
-                trade_bar(a, m, charges, fills, i, open_[n], high[n], low[n], volume[n], spread[n], first, upto)
+            if m[NEXT] == i and not isnan(open_[n, i]) and (steps == 4 or m[QUEUED] > 0.0):
+                day, mine = days[n, i] if days.shape[1] > 0 else 0.0, orders[n * room : (n + 1) * room]
+                trade_line(
+                    a, m, mine, charges, fills, i, day, open_[n], high[n], low[n], volume[n], spread[n], first, upto
+                )
         first, upto = upto, steps
         for n in range(len(lines) if first < steps else 0):
             lines[n, BESIDE] = beside(a, lines, close, n, i - 1)
+        if first < steps:
+            lapse(a, lines, orders, close, i - 1)
     for n in range(len(lines)):
         lines[n, RATIO] = 1.0
+    if steps == 4 and a[MAINTENANCE] > 0.0:
+        lapse(a, lines, orders, close, i)
 
 
 def _signature(t: Any) -> Any:
-    return t.void(*[t.table] * 8, t.ints, t.ints, t.table, t.table, t.out, t.out_table, t.out_table, t.out, t.out_table)
+    written = (t.out, *[t.out_table] * 3, t.out, t.out_table)
+    return t.void(*[t.table] * 9, t.ints, t.ints, t.table, t.table, *written)
 
 
 @compiled(_signature, allocates=False)
@@ -153,12 +178,14 @@ def simulate_joint(
     spread: Floats,
     targets: Floats,
     scale: Floats,
+    days: Floats,
     day_last: Ints,
     event_at: Ints,
     events: Floats,
     charges: Floats,
     a: Floats,
     lines: Floats,
+    orders: Floats,
     path: Floats,
     day_equity: Floats,
     fills: Floats,
@@ -166,7 +193,9 @@ def simulate_joint(
     """Runs all moments on the settings in `a` and in the row of `lines` that each instrument has, and reports there.
 
     Columns have a row for each instrument and a place for each moment, NaN where it has no bar then; `close` has its
-    last one instead, on the price grid, and 0 before the first. `events` has (kind, instrument, nights or new shares
+    last one instead, on the price grid, and 0 before the first; `days` is as `trade_line` has it, without columns where
+    no order waits for a second bar. `orders` has as many rows for each instrument; where they are too few, `a[CROWDED]`
+    says so and the run ends. `events` has (kind, instrument, nights or new shares
     for an old one, dividend a share) for each of the moments `event_at`. Also writes `path` (equity, cash and each
     quantity by moment; without columns it is not wanted), `day_equity` at the moments `day_last`, and `fills` as far as
     there is room; `a[FILLS]` says how many there were.
@@ -174,7 +203,7 @@ def simulate_joint(
     guards = a[STOP_LOSS] + a[TAKE_PROFIT] + a[TRAILING] + a[MAINTENANCE] > 0.0
     count, moments = close.shape
     at_close, scaled = a[FILL_AT] == AT_CLOSE, scale.shape[1] > 0
-    event, day, begun, i = 0, 0, 0, -1
+    event, day, begun, i, room = 0, 0, 0, -1, len(orders) // count
     a[HELD_CASH] = a[LOWEST_CASH] = a[CASH]
     for n in range(count):
         lines[n, NEXT], lines[n, BESIDE], lines[n, RATIO] = -1.0, nan, 1.0
@@ -182,7 +211,8 @@ def simulate_joint(
         now = moments if event == len(event_at) else event_at[event]
         for n in range(count):
             if lines[n, NEXT] == i:
-                lines[n, NEXT] = next_of(lines[n], targets[n], open_[n], i + 1, guards)
+                lines[n, TAKEN] = 0.0
+                lines[n, NEXT] = next_of(lines[n], orders[n * room :], targets[n], open_[n], i + 1, guards)
             now = min(now, int(lines[n, NEXT]))
         if path.shape[1] > 0:
             for n in range(count):
@@ -201,14 +231,14 @@ def simulate_joint(
             if events[event, KIND] == A_NIGHT:
                 carry(a, lines, close, i - 1, factor)
             elif events[event, KIND] == GOES_EX:
-                corporate_action(a, lines[n], factor, events[event, DIVIDEND], close[n, i - 1])
-                lines[n, RATIO] = factor
+                mine = orders[n * room : (n + 1) * room]
+                go_ex(a, lines[n], mine, factor, events[event, DIVIDEND], close[n, i - 1])
             else:
                 lines[n, RESTORE], lines[n, NEXT] = 1.0, i
             event += 1
         opens, highs, lows, meets, fills_now = open_, high, low, 4 if guards else 2, False
         while True:
-            meet_bars(a, lines, charges, fills, i, opens, highs, lows, close, volume, spread, meets)
+            meet_bars(a, lines, orders, charges, fills, i, days, opens, highs, lows, close, volume, spread, meets)
             if fills_now:
                 break
             equity = nan
@@ -225,7 +255,11 @@ def simulate_joint(
                 if changes:
                     m[TARGET] = target
                 m[RESTORE] = 0.0
-                if decide(a, m, m[TARGET], equity, close[n, i], scale[n, i] if scaled else nan):
+                if m[QUEUED] + FIRST + 3 > room:
+                    a[CROWDED] = 1.0
+                    return
+                mine = orders[n * room : (n + 1) * room]
+                if steer(a, m, mine, m[TARGET], equity, close[n, i], scale[n, i] if scaled else nan):
                     fills_now = at_close
             if not fills_now:
                 break

@@ -9,9 +9,11 @@ from typing import Any
 
 from evenkeel.quant.costs.exits import (
     TOOK_PROFIT,
+    counted,
     exit_levels,
     liquidation_price,
     on_tick,
+    parts_of,
     stop_comes_first,
     value_of,
 )
@@ -28,7 +30,8 @@ HELD_CASH, HELD, ENTRY, BEST, CLOSING, OPENING, LIMIT_AT = range(17, 24)
 FINAL_EQUITY, FILLS, ORDERS, FEES, TRADES, LOWEST_CASH, BAD_TARGET = range(24, 31)
 SIZE_STEPS, SIZE_PARTS, SHARED_BY, LINE, NUMBER, BESIDE, DIVIDENDS = range(31, 38)
 TARGET, RESTORE, NEXT, FINANCING, CREDIT, BORROW, INTEREST, BORROWED, INSIDE, RATIO = range(38, 48)
-PLACES = 48
+PARTICIPATION, QUEUED, TAKEN, DAY, CROWDED = range(48, 53)
+PLACES = 53
 
 BY_UNITS, BY_CASH, BY_EQUITY, BY_SCALE, BY_KELLY = range(5)
 AT_OPEN, AT_CLOSE, AT_LIMIT = range(3)
@@ -113,36 +116,36 @@ def met(
     side: int,
     level: float,
     quantity: float,
+    volume: float,
+    shift: float,
     i: int,
     open_: Floats,
     high: Floats,
     low: Floats,
-    volume: Floats,
-    spread: Floats,
 ) -> tuple[float, bool]:
     """(price on the grid, whether it made liquidity) of an order on bar `i`; the price is NaN where it does not fill.
 
-    Only the columns that matter are read: each is a trip to memory.
+    `volume` is what the bar has for it, `shift` how far its side sees the bar from the middle. Only the columns that
+    matter are read: each is a trip to memory.
     """
     if isnan(level) and kind != MARKET:
         return nan, False
-    shift = side * m[SPREAD_SHARE] * spread[i] if m[SPREAD_SHARE] > 0.0 else 0.0
     price, taker = open_[i] + shift, True
     if kind != MARKET:
         price, taker = plain_touch(kind, side, level, price, high[i] + shift, low[i] + shift)
     if isnan(price):
         return nan, False
     if taker:
-        traded = volume[i] if m[IMPACT] > 0.0 else nan
-        price = taken_at(price, side, level if kind == LIMIT else nan, quantity, traded, m[BPS], m[IMPACT])
+        price = taken_at(price, side, level if kind == LIMIT else nan, quantity, volume, m[BPS], m[IMPACT])
     return on_tick(price, side, m[TICK]), not taker
 
 
 @kernel
-def corporate_action(a: Floats, m: Floats, ratio: float, dividend: float, before: float) -> None:
+def corporate_action(a: Floats, m: Floats, side: int, ratio: float, dividend: float, before: float) -> None:
     """A split (`ratio` new shares for an old one) and a dividend a share, in force before the bar opens.
 
-    `before` is the close before it; what is no whole lot after the split is paid out at that price.
+    `before` is the close before it; what is no whole lot after the split is paid out at that price. `side` is that of
+    the orders that wait.
     """
     held = m[HELD]
     paid, whole = held * m[MULTIPLIER] * dividend, whole_lots(held * ratio, m[LOT])
@@ -151,32 +154,30 @@ def corporate_action(a: Floats, m: Floats, ratio: float, dividend: float, before
     m[HELD] = whole
     m[ENTRY] /= ratio
     m[BEST] /= ratio
-    m[LIMIT_AT] = on_tick(m[LIMIT_AT] / ratio, -1 if m[CLOSING] + m[OPENING] > 0.0 else 1, m[TICK])
-    m[CLOSING] = whole_lots(m[CLOSING] * ratio, m[LOT])
-    m[OPENING] = whole_lots(m[OPENING] * ratio, m[LOT])
+    m[LIMIT_AT] = on_tick(m[LIMIT_AT] / ratio, -side, m[TICK])
 
 
 @kernel
 def book(
     a: Floats,
     m: Floats,
-    charges: Floats,
     fills: Floats,
     i: int,
     order: float,
     price: float,
+    fee: float,
     why: int,
-    maker: bool,
+    number: float,
     opened: bool,
 ) -> None:
     """Moves cash and holding by one execution of the signed quantity `order`, and writes it down.
 
-    `opened`: it happened at the bar's open.
+    `opened`: it happened at the bar's open. `number` is that of the order.
     """
     side, size = (1, order) if order > 0.0 else (-1, -order)
-    held, value = m[HELD], value_of(size, price, m[MULTIPLIER], m[TICK])
-    fee = charge_at_once(charges, side, size, value, maker)
-    if held == 0.0:
+    held = m[HELD]
+    turns = held * order < 0.0 and size > abs(held) + 0.5 * m[LOT]
+    if held == 0.0 or turns:
         m[ENTRY] = m[BEST] = price
     elif held * order > 0.0:
         m[ENTRY] = (m[ENTRY] * abs(held) + price * size) / (abs(held) + size)
@@ -184,6 +185,7 @@ def book(
     m[HELD] = held + order
     if abs(m[HELD]) < 0.5 * m[LOT]:
         m[HELD] = 0.0
+    if turns or m[HELD] == 0.0:
         a[TRADES] += 1.0
     count = int(a[FILLS])
     if count < len(fills):
@@ -195,7 +197,7 @@ def book(
         fills[count, WHY] = why
         fills[count, OPENED] = 1.0 if opened else 0.0
         fills[count, OF_LINE] = m[LINE]
-        fills[count, OF_ORDER] = m[NUMBER]
+        fills[count, OF_ORDER] = number
     a[FILLS] += 1.0
     a[FEES] += fee
     a[LOWEST_CASH] = min(a[LOWEST_CASH], a[HELD_CASH])
@@ -203,7 +205,6 @@ def book(
 
 @kernel
 def trade_bar(
-    a: Floats,
     m: Floats,
     charges: Floats,
     fills: Floats,
@@ -213,19 +214,16 @@ def trade_bar(
     low: Floats,
     volume: Floats,
     spread: Floats,
-    first: int,
     steps: int,
 ) -> None:
-    """A bar in which something may happen, or the `steps` of it from the `first` on: the order that closes, the one
-    that opens, and (four of them) the stop and the profit target of what is held.
+    """A bar in which something may happen, in `steps`: the order that closes, the one that opens, and (four of them)
+    the stop and the profit target of what is held.
 
     What does not fill is gone. Where the closing order did not fill, the opening one is dropped.
     """
     kind = LIMIT if m[FILL_AT] == AT_LIMIT else MARKET
-    stopped, stop, why, goal, inside = nan, nan, SIGNAL, nan, first > 0 and m[INSIDE] > 0.0
-    if first == 0:
-        m[INSIDE] = 0.0
-    for step in range(first, steps):
+    stopped, stop, why, goal, inside = nan, nan, SIGNAL, nan, False
+    for step in range(steps):
         if step < 2:
             order = m[CLOSING + step]
             m[CLOSING + step] = 0.0
@@ -235,7 +233,7 @@ def trade_bar(
         else:
             order = -m[HELD]
             if step == 2:
-                stop, why, goal = protection(a, m)
+                stop, why, goal = protection(m, m)
                 if inside:
                     goal = nan
                 kind, level = STOP, stop
@@ -244,11 +242,12 @@ def trade_bar(
         if order == 0.0:
             continue
         side = 1 if order > 0.0 else -1
-        price, maker = met(m, kind, side, level, abs(order), i, open_, high, low, volume, spread)
+        traded = volume[i] if m[IMPACT] > 0.0 else nan
+        shift = side * m[SPREAD_SHARE] * spread[i] if m[SPREAD_SHARE] > 0.0 else 0.0
+        price, maker = met(m, kind, side, level, abs(order), traded, shift, i, open_, high, low)
         opened = not maker and (step > 1 or m[FILL_AT] != AT_CLOSE)
         if step < 2:
             inside = inside or maker
-            m[INSIDE] = 1.0 if inside else 0.0
         elif step == 2:
             stopped = price
             continue
@@ -257,28 +256,37 @@ def trade_bar(
                 m[BEST] = max(m[BEST], high[i]) if order < 0.0 else min(m[BEST], low[i])
             stops = not isnan(stopped) and stop_comes_first(side, stop, goal, open_[i], high[i], low[i])
             if stops or isnan(price):
-                price, maker = stopped, False
-                opened = side * (open_[i] + side * m[SPREAD_SHARE] * spread[i] - stop) >= 0.0
+                price, maker, opened = stopped, False, side * (open_[i] + shift - stop) >= 0.0
             else:
                 why = TOOK_PROFIT
         if not isnan(price):
-            book(a, m, charges, fills, i, order, price, why, maker, opened)
+            parts = parts_of(m[TICK])
+            value = value_of(counted(abs(order), price, m[MULTIPLIER], parts), parts)
+            fee = charge_at_once(charges, side, abs(order), value, maker)
+            number = m[NUMBER] if step == 0 else m[ORDERS] - 1.0 if step == 1 else 0.0
+            book(m, m, fills, i, order, price, fee, why, number, opened)
 
 
 @kernel
-def decide(a: Floats, m: Floats, target: float, equity: float, price: float, scale: float) -> bool:
+def limit_of(m: Floats, side: int, price: float) -> float:
+    """Where a limit order of that side rests that is decided at `price`."""
+    return on_tick(price * (1.0 - side * m[LIMIT_OFFSET]), -side, m[TICK])
+
+
+@kernel
+def decide(m: Floats, target: float, equity: float, price: float, scale: float) -> bool:
     """Takes a target at a bar's close; whether it wants an order. Through zero it takes two."""
     held = m[HELD]
     wanted = wanted_quantity(m, target, equity, price, scale)
     if abs(wanted - held) < 0.5 * m[LOT]:
         return False
     side = 1 if wanted > held else -1
-    m[LIMIT_AT] = on_tick(price * (1.0 - side * m[LIMIT_OFFSET]), -side, m[TICK])
-    m[NUMBER] = a[ORDERS]
-    a[ORDERS] += 1.0
+    m[LIMIT_AT] = limit_of(m, side, price)
+    m[NUMBER] = m[ORDERS]
+    m[ORDERS] += 1.0
     if held * wanted < 0.0:
         m[CLOSING], m[OPENING] = -held, wanted
-        a[ORDERS] += 1.0
+        m[ORDERS] += 1.0
     else:
         adds = abs(wanted) > abs(held)
         m[CLOSING], m[OPENING] = (0.0, wanted - held) if adds else (wanted - held, 0.0)
@@ -344,14 +352,17 @@ def simulate(
     i = 0
     while i < bars:
         if i == event_at:
-            corporate_action(m, m, events[next_event, 0], events[next_event, 1], close[max(i - 1, 0)])
+            ratio, waiting = events[next_event, 0], m[CLOSING] + m[OPENING]
+            corporate_action(m, m, 1 if waiting > 0.0 else -1, ratio, events[next_event, 1], close[max(i - 1, 0)])
+            m[CLOSING] = whole_lots(m[CLOSING] * ratio, m[LOT])
+            m[OPENING] = whole_lots(m[OPENING] * ratio, m[LOT])
             next_event += 1
             event_at = event_bar[next_event] if next_event < len(event_bar) else bars
             cash, held = m[HELD_CASH], m[HELD] * m[MULTIPLIER]
         opens, highs, lows, meets = open_, high, low, steps
         while True:
             if waits:
-                trade_bar(m, m, charges, fills, i, opens, highs, lows, volume, spread, 0, meets)
+                trade_bar(m, charges, fills, i, opens, highs, lows, volume, spread, meets)
                 cash, held = m[HELD_CASH], m[HELD] * m[MULTIPLIER]
                 waits = guards and held != 0.0
             if targets[i] == target or targets[i] != targets[i] or i < warmup:
@@ -360,7 +371,7 @@ def simulate(
             if abs(target) > 1.0:
                 m[BAD_TARGET] = i + 1.0
                 return
-            wants = decide(m, m, target, cash + held * close[i], close[i], scale[i] if len(scale) > 0 else nan)
+            wants = decide(m, target, cash + held * close[i], close[i], scale[i] if len(scale) > 0 else nan)
             waits = waits or wants
             if not (wants and at_close):
                 break

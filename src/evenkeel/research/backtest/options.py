@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -16,14 +17,17 @@ from evenkeel.domain.accounts import Limits
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Dividend, Split
+from evenkeel.domain.mtm import MtmRules
 from evenkeel.domain.sizing import Sizing, Units
 from evenkeel.quant.costs import CostSchedule, Slippage, find_schedule
+from evenkeel.research.backtest.mtm import levels_of, with_ids
 from evenkeel.research.backtest.terms import FillAt, Terms
 
 Amount = str | Decimal | int | float
 Kind = TypeVar("Kind")
 Row = TypeVar("Row", Split, Dividend)
 _FEE = "a fee such as PercentFee('0.0005') or the name of a schedule"
+_CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,9}")
 _RATES = ("limit_offset", "financing", "credit", "borrow")
 _OFF = ("participation", "stop_loss", "take_profit", "trailing_stop", "maintenance")  # where None
 
@@ -50,6 +54,7 @@ class Options(TypedDict, total=False):
     credit: float
     borrow: float
     limits: Limits | None
+    mtm: MtmRules | Mapping[str, MtmRules] | None
     splits: Sequence[Split]
     dividends: Sequence[Dividend]
 
@@ -61,6 +66,7 @@ def terms_of(currency: str, options: Mapping[str, Any]) -> Terms:
         known = ", ".join(sorted(Options.__annotations__))
         raise InvalidInput(f"a backtest has no option {unknown[0]!r}", hint=f"Known are {known}.")
     given: dict[str, Any] = {"currency": currency} | dict(options)
+    _check_currency(given["currency"])
     if "cash" in given:
         given["cash"] = amount("cash", given["cash"])
     if "fees" in given:
@@ -77,6 +83,7 @@ def terms_of(currency: str, options: Mapping[str, Any]) -> Terms:
             _number(name, given[name])
     if given.get("limits") is not None:
         _is("limits", given["limits"], Limits, "ek.Limits(…)")
+    given["mtm"] = levels_of(given.get("mtm"))
     if "splits" in given:
         given["splits"] = tuple(map(_split, _rows("splits", given["splits"], Split)))
     if "dividends" in given:
@@ -87,13 +94,21 @@ def terms_of(currency: str, options: Mapping[str, Any]) -> Terms:
 def terms_for(instruments: Sequence[Instrument], options: Mapping[str, Any]) -> Terms:
     """The terms on which these are tested: splits and dividends by their ids, where they may be named by symbol.
 
-    Rows of instruments that are not tested are left out. Raises InvalidInput as `terms_of` does.
+    Rows of instruments that are not tested are left out. Raises InvalidInput as `terms_of` does, and where they are not
+    all in the currency of the account.
     """
     terms = terms_of(instruments[0].currency, options)
+    others = {one.symbol: one.currency for one in instruments if one.currency != terms.currency}
+    if others:
+        said = ", ".join(f"{symbol} in {currency}" for symbol, currency in others.items())
+        message = f"one account trades one currency, {terms.currency} here, and there is {said}"
+        hint = "Test instruments of different currencies apart: nothing is converted."
+        raise InvalidInput(message, hint=hint, errors=(FieldError("currency", message),))
     symbols = Counter(one.symbol for one in instruments)
     ids = {one.symbol: one.id for one in instruments if symbols[one.symbol] == 1}
     ids |= {one.id: one.id for one in instruments}
-    return replace(terms, splits=_by_id(terms.splits, ids), dividends=_by_id(terms.dividends, ids))
+    split, paid = _by_id(terms.splits, ids), _by_id(terms.dividends, ids)
+    return replace(terms, splits=split, dividends=paid, mtm=with_ids(terms.mtm, ids))
 
 
 def _by_id(rows: Iterable[Row], ids: Mapping[str, str]) -> tuple[Row, ...]:
@@ -107,6 +122,11 @@ def amount(name: str, value: Amount) -> Decimal:
         return Decimal(text)
     except (InvalidOperation, TypeError, ValueError):
         raise _refusal(name, value, "a number") from None
+
+
+def _check_currency(code: Any) -> None:
+    if not (isinstance(code, str) and _CURRENCY.fullmatch(code)):
+        raise _refusal("currency", code, "a code such as USD")
 
 
 def _size(size: Any) -> Sizing:

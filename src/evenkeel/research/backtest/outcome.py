@@ -26,6 +26,7 @@ class Why(IntEnum):
     TRAILING_STOP = 3
     LIQUIDATION = 4
     ORDER = 5
+    MTM = 6
 
 
 class Fill(NamedTuple):
@@ -112,6 +113,14 @@ class Carried(NamedTuple):
     @property
     def total(self) -> float:
         return self.interest + sum(self.borrow) + sum(self.dividends)
+
+
+def borrowed(lowest: float, *, charged: bool) -> tuple[str, ...]:
+    """What to say where cash fell below zero."""
+    if lowest >= 0:
+        return ()
+    cost = "interest was charged" if charged else "no interest was charged"
+    return (f"cash fell to −{-lowest:,.2f}: nothing here forbids borrowing, and {cost}",)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

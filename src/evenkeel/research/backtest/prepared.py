@@ -96,6 +96,7 @@ def _settings(terms: Terms, instrument: Instrument) -> Floats:
     settings[k.BPS], settings[k.SPREAD_SHARE], settings[k.IMPACT] = slip.bps, slip.spread_share, slip.impact
     settings[k.STOP_LOSS], settings[k.TAKE_PROFIT] = terms.stop_loss or 0.0, terms.take_profit or 0.0
     settings[k.TRAILING], settings[k.MAINTENANCE] = terms.trailing_stop or 0.0, terms.maintenance or 0.0
+    settings[k.PARTICIPATION] = np.inf if terms.participation is None else terms.participation
     settings[k.FINANCING], settings[k.CREDIT], settings[k.BORROW] = terms.financing, terms.credit, terms.borrow
     return settings
 

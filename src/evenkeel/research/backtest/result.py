@@ -264,7 +264,8 @@ class BacktestResult:
 
 def _terms(terms: Terms) -> dict[str, Any]:
     """The terms in plain values."""
-    names = [name for name in terms.__slots__ if name not in ("splits", "dividends", "costs")]
+    left_out = ("splits", "dividends", "costs", *(() if terms.mtm else ("mtm",)))
+    names = [name for name in terms.__slots__ if name not in left_out]
     plain: Mapping[str, Any] = msgspec.to_builtins({name: _whole(getattr(terms, name)) for name in names})
     return {**plain, "costs": terms.costs.name, "splits": len(terms.splits), "dividends": len(terms.dividends)}
 

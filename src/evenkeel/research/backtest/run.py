@@ -23,6 +23,7 @@ from evenkeel.research.backtest.result import BacktestResult
 from evenkeel.research.backtest.terms import Terms
 from evenkeel.trading.strategies.base import Strategy, TargetStrategy
 from evenkeel.trading.strategies.checks import examine
+from evenkeel.trading.strategies.evaluate import lookback_of
 from evenkeel.trading.strategies.fitting import check_fit
 from evenkeel.trading.strategies.parameters import Params
 from evenkeel.trading.strategies.registry import AnyStrategy, checked
@@ -58,7 +59,7 @@ def backtest(
     found = find(strategy)
     resolved = checked(found, params or {})
     series = series_of(bars)
-    instruments = tuple(instrument_of(one) for one in series)
+    instruments = tuple(instrument_of(one, options.get("currency")) for one in series)
     terms = terms_for(instruments, options)
     chosen = choose(found, terms, engine=engine)
     check_fit(found, resolved, instruments=len(series), timeframe=series[0].timeframe)
@@ -69,12 +70,8 @@ def backtest(
         run = CompiledRun(series, instruments, terms)
         outcome = run.outcome(run.run(*run.signals(found, resolved)))
     else:
-        from evenkeel.research.backtest.event import run_event
-
-        by_id = {one.instrument_id: one for one in series}
-        listed = {one.id: one for one in instruments}
-        outcome = run_event(found, resolved, by_id, instruments=listed, terms=terms, told=progress)
-        outcome = _with_symbols(outcome, listed)
+        outcome = _by_event(found, resolved, series, instruments=instruments, terms=terms, told=progress)
+    outcome = replace(outcome, notes=(*_undecided(found, resolved, series), *outcome.notes))
     return BacktestResult(
         strategy=found.name,
         version=found.version,
@@ -84,6 +81,31 @@ def backtest(
         instruments=instruments,
         outcome=outcome,
         risk_free=risk_free,
+    )
+
+
+def _by_event(
+    strategy: AnyStrategy,
+    params: Params,
+    series: tuple[Bars, ...],
+    *,
+    instruments: tuple[Instrument, ...],
+    terms: Terms,
+    told: Callable[[int, int], None] | None,
+) -> Outcome:
+    from evenkeel.research.backtest.event import run_event
+
+    by_id, listed = {one.instrument_id: one for one in series}, {one.id: one for one in instruments}
+    return _with_symbols(run_event(strategy, params, by_id, instruments=listed, terms=terms, told=told), listed)
+
+
+def _undecided(strategy: AnyStrategy, params: Params, series: tuple[Bars, ...]) -> tuple[str, ...]:
+    """What to say where no bar is decided on, as all of them are the strategy's warm-up."""
+    needed, longest = lookback_of(strategy, params, series[0].timeframe), max(map(len, series))
+    if needed < longest:
+        return ()
+    return (
+        f"nothing was decided: {strategy.name} looks at {needed:,} bars before its first, and there are {longest:,}",
     )
 
 
@@ -157,12 +179,14 @@ def _named(name: str, bars: Bars) -> Bars:
     return Bars.raw(name, bars.timeframe, [getattr(bars, column) for column in COLUMNS])
 
 
-def instrument_of(bars: Bars) -> Instrument:
-    """The instrument of the bars, else one that follows from them: whole units, and the coarsest tick that fits."""
+def instrument_of(bars: Bars, currency: str | None = None) -> Instrument:
+    """The instrument of the bars, else one that follows from them: whole units, the coarsest tick that fits, and this
+    currency (USD).
+    """
     if bars.instrument is not None:
         return bars.instrument
     name = bars.instrument_id
-    return Instrument(name, name, "", AssetClass.EQUITY, "USD", tick_size=_tick(bars), lot_size=Decimal(1))
+    return Instrument(name, name, "", AssetClass.EQUITY, currency or "USD", tick_size=_tick(bars), lot_size=Decimal(1))
 
 
 def _tick(bars: Bars) -> Decimal:

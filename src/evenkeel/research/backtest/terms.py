@@ -14,6 +14,9 @@ from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.marketdata import Dividend, Split
 from evenkeel.domain.sizing import PercentOfEquity, Sizing, checked
 from evenkeel.quant.costs import CostSchedule, Slippage, find_schedule
+from evenkeel.research.backtest.mtm import Levels
+
+MOST_CASH = 10**15
 
 
 class FillAt(StrEnum):
@@ -33,7 +36,8 @@ class Terms:
 
     `stop_loss`, `take_profit` and `trailing_stop` lie that far from the price a position was entered at (the
     trailing one from the best price since) and work inside the bars. `maintenance`: the share of a position's value
-    that equity must cover, else it is closed. `limits`: the risk limits of a live account, none by default.
+    that equity must cover, else it is closed. `limits`: the risk limits of a live account, none by default;
+    `mtm`: rules on profit and times, by level.
     `financing`, `credit` and `borrow` are annual rates (0.05 = 5 %): what cash below zero costs, what cash above it
     earns, and what the value of shorts costs; how they accrue is told in `quant.costs.carrying`.
     """
@@ -54,6 +58,7 @@ class Terms:
     credit: float = 0.0
     borrow: float = 0.0
     limits: Limits | None = None
+    mtm: Levels = ()
     splits: tuple[Split, ...] = ()
     dividends: tuple[Dividend, ...] = ()
 
@@ -71,8 +76,8 @@ class Terms:
 
     def _faults(self) -> list[tuple[str, str]]:
         faults = []
-        if not (self.cash.is_finite() and self.cash > 0):
-            faults.append(("cash", f"expected an amount above zero, not {self.cash}"))
+        if not (self.cash.is_finite() and 0 < self.cash <= MOST_CASH):
+            faults.append(("cash", f"expected an amount above zero, at most {MOST_CASH:,}, not {self.cash}"))
         for name in ("stop_loss", "take_profit", "trailing_stop", "maintenance"):
             value = getattr(self, name)
             most = float("inf") if name == "take_profit" else 1.0

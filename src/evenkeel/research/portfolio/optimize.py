@@ -23,7 +23,7 @@ from evenkeel.quant.portfolio.objectives import Inputs, objective, solve
 from evenkeel.quant.portfolio.parity import risk_parts
 from evenkeel.quant.portfolio.room import Room
 from evenkeel.quant.risk.concentration import effective_number
-from evenkeel.research.portfolio.prices import prices_of, table
+from evenkeel.research.portfolio.prices import prices_of, table, year_of
 
 Bound = float | Sequence[float] | Mapping[str, float]
 
@@ -227,10 +227,10 @@ def _known(
     if prices is not None and returns is not None:
         raise InvalidInput("give prices or returns, not both")
     past: Floats | None = None
-    year = 252.0 if periods is None else periods
+    year = year_of(None, periods)
     if prices is not None:
         read = prices_of(prices, missing=missing)
-        past, year = read.returns(), read.periods() if periods is None else periods
+        past, year = read.returns(), year_of(read, periods)
         assets = assets or read.assets
     elif returns is not None:
         named, past = _returns(returns)

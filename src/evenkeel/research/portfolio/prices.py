@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evenkeel.domain.clock import iso
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.market.bars import Bars
 from evenkeel.market.frames import nanoseconds
@@ -38,7 +39,8 @@ class Prices:
         return found
 
     def periods(self) -> float:
-        """How many rows make a year, as their times say: 252 of trading days; 252 too where there are no times."""
+        """How many rows make a year, as their times say: 252 of trading days. Without times they are taken for trading
+        days, so who knows better has to say so."""
         if self.times is None or len(self.times) < 3:
             return 252.0
         gap = float(np.median(np.diff(self.times)))
@@ -56,8 +58,9 @@ def prices_of(given: Any, *, missing: str = "fill") -> Prices:
     """Prices from a frame with a column an asset (and an index or a column of times), a mapping of names to series or
     to bars, a panel (both: closes), or an array (t, n).
 
-    Rows before every asset has its first price are left out. Of later gaps `missing` says: fill (the last price stays),
-    drop (the row goes) or refuse. Raises InvalidInput.
+    Rows are put in the order of their times, each of which may be there once. Rows before every asset has its first
+    price are left out. Of later gaps `missing` says: fill (the last price stays), drop (the row goes) or refuse. Raises
+    InvalidInput.
     """
     if missing not in MISSING:
         raise InvalidInput(f"missing= is one of {', '.join(MISSING)}, not {missing!r}")
@@ -67,7 +70,16 @@ def prices_of(given: Any, *, missing: str = "fill") -> Prices:
         raise InvalidInput(f"more than one column is called {twice[0]!r}")
     if values.ndim != 2 or values.shape[1] == 0:
         raise InvalidInput("prices are a table: a row a period, a column an asset")
-    return _without_gaps(Prices(tuple(assets), values, times), missing)
+    return _without_gaps(_in_order(Prices(tuple(assets), values, times)), missing)
+
+
+def year_of(prices: Prices | None, given: float | None) -> float:
+    """How many periods make a year: as given, else as the prices' times say. Raises InvalidInput."""
+    if given is None:
+        return 252.0 if prices is None else prices.periods()
+    if not 0.0 < given < np.inf:
+        raise InvalidInput(f"a year has more than 0 periods, not {given:g}")
+    return given
 
 
 def sample_prices() -> Prices:
@@ -116,9 +128,8 @@ def read_prices(
         raise InvalidInput(f"{path} has no {absent[0]!r}; it has {', '.join(names[:20])}")
     chosen = values[:, [names.index(name) for name in assets]] if assets else values
     if times is not None:
-        kept = (times >= (start if start is not None else times[0])) & (
-            times < (end if end is not None else times[-1] + 1)
-        )
+        kept = np.ones(len(times), bool) if start is None else times >= start
+        kept &= True if end is None else times < end
         chosen, times = chosen[kept], times[kept]
     elif start is not None or end is not None:
         raise InvalidInput(f"{path} has no column of dates, so --start and --end say nothing of it")
@@ -179,10 +190,24 @@ def _numbers(name: str, values: Any) -> Floats:
         raise InvalidInput(f"{name}: expected numbers") from error
 
 
+def _in_order(prices: Prices) -> Prices:
+    """The oldest row first, as many files do not have it. Raises InvalidInput where two rows are of one time."""
+    times = prices.times
+    if times is None or np.all(np.diff(times) > 0):
+        return prices
+    order = np.argsort(times, kind="stable")
+    times = times[order]
+    again = np.flatnonzero(np.diff(times) == 0)
+    if len(again):
+        raise InvalidInput(
+            f"there is more than one row of {iso(int(times[again[0]]))}",
+            hint="Give each date once, with a column an asset, or bars with a column of symbols and one of closes.",
+        )
+    return Prices(prices.assets, prices.values[order], times)
+
+
 def _without_gaps(prices: Prices, missing: str) -> Prices:
     values, times = prices.values, prices.times
-    if times is not None and np.any(np.diff(times) <= 0):
-        raise InvalidInput("times must rise from row to row")
     bad = np.isinf(values) | (values <= 0.0)
     if bad.any():
         row, column = np.argwhere(bad)[0]

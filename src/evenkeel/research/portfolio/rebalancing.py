@@ -21,7 +21,7 @@ from evenkeel.quant.analytics.series import Floats, Ints
 from evenkeel.quant.analytics.summary import Values, summary
 from evenkeel.quant.analytics.track import Days, Track
 from evenkeel.research.portfolio.optimize import optimize
-from evenkeel.research.portfolio.prices import Prices, prices_of
+from evenkeel.research.portfolio.prices import Prices, prices_of, year_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -199,7 +199,7 @@ def rebalance_history(
         raise InvalidInput("costs are not below zero, and a band is a share of the whole from 0, below 1")
     if benchmark is not None and benchmark not in known.assets:
         raise InvalidInput(f"there is no asset {benchmark!r} for a benchmark")
-    year = known.periods() if periods is None else periods
+    year = year_of(known, periods)
     named = dict(objectives) if isinstance(objectives, Mapping) else {name: {"objective": name} for name in objectives}
     named.setdefault(YARDSTICK, {"objective": YARDSTICK})
     walk = _Walk(known, rows, cost=cost_bps / 10_000.0, band=band, year=year)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from evenkeel.domain.accounts import Limits
 from evenkeel.domain.limits import RULES
 from evenkeel.domain.sizing import Cash, Kelly, PercentOfEquity, Sizing, Units, VolatilityTarget
@@ -94,6 +96,27 @@ def _limits(limits: Limits) -> Iterator[str]:
         value = getattr(limits, name)
         if value not in (None, False) and name not in _TOLD:
             yield f"{name.replace('_', ' ')} {_rule(value)}"
+
+
+def mtm_in_words(terms: Terms) -> str:
+    """The rules of mark-to-market control, by level."""
+    said = []
+    for name, rules in terms.mtm:
+        asked = {one: value for one, value in msgspec.to_builtins(rules).items() if one != "day"}
+        asked |= msgspec.to_builtins(rules.day)
+        each = [f"{one.replace('_', ' ')} {_amount(value)}" for one, value in asked.items()]
+        said.append(f"{name}: {', '.join(each)}")
+    return "; ".join(said) or "none"
+
+
+def _amount(value: Any) -> str:
+    if isinstance(value, list):
+        return " and ".join(_amount(one) for one in value)
+    if not isinstance(value, dict):
+        return str(value)
+    if "value" not in value:
+        return ", ".join(f"{name.replace('_', ' ')} {_amount(one)}" for name, one in value.items())
+    return percent(float(value["value"]), 2) if value.get("of_equity") else value["value"]
 
 
 def _rule(value: Any) -> str:

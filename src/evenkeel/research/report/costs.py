@@ -22,6 +22,7 @@ _WHY = {
     Why.TRAILING_STOP: "Trailing stop",
     Why.LIQUIDATION: "Liquidation",
     Why.ORDER: "The strategy's own orders",
+    Why.MTM: "Mark-to-market control",
 }
 
 

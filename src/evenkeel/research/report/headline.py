@@ -7,6 +7,7 @@ from evenkeel.research.report.asked import (
     carry_in_words,
     fills_in_words,
     limits_in_words,
+    mtm_in_words,
     size_in_words,
     slippage_in_words,
     stops_in_words,
@@ -108,6 +109,7 @@ def _terms(sheet: Sheet) -> str:
             "Stops": safe(stops_in_words(terms)),
             "Interest and borrow": safe(carry_in_words(terms)),
             "Risk limits": safe(limits_in_words(terms.limits)),
+            "Mark-to-market rules": safe(mtm_in_words(terms)),
             "Splits and dividends": safe(actions_in_words(terms)),
             "Orders": safe(_orders(sheet)),
         }

@@ -129,7 +129,7 @@ class Place:
 
     def __init__(self, bench: Bench[Any], series: tuple[Bars, ...]) -> None:
         self._bench, self._series = bench, series
-        self._instruments = tuple(instrument_of(bars) for bars in series)
+        self._instruments = tuple(instrument_of(bars, bench.terms.currency) for bars in series)
         self._quick = bench.engine == "compiled" and all(is_quick(name) for name in bench.names)
         self._metrics = tuple(name for name in bench.names if name not in OWN)
         self._cash = float(bench.terms.cash)

@@ -72,7 +72,8 @@ def plan_of(
     """What these options ask for. Raises InvalidInput, NotFound."""
     check_rates(risk_free=how.get("risk_free", 0.0))
     found, series = find(strategy), series_of(bars)
-    terms = terms_for([instrument_of(one) for one in series], backtest_options(how))
+    options = backtest_options(how)
+    terms = terms_for([instrument_of(one, options.get("currency")) for one in series], options)
     engine = choose(found, terms, engine=how.get("engine", "auto"))
     aims = tuple(checked_objective(name) for name in objectives)
     rules = Rules.of(how.get("constraints", ()), [one.name for one in found.parameters])

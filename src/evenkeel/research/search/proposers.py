@@ -75,7 +75,8 @@ class Adaptive:
     """Optuna's samplers: the tree-structured Parzen estimator (Bergstra et al. 2011), or NSGA-II (Deb et al. 2002).
 
     TPE is asked for eight combinations at a time, NSGA-II for a generation. A combination that may not run, or whose
-    objective is undefined, counts as failed; one that breaks a condition on its figures is told by how much.
+    objective is undefined, counts as failed; one that breaks a condition on its figures is told by how much. Once all
+    that there is has come up it is done.
     """
 
     def __init__(self, plan: Plan, *, method: Method, trials: int, seed: int) -> None:
@@ -85,6 +86,8 @@ class Adaptive:
         self._batch = _BATCH if method == "tpe" else min(_LARGEST_POPULATION, max(2, trials // 5))
         self._study = self._begin(method, seed)
         self._asked: list[tuple[Any, Params]] = []
+        self._seen: set[tuple[tuple[str, Scalar], ...]] = set()
+        self._size = plan.space.size if plan.space.is_countable else None
 
     def _begin(self, method: Method, seed: int) -> Any:
         optuna = self._optuna
@@ -105,10 +108,14 @@ class Adaptive:
     def propose(self) -> list[Params]:
         found: list[Params] = []
         self._asked = []
+        if len(self._seen) == self._size:
+            return found
         while len(found) < min(self._batch, self._left) and self._attempts > 0:
             self._attempts -= 1
             trial = self._study.ask()
-            params = self._space.params({name: self._suggested(trial, name) for name in self._space.axes})
+            values = {name: self._suggested(trial, name) for name in self._space.axes}
+            self._seen.add(tuple(values.items()))
+            params = self._space.params(values)
             if params is None:
                 self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
                 continue

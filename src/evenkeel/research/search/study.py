@@ -10,16 +10,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from inspect import getsource
-from io import BufferedRandom
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
 import numpy as np
 
-from evenkeel.domain.errors import Conflict, InvalidInput
+from evenkeel.domain.errors import Conflict, InvalidInput, NotReady
 from evenkeel.domain.strategies import Scalar
 from evenkeel.market.columns import COLUMNS
 from evenkeel.research.search.bench import Bench, Span, Trial
@@ -74,7 +75,7 @@ class Study:
         self.found = {key_of(entry.params, entry.span): entry.figures for entry in entries}
 
     def add(self, entries: Iterable[tuple[Trial, Figures]]) -> None:
-        """Appends them, and returns once they are on the disk."""
+        """Appends them, and returns once they are on the disk. Raises NotReady where they cannot be written."""
         lines = []
         for trial, figures in entries:
             self.found[key_of(trial.params, trial.span)] = figures
@@ -84,10 +85,19 @@ class Study:
             self._write(lines)
 
     def _write(self, lines: Iterable[str]) -> None:
-        self._file.seek(0, os.SEEK_END)
-        self._file.write("".join(f"{line}\n" for line in lines).encode())
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """All of them or, where the disk is full, none: what was there before stays as it was."""
+        left, length = memoryview("".join(f"{line}\n" for line in lines).encode()), self._file.seek(0, os.SEEK_END)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with suppress(OSError):
+                self._file.truncate(length)
+            raise NotReady(
+                f"the study {self.path} cannot be written: {error.strerror or error}",
+                hint="What was written stays. Make room; the same search then goes on where it was.",
+            ) from error
 
     def close(self) -> None:
         self._file.close()
@@ -136,7 +146,8 @@ def header_of(bench: Bench[Any]) -> dict[str, Any]:
     """What a study is of: names for people, and a digest of each thing that its figures depend on."""
     from evenkeel import __version__
 
-    terms = {name: getattr(bench.terms, name) for name in bench.terms.__slots__}
+    named = [name for name in bench.terms.__slots__ if name != "mtm" or bench.terms.mtm]
+    terms = {name: getattr(bench.terms, name) for name in named}
     prices = sha256()
     for bars in bench.series:
         prices.update(f"{bars.instrument_id} {bars.timeframe} {bars.instrument}".encode())
@@ -167,10 +178,10 @@ def _digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:16]
 
 
-def _locked(path: Path) -> BufferedRandom:
+def _locked(path: Path) -> FileIO:
     import fcntl
 
-    file = path.open("a+b")
+    file = path.open("a+b", buffering=0)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -179,7 +190,7 @@ def _locked(path: Path) -> BufferedRandom:
     return file
 
 
-def _whole_lines(file: BufferedRandom) -> list[bytes]:
+def _whole_lines(file: FileIO) -> list[bytes]:
     """The lines of the file; what follows the last line end, or a last line that does not read, is cut off."""
     file.seek(0)
     content = file.read()

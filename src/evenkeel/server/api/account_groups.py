@@ -8,6 +8,7 @@ from fastapi import Depends, Request, Response
 
 from evenkeel.desk.consolidated import together
 from evenkeel.desk.permissions import Permission
+from evenkeel.desk.purging import stand_in
 from evenkeel.domain.account_details import AccountDetails, AccountGroup
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.commands import AnyCommand, DeactivateAccount, Panic, ReactivateAccount, RenameAccount, Resume
@@ -22,6 +23,7 @@ from evenkeel.server.contract import PREFIX, Endpoint, Link
 from evenkeel.server.parts import AppParts
 from evenkeel.server.requests import NoQuery
 from evenkeel.server.scope import Tenant, parts_of, tenant
+from evenkeel.trading.engine.state import AccountState
 
 _PATH = f"{PREFIX}/accounts"
 _ONE = f"{_PATH}/{{account_id}}"
@@ -220,11 +222,35 @@ def _panics(parts: AppParts, seen: Tenant, *, scopes: Iterable[Scope]) -> d.Grou
     return d.GroupPanicOut([halting.panic_of(now, one, parts.runner.clock) for one in found if one is not None])
 
 
+async def preview_purge(
+    account_id: str, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """Whether an account may be erased: it is out of use and holds nothing. Erases nothing."""
+    held = seen.account(account_id)
+    return wire.Json(d.ErasableOut(account_id, held.account.name, parts.purging.check_account(held)))
+
+
+async def preview_user_purge(
+    user_id: str, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """Whether a person may be erased: they are deactivated, and their accounts are out of use and hold nothing. Erases
+    nothing."""
+    seen.require_admin()
+    seen.require_everything()
+    user = await parts.purging.check_user(user_id, _accounts_of(seen, user_id))
+    return wire.Json(d.ErasableOut(user_id, user.username, stand_in(user_id)))
+
+
+def _accounts_of(seen: Tenant, user_id: str) -> list[AccountState]:
+    return [held for held in seen.state.accounts.values() if held.account.user_id == user_id]
+
+
 async def purge_account(
     account_id: str, request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
-    """Erases what is personal of an account out of use: its name, number, labels, notes, groups and egress address.
-    Ledger and history stay under its id; the journal keeps the name it was opened with. It cannot be taken back."""
+    """Erases what is personal of an account out of use: its name, number, labels, notes, groups, tax settings and
+    egress address. Ledger and history stay under its id; the journal keeps the name it was opened with. It cannot be
+    taken back."""
     given = await wire.body(request, d.Confirmation)
     held, provenance = seen.account(account_id), seen.provenance(time.time_ns())
     name = await parts.purging.account(held, confirm=given.confirm, submit=parts.runner.submit, provenance=provenance)
@@ -241,7 +267,7 @@ async def purge_user(
     seen.require_everything()
     name = await parts.purging.user(
         user_id,
-        [held for held in seen.state.accounts.values() if held.account.user_id == user_id],
+        _accounts_of(seen, user_id),
         confirm=given.confirm,
         submit=parts.runner.submit,
         provenance=seen.provenance,
@@ -278,6 +304,11 @@ ENDPOINTS = (
              needs=Permission.MANAGE),
     Endpoint(method="POST", path=f"{_ONE}/activate", handler=activate_account, summary="Put back into use",
              tag="accounts", answers={200: s.AccountOut}, needs=Permission.MANAGE),
+    Endpoint(method="GET", path=f"{_ONE}/purge", handler=preview_purge, summary="Whether it may be erased",
+             tag="accounts", answers={200: d.ErasableOut}, errors=(409,), needs=Permission.MANAGE),
+    Endpoint(method="GET", path=f"{PREFIX}/users/{{user_id}}/purge", handler=preview_user_purge,
+             summary="Whether a person may be erased", tag="users", answers={200: d.ErasableOut}, errors=(403, 409),
+             needs=Permission.ADMIN),
     Endpoint(method="POST", path=f"{_ONE}/purge", handler=purge_account, summary="Erase personal data",
              tag="accounts", body=d.Confirmation, answers={200: d.ErasedOut}, errors=(409,), fresh=True,
              needs=Permission.MANAGE),

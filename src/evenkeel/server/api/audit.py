@@ -32,7 +32,9 @@ async def list_audit(request: Request, parts: AppParts = Depends(parts_of)) -> R
         limit=query.limit,
         cursor=query.cursor,
     )
-    return wire.Json(s.Page([access.row_out(row) for row in rows], cursor))
+    actors = [await parts.shares.users.by_id(one) for one in {row.actor for row in rows}]
+    names = {one.id: one.username for one in actors if one is not None}
+    return wire.Json(s.Page([access.row_out(row, names) for row in rows], cursor))
 
 
 ENDPOINTS = (

@@ -11,7 +11,7 @@ from fastapi import Depends, Request, Response
 
 from evenkeel.desk.auth import ACCESS_SECONDS, TICKET_SECONDS, SignIn, TwoFactorNeeded
 from evenkeel.desk.elsewhere import home_of
-from evenkeel.desk.permissions import Permission, Role
+from evenkeel.desk.permissions import Permission, Principal, Role, person
 from evenkeel.desk.ports import Actor, User
 from evenkeel.domain.clock import iso
 from evenkeel.domain.errors import Forbidden
@@ -21,7 +21,7 @@ from evenkeel.server import schemas as s
 from evenkeel.server.contract import PREFIX, Endpoint
 from evenkeel.server.gate import address_of
 from evenkeel.server.parts import AppParts
-from evenkeel.server.scope import LOCAL, parts_of, principal, signed_in
+from evenkeel.server.scope import LOCAL, parts_of, principal
 
 COOKIE, BROWSER = "evenkeel_session", "evenkeel_elsewhere"
 CSRF_COOKIE, CSRF_HEADER = "evenkeel_csrf", "x-csrf-token"
@@ -142,9 +142,9 @@ async def complete_elsewhere(request: Request, parts: AppParts = Depends(parts_o
     return await signed(request, parts, found=found) if isinstance(found, SignIn) else Response(status_code=204)
 
 
-async def me(user: User = Depends(signed_in)) -> Response:
-    """The signed-in user."""
-    return wire.Json(_user(user))
+async def me(request: Request) -> Response:
+    """The signed-in user, and what they may do."""
+    return wire.Json(_user(principal(request)))
 
 
 async def stream_ticket(request: Request, parts: AppParts = Depends(parts_of)) -> Response:
@@ -200,8 +200,9 @@ async def _check_origin(request: Request, parts: AppParts, *, cookie: str | None
     await parts.auth.check_csrf(cookie, request.headers.get(CSRF_HEADER, ""))
 
 
-def _user(user: User) -> s.UserOut:
-    return s.UserOut(id=user.id, username=user.username, role=user.role)
+def _user(by: Principal) -> s.UserOut:
+    may = [one for one in Permission if one in by.permissions]
+    return s.UserOut(id=by.user.id, username=by.user.username, role=by.user.role, permissions=may)
 
 
 def _second(needed: TwoFactorNeeded) -> Response:
@@ -210,7 +211,7 @@ def _second(needed: TwoFactorNeeded) -> Response:
 
 def _opened(parts: AppParts, found: SignIn) -> Response:
     codes = list(found.recovery_codes) or None
-    body = s.SignedIn(found.access_token, "bearer", ACCESS_SECONDS, _user(found.user), found.csrf, codes)
+    body = s.SignedIn(found.access_token, "bearer", ACCESS_SECONDS, _user(person(found.user)), found.csrf, codes)
     answer, secure = wire.Json(body), parts.doors.secure_cookie
     if found.refresh is not None:
         answer.set_cookie(

@@ -208,6 +208,7 @@ def _edit(given: many.Change, fields: wire.Fields, *, at: str = "") -> Edit:
             fields,
             amount=fields.number(f"{at}trail_amount", given.trail_amount),
             percent=fields.number(f"{at}trail_percent", given.trail_percent),
+            offset=fields.number(f"{at}trail_limit_offset", given.trail_limit_offset, "not-negative"),
         ),
         expires_at=ends,
     )

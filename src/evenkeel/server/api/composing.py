@@ -26,8 +26,6 @@ from evenkeel.trading.engine.composites import pacing
 if TYPE_CHECKING:
     from fastapi import Request
 
-_PROFILE_DAYS = 20
-_MOST_BARS = 20_000
 _PACED = ("parts", "slices", "twap", "vwap", "participation")
 
 
@@ -117,19 +115,11 @@ class Reader:
 
 
 def _profile(parts: AppParts, instrument: Instrument, *, pace: d.Vwap) -> tuple[float, ...]:
-    """How the volume lies over the slices, by the shortest bars that are stored. Not for the event loop."""
-    from evenkeel.market.calendars import calendar
-    from evenkeel.market.profiles import volume_profile
-    from evenkeel.market.timeframes import timeframe
+    """How the volume lies over the slices. Not for the event loop."""
+    from evenkeel.market.profiles import usual_volume
 
-    frames = [timeframe(one.timeframe) for one in parts.bars.series() if one.instrument_id == instrument.id]
-    intraday = sorted((frame for frame in frames if frame.intraday), key=lambda frame: frame.ns)
-    if not intraday:
-        return ()
-    at = seen_until(parts)
-    bars = parts.bars.read(instrument.id, intraday[0].name, end=at).as_of(at).tail(_MOST_BARS)
-    zone = calendar(instrument.calendar).zone
-    return volume_profile(bars, zone, start=pace.start, end=pace.end, every=pace.every, days=_PROFILE_DAYS)
+    spans = {"start": pace.start, "end": pace.end, "every": pace.every}
+    return usual_volume(parts.bars, instrument, at=seen_until(parts), **spans)
 
 
 def _is_given(value: Any) -> bool:

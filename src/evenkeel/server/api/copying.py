@@ -77,7 +77,7 @@ async def open_copy_link(
     )
     fields.check("the copy link is not valid")
     await parts.runner.submit(OpenCopyLink(link=link, provenance=seen.provenance(received)))
-    return _answer(parts, seen, link_id=link.id, status=201)
+    return await _answer(parts, seen, link_id=link.id, status=201)
 
 
 def _instruments(seen: Tenant, names: Sequence[str], *, fields: wire.Fields) -> tuple[str, ...]:
@@ -100,22 +100,33 @@ def _symbols(seen: Tenant, given: Sequence[q.SymbolRuleIn], *, fields: wire.Fiel
     return found
 
 
-def _answer(parts: AppParts, seen: Tenant, *, link_id: str, status: int = 200) -> Response:
+async def _answer(parts: AppParts, seen: Tenant, *, link_id: str, status: int = 200) -> Response:
     now = seen.at(parts.runner.state).to(Permission.READ)
     headers = {"location": f"{_PATH}/{link_id}"} if status == 201 else None
-    return wire.Json(c.link(now, now.state.copying.links[link_id]), status, headers)
+    [told] = await _shown(parts, now, [now.state.copying.links[link_id]])
+    return wire.Json(told, status, headers)
 
 
-async def list_copy_links(request: Request, seen: Tenant = Depends(tenant)) -> Response:
+async def _shown(parts: AppParts, seen: Tenant, found: Sequence[LinkState]) -> list[c.CopyLinkOut]:
+    """Links with the names of who has made them."""
+    people = [await parts.shares.users.by_id(name) for name in {one.link.proposed_by for one in found}]
+    names = {one.id: one.username for one in people if one is not None}
+    return [c.link(seen, one, names) for one in found]
+
+
+async def list_copy_links(
+    request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
     """Every link from or to an account of yours, with how its follower stands, also those that were proposed."""
     query = wire.query(request, q.CopiesQuery)
     found = [one for one in c.links_of(seen) if query.account_id in (None, one.link.master_id, one.link.follower_id)]
-    return wire.Json(s.Page([c.link(seen, one) for one in found]))
+    return wire.Json(s.Page(await _shown(parts, seen, found)))
 
 
-async def get_copy_link(link_id: str, seen: Tenant = Depends(tenant)) -> Response:
-    """One link: its terms, and each of the master's positions beside its copy."""
-    return wire.Json(c.link(seen, link_of(seen, link_id)))
+async def get_copy_link(link_id: str, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)) -> Response:
+    """One link: its terms, who has made it, and each of the master's positions beside its copy."""
+    [told] = await _shown(parts, seen, [link_of(seen, link_id)])
+    return wire.Json(told)
 
 
 async def change_copy_link(
@@ -131,7 +142,7 @@ async def change_copy_link(
 async def _change(parts: AppParts, seen: Tenant, *, link_id: str, change: CopyChange) -> Response:
     provenance = seen.provenance(time.time_ns())
     await parts.runner.submit(ChangeCopyLink(link_id=link_id, change=change, provenance=provenance))
-    return _answer(parts, seen, link_id=link_id)
+    return await _answer(parts, seen, link_id=link_id)
 
 
 async def accept_copy_link(

@@ -50,7 +50,8 @@ async def list_portfolio_transactions(
     portfolio_id: str, request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
     """What has moved in its books while they were its own, newest first: the ledger with what was traded, and splits.
-    The amounts add up to its cash."""
+    Of a book that it has adopted, those from then on: so the amounts add up to its cash only with what such books had
+    when they were adopted."""
     query = wire.query(request, p.TransactionsQuery)
     seen.portfolio(portfolio_id)
     spans = await parts.portfolios.spans(portfolio_id)

@@ -11,22 +11,26 @@ import msgspec
 from fastapi import Depends, Request, Response
 
 from evenkeel.desk.permissions import Permission
-from evenkeel.desk.portfolios import rebalancing
+from evenkeel.desk.portfolios.planning import paced, planned
 from evenkeel.desk.portfolios.rebalancing import Plan, Terms
-from evenkeel.desk.portfolios.weighing import Wish, as_targets, returns_of, volatility, weighed
+from evenkeel.desk.portfolios.weighing import as_targets, returns_of, volatility, weighed, wish_of
 from evenkeel.desk.risk.closes import DailyCloses
 from evenkeel.desk.risk.figures import a_year
 from evenkeel.domain.commands import RebalancePortfolio
-from evenkeel.domain.errors import InvalidInput
+from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.ids import Random
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.money import ZERO, total
+from evenkeel.domain.rebalance_schedules import Aim
 from evenkeel.domain.rebalancing import Rebalance
+from evenkeel.domain.taxes import WASH_DAYS
 from evenkeel.server import rebalancing as p
 from evenkeel.server import schemas as s
 from evenkeel.server import status, wire
+from evenkeel.server.api.taxes import read_across, tax_of_plan
 from evenkeel.server.api.trading import find_instrument
 from evenkeel.server.contract import PREFIX, Endpoint
+from evenkeel.server.executing import read_execution
 from evenkeel.server.parts import AppParts
 from evenkeel.server.scope import Tenant, parts_of, tenant
 
@@ -45,7 +49,7 @@ async def optimize_weights(
 ) -> Response:
     """The weights that an objective finds over the daily closes the desk has, up to now. Nothing is traded."""
     given, fields = await wire.body(request, p.WishIn), wire.Fields()
-    instruments = _instruments(seen, given, fields, at="")
+    instruments = read_instruments(seen, given, fields, at="")
     fields.check("the request is not valid")
     found = await _weighed(request, parts, given, instruments)
     metrics = {name: _finite(value) for name, value in found.metrics.items()}
@@ -60,7 +64,7 @@ async def find_frontier(
 ) -> Response:
     """Every corner of the efficient frontier within the bounds; objective and constraints are not read."""
     given, fields = await wire.body(request, p.WishIn), wire.Fields()
-    instruments = _instruments(seen, given, fields, at="")
+    instruments = read_instruments(seen, given, fields, at="")
     fields.check("the request is not valid")
     wish = msgspec.structs.replace(given, objective="min-variance", constraints=[], target=None)
     found = await _weighed(request, parts, wish, instruments)
@@ -87,7 +91,7 @@ def _finite(value: float) -> float | None:
     return float(value) if isfinite(value) else None
 
 
-def _instruments(seen: Tenant, given: p.WishIn, fields: wire.Fields, *, at: str) -> list[Instrument]:
+def read_instruments(seen: Tenant, given: p.WishIn, fields: wire.Fields, *, at: str) -> list[Instrument]:
     if len({one.upper() for one in given.symbols}) < len(given.symbols):
         fields.fault(f"{at}symbols", "each symbol once")
     if given.least > given.most:
@@ -99,30 +103,51 @@ def _instruments(seen: Tenant, given: p.WishIn, fields: wire.Fields, *, at: str)
     return [seen.state.instruments[one] for one in ids if one]
 
 
-async def _weighed(request: Request, parts: AppParts, given: p.WishIn, instruments: list[Instrument]) -> "Optimized":
+async def _weighed(
+    request: Request,
+    parts: AppParts,
+    given: p.WishIn,
+    instruments: list[Instrument],
+    *,
+    tolerance: Decimal | None = None,
+) -> "Optimized":
+    """What an objective finds; without one, by a portfolio's `tolerance`, where there is a portfolio."""
     daily = request.app.state.closes
     assert isinstance(daily, DailyCloses)
-    wish = Wish(
-        given.objective, tuple(given.constraints), given.days, given.least, given.most, given.covariance, given.mean,
-        given.risk_free, given.target,
-    )  # fmt: skip
-    at = status.now(parts)
-    try:
-        return await asyncio.to_thread(weighed, daily, instruments, wish, at=at)
-    except TypeError as error:
-        raise InvalidInput(f"{given.objective} takes no such option: {error}") from error
+    wish, started = wish_of(aim_of(given, instruments), tolerance=tolerance), time.perf_counter()
+    found = await asyncio.to_thread(weighed, daily, instruments, wish, at=status.now(parts))
+    parts.metrics.observe_optimization(found.objective, time.perf_counter() - started)
+    return found
+
+
+def aim_of(given: p.WishIn, instruments: list[Instrument]) -> Aim:
+    """What an objective is asked to do, as schedules keep it."""
+    return Aim(
+        instrument_ids=tuple(one.id for one in instruments),
+        objective=given.objective or "",
+        constraints=tuple(given.constraints),
+        days=given.days,
+        least=given.least,
+        most=given.most,
+        covariance=given.covariance,
+        mean=given.mean,
+        risk_free=given.risk_free,
+        target=given.target,
+        tolerance=given.tolerance,
+    )
 
 
 async def preview_rebalance(
     portfolio_id: str, request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
     """What a rebalance would trade now in each account, what that would cost, and what is left alone, and why. Nothing
-    is placed."""
+    is placed, so whoever sees the portfolio may ask."""
     given = await wire.body(request, p.RebalanceIn, most=_MOST_BODY)
     seen.portfolio(portfolio_id)
     plan = await _planned(portfolio_id, request, seen, parts, given)
     risks = await _risks(request, seen, parts, plan)
-    return wire.Json(p.plan_out(seen.state, plan, volatility=risks))
+    tax = await tax_of_plan(portfolio_id, request, seen, parts, plan, days=given.wash_days)
+    return wire.Json(p.plan_out(seen.state, plan, volatility=risks, tax=tax))
 
 
 async def rebalance_portfolio(
@@ -138,14 +163,20 @@ async def rebalance_portfolio(
     if given.retry and name is None:
         fields.fault("retry", "needs the client_rebalance_id of the one to go on with")
         fields.check("the request is not valid")
+    execution = read_execution(given.execution, fields)
+    fields.check("the rebalance is not valid")
     rebalance_id = Random().public(received, 0, "rebalance")
     name, asked = name or rebalance_id, _digest(given)
     known = seen.state.rebalances.find(held.portfolio.id, name)
     if known is None:
         plan = await _planned(portfolio_id, request, seen, parts, given)
+        names = dict.fromkeys(trade.instrument_id for trade in plan.trades)
+        traded = [seen.state.instruments[one] for one in names]
+        execution = await paced(execution, parts.bars, traded, at=status.now(parts))
         this = Rebalance(
-            rebalance_id, portfolio_id, name, asked, plan.value, plan.cost, plan.before, plan.target, plan.trades
-        )
+            rebalance_id, portfolio_id, name, asked, plan.value, plan.cost, plan.before, plan.target, plan.trades,
+            execution,
+        )  # fmt: skip
     else:
         this = msgspec.structs.replace(known.rebalance, asked=asked)
     command = RebalancePortfolio(rebalance=this, retry=given.retry, provenance=seen.provenance(received))
@@ -157,19 +188,20 @@ async def rebalance_portfolio(
 
 def _digest(given: p.RebalanceIn) -> str:
     """Of what is asked for, whatever it is called."""
-    plain = msgspec.structs.replace(given, client_rebalance_id=None, retry=False)
+    plain = msgspec.structs.replace(given, client_rebalance_id=None, retry=False, wash_days=WASH_DAYS)
     return blake2b(msgspec.json.encode(plain), digest_size=16).hexdigest()
 
 
 async def _planned(portfolio_id: str, request: Request, seen: Tenant, parts: AppParts, given: p.RebalanceIn) -> Plan:
-    terms = await _terms(request, seen, parts, given)
-    state = parts.runner.state
-    found = rebalancing.gathered(state, portfolio_id, terms)
-    accounts = await asyncio.to_thread(rebalancing.solved, found, terms)
-    return rebalancing.told(parts.runner.state, portfolio_id, terms, found, accounts=accounts)
+    terms = await _terms(request, seen, parts, given, portfolio_id=portfolio_id)
+    across = await read_across(request, seen, parts, given=given.yields, wanted=given.across)
+    if across is not None and any(weight < 0 for weight in terms.weights.values()):
+        fault = FieldError("across", "takes no weights below zero: what is sold short is sold in one account")
+        raise InvalidInput("the rebalance is not valid", errors=(fault,))
+    return await planned(lambda: parts.runner.state, portfolio_id, terms, across=across)
 
 
-async def _terms(request: Request, seen: Tenant, parts: AppParts, given: p.RebalanceIn) -> Terms:
+async def _terms(request: Request, seen: Tenant, parts: AppParts, given: p.RebalanceIn, *, portfolio_id: str) -> Terms:
     fields = wire.Fields()
     if bool(given.targets) is (given.optimise is not None):
         fields.fault("targets", "give either targets or an objective to optimise")
@@ -178,18 +210,20 @@ async def _terms(request: Request, seen: Tenant, parts: AppParts, given: p.Rebal
     least = fields.required("min_trade", given.min_trade, "not-negative")
     if buffer == 1:
         fields.fault("buffer", "below 1: with 1 nothing would be invested")
-    weights = _weights(seen, given, fields)
-    instruments = [] if given.optimise is None else _instruments(seen, given.optimise, fields, at="optimise.")
+    weights = read_weights(seen, given.targets, fields)
+    instruments = [] if given.optimise is None else read_instruments(seen, given.optimise, fields, at="optimise.")
+    read_execution(given.execution, fields)
     fields.check("the rebalance is not valid")
     if given.optimise is not None:
-        found = await _weighed(request, parts, given.optimise, instruments)
+        tolerance = seen.portfolio(portfolio_id).portfolio.risk_tolerance
+        found = await _weighed(request, parts, given.optimise, instruments, tolerance=tolerance)
         weights = as_targets(instruments, found.weights)
     return Terms(weights, buffer or ZERO, band or ZERO, least)
 
 
-def _weights(seen: Tenant, given: p.RebalanceIn, fields: wire.Fields) -> dict[str, Decimal]:
+def read_weights(seen: Tenant, targets: list[p.TargetIn], fields: wire.Fields) -> dict[str, Decimal]:
     weights: dict[str, Decimal] = {}
-    for place, one in enumerate(given.targets):
+    for place, one in enumerate(targets):
         at = f"targets.{place}"
         name = find_instrument(seen.state, one.symbol, one.venue, fields=fields, field=f"{at}.symbol")
         if name in weights and name:
@@ -232,7 +266,7 @@ ENDPOINTS = (
              summary="Weights by an objective", tag="portfolio", body=p.WishIn, answers={200: p.OptimizedOut}),
     Endpoint(method="POST", path=f"{_PATH}/frontier", handler=find_frontier, needs=Permission.READ, cost=1,
              summary="The efficient frontier", tag="portfolio", body=p.WishIn, answers={200: p.FrontierOut}),
-    Endpoint(method="POST", path=f"{_ONE}/rebalance/preview", handler=preview_rebalance, needs=Permission.TRADE,
+    Endpoint(method="POST", path=f"{_ONE}/rebalance/preview", handler=preview_rebalance, needs=Permission.READ,
              cost=1, summary="Preview a rebalance", tag="portfolio", body=p.RebalanceIn, answers={200: p.PlanOut}),
     Endpoint(method="POST", path=f"{_ONE}/rebalance", handler=rebalance_portfolio, needs=Permission.TRADE, cost=1,
              summary="Rebalance a portfolio", tag="portfolio", body=p.RebalanceIn,

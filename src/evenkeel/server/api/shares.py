@@ -26,7 +26,8 @@ async def share_account(
     request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
     """Lends an account of yours to another person, to read, to reduce, or to trade; asked again for the same person, it
-    changes what they may do. Limits, cash and credentials stay yours alone."""
+    changes what they may do. Nobody can be lent more than their role allows: a viewer only reads. Limits, cash and
+    credentials stay yours alone."""
     given = await wire.body(request, access.NewShare)
     account = seen.account(given.account_id).account
     permission = Permission(given.permission)
@@ -45,12 +46,10 @@ async def end_share(share_id: str, seen: Tenant = Depends(tenant), parts: AppPar
 
 
 async def _shown(parts: AppParts, seen: Tenant, *, share: Share) -> access.ShareOut:
-    names = {}
-    for user_id in (share.owner_id, share.user_id):
-        user = await parts.shares.users.by_id(user_id)
-        names[user_id] = user.username if user is not None else ""
+    owner, to = [await parts.shares.users.by_id(one) for one in (share.owner_id, share.user_id)]
     account = seen.state.accounts[share.account_id].account.name
-    return access.share_out(share, account=account, names=names, mine=share.owner_id == seen.user.id)
+    mine, owner_name = share.owner_id == seen.user.id, owner.username if owner is not None else ""
+    return access.share_out(share, account=account, owner=owner_name, to=to, mine=mine)
 
 
 _LINKS = (Link("end_share", "share_id"),)

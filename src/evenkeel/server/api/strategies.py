@@ -102,10 +102,13 @@ def _rules(given: requests.RulesIn | None) -> SwitchRules | None:
 
 async def _check_form(name: str, given: object, template: str, parts: AppParts, fields: wire.Fields) -> None:
     """Rules and entries follow signals; a strategy that places its own orders gives none."""
-    if given is not None and template:
-        known = await asyncio.to_thread(parts.templates)
-        if known.has(template) and known.info(template).form == "event":
-            fields.fault(name, f"{template} places its own orders and gives no signals that {name} could follow")
+    if given is not None and template and await _places_orders(template, parts):
+        fields.fault(name, f"{template} places its own orders and gives no signals that {name} could follow")
+
+
+async def _places_orders(template: str, parts: AppParts) -> bool:
+    known = await asyncio.to_thread(parts.templates)
+    return known.has(template) and known.info(template).form == "event"
 
 
 async def _check_fit(code: Chosen, parts: AppParts, fields: wire.Fields, *, instruments: int, timeframe: str) -> None:
@@ -157,7 +160,8 @@ async def change_strategy(
     """Sets the strategy's shares of accounts, its template, parameters, size or rules, while it runs.
 
     A share or a size counts from its next change of target. With another template or other parameters it begins anew,
-    and its working orders are cancelled; what it holds stays.
+    and its working orders are cancelled; what it holds stays. With one that places its own orders, the limits at which
+    orders went out before (`entry`) are gone.
     """
     given = await wire.body(request, requests.DeploymentChange)
     held = seen.deployment(deployment_id).deployment
@@ -203,6 +207,7 @@ async def _revision(
         sizing=None if bytes(given.size) == b"null" else sizing,
         rules=rules,
         configuration=code.configuration,
+        entry=None if held.entry is None or await _places_orders(code.template, parts) else held.entry,
     )
 
 

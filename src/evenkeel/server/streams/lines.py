@@ -65,6 +65,7 @@ def _asked(state: State, spec: OrderSpec, *, quantity: Decimal) -> str:
         OrderKind.STOP: f" at stop {spec.stop_price}",
         OrderKind.STOP_LIMIT: f" at stop {spec.stop_price} limit {spec.limit_price}",
         OrderKind.TRAILING_STOP: " at a trailing stop",
+        OrderKind.TRAILING_STOP_LIMIT: " at a trailing stop with a limit",
     }
     trigger = "" if spec.trigger is None else f" once it is at {spec.trigger.price}"
     return f"{spec.side} {text(quantity)} {state.instruments[spec.instrument_id].symbol}{prices[spec.kind]}{trigger}"

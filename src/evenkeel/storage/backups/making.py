@@ -1,6 +1,5 @@
 """Making a backup: a folder that gets its name once it is whole and has been read back; and looking at one again."""
 
-import shutil
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -10,6 +9,7 @@ from evenkeel.domain.errors import EvenkeelError, InvalidInput
 from evenkeel.storage import schema
 from evenkeel.storage.backup import RESEARCH, copy_files, stamp
 from evenkeel.storage.backups import sqlite
+from evenkeel.storage.backups.log import end_of_log, seen_before
 from evenkeel.storage.backups.manifest import (
     KEYS,
     Backup,
@@ -21,14 +21,15 @@ from evenkeel.storage.backups.manifest import (
     read,
     write,
 )
+from evenkeel.storage.backups.parts import leftovers, settle, sweep, under_way
 from evenkeel.storage.database import Database
+from evenkeel.storage.repositories.audit import Anchor
 
 PREFIX = "evenkeel-"
 FOLDER = "backups"
 MODE = "mode"
 CARRIED = (RESEARCH, "strategies")
 """Folders of a home that come along: results of backtests, and strategy files."""
-_PART = ".part"
 
 
 def make(
@@ -49,21 +50,26 @@ def make(
     check_something(database)
     place = (folder or database.home / FOLDER).absolute()
     target = place / f"{PREFIX}{stamp()}"
-    part = target.with_name(f".{target.name}{_PART}")
     try:
-        part.mkdir(mode=0o700, parents=True)
-        manifest = _filled(database, part, version=version, server_keys=server_keys, sealed_keys=sealed_keys)
-        write(part, manifest)
-        verify(part)
-        part.rename(target)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sweep(place, f"{PREFIX}*")
+        with under_way(target) as part:
+            manifest = _filled(database, part, version=version, server_keys=server_keys, sealed_keys=sealed_keys)
+            write(part, manifest)
+            verify(part)
+            settle(part)
+            part.rename(target)
     except OSError as error:
         raise EvenkeelError(
-            f"{error.filename or part} cannot be written: {error.strerror}",
+            f"{error.filename or target} cannot be written: {error.strerror}",
             hint="check the free space and the folder's permissions",
         ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return Backup(target, manifest)
+
+
+def half_made(folder: Path) -> tuple[Path, ...]:
+    """What backups that were killed have left in a folder; the next one removes it."""
+    return leftovers(folder, f"{PREFIX}*")
 
 
 def check_something(database: Database) -> None:
@@ -84,6 +90,8 @@ def verify(folder: Path) -> Manifest:
         raise InvalidInput(
             f"{folder}: the journal ends at {_said(found)}, and the manifest says {_said(manifest.shards)}"
         )
+    if manifest.audit is not None and str(end_of_log(folder, manifest.tables)[0]) != manifest.audit.head:
+        raise InvalidInput(f"{folder}: the audit log does not end with {manifest.audit.head}, as the manifest says")
     if manifest.kind == "sqlite" and manifest.shards:
         _examine(folder)
     return manifest
@@ -103,7 +111,7 @@ def backups_in(folder: Path) -> tuple[Backup, ...]:
 def _filled(
     database: Database, part: Path, *, version: str, server_keys: tuple[str, ...], sealed_keys: bytes | None
 ) -> Manifest:
-    made_at = time.time_ns()
+    made_at, kept = time.time_ns(), Anchor(database.home).kept()
     tables: tuple[TableEntry, ...] = ()
     if database.is_sqlite:
         paths = list(sqlite.copy(database, part))
@@ -126,6 +134,7 @@ def _filled(
         shards=shards,
         server_keys=server_keys,
         has_keys=sealed_keys is not None,
+        audit=seen_before(kept, part, tables, at=made_at),
         tables=tables,
         files=tuple(entry(part, path) for path in paths),
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field
 
+from evenkeel.domain.audit import Break
 from evenkeel.domain.errors import InvalidInput, NotFound
 
 FILE = "manifest.json"
@@ -38,10 +39,18 @@ class TableEntry(Struct, frozen=True):
     path: str
 
 
+class AuditEnd(Struct, frozen=True, omit_defaults=True):
+    """Where the audit log ends in this backup, as `NUMBER:HASH`, and the breaks that were known of it."""
+
+    head: str
+    breaks: tuple[Break, ...] = ()
+
+
 class Manifest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`kind` is sqlite or postgresql, `mode` what started the home (up, demo), `made_at` the wall clock in ns.
 
     `server_keys` are the fingerprints of the server keys that were in force; `has_keys`: they lie in it, sealed.
+    `audit` is None where there was no audit log yet.
     """
 
     format: int = FORMAT
@@ -53,6 +62,7 @@ class Manifest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     shards: dict[str, ShardEnd] = field(default_factory=dict)
     server_keys: tuple[str, ...] = ()
     has_keys: bool = False
+    audit: AuditEnd | None = None
     tables: tuple[TableEntry, ...] = ()
     files: tuple[FileEntry, ...] = ()
 
@@ -116,10 +126,23 @@ def digest(path: Path) -> str:
 def check_files(folder: Path, manifest: Manifest) -> None:
     """Raises InvalidInput naming a file that is missing or is not as it was written."""
     for one in manifest.files:
-        path = folder / one.path
-        if ".." in Path(one.path).parts or Path(one.path).is_absolute():
-            raise InvalidInput(f"{folder} names a file outside itself: {one.path}")
-        if not path.is_file():
-            raise InvalidInput(f"{path} is missing from the backup", hint="take another backup")
-        if path.stat().st_size != one.size or digest(path) != one.sha256:
-            raise InvalidInput(f"{path} is not as it was written", hint="take another backup")
+        _check(folder, one)
+
+
+def keys_of(folder: Path) -> bytes:
+    """The sealed keys of a backup, as they were written. Raises NotFound where it has none, and InvalidInput."""
+    one = next((one for one in read(folder).files if one.path == KEYS), None)
+    if one is None:
+        raise NotFound(f"{folder} holds no keys", hint="Only a backup made with --with-keys does.")
+    _check(folder, one)
+    return (folder / KEYS).read_bytes()
+
+
+def _check(folder: Path, one: FileEntry) -> None:
+    path = folder / one.path
+    if ".." in Path(one.path).parts or Path(one.path).is_absolute():
+        raise InvalidInput(f"{folder} names a file outside itself: {one.path}")
+    if not path.is_file():
+        raise InvalidInput(f"{path} is missing from the backup", hint="take another backup")
+    if path.stat().st_size != one.size or digest(path) != one.sha256:
+        raise InvalidInput(f"{path} is not as it was written", hint="take another backup")

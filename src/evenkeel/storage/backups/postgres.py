@@ -15,12 +15,14 @@ from psycopg import sql
 
 from evenkeel.domain.errors import Conflict, EvenkeelError, InvalidInput, JournalCorrupt, NotFound
 from evenkeel.domain.records import GENESIS, Batch, chain_hash
+from evenkeel.storage import schema
 from evenkeel.storage.backups.manifest import ShardEnd, TableEntry
 from evenkeel.storage.database import Database
 from evenkeel.storage.journal.postgres import Connection, connect, ensure_tables
 
 FOLDER = "tables"
 JOURNAL = "journal"
+_LOCK = 7221604254
 _OWN = frozenset({"alembic_version", "journal_schema"})
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename"
 _COLUMNS = """
@@ -62,17 +64,39 @@ def load(database: Database, folder: Path, tables: Sequence[TableEntry]) -> None
             for one in _in_order(connection, tables):
                 _loaded(connection, folder, one)
             connection.execute("UPDATE leases SET expires_at = '-infinity', token = ''")
+            connection.execute("DELETE FROM writers")  # nobody has written here yet
 
 
-def check_empty(database: Database) -> None:
-    """Raises Conflict where a database holds anything."""
+@contextmanager
+def emptied(database: Database) -> Iterator[None]:
+    """Around the filling of an empty database: what fails leaves it empty again, what is killed does not.
+
+    Raises Conflict for one that holds anything, or that another restore fills.
+    """
     with connect(database.dsn, "restore") as connection:
+        taken = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone()
+        if taken is None or not taken[0]:
+            raise Conflict(f"another restore fills {database.shown}", hint="Wait for it, and look what it has made.")
         found = connection.execute(_TABLES).fetchall()
-    if found:
-        raise Conflict(
-            f"{database.shown} is not empty: it has {len(found)} tables",
-            hint="restore into a new, empty database, and name it with --database-url",
-        )
+        if found:
+            raise Conflict(
+                f"{database.shown} is not empty: it has {len(found)} tables",
+                hint="restore into a new, empty database, and name it with --database-url; one that a restore was "
+                "killed in is dropped and created anew",
+            )
+        try:
+            yield
+        except BaseException:
+            _empty(connection, database)
+            raise
+
+
+def _empty(connection: Connection, database: Database) -> None:
+    """Takes away again what a restore has made of an empty database."""
+    if schema.current(database) is not None:
+        schema.remove(database)
+    for (name,) in connection.execute(_TABLES).fetchall():
+        connection.execute(sql.SQL("DROP TABLE {} CASCADE").format(sql.Identifier(str(name))))
 
 
 def ends(folder: Path, tables: Sequence[TableEntry]) -> dict[str, ShardEnd]:
@@ -90,6 +114,12 @@ def ends(folder: Path, tables: Sequence[TableEntry]) -> dict[str, ShardEnd]:
             raise JournalCorrupt(f"the journal of {batch.shard} at sequence {batch.first_seq} has been altered")
         last[batch.shard] = (batch.last_seq, found)
     return {shard: ShardEnd(seq, head.hex()) for shard, (seq, head) in last.items()}
+
+
+def columns_of(folder: Path, table: TableEntry, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """These columns of every row of a table, as text; of columns whose text needs no escaping."""
+    places = [table.columns.index(name) for name in names]
+    return (tuple(row[place] for place in places) for row in _rows(folder / table.path))
 
 
 def _batch(row: Sequence[str], places: dict[str, int]) -> Batch:

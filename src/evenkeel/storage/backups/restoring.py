@@ -5,8 +5,10 @@ sends none of the old intents again.
 """
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from evenkeel.domain.errors import Conflict, EvenkeelError, InvalidInput
@@ -15,11 +17,12 @@ from evenkeel.storage.backup import copy_files
 from evenkeel.storage.backups import sqlite
 from evenkeel.storage.backups.making import CARRIED, MODE, verify
 from evenkeel.storage.backups.manifest import Manifest
+from evenkeel.storage.backups.parts import settle, under_way
 from evenkeel.storage.database import Database
 from evenkeel.storage.doctor import Report, examine
 from evenkeel.storage.migrations import REVISIONS
-from evenkeel.storage.ownership import Owner
-from evenkeel.storage.secrets import SECRETS
+from evenkeel.storage.repositories.audit import Anchor, parsed
+from evenkeel.storage.secrets import adopt_secrets
 
 _SQLITE = ("evenkeel.db", "journal.db")
 
@@ -32,31 +35,69 @@ class Restored(Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-def restore(folder: Path, database: Database) -> Restored:
-    """Restores a backup and proves it. Raises Conflict where the home or the database is not empty, InvalidInput for a
-    backup that is not as it was written or is of the other kind of database, EvenkeelError where the doctor finds a
-    difference.
+def restore(folder: Path, database: Database, *, secrets: bytes | None = None) -> Restored:
+    """Restores a backup and proves it; `secrets` are the keys that came along, opened. The home gets its name once all
+    of it is there and found sound.
+
+    Raises Conflict where the home or the database is not empty, InvalidInput for a backup that is not as it was written
+    or is of the other kind of database, NotReady while another restore makes the same home, EvenkeelError where it
+    cannot be written or the doctor finds a difference. Nothing is left then.
     """
     started = time.monotonic()
     manifest = verify(folder)
     _check_kind(manifest, database)
     _check_schema(manifest)
-    _check_empty(database)
-    with Owner(database):
-        if manifest.kind == "sqlite":
-            sqlite.place([folder / name for name in _SQLITE if (folder / name).is_file()], database)
-        else:
-            _fill(folder, manifest, database)
-        for name in CARRIED:
-            copy_files(folder / name, database.home / name)
-        if manifest.mode:
-            (database.home / MODE).write_text(manifest.mode + "\n", encoding="utf-8")
-        if manifest.schema is not None:
-            schema.upgrade(database)
-    report = examine(database) if manifest.shards else None
-    if report is not None and not report.ok:
-        raise EvenkeelError(f"{database.home} was restored, and is not sound: {report.differences[0]}")
+    target = database.home.absolute()
+    target = target.resolve() if target.is_symlink() else target
+    _check_new(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with under_way(target) as part, _database(database):
+            report = _built(folder, manifest, msgspec.structs.replace(database, home=part), secrets=secrets)
+            settle(part)
+            _check_new(target)
+            part.rename(target)
+    except OSError as error:
+        raise EvenkeelError(
+            f"{error.filename or target} cannot be written: {error.strerror}",
+            hint="check the free space and the folder's permissions",
+        ) from error
+    if report is not None:
+        report.database = database.shown
+        report.durability |= {"file": str(target / _SQLITE[1])} if database.is_sqlite else {}
     return Restored(manifest=manifest, report=report, seconds=time.monotonic() - started)
+
+
+def _database(database: Database) -> AbstractContextManager[None]:
+    """Around what is made of a database of its own."""
+    if database.is_sqlite:
+        return nullcontext()
+    from evenkeel.storage.backups import postgres
+
+    return postgres.emptied(database)
+
+
+def _built(folder: Path, manifest: Manifest, made: Database, *, secrets: bytes | None) -> Report | None:
+    """Makes the home where it does not have its name yet, and has the doctor look at it."""
+    home = made.home
+    for name in CARRIED:
+        copy_files(folder / name, home / name)
+    if manifest.mode:
+        (home / MODE).write_text(manifest.mode + "\n", encoding="utf-8")
+    if secrets is not None:
+        adopt_secrets(home, secrets)
+    if manifest.audit is not None:
+        Anchor(home).write(parsed(manifest.audit.head), manifest.audit.breaks)
+    if manifest.kind == "sqlite":
+        sqlite.place([folder / name for name in _SQLITE if (folder / name).is_file()], made)
+    else:
+        _fill(folder, manifest, made)
+    if manifest.schema is not None:
+        schema.upgrade(made)
+    report = examine(made) if manifest.shards else None
+    if report is not None and not report.ok:
+        raise EvenkeelError(f"what {folder} makes is not sound: {report.differences[0]}", hint="take another backup")
+    return report
 
 
 def _fill(folder: Path, manifest: Manifest, database: Database) -> None:
@@ -83,14 +124,12 @@ def _check_schema(manifest: Manifest) -> None:
         )
 
 
-def _check_empty(database: Database) -> None:
-    taken = [name for name in (*_SQLITE, SECRETS, MODE) if (database.home / name).exists()]
-    if taken:
+def _check_new(home: Path) -> None:
+    found = sorted(path.name for path in home.iterdir()) if home.is_dir() else []
+    if found:
         raise Conflict(
-            f"{database.home} is a home already: it holds {', '.join(taken)}",
-            hint="name a new folder with --home; a backup is never restored over a home",
+            f"{home} is a home already, or holds something else: {', '.join(found[:5])}",
+            hint="name a new folder with --home; a backup is never restored over what is there",
         )
-    if not database.is_sqlite:
-        from evenkeel.storage.backups import postgres
-
-        postgres.check_empty(database)
+    if home.is_mount():
+        raise Conflict(f"{home} is where a disk is mounted", hint="name a new folder inside it with --home")

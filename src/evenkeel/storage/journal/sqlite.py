@@ -210,10 +210,12 @@ class SqliteReader:
         return int(found[0]) if found else 0
 
     def durability(self) -> dict[str, str]:
-        """The settings of the last writer's connection, as it read them back itself, and the epoch it did so under."""
+        """The settings of the last writer's connection, as it read them back itself, and the epoch it did so under; of
+        a file that was brought here since then, those of this connection."""
         with _told(self._path):
             found = self._connection.execute(_WRITER, (self._shard,)).fetchone()
-            return written_by(found) if found else _settings(self._connection, self._path)
+            told = written_by(found) if found else {}
+            return told if told.get("file") == str(self._path) else _settings(self._connection, self._path)
 
     def close(self) -> None:
         self._connection.close()

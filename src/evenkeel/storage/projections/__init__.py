@@ -19,6 +19,7 @@ from evenkeel.domain.held_records import OrderKept, OrderReleased
 from evenkeel.domain.limit_records import DrawdownMoved, RejectsHalted, ScopeDayClosed, ScopeLimitsChanged
 from evenkeel.domain.live import LiveSwitched
 from evenkeel.domain.portfolios import BookMoved, CashTransferred, PortfolioChanged, PortfolioDayClosed
+from evenkeel.domain.rebalance_schedules import RunClosed, RunOpened, ScheduleSet
 from evenkeel.domain.rebalancing import RebalanceEnded, RebalanceStarted
 from evenkeel.domain.walkforward import SessionCompleted, SessionMoved, SessionOpened
 from evenkeel.storage.projections import (
@@ -31,6 +32,7 @@ from evenkeel.storage.projections import (
     mtm,
     orders,
     portfolios,
+    rebalance_schedules,
     rebalancing,
     totals,
     trading,
@@ -74,6 +76,9 @@ _PROJECTIONS: dict[type, Callable[[Unit, Place, Any], None]] = {
     PortfolioDayClosed: portfolios.day_closed,
     RebalanceStarted: rebalancing.started,
     RebalanceEnded: rebalancing.ended,
+    ScheduleSet: rebalance_schedules.been_set,
+    RunOpened: rebalance_schedules.opened,
+    RunClosed: rebalance_schedules.closed,
     r.DeploymentChanged: desk.deployment_changed,
     r.SignalRecorded: desk.signal_recorded,
     r.OrderDecided: orders.order_decided,

@@ -1,9 +1,9 @@
 """Records of what the engine sees to for orders: what is kept of each stands in its row."""
 
 from evenkeel.domain.held_records import OrderKept, OrderReleased
-from evenkeel.domain.orders import OrderState
+from evenkeel.domain.orders import Kept, OrderState, Side
 from evenkeel.storage.projections.orders import checks_of, explain, history, kept_of, move
-from evenkeel.storage.projections.unit import Place, Unit
+from evenkeel.storage.projections.unit import Place, Row, Unit
 from evenkeel.storage.tables.trading import orders
 
 
@@ -11,9 +11,15 @@ def order_kept(unit: Unit, place: Place, record: OrderKept) -> None:
     row = unit.get(orders, record.order_id)
     row |= {"kept": kept_of(record.kept), "updated_at": record.at, "updated_seq": place.seq}
     if record.kept.trail is not None and row["state"] == OrderState.HELD:
-        row["stop_price"] = record.kept.level
+        _follow(row, record.kept)
     actor = record.provenance.actor if record.provenance else None
     history(unit, place, row, "KEPT", at=record.at, price=record.kept.level, actor=actor)
+
+
+def _follow(row: Row, kept: Kept) -> None:
+    """Prices that follow the market stand where that has put them."""
+    row["stop_price"] = kept.level
+    row["limit_price"] = None if kept.trail is None else kept.trail.limit_at(Side(row["side"]), kept.level)
 
 
 def order_released(unit: Unit, place: Place, record: OrderReleased) -> None:
@@ -28,7 +34,7 @@ def order_released(unit: Unit, place: Place, record: OrderReleased) -> None:
         "triggered": row["triggered"] or record.triggered,
     }
     if record.kept.trail is not None:
-        row["stop_price"] = record.kept.level
+        _follow(row, record.kept)
     if not record.approved:
         explain(row, record.checks[-1])
     after = OrderState.SUBMITTED if record.approved else OrderState.REFUSED

@@ -13,7 +13,7 @@ from evenkeel.domain.orders import Kept, OrderSpec, OrderState
 from evenkeel.storage.projections.unit import Place, Row, Unit
 from evenkeel.storage.tables.strategies import strategies
 from evenkeel.storage.tables.trading import order_events, orders
-from evenkeel.trading.engine.keeping import stop_of
+from evenkeel.trading.engine.keeping import limit_of, stop_of
 
 
 def order_decided(unit: Unit, place: Place, record: r.OrderDecided) -> None:
@@ -21,6 +21,7 @@ def order_decided(unit: Unit, place: Place, record: r.OrderDecided) -> None:
     source, arrival = record.provenance, record.arrival
     row |= {
         "kept": kept_of(record.kept),
+        "limit_price": limit_of(record.spec, record.kept),
         "stop_price": stop_of(record.spec, record.kept),
         "send_by": record.send_by,
         "since": record.since,

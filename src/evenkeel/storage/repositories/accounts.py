@@ -9,12 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from evenkeel.domain.account_details import AccountDetails, AccountGroup
 from evenkeel.domain.errors import FieldError, InvalidInput
+from evenkeel.domain.taxes import LotMethod, TaxSetting, TaxStatus, TaxTerms
 from evenkeel.storage.engines import WRITING
 from evenkeel.storage.repositories.paging import reading
 from evenkeel.storage.tables.account_groups import (
     account_details,
     account_group_members,
     account_groups,
+    account_taxes,
     base_currencies,
 )
 
@@ -68,6 +70,42 @@ class StoredAccountDetails:
                 connection, account_details, where=account_details.c.account_id == details.account_id, row=row
             )
 
+    async def taxes(self) -> tuple[TaxSetting, ...]:
+        """How gains are taxed, account by account, each from the earliest setting to the latest."""
+        async with reading(self._engine) as connection:
+            wanted = select(account_taxes).order_by(account_taxes.c.account_id, account_taxes.c.since)
+            rows = (await connection.execute(wanted)).all()
+        return tuple(
+            TaxSetting(
+                row.account_id,
+                row.user_id,
+                row.since,
+                TaxTerms(TaxStatus(row.status), row.short_rate, row.long_rate, row.long_after, LotMethod(row.method)),
+            )
+            for row in rows
+        )
+
+    async def save_taxes(self, account_id: str, settings: Collection[TaxSetting], *, at: int) -> None:
+        """Keeps an account's settings in the place of those it had."""
+        rows = [
+            {
+                "account_id": account_id,
+                "since": one.since,
+                "user_id": one.user_id,
+                "status": one.terms.status.value,
+                "short_rate": one.terms.short,
+                "long_rate": one.terms.long,
+                "long_after": one.terms.days,
+                "method": one.terms.method.value,
+                "updated_at": at,
+            }
+            for one in settings
+        ]
+        async with reading(self._writing) as connection:
+            await connection.execute(delete(account_taxes).where(account_taxes.c.account_id == account_id))
+            if rows:
+                await connection.execute(insert(account_taxes), rows)
+
     async def save_group(self, group: AccountGroup, *, name_key: str, at: int) -> None:
         """Keeps a group, in the place of the one of its id. Raises InvalidInput where its user has one of that name."""
         row = {"id": group.id, "user_id": group.user_id, "name": group.name, "name_key": name_key, "created_at": at}
@@ -95,7 +133,7 @@ class StoredAccountDetails:
         """Forgets what was said of these accounts, and takes them out of every group."""
         named = sorted(account_ids)
         async with reading(self._writing) as connection:
-            for table in (account_details, account_group_members):
+            for table in (account_details, account_taxes, account_group_members):
                 await connection.execute(delete(table).where(table.c.account_id.in_(named)))
 
 

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Engine, RowMapping, delete, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -160,6 +160,12 @@ class StoredUsers(Generic[U]):
         async with reading(self._engine) as connection:
             rows = (await connection.execute(query)).mappings().all()
         return tuple(self._make(**{**row, "networks": tuple(row["networks"] or ())}) for row in rows)
+
+
+def names_of(engine: Engine) -> dict[str, str]:
+    """Everybody's user name by id."""
+    with engine.connect() as connection:
+        return {one.id: one.username for one in connection.execute(select(users.c.id, users.c.username))}
 
 
 async def _check_others(connection: AsyncConnection, user_id: str, *, role: str) -> None:

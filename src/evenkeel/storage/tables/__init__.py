@@ -53,6 +53,8 @@ PROJECTED = (
     portfolios.book_balances,
     portfolios.position_splits,
     rebalancing.rebalance_history,
+    rebalancing.rebalance_schedules,
+    rebalancing.rebalance_runs,
     strategies.strategies,
     strategies.strategy_signals,
     walkforward.walkforward_sessions,

@@ -22,6 +22,7 @@ api_keys = Table(
     may("revoked_at", Ns),
     may("last_used_at", Ns),
     may("last_address"),
+    need("server_key", server_default=""),
     UniqueConstraint("prefix"),
     Index(None, "user_id", "created_at"),
 )

@@ -1,9 +1,9 @@
 """What people say of their accounts, and how they group them. Not a projection: backups must hold these."""
 
-from sqlalchemy import ForeignKey, Index, Table, UniqueConstraint
+from sqlalchemy import Date, ForeignKey, Index, Integer, Table, UniqueConstraint
 
 from evenkeel.storage.tables.metadata import METADATA
-from evenkeel.storage.tables.types import Json, Ns, key, need
+from evenkeel.storage.tables.types import Exact, Json, Ns, key, need
 
 account_details = Table(
     "account_details",
@@ -14,6 +14,21 @@ account_details = Table(
     need("labels", Json),
     need("notes"),
     need("egress"),
+    need("updated_at", Ns),
+    Index(None, "user_id"),
+)
+
+account_taxes = Table(
+    "account_taxes",
+    METADATA,
+    key("account_id"),
+    key("since", Date),
+    need("user_id"),
+    need("status"),
+    need("short_rate", Exact),
+    need("long_rate", Exact),
+    need("long_after", Integer),
+    need("method"),
     need("updated_at", Ns),
     Index(None, "user_id"),
 )

@@ -7,6 +7,7 @@ from evenkeel.storage.tables import METADATA, access, account_groups, order_temp
 
 ERASED = (
     account_groups.account_details,
+    account_groups.account_taxes,
     account_groups.account_groups,
     account_groups.base_currencies,
     access.account_shares,

@@ -28,3 +28,33 @@ rebalance_history = Table(
     need("reasons", Json),
     Index(None, "shard", "portfolio_id", "at", "id"),
 )
+
+rebalance_schedules = Table(
+    "rebalance_schedules",
+    METADATA,
+    key("shard"),
+    key("portfolio_id"),
+    need("is_active", Boolean),
+    need("auto_rebalance", Boolean),
+    may("rebalance_frequency"),
+    may("schedule", MaybeJson),
+    need("actor"),
+    need("updated_at", Ns),
+)
+
+rebalance_runs = Table(
+    "rebalance_runs",
+    METADATA,
+    key("shard"),
+    key("id"),
+    need("portfolio_id"),
+    need("due", Ns),
+    need("at", Ns),
+    need("state"),
+    need("reason"),
+    need("actor"),
+    may("expires_at", Ns),
+    may("ended_at", Ns),
+    need("trades", Json),
+    Index(None, "shard", "portfolio_id", "due", "id"),
+)

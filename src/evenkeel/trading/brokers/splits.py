@@ -93,6 +93,8 @@ def split_kept(kept: Kept, split: Split, *, instrument: Instrument) -> Kept:
     trail = kept.trail
     if trail is not None and trail.amount is not None:
         trail = msgspec.structs.replace(trail, amount=restated(trail.amount, rounding="ROUND_HALF_EVEN"))
+    if trail is not None and trail.limit_offset:
+        trail = msgspec.structs.replace(trail, limit_offset=restated(trail.limit_offset, rounding="ROUND_HALF_EVEN"))
     return msgspec.structs.replace(
         kept,
         level=restated(kept.level, rounding="ROUND_HALF_EVEN"),

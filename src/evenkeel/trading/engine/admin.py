@@ -63,7 +63,7 @@ def check_account(state: State, account: Account, *, cash: Decimal) -> None:
     """Raises Conflict, Forbidden, NotFound or InvalidInput where an account cannot be opened as it is."""
     if account.id in state.accounts:
         raise Conflict(f"account {account.id} exists already")
-    check_name(state, account.name)
+    check_name(state, account.name, user_id=account.user_id)
     if account.is_simulated and account.broker in state.real:
         raise Forbidden(f"a {account.mode} account cannot be opened at {account.broker}, which trades for real")
     state.find_schedule(account.costs)

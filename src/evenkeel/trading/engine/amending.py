@@ -17,6 +17,7 @@ from evenkeel.trading.engine import keeping
 from evenkeel.trading.engine.effects import Outcome, SendAmendment
 from evenkeel.trading.engine.orders import check_spec
 from evenkeel.trading.engine.risk_views import risk_view
+from evenkeel.trading.engine.trailing import trail_faults
 from evenkeel.trading.engine.turn import Turn
 from evenkeel.trading.risk import assess
 
@@ -93,10 +94,20 @@ def _with_trigger(turn: Turn, order: Order, kept: Kept, *, price: Decimal, found
 
 def _with_trail(turn: Turn, order: Order, kept: Kept, *, trail: Trail, found: list[FieldError]) -> Kept:
     """The stop lies behind the best price so far by the new distance, nearer or farther than before."""
-    faults = keeping.trail_faults(turn.state, order.spec.instrument_id, side=order.spec.side, trail=trail)
+    trail = _whole_trail(kept, trail)
+    faults = trail_faults(turn.state, order.spec, trail=trail)
     found += faults
     kept = msgspec.structs.replace(kept, trail=trail, level=None)
     return keeping.trailed(turn.state, order.spec, kept, price=kept.best) if kept.best and not faults else kept
+
+
+def _whole_trail(kept: Kept, trail: Trail) -> Trail:
+    """A change of a trail with what it does not change: the distance of the stop, or that of the limit beyond it."""
+    known = kept.trail or trail
+    if trail.amount is None and trail.fraction is None:
+        return msgspec.structs.replace(known, limit_offset=trail.limit_offset)
+    offset = known.limit_offset if trail.limit_offset is None else trail.limit_offset
+    return msgspec.structs.replace(trail, limit_offset=offset)
 
 
 def alter(
@@ -113,12 +124,13 @@ def alter(
     if order.spec.parent in turn.state.composites:
         raise Conflict("the order is part of a composite order", hint="Change that; it places and prices its orders.")
     _check_changeable(order)
-    stands = order.stop_price if NEEDS[order.spec.kind][1] else None
+    prices = zip(NEEDS[order.spec.kind], (order.limit_price, order.stop_price), strict=True)
+    limit, stop = (price if needs else None for needs, price in prices)
     spec = msgspec.structs.replace(
         order.spec,
         quantity=quantity if quantity is not None else order.quantity,
-        limit_price=limit_price if limit_price is not None else order.limit_price,
-        stop_price=stop_price if stop_price is not None else stands,
+        limit_price=limit_price if limit_price is not None else limit,
+        stop_price=stop_price if stop_price is not None else stop,
     )
     check_spec(turn.state, _as_kept(spec, kept or order.kept))
     left = sub(spec.quantity, order.filled)
@@ -127,13 +139,18 @@ def alter(
             "the order has already filled more",
             errors=(FieldError("quantity", f"more than the {order.filled} already filled"),),
         )
-    is_same = (spec.quantity, spec.limit_price, spec.stop_price) == (order.quantity, order.limit_price, stands)
-    if kept is not None and is_same and (order.state is OrderState.HELD or kept.level in (None, order.stop_price)):
+    is_same = (spec.quantity, spec.limit_price, spec.stop_price) == (order.quantity, limit, stop)
+    if kept is not None and is_same and (order.state is OrderState.HELD or _stands(order, kept)):
         turn.emit(OrderKept(at=turn.at, order_id=order.id, kept=kept, provenance=provenance))
         return
     verdict = request_amendment(turn, order, spec, provenance, kept=kept)
     if isinstance(verdict, Refused):
         raise Conflict(f"the change is refused: {verdict.check.reason}")
+
+
+def _stands(order: Order, kept: Kept) -> bool:
+    """Whether a venue has an order's prices where they are to be."""
+    return kept.level in (None, order.stop_price) and keeping.limit_of(order.spec, kept) in (None, order.limit_price)
 
 
 def _as_kept(spec: OrderSpec, kept: Kept | None) -> OrderSpec:
@@ -201,7 +218,7 @@ def _at_venue(order: Order, spec: OrderSpec, kept: Kept) -> OrderSpec:
     return msgspec.structs.replace(
         there,
         quantity=spec.quantity,
-        limit_price=spec.limit_price,
+        limit_price=keeping.limit_of(spec, kept),
         stop_price=stop_price if NEEDS[there.kind][1] else None,
     )
 
@@ -219,7 +236,7 @@ def _change_held(turn: Turn, order: Order, spec: OrderSpec, provenance: Provenan
             state=OrderState.HELD,
             by_venue=False,
             quantity=spec.quantity,
-            limit_price=spec.limit_price,
+            limit_price=keeping.limit_of(spec, now),
             stop_price=now.level if now.trail is not None else spec.stop_price,
             provenance=provenance,
         )

@@ -79,6 +79,8 @@ def split_applied(state: State, record: r.SplitApplied) -> None:
     state.splits_applied.add((instrument_id, record.split.ex_date))
     state.restated.append((len(state.fills), record))
     tracking.split(state, record.split)
+    if state.copying.by_master:
+        state.copying.splits[instrument_id] = state.seq + 1
     for part in record.positions:
         account = state.accounts[part.key.account_id]
         position = account.positions[part.key]

@@ -45,7 +45,7 @@ from evenkeel.trading.engine.copying import aligning, taking
 from evenkeel.trading.engine.copying import setting as copy_setting
 from evenkeel.trading.engine.effects import Outcome
 from evenkeel.trading.engine.mtm import hours, setting, watch
-from evenkeel.trading.engine.portfolios import rebalancing
+from evenkeel.trading.engine.portfolios import rebalancing, scheduling
 from evenkeel.trading.engine.portfolios import setting as portfolios
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.engine.turn import NOTHING, Step, Turn
@@ -162,6 +162,9 @@ _HANDLERS: dict[type, Callable[[Turn, Any], Outcome | None]] = {
     c.ArchivePortfolio: portfolios.archive,
     c.AdoptBook: portfolios.adopt,
     c.RebalancePortfolio: rebalancing.start,
+    c.SetRebalanceSchedule: scheduling.set_schedule,
+    c.RecordRebalanceRun: scheduling.record_run,
+    c.AnswerRebalanceRun: scheduling.answer,
     c.DeactivateAccount: retiring.deactivate,
     c.ReactivateAccount: retiring.reactivate,
     c.RenameAccount: retiring.rename,

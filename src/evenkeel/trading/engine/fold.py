@@ -19,14 +19,15 @@ from evenkeel.domain.money import add, sub
 from evenkeel.domain.orders import Order, OrderEvent, OrderState, TimeInForce
 from evenkeel.domain.portfolios import BookMoved, CashTransferred, PortfolioChanged, PortfolioDayClosed
 from evenkeel.domain.positions import PositionKey
+from evenkeel.domain.rebalance_schedules import RunClosed, RunOpened, ScheduleSet
 from evenkeel.domain.rebalancing import RebalanceEnded, RebalanceStarted
 from evenkeel.domain.walkforward import SessionCompleted, SessionMoved, SessionOpened
 from evenkeel.trading.engine import booking, guarding, halts, keeping, layers, sessions, tracking, use, waiting
 from evenkeel.trading.engine.composites import standing
 from evenkeel.trading.engine.copying import folding as copying
 from evenkeel.trading.engine.mtm import levels
+from evenkeel.trading.engine.portfolios import schedules, underway
 from evenkeel.trading.engine.portfolios import standing as portfolios
-from evenkeel.trading.engine.portfolios import underway
 from evenkeel.trading.engine.state import EXTERNAL, AccountState, DeploymentState, State
 
 _NO_DAY = date.min
@@ -138,7 +139,7 @@ def _order_decided(state: State, record: r.OrderDecided) -> None:
         created_at=record.at,
         updated_at=record.at,
         quantity=spec.quantity,
-        limit_price=spec.limit_price,
+        limit_price=keeping.limit_of(spec, record.kept),
         stop_price=keeping.stop_of(spec, record.kept),
         source=record.provenance.source,
         send_by=record.send_by,
@@ -379,6 +380,9 @@ _FOLDS: dict[type, Callable[[State, Any], None]] = {
     PortfolioDayClosed: portfolios.day_closed,
     RebalanceStarted: underway.started,
     RebalanceEnded: underway.ended,
+    ScheduleSet: schedules.been_set,
+    RunOpened: schedules.opened,
+    RunClosed: schedules.closed,
     r.DeploymentChanged: _deployment_changed,
     r.SignalRecorded: _signal_recorded,
     r.OrderDecided: _order_decided,

@@ -21,7 +21,7 @@ from evenkeel.domain.events import SliceDone
 from evenkeel.domain.held_records import OrderKept, OrderReleased
 from evenkeel.domain.marketdata import Bar, Quote
 from evenkeel.domain.money import ZERO, neg, rounded, sub
-from evenkeel.domain.orders import Kept, Order, OrderEvent, OrderKind, OrderSpec, OrderState, Side, transition
+from evenkeel.domain.orders import FOLLOWS, Kept, Order, OrderEvent, OrderSpec, OrderState, Side, transition
 from evenkeel.domain.positions import key_of
 from evenkeel.domain.provenance import Provenance, Source
 from evenkeel.domain.risk import Approved
@@ -102,7 +102,7 @@ def _follow_price(turn: Turn, order: Order, *, best: float, last: float) -> None
     turn.emit(OrderKept(at=turn.at, order_id=order.id, kept=kept))
     if order.state is not OrderState.HELD:
         amend_stop(turn, order)
-    elif order.kind is OrderKind.STOP:
+    elif order.kind is FOLLOWS[order.spec.kind]:
         release(turn, order)
     elif _is_reached(kept, low=last, high=last):
         set_off(turn, order)
@@ -177,8 +177,9 @@ def _let_out(turn: Turn, order: Order, *, quantity: Decimal, triggered: bool, si
     kept, account = order.kept, turn.state.accounts[order.spec.account_id]
     assert kept is not None
     spec = msgspec.structs.replace(order.as_it_stands(), quantity=quantity)
-    if spec.stop_price is not None and kept.trail is not None:
-        spec = msgspec.structs.replace(spec, stop_price=kept.level)
+    if kept.trail is not None:
+        stop = kept.level if spec.stop_price is not None else None
+        spec = msgspec.structs.replace(spec, limit_price=keeping.limit_of(order.spec, kept), stop_price=stop)
     view = risk_views.risk_view(turn.state, account, spec, quantity, source=order.source, at=turn.at)
     verdict, is_first = assess(view), not order.send_by and not kept.reached
     turn.emit(

@@ -34,7 +34,7 @@ class Provisional(Struct):
             created_at=self.at,
             updated_at=self.at,
             quantity=spec.quantity,
-            limit_price=spec.limit_price,
+            limit_price=keeping.limit_of(spec, kept),
             stop_price=keeping.stop_of(spec, kept),
             kept=kept,
         )

@@ -15,14 +15,24 @@ from evenkeel.domain.errors import FieldError
 from evenkeel.domain.held_records import OrderKept, OrderReleased
 from evenkeel.domain.live import Custody
 from evenkeel.domain.money import ZERO, exact, is_bookable, is_multiple
-from evenkeel.domain.orders import Kept, Order, OrderKind, OrderSpec, OrderState, Side, TimeInForce, Trail, Trigger
+from evenkeel.domain.orders import (
+    FOLLOWS,
+    Kept,
+    Order,
+    OrderKind,
+    OrderSpec,
+    OrderState,
+    Side,
+    TimeInForce,
+    Trigger,
+)
 from evenkeel.domain.positions import key_of
 from evenkeel.domain.record import Check
-from evenkeel.quant.costs.exits import exit_levels, on_tick
 from evenkeel.trading.brokers.profiles import PLAIN_KINDS, PLAIN_TIMES
 from evenkeel.trading.engine import guarding, layers
 from evenkeel.trading.engine.composites import standing
 from evenkeel.trading.engine.state import AccountState, State
+from evenkeel.trading.engine.trailing import trail_faults, trail_level
 
 KIND = "order"
 """Of timers: an order is to begin, to be tried again, or to end."""
@@ -33,7 +43,7 @@ _UNATTENDED_ONLY = (
     "an order that waits here would not work after a restart until the owner has unlocked the vault: the account is "
     "attended; use an order that the broker itself keeps, or make the account unattended"
 )
-_MADE_OF = _AT_ONCE | {OrderKind.TRAILING_STOP: OrderKind.MARKET}
+_MADE_OF = _AT_ONCE | {kind: _AT_ONCE[stop] for kind, stop in FOLLOWS.items()}
 
 
 def plan(state: State, account: AccountState, spec: OrderSpec, *, at: int) -> Kept | Check | None:
@@ -49,7 +59,7 @@ def plan(state: State, account: AccountState, spec: OrderSpec, *, at: int) -> Ke
     lasts = _time(account, spec, times=times)
     if kind is None or lasts is None:
         return _lacking(spec, kinds=kinds, times=times)
-    follows = spec.kind is OrderKind.TRAILING_STOP and kind is not OrderKind.TRAILING_STOP
+    follows = spec.kind in FOLLOWS and kind is not spec.kind
     kept = Kept(
         kind=None if kind is spec.kind else kind,
         time_in_force=None if lasts is spec.time_in_force else lasts,
@@ -93,8 +103,8 @@ def _kind(spec: OrderSpec, kinds: frozenset[OrderKind]) -> OrderKind | None:
     """As what it goes to the venue; None where nothing can be made of it."""
     if spec.kind in kinds:
         return spec.kind
-    if spec.kind is OrderKind.TRAILING_STOP and OrderKind.STOP in kinds:
-        return OrderKind.STOP
+    if FOLLOWS.get(spec.kind) in kinds:
+        return FOLLOWS[spec.kind]
     made_of = _MADE_OF.get(spec.kind)
     return made_of if made_of in kinds else None
 
@@ -181,19 +191,11 @@ def trailed(state: State, spec: OrderSpec, kept: Kept, *, price: float) -> Kept:
     return msgspec.structs.replace(kept, best=best, level=level)
 
 
-def trail_level(side: int, best: float, *, trail: Trail, tick: float) -> float:
-    """The stop of a long (`side` 1) or short (-1) that lies behind the best price, on the grid, as exits of strategies
-    do: no nearer to the market than was asked."""
-    if trail.amount is not None:
-        return on_tick(best - side * float(trail.amount), -side, tick)
-    return exit_levels(side, best, best, 0.0, 0.0, float(trail.fraction or 0), float("nan"), tick)[0]
-
-
 def is_held(spec: OrderSpec, kept: Kept) -> bool:
     """Whether an order stays here until something has come: a moment, a price, or the first price to trail from."""
     if kept.begins or spec.trigger is not None or kept.kind in _unstopped(spec):
         return True
-    return kept.trail is not None and (kept.kind is not OrderKind.STOP or kept.level is None)
+    return kept.trail is not None and (kept.kind is not FOLLOWS[spec.kind] or kept.level is None)
 
 
 def closes(state: State, account: AccountState, spec: OrderSpec) -> bool:
@@ -210,19 +212,19 @@ def judged(state: State, account: AccountState, spec: OrderSpec) -> tuple[OrderS
         return spec, None
     if isinstance(kept, Check):
         return spec, kept
-    kind = OrderKind.STOP if spec.kind is OrderKind.TRAILING_STOP else spec.kind
+    kind, limit = FOLLOWS.get(spec.kind, spec.kind), limit_of(spec, kept)
     stop = spec.stop_price if kept.level is None else kept.level
-    return msgspec.structs.replace(spec, kind=kind, stop_price=stop), None
+    return msgspec.structs.replace(spec, kind=kind, limit_price=limit, stop_price=stop), None
 
 
 def faults(state: State, spec: OrderSpec) -> list[FieldError]:
     """What does not make sense of the terms by which an order is held, or follows the price, or ends."""
     trail, trigger, found = spec.trail, spec.trigger, list[FieldError]()
-    if (spec.kind is OrderKind.TRAILING_STOP) is not (trail is not None):
+    if (spec.kind in FOLLOWS) is not (trail is not None):
         said = "goes with trailing stops" if trail is not None else "a trailing stop needs one"
         found.append(FieldError("trail", said))
     if trail is not None:
-        found += trail_faults(state, spec.instrument_id, side=spec.side, trail=trail)
+        found += trail_faults(state, spec, trail=trail)
     if trigger is not None:
         found += _trigger_faults(state, spec, trigger=trigger)
     if (spec.time_in_force is TimeInForce.GTD) is not (spec.expires_at > 0):
@@ -231,21 +233,6 @@ def faults(state: State, spec: OrderSpec) -> list[FieldError]:
     elif spec.expires_at and spec.expires_at <= max(state.time, spec.not_before):
         found.append(FieldError("expires_at", "a moment that is still to come, after the order begins"))
     return found
-
-
-def trail_faults(state: State, instrument_id: str, *, side: Side, trail: Trail) -> list[FieldError]:
-    """What does not make sense of how far a stop is to stay behind."""
-    amount, fraction = trail.amount, trail.fraction
-    if (amount is None) is (fraction is None):
-        return [FieldError("trail", "either an amount of price, or a fraction of it")]
-    if fraction is not None and not (fraction.is_finite() and 0 < fraction < 1):
-        return [FieldError("trail_percent", "more than 0 %, and less than 100 %")]
-    if amount is not None and not (is_bookable(amount) and amount > 0):
-        return [FieldError("trail_amount", "more than 0, with at most 18 decimal places")]
-    mark = state.mark(instrument_id) if instrument_id in state.instruments else None
-    if amount is not None and mark is not None and side is Side.SELL and amount >= mark:
-        return [FieldError("trail_amount", f"less than the last price, {mark}")]
-    return []
 
 
 def _trigger_faults(state: State, spec: OrderSpec, *, trigger: Trigger) -> list[FieldError]:
@@ -267,6 +254,11 @@ def _trigger_faults(state: State, spec: OrderSpec, *, trigger: Trigger) -> list[
 def stop_of(spec: OrderSpec, kept: Kept | None) -> Decimal | None:
     """Where an order's stop stands at first: one that trails, where that has put it."""
     return spec.stop_price if kept is None or kept.trail is None else kept.level
+
+
+def limit_of(spec: OrderSpec, kept: Kept | None) -> Decimal | None:
+    """The limit of an order: of one whose stop trails, beyond where that stands."""
+    return spec.limit_price if kept is None or kept.trail is None else kept.trail.limit_at(spec.side, kept.level)
 
 
 def note(state: State, order: Order, *, at: int) -> None:
@@ -301,7 +293,7 @@ def kept(state: State, record: OrderKept) -> None:
     order = state.orders[record.order_id]
     order.kept, order.updated_at = record.kept, record.at
     if record.kept.trail is not None and order.state is OrderState.HELD:
-        order.stop_price = record.kept.level
+        order.stop_price, order.limit_price = record.kept.level, limit_of(order.spec, record.kept)
     note(state, order, at=record.at)
 
 
@@ -317,7 +309,7 @@ def released(state: State, record: OrderReleased) -> None:
     state.venue_client_ids[order.venue_client_id] = order.id
     order.state = OrderState.SUBMITTED if record.approved else OrderState.REFUSED
     if record.kept.trail is not None:
-        order.stop_price = record.kept.level
+        order.stop_price, order.limit_price = record.kept.level, limit_of(order.spec, record.kept)
     if record.approved:
         account.working.keep(order)
         if record.session_date == account.day and not order.spec.is_exit:

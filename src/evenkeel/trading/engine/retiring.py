@@ -90,7 +90,7 @@ def rename(turn: Turn, command: c.RenameAccount) -> Outcome:
     held = turn.state.account(command.account_id)
     if command.erase and not held.retired:
         raise Conflict(f"{held.account.name} is in use", hint="Deactivate it before its name is erased.")
-    check_name(turn.state, command.name, but=command.account_id)
+    check_name(turn.state, command.name, user_id=held.account.user_id, but=command.account_id)
     if held.account.name != command.name:
         turn.emit(
             AccountRenamed(
@@ -104,11 +104,12 @@ def rename(turn: Turn, command: c.RenameAccount) -> Outcome:
     return Outcome(command.account_id, created=False)
 
 
-def check_name(state: State, name: str, *, but: str = "") -> None:
-    """Raises InvalidInput where another account has this name."""
-    taken = (one.account for one in state.accounts.values() if one.account.id != but)
-    if any(one.name.casefold() == name.casefold() for one in taken):
+def check_name(state: State, name: str, *, user_id: str, but: str = "") -> None:
+    """Raises InvalidInput where another account of that person has this name. Those of others may: what they call
+    theirs is not to be found out by trying."""
+    taken = (one.account for one in state.accounts.values() if one.account.user_id == user_id)
+    if any(one.id != but and one.name.casefold() == name.casefold() for one in taken):
         raise InvalidInput(
             "the account's name is taken",
-            errors=(FieldError("name", f"another account is called {name!r}, in whatever case"),),
+            errors=(FieldError("name", f"another account of yours is called {name!r}, in whatever case"),),
         )

@@ -34,6 +34,7 @@ from evenkeel.trading.engine.halts import Halt
 from evenkeel.trading.engine.holdings import Holdings, Mark, Marks, at_tick
 from evenkeel.trading.engine.layers import LayerState, OwnStanding
 from evenkeel.trading.engine.mtm.levels import Hours, Levels
+from evenkeel.trading.engine.portfolios.schedules import Schedules
 from evenkeel.trading.engine.portfolios.standing import BookKey, PortfolioState
 from evenkeel.trading.engine.portfolios.underway import Rebalances
 from evenkeel.trading.engine.sessions import SessionState
@@ -199,7 +200,7 @@ class State(Struct, kw_only=True):
     `restated` is what has changed positions besides fills, each with the number of fills before it.
     `by_bar` are the accounts that finished bars alone value, `real` the brokers, by name, whose orders are no
     simulation. `walkforwards` are sessions by id, `closing_sessions` those whose positions are being closed.
-    `owners` are the portfolios that books belong to.
+    `owners` are the portfolios that books belong to, `schedules` when portfolios are rebalanced by themselves.
     `places` (ns) are up to where those deployments have been given the feed that are not at the cursor.
     `rates` are the newest exchange rates, `pairs` the currencies of the spot pairs listed, by instrument.
     """
@@ -247,6 +248,7 @@ class State(Struct, kw_only=True):
     portfolios: dict[str, PortfolioState] = field(default_factory=dict)
     owners: dict[BookKey, str] = field(default_factory=dict)
     rebalances: Rebalances = field(default_factory=Rebalances)
+    schedules: Schedules = field(default_factory=Schedules)
     correlations: Correlations | None = None
     rates: Rates = field(default_factory=Rates)
     pairs: dict[str, tuple[str, str]] = field(default_factory=dict)

@@ -76,6 +76,16 @@ MarketWatcher = Callable[[MarketSlice], None]
 Door = Callable[[MarketSlice], Awaitable[None]]
 
 
+def one_after_the_other(*doors: Door) -> Door:
+    """Several things that are done before each slice, in this order."""
+
+    async def all_of_them(market: MarketSlice) -> None:
+        for door in doors:
+            await door(market)
+
+    return all_of_them
+
+
 class FeedControl:
     """Runs a feed into a runner. `speed` is slices per second; 0 means as fast as they are answered.
 

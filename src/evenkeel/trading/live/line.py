@@ -63,6 +63,9 @@ class Line:
                 self.under_way += 1
                 return found
             wake.clear()
+            if found is None:
+                await wake.wait()
+                continue
             with suppress(TimeoutError):
                 async with asyncio.timeout(found):
                     await wake.wait()

@@ -1,6 +1,7 @@
 """A panic without a desk: a runner that is started for one command, sees it through as far as it goes, and stops."""
 
 import asyncio
+from collections.abc import Sequence
 from time import monotonic
 
 from msgspec import Struct
@@ -8,6 +9,7 @@ from msgspec import Struct
 from evenkeel.domain.accounts import Readiness
 from evenkeel.domain.commands import Panic, Resume
 from evenkeel.domain.errors import NotFound
+from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.panics import Scope, ScopeKind
 from evenkeel.trading.engine import halts, panic
 from evenkeel.trading.engine.halts import Halt
@@ -52,12 +54,21 @@ def scope_of(state: State, kind: ScopeKind, wanted: str | None, owner: str) -> S
     return Scope(kind, found[0]) if found else None
 
 
-async def carry_out(runner: Runner, command: Panic | Resume, *, run: str, version: str, wait: float) -> Rescued:
-    """Takes over, reconciles, carries the command out for at most `wait` seconds, and stops.
+async def carry_out(
+    runner: Runner,
+    command: Panic | Resume,
+    *,
+    run: str,
+    version: str,
+    wait: float,
+    missed: Sequence[MarketSlice] = (),
+) -> Rescued:
+    """Takes over with the splits and dividends that were `missed`, reconciles, carries the command out for at most
+    `wait` seconds, and stops.
 
     What is left then is in the journal, and goes on when the desk starts. Raises what the engine declines it with.
     """
-    await runner.start(run=run, version=version)
+    await runner.start(run=run, version=version, missed=missed)
     try:
         name = halts.title(runner.state, command.scope)
         await runner.submit(command)

@@ -65,10 +65,14 @@ async def _executed(
 
 
 def _missing(runner: "Runner", account_id: str, orders: Iterable[BrokerOrder]) -> list[Order]:
-    """Our working orders that the broker does not list, but for those that are still on their way to it."""
-    twins = runner.state.twins
-    own = [order for order in orders if not twins or (account_id, order.venue_order_id) not in twins]
-    listed = {order.venue_order_id for order in orders} | {order.venue_client_id for order in own} - {None}
+    """Our working orders that the broker does not list, but for those that are still on their way to it.
+
+    What it lists by an id of ours is that order, though an older one was once given the same id of the broker's.
+    """
+    twins, known, listed = runner.state.twins, runner.state.venue_client_ids, set[str | None]()
+    for order in orders:
+        is_ours = order.venue_client_id in known and (account_id, order.venue_order_id) not in twins
+        listed.add(order.venue_client_id if is_ours else order.venue_order_id)
     return [
         order
         for order in runner.state.account(account_id).working.values()

@@ -148,7 +148,7 @@ class Context:
                 instrument_id=self._instrument(instrument_id),
                 side=side,
                 quantity=size,
-                kind=_kind(limit, stop) if trail is None else OrderKind.TRAILING_STOP,
+                kind=_kind(limit, stop) if trail is None else _following(trail),
                 client_order_id=client_order_id,
                 limit_price=limit,
                 stop_price=stop,
@@ -224,6 +224,10 @@ class Context:
         at, count = self._numbered
         self._numbered = (self.now, count + 1 if at == self.now else 1)
         return f"{self._prefix}:{self.now}:{self._numbered[1]}"
+
+
+def _following(trail: Trail) -> OrderKind:
+    return OrderKind.TRAILING_STOP if trail.limit_offset is None else OrderKind.TRAILING_STOP_LIMIT
 
 
 def _kind(limit: Decimal | None, stop: Decimal | None) -> OrderKind:

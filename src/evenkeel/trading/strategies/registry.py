@@ -30,6 +30,7 @@ from evenkeel.trading.strategies.mean_reversion import MeanReversion
 from evenkeel.trading.strategies.momentum import Momentum
 from evenkeel.trading.strategies.obv import ObvTrend
 from evenkeel.trading.strategies.pairs import Pairs
+from evenkeel.trading.strategies.panel_ensemble import PanelEnsemble
 from evenkeel.trading.strategies.parameters import Parameter, Params, refusal, resolve
 from evenkeel.trading.strategies.rebalanced_weights import RebalancedWeights
 from evenkeel.trading.strategies.rsi import RsiReversion
@@ -62,7 +63,7 @@ BUILT_IN: tuple[type[SignalStrategy], ...] = (
     TrendFilter,
     Ensemble,
 )
-PANELS: tuple[type[PanelStrategy], ...] = (Pairs, CrossSectionalMomentum, RebalancedWeights)
+PANELS: tuple[type[PanelStrategy], ...] = (Pairs, CrossSectionalMomentum, RebalancedWeights, PanelEnsemble)
 
 AnyStrategy = SignalStrategy | PanelStrategy | Strategy
 AnyTemplate = type[SignalStrategy] | type[PanelStrategy] | type[Strategy]

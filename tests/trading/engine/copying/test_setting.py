@@ -55,7 +55,7 @@ def test_two_links_of_a_pair_have_nothing_in_common(
     world.step(opens("A", "B", filter=one))
     second = opens("A", "B", filter=other, id="second")
     if meet:
-        assert "copies between these accounts already" in world.declined(second).message
+        assert "between these accounts already copies" in world.declined(second).message
     else:
         world.step(second)
         assert len(list(world.state.copying.of_master("A"))) == 2

@@ -34,9 +34,8 @@ from evenkeel.domain.events import (
 )
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.marketdata import Bar, MarketSlice, Quote
-from evenkeel.domain.money import ZERO, add, exact, ratio
+from evenkeel.domain.money import ZERO, add, exact
 from evenkeel.domain.orders import OrderKind, OrderState, TimeInForce
-from evenkeel.domain.positions import Position, PositionKey
 from evenkeel.quant.costs import Biller, CostSchedule, FillModel, find_schedule
 from evenkeel.trading.brokers.ports import AccountSummary, Amendment, Cancellation, Ticket
 from evenkeel.trading.brokers.simulated import adjusting, execution
@@ -46,6 +45,7 @@ from evenkeel.trading.brokers.simulated.orders import (
     VenueOrder,
     execution_id,
     shown,
+    shown_position,
     venue_order_id,
 )
 from evenkeel.trading.brokers.simulated.restoring import state_of
@@ -81,7 +81,7 @@ class Book:
         self._exits: dict[str, dict[OrderKey, VenueOrder]] = {}
         self._shown = MarketSlice(0)
         self._fresh: dict[str, Bar] = {}
-        self._run: execution.Run | None = None
+        self._volumes: execution.Volumes = {}
         self._days: execution.Days = {}
         self._ends: list[tuple[int, OrderKey]] = []
         self._billers: dict[tuple[str, str], Biller] = {}
@@ -159,7 +159,10 @@ class Book:
             return []
         run = self._new_run()
         close = float(exact(bar.close, self.state.instruments[name].tick_size))
-        run.match_bar({order.key: order}, Bar(name, at, at, close, close, close, close, bar.volume, bar.spread))
+        shown = Bar(name, at, at, close, close, close, close, bar.volume, bar.spread)
+        run.volumes = {key: left.of(shown) for key, left in self._volumes.items() if key[0] == name}
+        run.match_bar({order.key: order}, shown)
+        self._volumes |= run.volumes
         if order.is_working:
             run.cancel(order, "it could not be filled in full at the close", at=at, bar=at)
         self._settle(run)
@@ -200,6 +203,8 @@ class Book:
     def observe(self, market: MarketSlice) -> list[AnyVenueEvent]:
         """Moves the market on by one slice and returns everything that it causes, in order, but for exits."""
         self._shown = market
+        if self._volumes:
+            self._volumes = {}
         if self._working or self._exits or market.splits or market.dividends:
             return self._work_through(market)
         seen, prices = self.state.seen, self.state.prices
@@ -216,7 +221,7 @@ class Book:
 
     def _work_through(self, market: MarketSlice) -> list[AnyVenueEvent]:
         run, unfinished = self._new_run(), self._fresh
-        self._run, self._fresh = run, {}
+        self._volumes, self._fresh = run.volumes, {}
         if market.dividends:
             adjusting.pay_dividends(self.state, market)
         if market.splits:
@@ -251,10 +256,10 @@ class Book:
 
     def finish(self, market: MarketSlice) -> list[AnyVenueEvent]:
         """Has exits meet the slice that was observed last, once all else that it caused has been answered."""
-        if not self._exits or self._run is None:
+        if not self._exits:
             return []
         run = self._new_run()
-        run.volumes = self._run.volumes
+        run.volumes = self._volumes
         for name, bar in self._fresh.items():
             if name in self._exits:
                 run.match_exits(self._unexecuted(name, bar), bar, at_close=self.at_close)
@@ -305,7 +310,7 @@ class Book:
     def positions(self, account_id: str) -> tuple[BrokerPosition, ...]:
         self._account(account_id)
         return tuple(
-            self._shown_position(position)
+            shown_position(position, self.state.instruments.get(position.key.instrument_id))
             for key, position in self.state.positions.items()
             if key[0] == account_id and position.quantity
         )
@@ -333,18 +338,6 @@ class Book:
             balance=self.balance(account_id),
             positions=self.positions(account_id),
             open_orders=self.open_orders(account_id),
-        )
-
-    def _shown_position(self, position: Position) -> BrokerPosition:
-        key: PositionKey = position.key
-        instrument = self.state.instruments.get(key.instrument_id)
-        cost = position.average_price
-        return BrokerPosition(
-            account_id=key.account_id,
-            instrument_id=key.instrument_id,
-            quantity=position.quantity,
-            product=key.product,
-            average_price=ratio(cost, instrument.multiplier) if instrument and cost is not None else cost,
         )
 
     def _enter(self, ticket: Ticket) -> VenueOrder:

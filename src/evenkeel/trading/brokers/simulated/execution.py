@@ -36,6 +36,7 @@ DAY_OVER = "the day it was good for is over"
 
 
 Days = dict[str, tuple[int, int]]
+Volumes = dict[tuple[str, str], Volume]
 Billers = Callable[[str, str], Biller]
 
 
@@ -88,7 +89,7 @@ class Run:
         self.billers = billers
         self.days = days
         self.own = own
-        self.volumes: dict[tuple[str, str], Volume] = {}
+        self.volumes: Volumes = {}
         self.sessions: list[VenueOrder] = []
         self.done: list[VenueOrder] = []
         self._events: list[tuple[int, str, str, AnyVenueEvent]] = []

@@ -103,6 +103,12 @@ class Volume:
     def take(self, quantity: float) -> None:
         self._taken += quantity
 
+    def of(self, bar: Bar) -> "Volume":
+        """What is left of the same volume to those who meet it as `bar`."""
+        left = Volume(bar, self._model, self.lot)
+        left._taken = self._taken
+        return left
+
     def _left(self) -> float | None:
         """The volume whose participation share is what remains; None when that is less than a lot."""
         volume, share = self._bar.volume, self._model.participation

@@ -6,10 +6,10 @@ from decimal import Decimal
 from msgspec import Struct, field
 
 from evenkeel.domain.accounts import Account
-from evenkeel.domain.events import BrokerOrder, VenueFilled
+from evenkeel.domain.events import BrokerOrder, BrokerPosition, VenueFilled
 from evenkeel.domain.fills import Fill
 from evenkeel.domain.instruments import Instrument
-from evenkeel.domain.money import ZERO, sub
+from evenkeel.domain.money import ZERO, ratio, sub
 from evenkeel.domain.orders import WORKING, Order, OrderSpec, OrderState
 from evenkeel.domain.positions import Position
 from evenkeel.trading.brokers.simulated.ledger import HoldingKey, Ledger
@@ -110,6 +110,18 @@ def shown(order: VenueOrder) -> BrokerOrder:
         stop_price=order.stop_price,
         time_in_force=order.spec.time_in_force,
         product=order.spec.product,
+    )
+
+
+def shown_position(position: Position, instrument: Instrument | None) -> BrokerPosition:
+    """The position as `positions` shows it; its average price is that of a unit."""
+    key, cost = position.key, position.average_price
+    return BrokerPosition(
+        account_id=key.account_id,
+        instrument_id=key.instrument_id,
+        quantity=position.quantity,
+        product=key.product,
+        average_price=ratio(cost, instrument.multiplier) if instrument and cost is not None else cost,
     )
 
 

@@ -14,11 +14,11 @@ from evenkeel.domain.composites import Bracket, CompositeState, Cover
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.money import exact, ratio, sub
 from evenkeel.domain.orders import OrderKind, TimeInForce, Trail
-from evenkeel.trading.engine import keeping
 from evenkeel.trading.engine.composites import children, exits
 from evenkeel.trading.engine.composites.exits import Exit
 from evenkeel.trading.engine.composites.standing import Composite
 from evenkeel.trading.engine.state import State
+from evenkeel.trading.engine.trailing import trail_level
 from evenkeel.trading.engine.turn import Turn
 
 
@@ -84,7 +84,7 @@ def _level(state: State, one: Composite, *, terms: Bracket | Cover) -> Decimal |
 
 def _behind(terms: Bracket | Cover, trail: Trail, *, best: float, tick: Decimal) -> Decimal:
     """The stop that a trail keeps behind a price."""
-    level = keeping.trail_level(terms.entry.side.sign, best, trail=trail, tick=float(tick))
+    level = trail_level(terms.entry.side.sign, best, trail=trail, tick=float(tick))
     return max(tick, exact(level, tick))
 
 

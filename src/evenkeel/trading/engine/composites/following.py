@@ -65,6 +65,12 @@ def submit(turn: Turn, command: SubmitComposite) -> Outcome:
     terms.check(state, asked)
     closes = _closes(state, asked)
     market.keep_day(turn, account)
+    return Outcome(begin(turn, command, closes=closes))
+
+
+def begin(turn: Turn, command: SubmitComposite, *, closes: bool = False) -> str:
+    """Records a composite whose terms make sense and whose name is new, with the verdict on it as a whole: its id."""
+    asked, lead = command.terms, terms.lead_of(command.terms)
     composite_id = turn.new_id("composite")
     verdict = _judge(turn, command, closes=closes)
     slots = pacing.slots_of(asked.pace, turn.at, seed=composite_id) if isinstance(asked, d.Slices) else ()
@@ -84,7 +90,7 @@ def submit(turn: Turn, command: SubmitComposite) -> Outcome:
             wake=_first_wake(asked, slots),
         )
     )
-    return Outcome(composite_id)
+    return composite_id
 
 
 def _recalled(state: State, command: SubmitComposite, *, account_id: str) -> Outcome | None:

@@ -65,6 +65,9 @@ def _send_due(turn: Turn, one: Composite, *, terms: Slices, rest: Decimal) -> No
         number += 1
     if number >= one.step:
         following = number + 1
+        if following == len(one.slots) and rest > 0 and not children.may_enter(turn.state, one):
+            _wait(turn, one, terms=terms)
+            return
         wake = one.slots[following].at if following < len(one.slots) else pacing.end_of(terms.pace)
         children.move(turn, one, state=CompositeState.ACTIVE, step=following, wake=wake)
         lot = turn.state.instruments[terms.order.instrument_id].lot_size
@@ -78,6 +81,13 @@ def _send_due(turn: Turn, one: Composite, *, terms: Slices, rest: Decimal) -> No
             children.end(turn, one, ending=ending, reason=children.why(turn.state, one))
         else:
             children.end(turn, one, ending=CompositeState.DONE)
+
+
+def _wait(turn: Turn, one: Composite, *, terms: Slices) -> None:
+    """There is none to come that could make up for the last slice: it waits for its account, and for a price."""
+    if one.wake <= turn.at:
+        again, end = turn.at + children.RETRY, pacing.end_of(terms.pace)
+        children.move(turn, one, state=CompositeState.ACTIVE, wake=min(again, end) if end else again)
 
 
 def _send(turn: Turn, one: Composite, *, terms: Slices, part: Decimal) -> bool:

@@ -3,16 +3,18 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from msgspec import structs
+
 from evenkeel.domain import composites as d
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.money import is_bookable, is_multiple
 from evenkeel.domain.orders import OrderKind, OrderSpec, TimeInForce
-from evenkeel.trading.engine import keeping
 from evenkeel.trading.engine.composites import pacing
 from evenkeel.trading.engine.orders import check_spec
 from evenkeel.trading.engine.state import State
+from evenkeel.trading.engine.trailing import trail_faults
 
 MOST_LEGS = 20
 MOST_PARTS = 100
@@ -113,7 +115,8 @@ def _bracket_faults(state: State, terms: d.Bracket | d.Cover, *, instrument: Ins
     yield from _ticks("stop_loss", stop, instrument=instrument)
     yield from _ticks("take_profit", goal, instrument=instrument)
     if terms.trail is not None:
-        yield from keeping.trail_faults(state, entry.instrument_id, side=entry.side.other, trail=terms.trail)
+        exits = structs.replace(entry, side=entry.side.other, kind=OrderKind.TRAILING_STOP)
+        yield from trail_faults(state, exits, trail=terms.trail)
     below, above = ("below", "above") if sign > 0 else ("above", "below")
     at = entry.limit_price or entry.stop_price
     if stop is not None and at is not None and (at - stop) * sign <= 0:

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from evenkeel.domain.commands import ModifyOrder
 from evenkeel.domain.copy_records import CopyTaken
-from evenkeel.domain.copying import STEP, CopyKind, MasterChange, SymbolRule, in_lots
+from evenkeel.domain.copying import STEP, CopyKind, SymbolRule, in_lots
 from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.money import ZERO, add, mul, neg, portion, rounded, sub
 from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, TimeInForce, Trail, Trigger
@@ -67,7 +67,7 @@ def spec_for(state: State, one: LinkState, *, theirs: Order, quantity: Decimal) 
         parent="",
         leg="",
         trigger=spec.trigger and Trigger(_price(state, rule, price=spec.trigger.price) or ZERO, spec.trigger.rises),
-        trail=_trail(rule, spec.trail),
+        trail=_trail(state, rule, trail=spec.trail),
     )
     opens = not held_of(state, one, instrument_id=spec.instrument_id).closable(spec.side.sign)
     last = state.mark(spec.instrument_id)
@@ -85,21 +85,22 @@ def _price(state: State, rule: SymbolRule, *, price: Decimal | None) -> Decimal 
     return rounded(mul(price, rule.price), state.instruments[rule.instrument_id].tick_size)
 
 
-def _trail(rule: SymbolRule, trail: Trail | None) -> Trail | None:
-    if trail is None or trail.amount is None:
-        return trail
-    return structs.replace(trail, amount=mul(trail.amount, rule.price))
+def _trail(state: State, rule: SymbolRule, *, trail: Trail | None) -> Trail | None:
+    if trail is None:
+        return None
+    amount = None if trail.amount is None else mul(trail.amount, rule.price)
+    return structs.replace(trail, amount=amount, limit_offset=_price(state, rule, price=trail.limit_offset))
 
 
-def follow(turn: Turn, one: LinkState, *, event: MasterChange, source: int) -> CopyTaken | None:
+def follow(turn: Turn, one: LinkState, *, order_id: str, source: int) -> CopyTaken | None:
     """Brings a copy to where the master's order stands: changed as it was, cancelled where that has ended unfilled.
 
     A copy that cannot be changed now, because its venue has not answered, is stale, and is tried again once it has.
     """
-    own = one.copies.get(event.order_id)
+    own = one.copies.get(order_id)
     if own is None:
         return None
-    mine, theirs = turn.state.orders[own.order_id], turn.state.orders[event.order_id]
+    mine, theirs = turn.state.orders[own.order_id], turn.state.orders[order_id]
     if not mine.is_open or theirs.state in _LEFT_ALONE:
         return None
     if not theirs.is_open or not _quantity(turn.state, mine, theirs=theirs) > mine.filled:
@@ -142,8 +143,9 @@ def _difference(state: State, one: LinkState, *, mine: Order, theirs: Order) -> 
     rule, now = one.link.rule(theirs.spec.instrument_id), theirs.kept
     wanted: dict[str, Any] = {"quantity": _quantity(state, mine, theirs=theirs)}
     if mine.spec.kind is theirs.spec.kind:
-        wanted["limit_price"] = _price(state, rule, price=theirs.limit_price)
-        wanted["stop_price"] = None if theirs.spec.trail is not None else _price(state, rule, price=theirs.stop_price)
+        follows = theirs.spec.trail is not None
+        wanted["limit_price"] = None if follows else _price(state, rule, price=theirs.limit_price)
+        wanted["stop_price"] = None if follows else _price(state, rule, price=theirs.stop_price)
     found = {name: value for name, value in wanted.items() if value not in (None, getattr(mine, name))}
     if now is None or mine.kept is None:
         return found
@@ -151,7 +153,7 @@ def _difference(state: State, one: LinkState, *, mine: Order, theirs: Order) -> 
     level = _price(state, rule, price=now.level) if waits and now.trail is None else None
     pairs: dict[str, tuple[Any, Any]] = {
         "trigger_price": (level, mine.kept.level),
-        "trail": (_trail(rule, now.trail), mine.kept.trail),
+        "trail": (_trail(state, rule, trail=now.trail), mine.kept.trail),
         "expires_at": (now.until if theirs.spec.time_in_force is TimeInForce.GTD else None, mine.kept.until),
     }
     return found | {name: new for name, (new, old) in pairs.items() if new is not None and new != old}

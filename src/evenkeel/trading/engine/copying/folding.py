@@ -41,14 +41,16 @@ def link_set(state: State, record: CopyLinkSet) -> None:
 
 def taken(state: State, record: CopyTaken) -> None:
     one = state.copying.links[record.link_id]
-    one.legs[record.instrument_id] = Leg(record.held, record.wanted, record.carry, record.owed)
+    one.legs[record.instrument_id] = Leg(
+        record.held, record.wanted, record.carry, record.owed, record.owed_at, record.owed_price
+    )
     one.taken = max(one.taken, record.source)
     state.copying.cursor = max(state.copying.cursor, record.source)
     one.events, one.skips, one.last = one.events + 1, one.skips + bool(record.skipped), record
     if record.skipped:
         one.skipped[record.instrument_id] = record
     known = one.copies.get(record.master_order_id)
-    if known is not None and record.kind is CopyKind.CHANGE:
+    if known is not None and record.kind in (CopyKind.CHANGE, CopyKind.CANCEL):
         known.stale = record.stale
     elif known is None and record.kind is CopyKind.ORDER and record.orders:
         order_id = record.orders[0]

@@ -17,6 +17,8 @@ class Leg(Struct):
     wanted: Decimal = ZERO
     carry: Decimal = ZERO
     owed: Decimal = ZERO
+    owed_at: int = 0
+    owed_price: Decimal = ZERO
 
 
 class CopiedOrder(Struct):
@@ -65,11 +67,15 @@ class LinkState(Struct, kw_only=True):
 
 
 class Copying(Struct):
-    """All links by id, those removed among them; `by_master` names those that follow. All is read up to `cursor`."""
+    """All links by id, those removed among them; `by_master` names those that follow. All is read up to `cursor`.
+
+    `splits` are the numbers of the newest records that tell of a split, by instrument.
+    """
 
     links: dict[str, LinkState] = field(default_factory=dict)
     by_master: dict[str, list[str]] = field(default_factory=dict)
     cursor: int = 0
+    splits: dict[str, int] = field(default_factory=dict)
 
     def of_master(self, account_id: str) -> Iterator[LinkState]:
         """The links that follow an account."""

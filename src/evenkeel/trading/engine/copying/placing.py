@@ -61,7 +61,7 @@ def worst_price(state: State, one: LinkState, *, instrument_id: str, price: Deci
 def record_of(turn: Turn, one: LinkState, *, instrument_id: str, source: int, kind: CopyKind, **more: Any) -> CopyTaken:
     """What is told of an event that leaves the leg as it is, but for what `more` says."""
     leg = one.leg(instrument_id)
-    stands: dict[str, Any] = {"held": leg.held, "wanted": leg.wanted, "carry": leg.carry, "owed": leg.owed}
+    stands: dict[str, Any] = {name: getattr(leg, name) for name in leg.__struct_fields__}
     told: dict[str, Any] = {
         "at": turn.at,
         "link_id": one.link.id,

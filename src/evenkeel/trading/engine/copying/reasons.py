@@ -14,7 +14,7 @@ _SIDES = {CopySide.LONG: (1, "shorts"), CopySide.SHORT: (-1, "longs")}
 
 def not_opened(turn: Turn, one: LinkState, *, event: MasterFill | MasterOrder, side: int) -> str:
     """The first reason for which an event on a side (1 buys, -1 sells) opens nothing; empty where it may."""
-    link, terms, is_fill = one.link, one.link.terms, isinstance(event, MasterFill)
+    link, is_fill = one.link, isinstance(event, MasterFill)
     at = event.at if isinstance(event, MasterFill) else turn.state.orders[event.order_id].created_at
     if isinstance(event, MasterFill) and event.kind is CopyKind.BUST:
         return "the venue took the master's execution back, and not the follower's"
@@ -22,8 +22,8 @@ def not_opened(turn: Turn, one: LinkState, *, event: MasterFill | MasterOrder, s
         return "the order behind this fill has no copy"
     if link.paused:
         return "the link is paused"
-    if turn.at - at > terms.max_age:
-        return f"it is {(turn.at - at) / SECOND:.1f} s old, the link copies up to {terms.max_age / SECOND:g} s"
+    if too_old := _too_old(turn, one, at=at):
+        return too_old
     allowed, others = _SIDES.get(link.filter.side, (side, ""))
     if side != allowed:
         return f"the link opens no {others}"
@@ -32,6 +32,32 @@ def not_opened(turn: Turn, one: LinkState, *, event: MasterFill | MasterOrder, s
     if event.factor is None:
         return event.unsized or "no size can be worked out"
     return _too_far(turn.state, one, event=event, side=side) if isinstance(event, MasterFill) else ""
+
+
+def _too_old(turn: Turn, one: LinkState, *, at: int) -> str:
+    age, most = turn.at - at, one.link.terms.max_age
+    return f"it is {age / SECOND:.1f} s old, the link copies up to {most / SECOND:g} s" if age > most else ""
+
+
+def not_opened_later(turn: Turn, one: LinkState, *, at: int) -> str:
+    """Why what has waited since a trade of the master's at `at` (ns) is not opened any more; empty where it is."""
+    return "the link is paused" if one.link.paused else _too_old(turn, one, at=at)
+
+
+def not_followed(turn: Turn, one: LinkState, *, instrument_id: str, source: int) -> str:
+    """Why an event of record `source` leads to no order, not even one that closes; empty where it does.
+
+    Quantities and prices of before a split are no longer those of the orders and positions that there are.
+    """
+    link, rule = one.link, one.link.rule(instrument_id)
+    if not rule.instrument_id:
+        return "the follower trades it in another's place"
+    if rule.instrument_id not in turn.state.instruments:
+        return "the instrument is not listed"
+    splits = turn.state.copying.splits
+    if splits and source < max(splits.get(instrument_id, 0), splits.get(link.rule(instrument_id).instrument_id, 0)):
+        return "the instrument has split since"
+    return ""
 
 
 def _too_far(state: State, one: LinkState, *, event: MasterFill, side: int) -> str:

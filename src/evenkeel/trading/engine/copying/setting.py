@@ -29,8 +29,8 @@ def open_link(turn: Turn, command: OpenCopyLink) -> Outcome:
         same_pair = (other.link.master_id, other.link.follower_id) == (link.master_id, link.follower_id)
         if same_pair and other.link.filter.meets(link.filter):
             raise Conflict(
-                f"link {other.link.id} copies between these accounts already, and something that this one would, too",
-                hint="Change that link, or give both filters that have nothing in common.",
+                f"link {other.link.id} between these accounts already copies some of what this one would",
+                hint="Remove that link first, or have the two copy different symbols, asset classes or books.",
             )
     turn.emit(CopyLinkSet(at=turn.at, link=link, provenance=command.provenance))
     return Outcome(link.id)
@@ -49,10 +49,7 @@ def _check_circle(state: State, link: CopyLink) -> None:
     while waiting:
         account_id = waiting.pop()
         if account_id == link.master_id:
-            name = state.accounts[link.master_id].account.name
-            raise Conflict(
-                f"this would copy in a circle: {name} follows that account already, itself or through others"
-            )
+            raise Conflict("this would copy in a circle: the master follows that follower, itself or through others")
         if account_id not in seen:
             seen.add(account_id)
             waiting += [follower for master, follower in leads if master == account_id]

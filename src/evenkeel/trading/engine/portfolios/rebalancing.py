@@ -8,22 +8,30 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from evenkeel.domain.commands import RebalancePortfolio
+from evenkeel.domain.accounts import Readiness
+from evenkeel.domain.commands import RebalancePortfolio, SubmitComposite
+from evenkeel.domain.composite_records import CompositeEnded
+from evenkeel.domain.composites import Slices
 from evenkeel.domain.errors import Conflict, FieldError, IdempotencyConflict, InvalidInput
-from evenkeel.domain.money import ZERO, neg, plain, ratio, rounded, sub, total
-from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Side
+from evenkeel.domain.execution import Execution
+from evenkeel.domain.money import ZERO, add, mul, neg, plain, ratio, rounded, sub, total
+from evenkeel.domain.orders import OrderKind, OrderSpec, Side
 from evenkeel.domain.positions import PositionKey
-from evenkeel.domain.rebalancing import MOST_TRADES, PlannedTrade, RebalanceEnded, RebalanceStarted
-from evenkeel.domain.records import FillBooked, OrderMoved
+from evenkeel.domain.rebalancing import MOST_TRADES, PlannedTrade, Rebalance, RebalanceEnded, RebalanceStarted
+from evenkeel.domain.records import AccountReconciled, FillBooked, OrderMoved
+from evenkeel.trading.engine.composites import following
+from evenkeel.trading.engine.composites import terms as composites
 from evenkeel.trading.engine.effects import Outcome
 from evenkeel.trading.engine.orders import check_spec, place
 from evenkeel.trading.engine.portfolios.underway import Underway
-from evenkeel.trading.engine.portfolios.worth import holdings_of, worth_of_book
-from evenkeel.trading.engine.state import State
+from evenkeel.trading.engine.portfolios.worth import cash_of, holdings_of, worth_of_book
+from evenkeel.trading.engine.risk_views import reserved_cash
+from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.turn import Turn
+from evenkeel.trading.risk import MARKET_BUFFER
 
 _SHARE = Decimal("0.000001")
-_CAME_TO_NOTHING = (OrderState.REFUSED, OrderState.REJECTED, OrderState.EXPIRED_UNSENT)
+_WHOLE = Execution()
 
 
 def start(turn: Turn, command: RebalancePortfolio) -> Outcome:
@@ -33,17 +41,25 @@ def start(turn: Turn, command: RebalancePortfolio) -> Outcome:
     InvalidInput for trades that cannot be placed; IdempotencyConflict where the name means another rebalance.
     """
     state, this = turn.state, command.rebalance
-    held = state.portfolio(this.portfolio_id)
+    state.portfolio(this.portfolio_id)
     known = state.rebalances.find(this.portfolio_id, this.name)
     if known is not None:
         return _again(turn, known, command)
-    if held.portfolio.archived:
-        raise Conflict(f"portfolio {held.portfolio.name} is archived", hint="Restore it first.")
-    _check_free(state, this.portfolio_id)
-    _check(state, this.id, this.portfolio_id, this.trades)
+    check(turn, this)
     turn.emit(RebalanceStarted(at=turn.at, rebalance=this, provenance=command.provenance))
     _advance(turn, state.rebalances.all[this.id])
     return Outcome(this.id)
+
+
+def check(turn: Turn, this: Rebalance) -> None:
+    """Raises what speaks against beginning a new rebalance now."""
+    if turn.state.rebalances.find(this.portfolio_id, this.name) is not None:
+        raise Conflict(f"{this.name!r} already names a rebalance of this portfolio")
+    held = turn.state.portfolio(this.portfolio_id)
+    if held.portfolio.archived:
+        raise Conflict(f"portfolio {held.portfolio.name} is archived", hint="Restore it first.")
+    _check_free(turn.state, this.portfolio_id)
+    _check(turn, this, this.trades)
 
 
 def _check_free(state: State, portfolio_id: str) -> None:
@@ -63,7 +79,7 @@ def _again(turn: Turn, known: Underway, command: RebalancePortfolio) -> Outcome:
     _check_free(state, this.portfolio_id)
     left = tuple(_left(state, known, place) for place in range(len(known.trades)))
     trades = tuple(one for one in left if one is not None)
-    _check(state, this.id, this.portfolio_id, trades)
+    _check(turn, this, trades)
     record = RebalanceStarted(
         at=turn.at,
         rebalance=replace(this, trades=trades),
@@ -77,8 +93,8 @@ def _again(turn: Turn, known: Underway, command: RebalancePortfolio) -> Outcome:
 
 def _left(state: State, known: Underway, number: int) -> PlannedTrade | None:
     """What has not been filled of a trade, from what is held now."""
-    trade, order = known.trades[number], known.order(state, number)
-    filled = ZERO if order is None else order.filled
+    trade, placed = known.trades[number], known.placed(state, number)
+    filled = ZERO if placed is None else placed.filled
     left = sub(abs(trade.quantity), filled)
     if left <= 0:
         return None
@@ -90,9 +106,10 @@ def _held(state: State, portfolio_id: str, trade: PlannedTrade) -> Decimal:
     return state.position(PositionKey(trade.account_id, portfolio_id, trade.instrument_id)).quantity
 
 
-def _check(state: State, rebalance_id: str, portfolio_id: str, trades: tuple[PlannedTrade, ...]) -> None:
+def _check(turn: Turn, this: Rebalance, trades: tuple[PlannedTrade, ...]) -> None:
     if len(trades) > MOST_TRADES:
         raise InvalidInput("the rebalance is too large", errors=(FieldError("trades", f"at most {MOST_TRADES}"),))
+    state, portfolio_id = turn.state, this.portfolio_id
     faults, keys = list[FieldError](), {(one.account_id, one.instrument_id) for one in trades}
     if len(keys) < len(trades):
         faults.append(FieldError("trades", "each instrument once in an account"))
@@ -101,14 +118,14 @@ def _check(state: State, rebalance_id: str, portfolio_id: str, trades: tuple[Pla
         if not trade.quantity:
             faults.append(FieldError(f"trades.{number}.quantity", "not zero"))
         try:
-            check_spec(state, spec_of(portfolio_id, trade, name=f"{rebalance_id}:r0:{number}"))
+            _check_terms(turn, this, trade, name=f"{this.id}:r0:{number}")
         except InvalidInput as error:
             faults += [FieldError(f"trades.{number}.{one.field}", one.message) for one in error.errors]
             continue
         symbol = state.instruments[trade.instrument_id].symbol
         if _held(state, portfolio_id, trade) != trade.held:
             raise Conflict(f"what is held of {symbol} is not what the plan was made for", hint="Plan again.")
-        if any(_is_same(order, portfolio_id, trade) for order in account.open_orders()):
+        if trade.instrument_id in busy(state, account, portfolio_id):
             raise Conflict(
                 f"an order of the portfolio over {symbol} works", hint="Cancel it, or wait; then plan again."
             )
@@ -116,8 +133,20 @@ def _check(state: State, rebalance_id: str, portfolio_id: str, trades: tuple[Pla
         raise InvalidInput("the rebalance is not valid", errors=tuple(faults))
 
 
-def _is_same(order: Order, book: str, trade: PlannedTrade) -> bool:
-    return order.spec.book == book and order.spec.instrument_id == trade.instrument_id
+def _check_terms(turn: Turn, this: Rebalance, trade: PlannedTrade, *, name: str) -> None:
+    spec, how = spec_of(this.portfolio_id, trade, name=name), this.execution or _WHOLE
+    check_spec(turn.state, spec)
+    if how.is_sliced:
+        composites.check(turn.state, Slices(spec, how.pace(trade.instrument_id, at=turn.at)))
+
+
+def busy(state: State, account: AccountState, book: str) -> set[str]:
+    """The instruments over which an order of the book works in the account, or a composite one that places such."""
+    found = {order.spec.instrument_id for order in account.open_orders() if order.spec.book == book}
+    for one in state.composites.values():
+        if (one.account_id, one.book) == (account.account.id, book):
+            found.add(one.lead.instrument_id)
+    return found
 
 
 def spec_of(portfolio_id: str, trade: PlannedTrade, *, name: str) -> OrderSpec:
@@ -141,36 +170,69 @@ def follow(turn: Turn) -> None:
             moved.add(record.fill.book)
         elif isinstance(record, OrderMoved):
             moved.add(state.orders[record.order_id].spec.book)
+        elif isinstance(record, CompositeEnded):
+            moved.add(state.composites.ended[record.id].book)
+        elif isinstance(record, AccountReconciled):
+            books = {book for account_id, book in state.owners if account_id == record.account_id}
+            moved |= books & state.rebalances.running.keys()
     for book in moved:
         running = state.rebalances.running.get(book)
         if running is not None:
-            _advance(turn, running)
+            _advance(turn, running, waits=True)
 
 
-def _advance(turn: Turn, this: Underway) -> None:
-    """Places what may go now: all sales, and the purchases of accounts whose sales have ended."""
+def _advance(turn: Turn, this: Underway, *, waits: bool = False) -> None:
+    """Places what may go now: all sales, and the purchases of accounts whose sales have ended, or, of sliced ones, that
+    have the cash for them. What comes later `waits` for an account that is not reconciled, as after a start."""
     state, accounts = turn.state, dict.fromkeys(trade.account_id for trade in this.trades)
     _place(turn, this, [number for number, trade in enumerate(this.trades) if trade.side is Side.SELL])
     for account_id in accounts:
         own = [number for number, trade in enumerate(this.trades) if trade.account_id == account_id]
         sales = [number for number in own if this.trades[number].side is Side.SELL]
-        if not any(_works(state, this, number) for number in sales):
-            _place(turn, this, [number for number in own if number not in sales])
+        purchases = [number for number in own if number not in sales]
+        if waits and state.accounts[account_id].readiness is Readiness.NOT_READY:
+            continue
+        if not any(_works(state, this, number) for number in sales) or _are_paid(state, this, purchases):
+            _place(turn, this, purchases)
     if not any(_works(state, this, number) for number in range(len(this.trades))):
         _end(turn, this)
 
 
 def _works(state: State, this: Underway, number: int) -> bool:
-    order = this.order(state, number)
-    return order is None or order.is_open
+    placed = this.placed(state, number)
+    return placed is None or placed.is_open
+
+
+def _are_paid(state: State, this: Underway, purchases: list[int]) -> bool:
+    """Whether sliced purchases of an account need not wait for its sales: there is the cash for all of them."""
+    if not purchases or not (this.rebalance.execution or _WHOLE).is_sliced:
+        return False
+    needed = this.rebalance.cost
+    for number in purchases:
+        trade = this.trades[number]
+        price = state.mark(trade.instrument_id) or trade.price
+        needed = add(needed, mul(state.notional(trade.instrument_id, trade.quantity, price), MARKET_BUFFER))
+    account = state.accounts[this.trades[purchases[0]].account_id]
+    cash = cash_of(account, this.rebalance.portfolio_id)
+    if account.limits.cash_check:
+        cash = min(cash, sub(account.cash_in(account.account.currency), reserved_cash(state, account)))
+    return cash >= needed
 
 
 def _place(turn: Turn, this: Underway, numbers: list[int]) -> None:
-    provenance = replace(this.provenance, cause_id=this.rebalance.id)
+    provenance, how = replace(this.provenance, cause_id=this.rebalance.id), this.rebalance.execution or _WHOLE
     for number in numbers:
-        if this.order(turn.state, number) is None:
-            trade = this.trades[number]
-            spec = spec_of(this.rebalance.portfolio_id, trade, name=this.name(number))
+        if this.placed(turn.state, number) is not None:
+            continue
+        trade = this.trades[number]
+        spec = spec_of(this.rebalance.portfolio_id, trade, name=this.name(number))
+        if how.is_sliced:
+            terms = Slices(spec, how.pace(trade.instrument_id, at=turn.at))
+            command = SubmitComposite(terms=terms, client_order_id=this.name(number), provenance=provenance)
+            composite_id = following.begin(turn, command)
+            if composite_id in turn.state.composites:
+                following.due(turn, composite_id)
+        else:
             place(turn, turn.state.accounts[trade.account_id], spec, provenance)
 
 
@@ -199,14 +261,14 @@ def _end(turn: Turn, this: Underway) -> None:
 
 def _why_less(state: State, this: Underway, number: int) -> str | None:
     """What kept a trade from being filled in full; None where nothing did."""
-    trade, order = this.trades[number], this.order(state, number)
-    assert order is not None
-    if order.filled >= abs(trade.quantity):
+    trade, placed = this.trades[number], this.placed(state, number)
+    assert placed is not None
+    if placed.filled >= abs(trade.quantity):
         return None
     symbol, account = state.instruments[trade.instrument_id].symbol, state.accounts[trade.account_id].account.name
     what = f"{trade.side} {plain(abs(trade.quantity))} {symbol} in {account}"
-    why = f"{order.state}" if order.reason is None else f"{order.state}: {order.reason}"
-    return f"{what}: {plain(order.filled)} filled, {why}"
+    why = placed.state if placed.reason is None else f"{placed.state}: {placed.reason}"
+    return f"{what}: {plain(placed.filled)} filled, {why}"
 
 
 def weights_of(state: State, portfolio_id: str) -> dict[str, Decimal]:

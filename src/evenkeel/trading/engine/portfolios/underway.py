@@ -6,14 +6,27 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from evenkeel.domain.accounts import LedgerKind
+from evenkeel.domain.composites import SLICE
 from evenkeel.domain.money import ZERO, add, sub
-from evenkeel.domain.orders import Order
+from evenkeel.domain.orders import Order, OrderSpec
 from evenkeel.domain.provenance import Provenance
 from evenkeel.domain.rebalancing import PlannedTrade, Rebalance, RebalanceEnded, RebalanceStarted, order_name
 from evenkeel.domain.records import FillBooked
 
 if TYPE_CHECKING:
+    from evenkeel.trading.engine.composites.standing import Composite
     from evenkeel.trading.engine.state import State
+
+
+class Placed(Struct):
+    """What became of a trade: one order, or a sliced one. `state` is its own, `reason` why it has that."""
+
+    order: "Order | None"
+    composite: "Composite | None"
+    is_open: bool
+    filled: Decimal
+    state: str
+    reason: str | None
 
 
 class Underway(Struct, kw_only=True):
@@ -41,10 +54,22 @@ class Underway(Struct, kw_only=True):
     def name(self, place: int) -> str:
         return order_name(self.rebalance.id, self.attempt, place)
 
-    def order(self, state: "State", place: int) -> Order | None:
-        """The order of a trade of the present attempt; None before it is placed."""
-        order_id = state.client_ids.get((self.trades[place].account_id, self.name(place)))
-        return None if order_id is None else state.orders[order_id]
+    def placed(self, state: "State", place: int, *, attempt: int | None = None) -> Placed | None:
+        """What was placed for a trade of an attempt, the present one unless another is named; None before it is."""
+        number = self.attempt if attempt is None else attempt
+        key = self.attempts[number][place].account_id, order_name(self.rebalance.id, number, place)
+        if key in state.client_ids:
+            order = state.orders[state.client_ids[key]]
+            return Placed(order, None, order.is_open, order.filled, order.state, order.reason)
+        one = state.composites.find(state.composites.names.get(key, ""))
+        if one is None:
+            return None
+        return Placed(None, one, one.state.is_live, one.filled_of(SLICE), one.state, one.reason)
+
+    def has_placed(self, state: "State", spec: OrderSpec) -> bool:
+        """Whether an order is one of its own, or a slice of one."""
+        one = state.composites.find(spec.parent) if spec.parent else None
+        return (spec if one is None else one).client_order_id.startswith(self.rebalance.id)
 
 
 class Rebalances(Struct):
@@ -80,7 +105,7 @@ def filled(state: "State", record: FillBooked) -> None:
     """Counts a fill of an order that a rebalance under way has placed; one that is undone counts no more."""
     fill = record.fill
     running = state.rebalances.running.get(fill.book)
-    if running is None or not state.orders[fill.order_id].spec.client_order_id.startswith(running.rebalance.id):
+    if running is None or not running.has_placed(state, state.orders[fill.order_id].spec):
         return
     count = add if fill.reverses is None else sub
     running.traded = count(running.traded, state.notional(fill.instrument_id, fill.quantity, fill.price))

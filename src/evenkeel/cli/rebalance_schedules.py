@@ -1,0 +1,215 @@
+"""`evenkeel portfolio schedule set|show|clear|runs|approve|decline`: have a portfolio rebalanced by itself."""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from evenkeel.cli.client import Client, path_of
+from evenkeel.cli.common import (
+    HomeOption,
+    JsonOption,
+    LimitOption,
+    examples,
+    number,
+    plain,
+    print_fields,
+    print_items,
+    print_json,
+    print_table,
+    reporting,
+    resolve_home,
+)
+from evenkeel.cli.portfolio import PortfolioArgument, the_portfolio
+from evenkeel.cli.rebalancing import (
+    OPTIONS,
+    ConstraintOption,
+    DaysOption,
+    DurationOption,
+    ExecutionOption,
+    ObjectiveOption,
+    SlicesOption,
+    SymbolsOption,
+    WeightsOption,
+    aim_of,
+)
+
+app = typer.Typer(name="schedule", help="Have a portfolio rebalanced by itself.", no_args_is_help=True)
+RunArgument = Annotated[str, typer.Argument(metavar="[RUN]", help="Id, or beginning of it; else the one that waits.")]
+_OPTIONS = OPTIONS | {
+    "cadence": "--every",
+    "mode": "--mode",
+    "band": "--band",
+    "relative_band": "--relative-band",
+    "trade": "--only-beyond",
+    "after_open": "--after-open",
+    "before_close": "--before-close",
+    "every": "--check-every",
+    "max_age": "--max-age",
+    "expires": "--expires",
+}
+
+
+class Cadence(StrEnum):
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+    QUARTERLY = "quarterly"
+    BAND = "band"
+
+
+class Mode(StrEnum):
+    PROPOSE = "propose"
+    TRADE = "trade"
+
+
+def _connected(home: HomeOption) -> Client:
+    return Client(resolve_home(home), options=_OPTIONS)
+
+
+def _path(client: Client, portfolio: str, *more: str) -> str:
+    return path_of("portfolio", the_portfolio(client, portfolio)["id"], "schedule", *more)
+
+
+@app.command(
+    "set",
+    epilog=examples(
+        "evenkeel portfolio schedule set Growth --every monthly --weight AAPL=60% --weight IBM=40%",
+        "evenkeel portfolio schedule set Growth --every weekly --symbol AAPL --symbol IBM --objective min-variance",
+        "evenkeel portfolio schedule set Growth --every band --band 5% --check-every 30 --weight AAPL=1 --only-beyond",
+        "evenkeel portfolio schedule set Growth --every quarterly --last --mode trade --symbol AAPL --symbol IBM",
+        note="By itself it proposes, and waits for `schedule approve`; with --mode trade it sends at once.",
+    ),
+)
+def set_schedule(
+    portfolio: PortfolioArgument,
+    cadence: Annotated[Cadence, typer.Option("--every", help="When it is due.")],
+    weights: WeightsOption = None,
+    objective: ObjectiveOption = None,
+    symbols: SymbolsOption = None,
+    constraints: ConstraintOption = None,
+    days: DaysOption = 500,
+    mode: Annotated[Mode, typer.Option("--mode", help="Propose, or trade at once.")] = Mode.PROPOSE,
+    band: Annotated[
+        str | None, typer.Option("--band", metavar="SHARE", help="Trade only where a weight is off by more: 5%.")
+    ] = None,
+    relative_band: Annotated[
+        str | None, typer.Option("--relative-band", metavar="SHARE", help="The same, as a share of its target.")
+    ] = None,
+    only_beyond: Annotated[bool, typer.Option("--only-beyond", help="Trade those beyond alone.")] = False,
+    buffer: Annotated[str, typer.Option("--buffer", metavar="SHARE", help="What stays in cash.")] = "0",
+    min_trade: Annotated[
+        Decimal, typer.Option("--min-trade", parser=number, metavar="AMOUNT", help="The least value of a trade.")
+    ] = Decimal(0),
+    execution: ExecutionOption = None,
+    duration: DurationOption = 0,
+    slices: SlicesOption = 0,
+    after_open: Annotated[int, typer.Option("--after-open", help="Minutes after the open.")] = 30,
+    before_close: Annotated[int | None, typer.Option("--before-close", help="Or minutes before the close.")] = None,
+    last: Annotated[bool, typer.Option("--last", help="On the last day of the period, not the first.")] = False,
+    check_every: Annotated[int, typer.Option("--check-every", help="Minutes between looks at bands.")] = 60,
+    max_age: Annotated[int, typer.Option("--max-age", help="Minutes it may be late, as after a stop.")] = 240,
+    expires: Annotated[int, typer.Option("--expires", help="Minutes a proposal waits.")] = 1440,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set when it is rebalanced, and to what; what was set before ends."""
+    with reporting(as_json=as_json):
+        client = _connected(home)
+        body = aim_of(weights, objective, symbols, constraints, days=days)
+        body |= {"cadence": cadence.value, "mode": mode.value, "buffer": _share(buffer), "min_trade": plain(min_trade)}
+        body |= {"band": _share(band), "relative_band": _share(relative_band)}
+        body |= {"trade": "beyond" if only_beyond else "all", "last": last}
+        body |= {"after_open": after_open, "before_close": before_close, "every": check_every}
+        body |= {"max_age": max_age, "expires": expires}
+        if execution is not None:
+            body["execution"] = {"kind": execution.value, "duration": duration, "slices": slices}
+        found = client.call("PUT", _path(client, portfolio), body)
+        print_json(found) if as_json else _print(found)
+
+
+def _share(text: str | None) -> str | None:
+    if text is None:
+        return None
+    share = number(text.removesuffix("%"))
+    return plain(share / 100 if text.endswith("%") else share)
+
+
+def _print(found: dict[str, Any]) -> None:
+    shown = {name: found[name] for name in ("cadence", "mode", "next", "calendars", "band", "relative_band", "trade")}
+    wish = found["optimise"]
+    if wish is None:
+        shown["targets"] = ", ".join(f"{one['symbol']} {one['weight']:g}" for one in found["targets"])
+    else:
+        shown["objective"] = wish["objective"] or "risk tolerance of the portfolio"
+        shown["symbols"] = ", ".join(wish["symbols"])
+    shown["execution"] = found["execution"]["kind"]
+    print_fields({name: value for name, value in shown.items() if value is not None})
+
+
+@app.command("show", epilog=examples("evenkeel portfolio schedule show Growth"))
+def show(portfolio: PortfolioArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """By what it is rebalanced, and when next."""
+    with reporting(as_json=as_json):
+        client = _connected(home)
+        found = client.get(_path(client, portfolio))
+        print_json(found) if as_json else _print(found)
+
+
+@app.command("clear", epilog=examples("evenkeel portfolio schedule clear Growth"))
+def clear(portfolio: PortfolioArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Have it rebalanced by itself no more; a proposal that waits is withdrawn."""
+    with reporting(as_json=as_json):
+        client = _connected(home)
+        client.call("DELETE", _path(client, portfolio))
+        print_json({"cleared": True}) if as_json else print(f"{portfolio} is rebalanced by itself no more.")
+
+
+@app.command("runs", epilog=examples("evenkeel portfolio schedule runs Growth --limit 10"))
+def runs(
+    portfolio: PortfolioArgument, limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """What became of each time it was due, newest first."""
+    with reporting(as_json=as_json):
+        client = _connected(home)
+        items = client.get(_path(client, portfolio, "runs"), limit=min(limit, 200))["items"]
+        if as_json:
+            print_items(items)
+            return
+        rows = [
+            [one["due"], one["state"], str(len(one["trades"]) or ""), one["expires_at"] or "", one["reason"], one["id"]]
+            for one in items
+        ]
+        print_table(["due", "state", "trades", "expires", "reason", "id"], rows, empty="It has not been due yet.")
+
+
+@app.command(
+    "approve",
+    epilog=examples("evenkeel portfolio schedule approve Growth", note="The trades go out as they were proposed."),
+)
+def approve(
+    portfolio: PortfolioArgument, run: RunArgument = "", home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """Send what has been proposed."""
+    _answer(portfolio, run, "approve", home=home, as_json=as_json)
+
+
+@app.command("decline", epilog=examples("evenkeel portfolio schedule decline Growth"))
+def decline(
+    portfolio: PortfolioArgument, run: RunArgument = "", home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """Have a proposal wait no more; nothing is traded."""
+    _answer(portfolio, run, "decline", home=home, as_json=as_json)
+
+
+def _answer(portfolio: str, run: str, word: str, *, home: HomeOption, as_json: bool) -> None:
+    with reporting(as_json=as_json):
+        client = _connected(home)
+        path = _path(client, portfolio, "runs")
+        waiting = [one["id"] for one in client.get(path, limit=200)["items"] if one["state"] == "PROPOSED" or run]
+        found = next((one for one in waiting if one.startswith(run)), None)
+        if found is None:
+            raise typer.BadParameter("nothing of this portfolio waits for an answer", param_hint="RUN")
+        after = client.call("POST", f"{path}{path_of(found, word)}")
+        print_json(after) if as_json else print(f"{after['state']}: {after['reason']}")

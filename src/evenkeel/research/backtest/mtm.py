@@ -1,0 +1,143 @@
+"""Mark-to-market rules of a backtest: written in a line, and handed to the live engine as a desk's are.
+
+A level is the whole account (`account`), the strategy (`strategy`), or one instrument, by its symbol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import time
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypedDict, Unpack
+
+from evenkeel.domain.commands import SetMtmRules
+from evenkeel.domain.errors import FieldError, InvalidInput
+from evenkeel.domain.mtm import Basis, BreachAction, DayRules, LockIn, Measure, MtmRules, Trail, Watch
+from evenkeel.domain.panics import Scope, ScopeKind
+from evenkeel.domain.provenance import Provenance
+
+ACCOUNT, STRATEGY = "account", "strategy"
+Levels = tuple[tuple[str, MtmRules], ...]
+Money = str | Decimal | int | float
+
+
+class Rules(TypedDict, total=False):
+    """Amounts are money (500), or of equity at the day's start ("2%"); times are the exchange's own ("15:15").
+
+    `trail` is how far below its best a profit may fall, from the start or once it has reached `trail_from`; `lock_in`
+    has floors by the profit that sets them: {"500": "200"}. `basis` is day or entry, `watch` price or bar, `action`
+    close or halt; `end_of_day` are minutes before the close.
+    """
+
+    stop_loss: Money
+    target: Money
+    trail: Money
+    trail_from: Money
+    lock_in: Mapping[Any, Money]
+    basis: str
+    watch: str
+    action: str
+    no_entries_after: str | time
+    square_off_at: str | time
+    end_of_day: int
+
+
+def mtm_rules(**rules: Unpack[Rules]) -> MtmRules:
+    """The rules of one level, for `mtm=`; what each does is told in docs/mtm-control.md. Raises InvalidInput."""
+    unknown = [name for name in rules if name not in Rules.__annotations__]
+    if unknown:
+        raise _refusal(unknown[0], f"unknown; expected one of {', '.join(Rules.__annotations__)}")
+    measures = {name: _measure(name, rules.get(name)) for name in ("stop_loss", "target", "trail", "trail_from")}
+    if measures["trail_from"] is not None and measures["trail"] is None:
+        raise _refusal("trail_from", "goes with trail")
+    steps = rules.get("lock_in", {})
+    if not isinstance(steps, Mapping):
+        raise _refusal("lock_in", f'expected floors by profits such as {{"500": "200"}}, not {steps!r}')
+    distance = measures["trail"]
+    return MtmRules(
+        stop_loss=measures["stop_loss"],
+        target=measures["target"],
+        trail=None if distance is None else Trail(distance, measures["trail_from"]),
+        lock_in=tuple(LockIn(_sure("lock_in", at), _sure("lock_in", floor)) for at, floor in steps.items()),
+        basis=_choice("basis", rules.get("basis", Basis.DAY), Basis),
+        watch=_choice("watch", rules.get("watch", Watch.PRICE), Watch),
+        action=_choice("action", rules.get("action", BreachAction.CLOSE), BreachAction),
+        day=DayRules(
+            no_entries_after=_clock("no_entries_after", rules.get("no_entries_after")),
+            square_off_at=_clock("square_off_at", rules.get("square_off_at")),
+            end_of_day=_minutes(rules.get("end_of_day")),
+        ),
+    )
+
+
+def levels_of(given: Any) -> Levels:
+    """What `mtm=` was given, by level; none for None. Raises InvalidInput."""
+    if given is None:
+        return ()
+    by_level = {ACCOUNT: given} if isinstance(given, MtmRules) else given
+    if not isinstance(by_level, Mapping) or not all(isinstance(one, MtmRules) for one in by_level.values()):
+        raise _refusal("mtm", f"expected ek.mtm_rules(…), or such rules by level, not {given!r}")
+    empty = [str(name) for name, rules in by_level.items() if rules.is_empty]
+    if empty:
+        raise _refusal("mtm", f"no rules are given for {', '.join(empty)}")
+    return tuple((str(name), rules) for name, rules in by_level.items())
+
+
+def with_ids(levels: Levels, ids: Mapping[str, str]) -> Levels:
+    """The same with instruments by id, which `ids` has by symbol. Raises InvalidInput for a level there is not."""
+    known = {ACCOUNT: ACCOUNT, STRATEGY: STRATEGY} | dict(ids)
+    for name, _ in levels:
+        if name not in known:
+            raise _refusal("mtm", f"there is no level {name!r}; expected one of {', '.join(known)}")
+    return tuple((known[name], rules) for name, rules in levels)
+
+
+def commands(levels: Levels, account_id: str, provenance: Provenance) -> Iterator[SetMtmRules]:
+    """What sets them on an account whose one deployment has its name."""
+    for name, rules in levels:
+        kind = ScopeKind.STRATEGY if name == STRATEGY else ScopeKind.ACCOUNT
+        instrument_id = "" if name in (ACCOUNT, STRATEGY) else name
+        scope = Scope(kind, account_id, instrument_id=instrument_id)
+        yield SetMtmRules(provenance=provenance, scope=scope, rules=rules)
+
+
+def _measure(name: str, given: Any) -> Measure | None:
+    return None if given is None else _sure(name, given)
+
+
+def _sure(name: str, given: Any) -> Measure:
+    text = str(given).strip()
+    of_equity = text.endswith("%")
+    try:
+        value = Decimal(text.removesuffix("%"))
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite():
+        raise _refusal(name, f'expected money such as 500, or "2%" of equity, not {given!r}')
+    return Measure(value.scaleb(-2) if of_equity else value, of_equity)
+
+
+def _clock(name: str, given: Any) -> time | None:
+    if given is None or isinstance(given, time):
+        return given
+    try:
+        return time.fromisoformat(given)
+    except (TypeError, ValueError):
+        raise _refusal(name, f'expected a time such as "15:15", not {given!r}') from None
+
+
+def _minutes(given: Any) -> int | None:
+    if given is None or (isinstance(given, int) and not isinstance(given, bool)):
+        return given
+    raise _refusal("end_of_day", f"expected minutes before the close, not {given!r}")
+
+
+def _choice(name: str, given: Any, kind: Any) -> Any:
+    try:
+        return kind(given)
+    except ValueError:
+        raise _refusal(name, f"expected {' or '.join(kind)}, not {given!r}") from None
+
+
+def _refusal(name: str, message: str) -> InvalidInput:
+    return InvalidInput(f"{name}: {message}", errors=(FieldError(name, message),))
