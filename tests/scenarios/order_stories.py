@@ -2,10 +2,11 @@
 
 An order reads `sell 100 stop 45`, with `limit`, `stop`, `trail 2`, `trail 10%`, `offset 1`, `trigger` and `later`
 (after-market) as they apply. A story is a list of steps, parted by `;`: `bar` with open, high, low, close and, where
-it matters, volume of the next session; `cancel`; `change` with what is to be changed; `cut` and `back` for the link to
-the broker; `crash` for a kill -9 and a start, `bar … crash` for one before anything that the bar has led to could be sent; `unlist` and
-`list` for a venue that does not take orders for a while. It is asked at first, or where the story says `ask`.
-What comes of it is how much has filled at which price, `100 at 45`, and the state where that was not all.
+it matters, volume of the next session; `cancel`; `change` with what is to be changed; `cut` and `back` for the link
+to the broker; `crash` for a kill -9 and a start, `bar … crash` for one before anything that the bar has led to could
+be sent; `unlist` and `list` for a venue that does not take orders for a while. It is asked at first, or where the
+story says `ask`. What comes of it is how much has filled at which price, `100 at 45`, and the state where that was
+not all.
 """
 
 from decimal import Decimal
