@@ -221,6 +221,15 @@ def test_kelly_never_bets_against_its_edge() -> None:
     assert [fill.side for fill in result.fills] == [1]
 
 
+def test_the_maintenance_of_several_instruments_goes_by_the_live_engine_where_orders_come_in_pieces() -> None:
+    both = {"A": flat(10, 11, 12), "B": flat(10, 11, 12)}
+    asked: dict[str, Any] = {"participation": 0.1, "maintenance": 0.3}
+    with pytest.raises(InvalidInput, match="participation together with the maintenance of several"):
+        backtest("buy-and-hold", both, engine="compiled", **asked)
+    assert backtest("buy-and-hold", both, **asked).engine == "event"
+    assert backtest("buy-and-hold", both["A"], **asked).engine == "compiled"
+
+
 @pytest.mark.parametrize(("asked", "named"), [({"limits": Limits()}, "limits")])
 def test_what_it_lacks_is_refused_by_name(asked: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidInput, match=f"does not have {named}") as caught:

@@ -172,6 +172,7 @@ def test_the_engines_agree_where_several_instruments_are_thin(
     other = data.draw(thin().filter(lambda bars: bars.timeframe == one.timeframe))
     kept = np.arange(len(other)) % 3 != 1 if data.draw(st.booleans()) else np.full(len(other), fill_value=True)
     bars = {"A": one, "B": other.where(kept)}
+    asked["maintenance"] = None  # of several instruments it goes by the live engine, where orders come in pieces
     found = parity(
         told_to(bars, data), bars, check=False, participation=share, **asked, **data.draw(going_ex(["A", "B"]))
     )

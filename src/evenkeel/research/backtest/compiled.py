@@ -32,9 +32,14 @@ _NO_FILLS = np.empty((0, k.FILL_COLUMNS))
 ROOM = 1024  # fills to make room for, besides one for four bars; memory that no fill reaches is never touched
 
 
-def lacks(terms: Terms) -> tuple[str, ...]:
-    """What these terms ask for that the compiled engine does not have, in words."""
-    said = ((terms.limits is not None, "limits"), (bool(terms.mtm), "mark-to-market rules (mtm)"))
+def lacks(terms: Terms, instruments: int) -> tuple[str, ...]:
+    """What these terms ask for, on so many instruments, that the compiled engine does not have, in words."""
+    shared = instruments > 1 and terms.maintenance is not None and terms.participation is not None
+    said = (
+        (terms.limits is not None, "limits"),
+        (bool(terms.mtm), "mark-to-market rules (mtm)"),
+        (shared, "participation together with the maintenance of several instruments"),
+    )
     return tuple(words for asked, words in said if asked)
 
 
@@ -58,7 +63,7 @@ class CompiledRun:
         self, bars: Bars | Sequence[Bars], instruments: Instrument | Sequence[Instrument], terms: Terms
     ) -> None:
         """`bars` and `instruments` are one of each, or as many, in one order and of one currency."""
-        missing = lacks(terms)
+        missing = lacks(terms, 1 if isinstance(bars, Bars) else len(bars))
         if missing:
             raise InvalidInput(
                 f"the compiled engine does not have {', '.join(missing)}", hint='Use engine="event", which has it.'

@@ -11,7 +11,7 @@ from typing import Any
 from evenkeel.quant.costs.carrying import borrow_fee, financing
 from evenkeel.quant.costs.exits import on_tick
 from evenkeel.quant.kernels import compiled, kernel
-from evenkeel.research.backtest.joint_orders import FIRST, MET, go_ex, steer, trade_line, withdraw
+from evenkeel.research.backtest.joint_orders import FIRST, go_ex, steer, trade_line
 from evenkeel.research.backtest.kernel import (
     AT_CLOSE,
     BAD_TARGET,
@@ -43,7 +43,6 @@ from evenkeel.research.backtest.kernel import (
     TRAILING,
     nearest,
     next_target,
-    protection,
 )
 from evenkeel.research.backtest.outcome import Floats, Ints
 
@@ -96,30 +95,15 @@ def carry(a: Floats, lines: Floats, close: Floats, i: int, nights: float) -> Non
 
 
 @kernel
-def next_of(m: Floats, orders: Floats, targets: Floats, open_: Floats, start: int, guards: bool) -> int:
+def next_of(m: Floats, targets: Floats, open_: Floats, start: int, guards: bool) -> int:
     """The first moment from `start` on at which to look at an instrument: its next bar, where an order or a guarded
-    position waits for one, else that of its next target. A liquidation under way may end at any moment.
+    position waits for one, else that of its next target.
     """
-    if m[MAINTENANCE] > 0.0 and orders[0, MET] > 0.0:
-        return start
     if m[QUEUED] == 0.0 and not (guards and m[HELD] != 0.0):
         return next_target(targets, start, len(targets), m[TARGET])
     while start < len(open_) and isnan(open_[start]):
         start += 1
     return start
-
-
-@kernel
-def lapse(a: Floats, lines: Floats, orders: Floats, close: Floats, i: int) -> None:
-    """Takes back the stops that were set off and stand no more, since the account covers what it holds again, at the
-    closes of moment `i`.
-    """
-    room = len(orders) // len(lines)
-    for n in range(len(lines)):
-        if orders[n * room, MET] > 0.0:
-            lines[n, BESIDE] = beside(a, lines, close, n, i)
-            if isnan(protection(a, lines[n])[0]):
-                withdraw(orders[n * room : (n + 1) * room], 1)
 
 
 @kernel
@@ -147,7 +131,7 @@ def meet_bars(
     while first < steps:
         for n in range(len(lines)):
             m = lines[n]
-            if m[NEXT] == i and not isnan(open_[n, i]) and (steps == 4 or m[QUEUED] > 0.0):
+            if m[NEXT] == i and (steps == 4 or m[QUEUED] > 0.0):
                 day, mine = days[n, i] if days.shape[1] > 0 else 0.0, orders[n * room : (n + 1) * room]
                 trade_line(
                     a, m, mine, charges, fills, i, day, open_[n], high[n], low[n], volume[n], spread[n], first, upto
@@ -155,12 +139,8 @@ def meet_bars(
         first, upto = upto, steps
         for n in range(len(lines) if first < steps else 0):
             lines[n, BESIDE] = beside(a, lines, close, n, i - 1)
-        if first < steps:
-            lapse(a, lines, orders, close, i - 1)
     for n in range(len(lines)):
         lines[n, RATIO] = 1.0
-    if steps == 4 and a[MAINTENANCE] > 0.0:
-        lapse(a, lines, orders, close, i)
 
 
 def _signature(t: Any) -> Any:
@@ -212,7 +192,7 @@ def simulate_joint(
         for n in range(count):
             if lines[n, NEXT] == i:
                 lines[n, TAKEN] = 0.0
-                lines[n, NEXT] = next_of(lines[n], orders[n * room :], targets[n], open_[n], i + 1, guards)
+                lines[n, NEXT] = next_of(lines[n], targets[n], open_[n], i + 1, guards)
             now = min(now, int(lines[n, NEXT]))
         if path.shape[1] > 0:
             for n in range(count):

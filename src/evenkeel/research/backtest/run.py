@@ -61,7 +61,7 @@ def backtest(
     series = series_of(bars)
     instruments = tuple(instrument_of(one, options.get("currency")) for one in series)
     terms = terms_for(instruments, options)
-    chosen = choose(found, terms, engine=engine)
+    chosen = choose(found, terms, engine=engine, instruments=len(series))
     check_fit(found, resolved, instruments=len(series), timeframe=series[0].timeframe)
     if check:
         refuse_sneaky(found, resolved)
@@ -115,13 +115,13 @@ def _with_symbols(outcome: Outcome, listed: Mapping[str, Instrument]) -> Outcome
     return replace(outcome, fills=fills, positions=np.atleast_2d(outcome.positions))
 
 
-def choose(strategy: AnyStrategy, terms: Terms, *, engine: Engine) -> str:
+def choose(strategy: AnyStrategy, terms: Terms, *, engine: Engine, instruments: int) -> str:
     """Which engine runs it. Raises InvalidInput where the one asked for cannot."""
     if engine not in get_args(Engine):
         raise InvalidInput(
             f"there is no engine {engine!r}", errors=(FieldError("engine", "expected auto, compiled or event"),)
         )
-    missing = lacks(terms)
+    missing = lacks(terms, instruments)
     if isinstance(strategy, Strategy):
         missing = ("strategies that place their own orders", *missing)
     if engine == "compiled" and missing:

@@ -74,7 +74,7 @@ def plan_of(
     found, series = find(strategy), series_of(bars)
     options = backtest_options(how)
     terms = terms_for([instrument_of(one, options.get("currency")) for one in series], options)
-    engine = choose(found, terms, engine=how.get("engine", "auto"))
+    engine = choose(found, terms, engine=how.get("engine", "auto"), instruments=len(series))
     aims = tuple(checked_objective(name) for name in objectives)
     rules = Rules.of(how.get("constraints", ()), [one.name for one in found.parameters])
     space = space_of(
