@@ -182,7 +182,7 @@ class Restored(World):
     BACK = 8
 
     def __init__(self, seed: int, *, only: dict[Fault, float]) -> None:
-        super().__init__(seed, only=only)
+        super().__init__(seed, only=only, copies=False)  # what watches copies knows no journal that forgets
         self.duration = 4.0
         self.timeline.after(2.0, self._die)
 

@@ -47,6 +47,8 @@ async def test_previewed_sent_and_seen(desk: World, owner: httpx.AsyncClient) ->
     clash = await call(owner, f"{one}/rebalance", HALF | {"client_rebalance_id": "october", "buffer": "0.1"}, 409)
     assert clash["code"] == "idempotency-conflict"
     assert (await call(owner, f"{one}/rebalance", body | {"retry": True}))["attempts"] == 1
+    unknown = await call(owner, f"{one}/rebalance", body | {"client_rebalance_id": "octobre", "retry": True}, 404)
+    assert "no rebalance 'octobre'" in unknown["detail"], "a slip of the pen trades nothing"
 
 
 async def test_weights_by_an_objective(desk: World, owner: httpx.AsyncClient) -> None:

@@ -121,6 +121,7 @@ async def test_lots_and_gains(desk: World, owner: httpx.AsyncClient) -> None:
 
     supposed = await get(owner, GAINS, method="fifo")
     assert D(supposed["items"][0]["gain"]) == quantity * 3
+    assert (supposed["items"][0]["at_risk"], supposed["totals"][0]["at_risk"]) == (None, None), "not worked out of that"
     assert [one["unit_cost"] for one in (await get(owner, LOTS, method="fifo"))["items"]] == [
         "14", "12",
     ]  # fmt: skip

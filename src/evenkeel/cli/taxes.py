@@ -180,7 +180,7 @@ def gains(
         for one in found["totals"]:
             print(
                 f"{found['year']}: short-term {one['short']}, long-term {one['long']}, together {one['gain']} "
-                f"{one['currency']}; tax {one['tax']}; at risk by wash sales {one['at_risk']}"
+                f"{one['currency']}; tax {one['tax']}; at risk by wash sales {one['at_risk'] or 'not worked out'}"
             )
         if found["untold"]:
             print(f"No tax is worked out of {', '.join(names[one] for one in found['untold'])}: evenkeel account tax")

@@ -36,6 +36,11 @@ class Execution(Struct, frozen=True, omit_defaults=True):
         return self.kind is not ExecutionKind.BASKET
 
     @property
+    def pieces(self) -> int:
+        """In how many orders a trade goes out."""
+        return self.count if self.is_sliced else 1
+
+    @property
     def duration(self) -> int:
         """How long (ns) one sliced order takes."""
         return self.count * self.every

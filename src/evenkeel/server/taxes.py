@@ -124,7 +124,8 @@ class WashPurchaseOut(Struct):
 
 class GainOut(Struct):
     """What a sale has closed of a lot. `cost` and `proceeds` are with charges. `at_risk` is the part of a loss that a
-    purchase of the same within the days before or after may keep from counting: a warning, and no tax advice."""
+    purchase of the same within the days before or after may keep from counting: a warning, and no tax advice. It is
+    null where another method than the accounts' own is asked about: of that it is not worked out."""
 
     account_id: Id
     book: str
@@ -139,21 +140,21 @@ class GainOut(Struct):
     gain: Amount
     term: Term
     tax: Amount | None
-    at_risk: Amount
+    at_risk: Amount | None
     wash_purchases: list[WashPurchaseOut]
     order_id: str | None
 
 
 class GainTotalOut(Struct):
     """The sums of one currency. `tax` is without accounts whose terms are not set, and below zero where losses are
-    more: they count as if there were gains to set them against."""
+    more: they count as if there were gains to set them against. `at_risk` is null where that of the items is."""
 
     currency: str
     short: Amount
     long: Amount
     gain: Amount
     tax: Amount
-    at_risk: Amount
+    at_risk: Amount | None
 
 
 class GainsReport(Struct):
@@ -283,7 +284,8 @@ def realised(key: PositionKey, closing: Closing, *, settings: Settings, currency
     return Realised(key, closing, None if tax is None else rounded(tax, minor_unit(currency)))
 
 
-def gain_out(state: State, one: Realised) -> GainOut:
+def gain_out(state: State, one: Realised, *, washed: bool = True) -> GainOut:
+    """`washed`: wash sales were looked for."""
     instrument, closing = state.instruments[one.key.instrument_id], one.closing
     return GainOut(
         account_id=one.key.account_id,
@@ -299,7 +301,7 @@ def gain_out(state: State, one: Realised) -> GainOut:
         gain=plain(closing.gain),
         term=term_of(closing.is_long_term),
         tax=views.maybe(one.tax),
-        at_risk=plain(_at_risk(state, one)),
+        at_risk=plain(_at_risk(state, one)) if washed else None,
         wash_purchases=[] if one.wash is None else _purchases(one.wash),
         order_id=closing.by or None,
     )
@@ -318,7 +320,7 @@ def _purchases(wash: WashSale) -> list[WashPurchaseOut]:
     ]
 
 
-def totals_of(state: State, found: Sequence[Realised]) -> list[GainTotalOut]:
+def totals_of(state: State, found: Sequence[Realised], *, washed: bool = True) -> list[GainTotalOut]:
     sums: dict[str, dict[str, Decimal]] = {}
     for one in found:
         currency = state.instruments[one.key.instrument_id].currency
@@ -328,7 +330,14 @@ def totals_of(state: State, found: Sequence[Realised]) -> list[GainTotalOut]:
         for name, amount in parts.items():
             mine[name] = add(mine[name], amount)
     return [
-        GainTotalOut(currency, **{name: plain(amount) for name, amount in mine.items()})
+        GainTotalOut(
+            currency=currency,
+            short=plain(mine["short"]),
+            long=plain(mine["long"]),
+            gain=plain(mine["gain"]),
+            tax=plain(mine["tax"]),
+            at_risk=plain(mine["at_risk"]) if washed else None,
+        )
         for currency, mine in sorted(sums.items())
     ]
 

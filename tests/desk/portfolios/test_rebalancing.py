@@ -154,3 +154,15 @@ def test_no_account_spends_more_than_it_has(parts: list[int], buffer: int, band:
     found = planned(three(), weights, buffer=D(buffer) / 100, band=D(band) / 100)
     for one in found.accounts:
         assert one.cash_after >= one.worth * buffer / 100 - D("0.000001")
+
+
+def test_each_slice_of_a_trade_is_charged() -> None:
+    """A fee of each order is due as often as there are slices, and no oftener than there are lots."""
+    made = three()
+    whole, sliced, many = (planned(made, pieces=count) for count in (1, 4, 1000))
+    costs = {one.account_id: one.cost for one in whole.accounts}
+    for one in sliced.accounts:
+        assert one.cost == (costs["C"] * 4 if one.account_id == "C" else one.cost)
+        assert one.cash_after >= 0
+    (fixed,) = (one for one in many.accounts if one.account_id == "C")
+    assert fixed.cost == costs["C"] / 2 * sum(int(abs(trade.quantity)) for trade in fixed.trades)

@@ -231,6 +231,20 @@ async def test_an_account_that_is_halted_is_left_out_of_what_the_others_do(desk:
     assert {one.spec.account_id for one in desk.state.orders.values()} == {"B"}
 
 
+async def test_nothing_is_sold_by_itself_in_an_account_that_is_halted(desk: Desk) -> None:
+    """By hand what only reduces passes a panic; a schedule is nobody's hand."""
+    desk.schedule(TRADE)
+    await desk.until("2024-03-05T00:30")
+    fill_all(desk.made)
+    desk.made.step(c.Panic(provenance=WHO, scope=Scope(ScopeKind.ACCOUNT, "A"), keep_positions=True))
+    before = len(desk.state.orders)
+    assert before
+    desk.schedule(Schedule(DAILY, Aim({ACME.id: D("0.01")}), Mode.TRADE))
+    await desk.until("2024-03-06T00:30")
+    assert [one.spec.account_id for one in list(desk.state.orders.values())[before:]] == []
+    assert "A, all of it" in desk.runs[-1].reason
+
+
 async def test_what_risk_would_refuse_is_not_sent_but_may_be_proposed(desk: Desk) -> None:
     desk.made.step(c.TransferCash(provenance=WHO, source=_place("B"), target=_place("B", "fund"), amount=D(5000)))
     tight = replace(OPEN, max_position_share=D("0.01"))

@@ -265,3 +265,8 @@ def test_options_are_checked() -> None:
         solve(objective("min-cvar"), known, room, {"confidence": 1.0})
     with pytest.raises(InvalidInput, match="past returns"):
         solve(objective("min-cvar"), Inputs(known.mean, known.covariance), room, {})
+    for strange in (float("nan"), float("inf"), "0.1", None):
+        with pytest.raises(InvalidInput, match="target is a finite number"):
+            solve(objective("target-return"), known, room, {"target": strange})  # type: ignore[dict-item]
+    with pytest.raises(InvalidInput, match="doubt is 0 or more"):
+        solve(objective("robust"), known, room, {"doubt": -1.0})

@@ -5792,7 +5792,8 @@ export interface components {
         /**
          * GainOut
          * @description What a sale has closed of a lot. `cost` and `proceeds` are with charges. `at_risk` is the part of a loss that a
-         *         purchase of the same within the days before or after may keep from counting: a warning, and no tax advice.
+         *         purchase of the same within the days before or after may keep from counting: a warning, and no tax advice. It is
+         *         null where another method than the accounts' own is asked about: of that it is not worked out.
          */
         GainOut: {
             /**
@@ -5837,18 +5838,14 @@ export interface components {
             /** @enum {unknown} */
             term: "long" | "short";
             tax: string | null;
-            /**
-             * @description An exact decimal.
-             * @example 1234.56
-             */
-            at_risk: string;
+            at_risk: string | null;
             wash_purchases: components["schemas"]["WashPurchaseOut"][];
             order_id: string | null;
         };
         /**
          * GainTotalOut
          * @description The sums of one currency. `tax` is without accounts whose terms are not set, and below zero where losses are
-         *         more: they count as if there were gains to set them against.
+         *         more: they count as if there were gains to set them against. `at_risk` is null where that of the items is.
          */
         GainTotalOut: {
             currency: string;
@@ -5872,11 +5869,7 @@ export interface components {
              * @example 1234.56
              */
             tax: string;
-            /**
-             * @description An exact decimal.
-             * @example 1234.56
-             */
-            at_risk: string;
+            at_risk: string | null;
         };
         /**
          * GainsReport

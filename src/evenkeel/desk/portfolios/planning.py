@@ -10,6 +10,7 @@ from evenkeel.desk.portfolios import rebalancing
 from evenkeel.desk.portfolios.rebalancing import Part, Plan, Terms
 from evenkeel.domain.execution import Execution, ExecutionKind
 from evenkeel.domain.instruments import Instrument
+from evenkeel.domain.provenance import Source
 from evenkeel.market.ports import BarStore
 from evenkeel.market.profiles import usual_volume
 from evenkeel.trading.engine.state import State
@@ -28,10 +29,18 @@ class Across(Protocol):
         """What finds each account's own weights, on a thread; None where no account is open."""
 
 
-async def planned(state: Callable[[], State], portfolio_id: str, terms: Terms, *, across: Across | None = None) -> Plan:
-    """What would be traded now; with `across`, weights are of all accounts together. Raises NotFound.
+async def planned(
+    state: Callable[[], State],
+    portfolio_id: str,
+    terms: Terms,
+    *,
+    across: Across | None = None,
+    source: Source = Source.USER,
+) -> Plan:
+    """What would be traded now, if `source` asked; with `across`, weights are of all accounts together.
 
     Where prices have moved on meanwhile, it is planned anew, so that risk judges what was planned at the same prices.
+    Raises NotFound.
     """
     tries = _TRIES
     while True:
@@ -43,7 +52,7 @@ async def planned(state: Callable[[], State], portfolio_id: str, terms: Terms, *
         accounts = await asyncio.to_thread(rebalancing.solved, found, own)
         tries -= 1
         if not tries or rebalancing.holds(state(), found):
-            return rebalancing.told(state(), portfolio_id, terms, found, accounts=accounts)
+            return rebalancing.told(state(), portfolio_id, terms, found, accounts=accounts, source=source)
 
 
 async def paced(

@@ -44,13 +44,15 @@ NO_PRICE, ORDER_WORKS = "no price has been seen yet", "an order of the portfolio
 class Terms(Struct, frozen=True):
     """What is wanted: `weights` by instrument id, shares of each account's part of the portfolio. What is held and has
     no weight is sold. `buffer` is the share that stays in cash; weights off by `band` or less are left alone, and so
-    are trades worth less than `least`, and all but `only` these, where any are named."""
+    are trades worth less than `least`, and all but `only` these, where any are named. Each trade goes out in `pieces`,
+    which are charged one by one."""
 
     weights: Mapping[str, Decimal]
     buffer: Decimal = ZERO
     band: Decimal = ZERO
     least: Decimal = ZERO
     only: frozenset[str] = frozenset()
+    pieces: int = 1
 
 
 class Skipped(Struct, frozen=True):
@@ -232,7 +234,7 @@ def _with_costs(part: Part, terms: Terms) -> tuple[list[PlannedTrade], Decimal, 
     while True:
         lots = whole_lots(assets, _means(part, terms, kept), seconds=_SECONDS)
         trades = _trades(part, lots)
-        cost = _charges(part, trades)
+        cost = _charges(part, trades, terms.pieces)
         rounds += 1
         if cost <= kept or rounds == _ROUNDS:
             return trades, cost, lots
@@ -268,19 +270,23 @@ def _trades(part: Part, lots: "Lots") -> list[PlannedTrade]:
     return sorted(found, key=lambda trade: trade.quantity > 0)
 
 
-def _charges(part: Part, trades: list[PlannedTrade]) -> Decimal:
-    """What the account's schedule is expected to charge for all of them."""
+def _charges(part: Part, trades: list[PlannedTrade], pieces: int) -> Decimal:
+    """What the account's schedule is expected to charge for all of them, in no more pieces than a trade has lots."""
     if not part.schedule.components:
         return ZERO
-    units = {one.instrument_id: one.unit for one in part.items}
-    return total([charge_of(part.schedule, trade, unit=units[trade.instrument_id]) for trade in trades])
+    found, items = ZERO, {one.instrument_id: one for one in part.items}
+    for trade in trades:
+        item = items[trade.instrument_id]
+        count = max(1, min(pieces, int(abs(trade.quantity) / item.lot)))
+        found = add(found, charge_of(part.schedule, trade, unit=item.unit, pieces=count))
+    return found
 
 
-def charge_of(schedule: CostSchedule, trade: PlannedTrade, *, unit: Decimal) -> Decimal:
-    """What a schedule is expected to charge for a trade in units worth so much."""
-    quantity = abs(float(trade.quantity))
+def charge_of(schedule: CostSchedule, trade: PlannedTrade, *, unit: Decimal, pieces: int = 1) -> Decimal:
+    """What a schedule is expected to charge for a trade in units worth so much, in equal pieces."""
+    quantity = abs(float(trade.quantity)) / pieces
     charge = total_charge(schedule, trade.side, quantity=quantity, notional=quantity * float(unit))
-    return exact(charge, _CENT, "ROUND_UP")
+    return mul(exact(charge, _CENT, "ROUND_UP"), Decimal(pieces))
 
 
 def _account(part: Part, terms: Terms, trades: list[PlannedTrade], *, cost: Decimal, gap: float) -> AccountPlan:
@@ -316,15 +322,21 @@ def holds(state: State, parts: list[Part]) -> bool:
 
 
 def told(
-    state: State, portfolio_id: str, terms: Terms, parts: list[Part], *, accounts: list[AccountPlan | None]
+    state: State,
+    portfolio_id: str,
+    terms: Terms,
+    parts: list[Part],
+    *,
+    accounts: list[AccountPlan | None],
+    source: Source = Source.USER,
 ) -> Plan:
-    """The last step: the accounts together, without those that would take no order now. Raises NotFound."""
+    """The last step: the accounts together, without those that would take no order of `source` now. Raises NotFound."""
     skipped = [one for part in parts for one in part.skipped]
     kept, refusals = list[AccountPlan](), list[Skipped]()
     for one in accounts:
         if one is None:
             continue
-        closed, refused = _refused(state, portfolio_id, one)
+        closed, refused = _refused(state, portfolio_id, one, source)
         if closed:
             skipped.append(Skipped(one.account_id, None, closed))
         else:
@@ -338,17 +350,10 @@ def told(
     before = weights_of(state, portfolio_id)
     after = {name: rounded(ratio(one, value), _SHARE) for name, one in values.items() if one} if value > 0 else {}
     return Plan(
-        portfolio_id,
-        value,
-        before,
-        dict(terms.weights),
-        after,
-        tuple(kept),
-        tuple(skipped),
-        total([abs(state.notional(one.instrument_id, one.quantity, one.price)) for one in trades]),
-        tuple(refusals),
+        portfolio_id, value, before, dict(terms.weights), after, tuple(kept), tuple(skipped),
+        total([abs(state.notional(one.instrument_id, one.quantity, one.price)) for one in trades]), tuple(refusals),
         *(_furthest(weights, terms) for weights in (before, after)),
-    )
+    )  # fmt: skip
 
 
 def _furthest(weights: Mapping[str, Decimal], terms: Terms) -> Decimal:
@@ -371,7 +376,7 @@ def _values(state: State, portfolio_id: str) -> tuple[Decimal, dict[str, Decimal
     return whole, values
 
 
-def _refused(state: State, portfolio_id: str, one: AccountPlan) -> tuple[str, list[Skipped]]:
+def _refused(state: State, portfolio_id: str, one: AccountPlan, source: Source) -> tuple[str, list[Skipped]]:
     """Why the account would take no order, empty where it is open; and the trades that risk would refuse now.
 
     What sales make room for is not held against purchases, which follow them.
@@ -379,7 +384,7 @@ def _refused(state: State, portfolio_id: str, one: AccountPlan) -> tuple[str, li
     sells, found = any(trade.side is Side.SELL for trade in one.trades), list[Skipped]()
     for trade in one.trades:
         spec = spec_of(portfolio_id, trade, name="plan")
-        verdict, _ = judge(state, state.accounts[one.account_id], spec, Provenance("", Source.USER))
+        verdict, _ = judge(state, state.accounts[one.account_id], spec, Provenance("", source))
         if isinstance(verdict, Approved):
             continue
         rule, reason = verdict.check.rule, verdict.check.reason or ""

@@ -227,8 +227,10 @@ class Scheduler:
         if not wanted.bands.is_open and not beyond:
             return due.run(RunState.NOTHING, "every weight is inside its band")
         only = beyond if wanted.bands.reach is Reach.BEYOND else frozenset[str]()
-        terms = Terms(weights=weights, buffer=wanted.buffer, least=wanted.least, only=only)
-        plan = await planned(lambda: self.runner.state, name, terms)
+        pieces = 1 if wanted.execution is None else wanted.execution.pieces
+        terms = Terms(weights=weights, buffer=wanted.buffer, least=wanted.least, only=only, pieces=pieces)
+        source = Source.SCHEDULE if wanted.mode is Mode.TRADE else Source.USER
+        plan = await planned(lambda: self.runner.state, name, terms, source=source)
         if wanted.mode is Mode.TRADE:
             plan = _unrefused(plan)
         if not plan.trades:

@@ -15,7 +15,7 @@ from evenkeel.quant.portfolio import cones, few, hierarchy, long_only, parity, q
 from evenkeel.quant.portfolio.frontier import Frontier, frontier
 from evenkeel.quant.portfolio.linear import Programme
 from evenkeel.quant.portfolio.quadratic import Programme as Quadratic
-from evenkeel.quant.portfolio.room import Room
+from evenkeel.quant.portfolio.room import Room, check_finite
 
 
 @dataclass(frozen=True)
@@ -231,6 +231,8 @@ def _risk_tolerance(inputs: Inputs, room: Room, options: Options) -> Floats:
 
 
 def _robust(inputs: Inputs, room: Room, options: Options) -> Floats:
+    if options["doubt"] < 0.0:
+        raise InvalidInput(f"doubt is 0 or more, not {options['doubt']}")
     spread = inputs.covariance * (inputs.periods / len(inputs.past))
     return cones.robust(
         inputs.mean, inputs.covariance, room, aversion=options["aversion"], doubt=options["doubt"], spread=spread
@@ -373,6 +375,7 @@ def solve(one: Objective, inputs: Inputs, room: Room, options: Mapping[str, floa
     if missing:
         raise InvalidInput(f"{one.name} takes {missing[0]}=, a number a year")
     given = {**one.options, **options}
+    check_finite(given)
     weights = _of_few(one, inputs, room, given) if room.is_few and one.any_room else one.solve(inputs, room, given)
     if not one.any_room and not room.is_long_only:
         broken = room.breaches(weights)

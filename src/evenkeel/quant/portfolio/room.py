@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
+from numbers import Real
 
 import numpy as np
 
@@ -185,3 +187,10 @@ def _has_room(room: Room) -> bool:
     from evenkeel.quant.portfolio.linear import feasible
 
     return feasible(room)
+
+
+def check_finite(given: Mapping[str, object]) -> None:
+    """Raises InvalidInput for what is no finite number."""
+    for name, value in given.items():
+        if not (isinstance(value, Real) and isfinite(float(value))):
+            raise InvalidInput(f"{name} is a finite number, not {value!r}")

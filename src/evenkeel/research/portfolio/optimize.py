@@ -21,7 +21,7 @@ from evenkeel.quant.portfolio.expected import View
 from evenkeel.quant.portfolio.frontier import Frontier, frontier
 from evenkeel.quant.portfolio.objectives import Inputs, objective, solve
 from evenkeel.quant.portfolio.parity import risk_parts
-from evenkeel.quant.portfolio.room import Room
+from evenkeel.quant.portfolio.room import Room, check_finite
 from evenkeel.quant.risk.concentration import effective_number
 from evenkeel.research.portfolio.prices import prices_of, table, year_of
 
@@ -164,6 +164,8 @@ def optimize(
 
     Raises InvalidInput where something cannot be read, or no portfolio keeps to all constraints.
     """
+    numbers = {"total": total, "turnover": turnover, "gross": gross, "min_weight": min_weight, "periods": periods}
+    check_finite({name: one for name, one in numbers.items() if one is not None} | {"risk_free": risk_free})
     known = _known(prices, returns, mean=mean, covariance=covariance, periods=periods, missing=missing, assets=assets)
     names = Names(known.assets, groups or {}, exposures or {})
     vector = _Vectors(known.assets)

@@ -17,7 +17,7 @@ from evenkeel.desk.portfolios.weighing import as_targets, returns_of, volatility
 from evenkeel.desk.risk.closes import DailyCloses
 from evenkeel.desk.risk.figures import a_year
 from evenkeel.domain.commands import RebalancePortfolio
-from evenkeel.domain.errors import FieldError, InvalidInput
+from evenkeel.domain.errors import FieldError, InvalidInput, NotFound
 from evenkeel.domain.ids import Random
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.money import ZERO, total
@@ -168,6 +168,8 @@ async def rebalance_portfolio(
     rebalance_id = Random().public(received, 0, "rebalance")
     name, asked = name or rebalance_id, _digest(given)
     known = seen.state.rebalances.find(held.portfolio.id, name)
+    if known is None and given.retry:
+        raise NotFound(f"there is no rebalance {name!r} of this portfolio to go on with")
     if known is None:
         plan = await _planned(portfolio_id, request, seen, parts, given)
         names = dict.fromkeys(trade.instrument_id for trade in plan.trades)
@@ -212,13 +214,14 @@ async def _terms(request: Request, seen: Tenant, parts: AppParts, given: p.Rebal
         fields.fault("buffer", "below 1: with 1 nothing would be invested")
     weights = read_weights(seen, given.targets, fields)
     instruments = [] if given.optimise is None else read_instruments(seen, given.optimise, fields, at="optimise.")
-    read_execution(given.execution, fields)
+    execution = read_execution(given.execution, fields)
     fields.check("the rebalance is not valid")
     if given.optimise is not None:
         tolerance = seen.portfolio(portfolio_id).portfolio.risk_tolerance
         found = await _weighed(request, parts, given.optimise, instruments, tolerance=tolerance)
         weights = as_targets(instruments, found.weights)
-    return Terms(weights, buffer or ZERO, band or ZERO, least)
+    pieces = 1 if execution is None else execution.pieces
+    return Terms(weights, buffer or ZERO, band or ZERO, least, pieces=pieces)
 
 
 def read_weights(seen: Tenant, targets: list[p.TargetIn], fields: wire.Fields) -> dict[str, Decimal]:

@@ -169,12 +169,13 @@ async def list_gains(request: Request, seen: Tenant = Depends(tenant), parts: Ap
         for one in lots.closed or ()
         if one.closed.year == year and one.closed >= since
     ]
-    if query.method is None:
+    washed = query.method is None
+    if washed:
         await _mark_washes(seen, asked, found, days=query.wash_days)
     found.sort(key=lambda one: one.closing.closed, reverse=True)
     untold = dict.fromkeys(one.key.account_id for one in found if one.tax is None)
-    items = [taxes.gain_out(state, one) for one in found[: query.limit]]
-    totals = taxes.totals_of(state, found)
+    items = [taxes.gain_out(state, one, washed=washed) for one in found[: query.limit]]
+    totals = taxes.totals_of(state, found, washed=washed)
     return wire.Json(taxes.GainsReport(year, query.wash_days, items, totals, list(untold), taxes.NOTE))
 
 

@@ -15,6 +15,7 @@ from evenkeel.trading.risk import MARKET_BUFFER, RiskView, buffer_of, does_reduc
 from evenkeel.trading.risk.view import ACCOUNT_ACTIVE, LIVE_SWITCH
 
 _CENT = Decimal("0.01")
+_BY_ITSELF = frozenset({Source.DEPLOYMENT, Source.SCHEDULE})
 
 
 def risk_view(
@@ -90,7 +91,7 @@ def _own(state: State, account: AccountState, *, without: str | None) -> dict[st
 
 def _stops(state: State, spec: OrderSpec, *, source: str, at: int | None) -> dict[str, Any]:
     """What lets nothing in, or reductions only: panics, levels of mark-to-market control, sessions at rest."""
-    found: dict[str, Any] = {"may_reduce": source != Source.DEPLOYMENT or spec.is_exit}
+    found: dict[str, Any] = {"may_reduce": source not in _BY_ITSELF or spec.is_exit}
     if source == Source.PANIC:
         return found
     account = state.accounts[spec.account_id]
