@@ -114,7 +114,7 @@ def test_an_ended_replay_says_so_and_starts_over(make_screen: Callable[..., Scre
     assert api.feed["state"] == "ended"
     screen.at("feed-restart").click()
     screen.at("confirm-action").click()
-    expect(screen.at("feed-ended")).to_have_count(0)
+    expect(screen.at("feed-ended")).to_have_count(0, timeout=30_000)
     screen.is_live()
     until(lambda: api.feed["state"] == "running", "the replay runs again")
     assert api.feed["cursor"] is None or api.feed["cursor"] < last
