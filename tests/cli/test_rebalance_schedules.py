@@ -21,6 +21,7 @@ def test_set_seen_approved_and_cleared(desk: Desk) -> None:
     assert "risk tolerance of the portfolio" in changed
     assert "twap" in changed
     assert "nothing of this portfolio waits" in desk.refused(*SCHEDULE, "approve", "Timed", code=2)
+    assert "there is no run 'nosuch'" in desk.refused(*SCHEDULE, "approve", "Timed", "nosuch")
     assert desk.ask(*SCHEDULE, "clear", "Timed") == {"cleared": True}
     assert "has no schedule" in desk.refused(*SCHEDULE, "show", "Timed")
 

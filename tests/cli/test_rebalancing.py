@@ -15,7 +15,7 @@ def test_a_preview_and_what_it_becomes(desk: Desk) -> None:
     weights = ("--weight", "AAPL=30%", "--weight", "IBM=0.3")
     shown = desk.run("portfolio", "rebalance", "Even", *weights, "--preview").stdout
     assert "Nothing has been traded." in shown
-    plan = desk.ask("portfolio", "rebalance", "Even", *weights, "--buffer", "0.1", "--preview")
+    plan = desk.ask("portfolio", "rebalance", "Even", *weights, "--buffer", "10%", "--preview")
     (part,) = plan["accounts"]
     assert {trade["symbol"] for trade in part["trades"]} == {"AAPL", "IBM"}
     assert Decimal(part["cash_after"]) >= 1000

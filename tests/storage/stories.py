@@ -51,6 +51,10 @@ from evenkeel.domain.walkforward import (
     SessionStatus,
     WalkForwardSession,
 )
+from evenkeel.storage.database import Database
+from evenkeel.storage.ownership import Owner
+from evenkeel.storage.projector import Projector
+from evenkeel.storage.schema import upgrade
 from evenkeel.trading.engine.fold import apply
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.live.ports import Journal
@@ -572,3 +576,15 @@ def commit(journal: Journal, records: list[r.AnyRecord], seed: int = 1) -> int:
         journal.append(r.encode(part), seq + 1, seq + len(part))
         seq += len(part)
     return seq
+
+
+def projected(database: Database, records: list[r.AnyRecord]) -> None:
+    """A home whose journal has these records, and whose rows follow from them."""
+    with Owner(database) as owner:
+        upgrade(database)
+        journal = owner.journal(SHARD)
+        commit(journal, records)
+        journal.close()
+    projector = Projector(database, SHARD)
+    projector.catch_up()
+    projector.close()

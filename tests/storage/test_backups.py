@@ -25,24 +25,16 @@ from evenkeel.storage.database import Database
 from evenkeel.storage.doctor import examine
 from evenkeel.storage.engines import async_engine, sync_engine
 from evenkeel.storage.ownership import Owner
-from evenkeel.storage.projector import Projector
 from evenkeel.storage.repositories.audit import Anchor, StoredAudit, every_row
 from evenkeel.storage.schema import upgrade
 from tests.postgres import PostgresCluster
-from tests.storage.stories import SHARD, Story, commit
+from tests.storage.stories import SHARD, Story, projected
 from tests.storage.test_durability import writer
 
 
 def lived_in(database: Database, *, steps: int = 60) -> None:
     """A home with a journal, projections that have caught up, a person, a result and a strategy file."""
-    with Owner(database) as owner:
-        upgrade(database)
-        journal = owner.journal(SHARD)
-        commit(journal, Story(7).tell(steps).records)
-        journal.close()
-    projector = Projector(database, SHARD)
-    projector.catch_up()
-    projector.close()
+    projected(database, Story(7).tell(steps).records)
     for name, content in (("research/one.npz", b"curves"), ("strategies/mine.py", b"# a strategy\n")):
         path = database.home / name
         path.parent.mkdir(exist_ok=True)

@@ -12,28 +12,18 @@ from evenkeel.domain.orders import Side
 from evenkeel.storage.database import Database
 from evenkeel.storage.doctor import examine
 from evenkeel.storage.engines import sync_engine
-from evenkeel.storage.ownership import Owner
-from evenkeel.storage.projector import Projector
-from evenkeel.storage.schema import upgrade
 from evenkeel.storage.tables.composites import composites
 from evenkeel.storage.tables.trading import orders
 from tests.scenarios.desk import Desk, session
-from tests.storage.stories import SHARD, commit
+from tests.storage.stories import projected
 from tests.trading.engine.composites.desks import new_desk, spec, submit
 from tests.trading.engine.composites.test_whatever_happens import Life, actions
 from tests.trading.engine.world import D
 
 
-def projected(database: Database, desk: Desk) -> list[str]:
+def differences(database: Database, desk: Desk) -> list[str]:
     """What differs between the rows and the fold, once a desk's records have been committed and projected."""
-    with Owner(database) as owner:
-        upgrade(database)
-        journal = owner.journal(SHARD)
-        commit(journal, desk.records)
-        journal.close()
-    projector = Projector(database, SHARD)
-    projector.catch_up()
-    projector.close()
+    projected(database, desk.records)
     return examine(database).differences
 
 
@@ -43,7 +33,7 @@ def test_a_bracket_and_its_orders(database: Database) -> None:
     refused = submit(desk, d.Iceberg(spec(Side.BUY, "9", limit_price="50.001"), D(3)), "other")
     desk.day(session(1, 50, 52, 49, 51))
     desk.day(session(2, 51, 56, 50, 54))
-    assert projected(database, desk) == []
+    assert differences(database, desk) == []
     with sync_engine(database, "read").connect() as connection:
         rows = {row["id"]: row for row in connection.execute(select(composites)).mappings()}
         children = select(orders.c.leg, orders.c.state).where(orders.c.parent == one.id).order_by(orders.c.created_at)
@@ -61,4 +51,4 @@ def test_rows_agree_with_the_fold_whatever_happens(steps: list[object]) -> None:
     for step in [("bar", (50.0, 50.0, 50.0, 50.0, 1_000.0)), *steps]:
         life.do(step)
     with TemporaryDirectory() as folder:
-        assert projected(Database(Path(folder)), life.desk) == []
+        assert differences(Database(Path(folder)), life.desk) == []

@@ -10,12 +10,9 @@ from evenkeel.domain.orders import Side
 from evenkeel.storage.database import Database
 from evenkeel.storage.doctor import examine
 from evenkeel.storage.engines import sync_engine
-from evenkeel.storage.ownership import Owner
-from evenkeel.storage.projector import Projector
-from evenkeel.storage.schema import upgrade
 from evenkeel.storage.tables.limits import drawdown_moves, limit_changes
 from evenkeel.storage.tables.trading import order_events, orders
-from tests.storage.stories import SHARD, commit
+from tests.storage.stories import projected
 from tests.trading.engine.test_drawdowns import MAIN, invested, show
 from tests.trading.engine.world import WHO
 
@@ -31,14 +28,7 @@ def test_limits_of_layers_and_drawdowns(database: Database) -> None:
     show(world, 8.8)
     world.submit(Side.BUY, "1")
     world.step(c.LiftHalt(provenance=WHO, scope=MAIN))
-    with Owner(database) as owner:
-        upgrade(database)
-        journal = owner.journal(SHARD)
-        commit(journal, world.records)
-        journal.close()
-    projector = Projector(database, SHARD)
-    projector.catch_up()
-    projector.close()
+    projected(database, world.records)
     assert examine(database).differences == []
     with sync_engine(database, "read").connect() as connection:
         changes = connection.execute(select(limit_changes).order_by(limit_changes.c.seq)).mappings().all()

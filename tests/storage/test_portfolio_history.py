@@ -12,11 +12,8 @@ from evenkeel.domain.portfolios import Span, Wanted
 from evenkeel.domain.watchlists import Watched, Watchlist
 from evenkeel.storage.database import Database
 from evenkeel.storage.engines import async_engine
-from evenkeel.storage.ownership import Owner
-from evenkeel.storage.projector import Projector
 from evenkeel.storage.repositories import PortfolioHistory, StoredWatchlists
-from evenkeel.storage.schema import upgrade
-from tests.storage.stories import SHARD, commit
+from tests.storage.stories import SHARD, projected
 from tests.storage.test_portfolios import lived
 from tests.trading.engine.world import ACME, BOLT, at
 
@@ -25,14 +22,7 @@ D = Decimal
 
 @pytest.fixture
 async def engine(database: Database) -> AsyncIterator[AsyncEngine]:
-    with Owner(database) as owner:
-        upgrade(database)
-        journal = owner.journal(SHARD)
-        commit(journal, lived().records)
-        journal.close()
-    projector = Projector(database, SHARD)
-    projector.catch_up()
-    projector.close()
+    projected(database, lived().records)
     made = async_engine(database)
     yield made
     await made.dispose()

@@ -16,12 +16,9 @@ from evenkeel.domain.portfolios import Place, PortfolioChange
 from evenkeel.storage.database import Database
 from evenkeel.storage.doctor import examine
 from evenkeel.storage.engines import sync_engine
-from evenkeel.storage.ownership import Owner
-from evenkeel.storage.projector import Projector
-from evenkeel.storage.schema import upgrade
 from evenkeel.storage.tables.people import users
 from evenkeel.storage.tables.portfolios import book_balances, portfolio_books, portfolio_performance, portfolios
-from tests.storage.stories import SHARD, commit
+from tests.storage.stories import projected
 from tests.trading.engine.portfolios.funds import adopt, fund, transfer, world
 from tests.trading.engine.world import ACME, WHO, World, split_slice
 
@@ -59,14 +56,7 @@ def lived() -> World:
 def read(database: Database) -> Callable[[str], list[dict[str, Any]]]:
     """Rows of a query over the projections of that life."""
     made = lived()
-    with Owner(database) as owner:
-        upgrade(database)
-        journal = owner.journal(SHARD)
-        commit(journal, made.records)
-        journal.close()
-    projector = Projector(database, SHARD)
-    projector.catch_up()
-    projector.close()
+    projected(database, made.records)
     assert examine(database).differences == []
     engine = sync_engine(database, "migrate")
     with engine.begin() as connection:

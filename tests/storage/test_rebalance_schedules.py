@@ -7,11 +7,8 @@ from evenkeel.domain.rebalance_schedules import HOUR, Cadence, Mode, RunState, S
 from evenkeel.storage.database import Database
 from evenkeel.storage.doctor import examine
 from evenkeel.storage.engines import sync_engine
-from evenkeel.storage.ownership import Owner
-from evenkeel.storage.projector import Projector
-from evenkeel.storage.schema import upgrade
 from evenkeel.storage.tables.rebalancing import rebalance_runs, rebalance_schedules
-from tests.storage.stories import SHARD, commit
+from tests.storage.stories import projected
 from tests.trading.engine.portfolios.test_rebalancing import SALE
 from tests.trading.engine.portfolios.test_scheduling import MONTHLY, answer, run_of, scheduled
 from tests.trading.engine.world import WHO, World
@@ -31,14 +28,7 @@ def lived() -> World:
 
 def test_a_row_each(database: Database) -> None:
     made = lived()
-    with Owner(database) as owner:
-        upgrade(database)
-        journal = owner.journal(SHARD)
-        commit(journal, made.records)
-        journal.close()
-    projector = Projector(database, SHARD)
-    projector.catch_up()
-    projector.close()
+    projected(database, made.records)
     assert examine(database).differences == []
     with sync_engine(database, "migrate").connect() as connection:
         (schedule,) = connection.execute(select(rebalance_schedules)).mappings().all()

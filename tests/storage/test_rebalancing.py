@@ -8,11 +8,8 @@ from evenkeel.domain import events as e
 from evenkeel.storage.database import Database
 from evenkeel.storage.doctor import examine
 from evenkeel.storage.engines import sync_engine
-from evenkeel.storage.ownership import Owner
-from evenkeel.storage.projector import Projector
-from evenkeel.storage.schema import upgrade
 from evenkeel.storage.tables.rebalancing import rebalance_history
-from tests.storage.stories import SHARD, commit
+from tests.storage.stories import projected
 from tests.trading.engine.portfolios.test_rebalancing import PURCHASE, SALE, held, order, rebalance
 from tests.trading.engine.world import ACME, World
 
@@ -35,14 +32,7 @@ def lived() -> World:
 
 def test_a_row_each(database: Database) -> None:
     made = lived()
-    with Owner(database) as owner:
-        upgrade(database)
-        journal = owner.journal(SHARD)
-        commit(journal, made.records)
-        journal.close()
-    projector = Projector(database, SHARD)
-    projector.catch_up()
-    projector.close()
+    projected(database, made.records)
     assert examine(database).differences == []
     with sync_engine(database, "migrate").connect() as connection:
         rows = connection.execute(select(rebalance_history).order_by(rebalance_history.c.id)).mappings().all()

@@ -53,6 +53,12 @@ def number(text: str) -> Decimal:
     return value
 
 
+def share(text: str | Decimal) -> Decimal:
+    """A part of a whole: 0.05, or 5%. A default comes here as it is."""
+    word = str(text)
+    return number(word.removesuffix("%")) / (100 if word.endswith("%") else 1)
+
+
 def minute(text: str | None, *, never: str = "never") -> str:
     """A moment as tables show it: to the minute, in UTC."""
     return f"{text[:16].replace('T', ' ')}Z" if text else never

@@ -12,12 +12,14 @@ from evenkeel.cli.common import (
     JsonOption,
     examples,
     number,
+    plain,
     print_fields,
     print_items,
     print_json,
     print_table,
     reporting,
     resolve_home,
+    share,
 )
 from evenkeel.cli.order_terms import KINDS
 from evenkeel.cli.templates import sizing
@@ -120,8 +122,7 @@ def _size(text: str) -> dict[str, Any]:
     rule, _, value = text.rpartition(":")
     if rule != "risk":
         return sizing(text)
-    amount = number(value.removesuffix("%"))
-    return {"type": "risk-per-trade", "share": f"{amount / 100 if value.endswith('%') else amount:f}"}
+    return {"type": "risk-per-trade", "share": plain(share(value))}
 
 
 def _offset(text: str | None, option: str) -> dict[str, Any] | None:

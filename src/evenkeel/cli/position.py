@@ -19,6 +19,7 @@ from evenkeel.cli.common import (
     print_table,
     reporting,
     resolve_home,
+    share,
 )
 from evenkeel.domain.accounts import MANUAL
 from evenkeel.domain.errors import EvenkeelError
@@ -69,7 +70,9 @@ def close(
     quantity: Annotated[
         Decimal | None, typer.Option("--quantity", parser=number, metavar="UNITS", help="Only so many units.")
     ] = None,
-    share: Annotated[str | None, typer.Option("--share", metavar="SHARE", help="Only a share: 50% or 0.5.")] = None,
+    share: Annotated[
+        Decimal | None, typer.Option("--share", parser=share, metavar="SHARE", help="Only a share: 50% or 0.5.")
+    ] = None,
     book: BookOption = None,
     product: ProductOption = None,
     venue: VenueOption = None,
@@ -83,15 +86,10 @@ def close(
         client = Client(resolve_home(home), options=_OPTIONS | {"quantity": "--quantity"})
         body = _where(client, account, symbol=symbol, book=book, product=product, venue=venue, name=client_order_id) | {
             "quantity": plain(quantity),
-            "share": None if share is None else _share(share),
+            "share": plain(share),
             "cancel": not keep_orders,
         }
         _told(client.call("POST", "/trading/positions/close", body), as_json=as_json)
-
-
-def _share(text: str) -> str:
-    value = number(text.removesuffix("%"))
-    return f"{value / 100 if text.endswith('%') else value:f}"
 
 
 def _where(

@@ -1,12 +1,11 @@
 """`evenkeel portfolio schedule set|show|clear|runs|approve|decline`: have a portfolio rebalanced by itself."""
 
 from decimal import Decimal
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from evenkeel.cli.client import Client, path_of
+from evenkeel.cli.client import Client, find, path_of
 from evenkeel.cli.common import (
     HomeOption,
     JsonOption,
@@ -20,6 +19,7 @@ from evenkeel.cli.common import (
     print_table,
     reporting,
     resolve_home,
+    share,
 )
 from evenkeel.cli.portfolio import PortfolioArgument, the_portfolio
 from evenkeel.cli.rebalancing import (
@@ -34,6 +34,7 @@ from evenkeel.cli.rebalancing import (
     WeightsOption,
     aim_of,
 )
+from evenkeel.domain.rebalance_schedules import Cadence, Mode
 
 app = typer.Typer(name="schedule", help="Have a portfolio rebalanced by itself.", no_args_is_help=True)
 RunArgument = Annotated[str, typer.Argument(metavar="[RUN]", help="Id, or beginning of it; else the one that waits.")]
@@ -49,19 +50,6 @@ _OPTIONS = OPTIONS | {
     "max_age": "--max-age",
     "expires": "--expires",
 }
-
-
-class Cadence(StrEnum):
-    DAILY = "daily"
-    WEEKLY = "weekly"
-    MONTHLY = "monthly"
-    QUARTERLY = "quarterly"
-    BAND = "band"
-
-
-class Mode(StrEnum):
-    PROPOSE = "propose"
-    TRADE = "trade"
 
 
 def _connected(home: HomeOption) -> Client:
@@ -92,13 +80,17 @@ def set_schedule(
     days: DaysOption = 500,
     mode: Annotated[Mode, typer.Option("--mode", help="Propose, or trade at once.")] = Mode.PROPOSE,
     band: Annotated[
-        str | None, typer.Option("--band", metavar="SHARE", help="Trade only where a weight is off by more: 5%.")
+        Decimal | None,
+        typer.Option("--band", parser=share, metavar="SHARE", help="Trade only where a weight is off by more: 5%."),
     ] = None,
     relative_band: Annotated[
-        str | None, typer.Option("--relative-band", metavar="SHARE", help="The same, as a share of its target.")
+        Decimal | None,
+        typer.Option("--relative-band", parser=share, metavar="SHARE", help="The same, as a share of its target."),
     ] = None,
     only_beyond: Annotated[bool, typer.Option("--only-beyond", help="Trade those beyond alone.")] = False,
-    buffer: Annotated[str, typer.Option("--buffer", metavar="SHARE", help="What stays in cash.")] = "0",
+    buffer: Annotated[
+        Decimal, typer.Option("--buffer", parser=share, metavar="SHARE", help="What stays in cash.")
+    ] = Decimal(0),
     min_trade: Annotated[
         Decimal, typer.Option("--min-trade", parser=number, metavar="AMOUNT", help="The least value of a trade.")
     ] = Decimal(0),
@@ -118,8 +110,8 @@ def set_schedule(
     with reporting(as_json=as_json):
         client = _connected(home)
         body = aim_of(weights, objective, symbols, constraints, days=days)
-        body |= {"cadence": cadence.value, "mode": mode.value, "buffer": _share(buffer), "min_trade": plain(min_trade)}
-        body |= {"band": _share(band), "relative_band": _share(relative_band)}
+        body |= {"cadence": cadence.value, "mode": mode.value, "buffer": plain(buffer), "min_trade": plain(min_trade)}
+        body |= {"band": plain(band), "relative_band": plain(relative_band)}
         body |= {"trade": "beyond" if only_beyond else "all", "last": last}
         body |= {"after_open": after_open, "before_close": before_close, "every": check_every}
         body |= {"max_age": max_age, "expires": expires}
@@ -127,13 +119,6 @@ def set_schedule(
             body["execution"] = {"kind": execution.value, "duration": duration, "slices": slices}
         found = client.call("PUT", _path(client, portfolio), body)
         print_json(found) if as_json else _print(found)
-
-
-def _share(text: str | None) -> str | None:
-    if text is None:
-        return None
-    share = number(text.removesuffix("%"))
-    return plain(share / 100 if text.endswith("%") else share)
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -207,9 +192,10 @@ def _answer(portfolio: str, run: str, word: str, *, home: HomeOption, as_json: b
     with reporting(as_json=as_json):
         client = _connected(home)
         path = _path(client, portfolio, "runs")
-        waiting = [one["id"] for one in client.get(path, limit=200)["items"] if one["state"] == "PROPOSED" or run]
-        found = next((one for one in waiting if one.startswith(run)), None)
-        if found is None:
+        items = client.get(path, limit=200)["items"]
+        waiting = [one["id"] for one in items if one["state"] == "PROPOSED"]
+        if not run and not waiting:
             raise typer.BadParameter("nothing of this portfolio waits for an answer", param_hint="RUN")
+        found = find(items, run, what="run")["id"] if run else waiting[0]
         after = client.call("POST", f"{path}{path_of(found, word)}")
         print_json(after) if as_json else print(f"{after['state']}: {after['reason']}")

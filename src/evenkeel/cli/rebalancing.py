@@ -20,10 +20,12 @@ from evenkeel.cli.common import (
     print_table,
     reporting,
     resolve_home,
+    share,
 )
 from evenkeel.cli.portfolio import PortfolioArgument, the_portfolio
 from evenkeel.cli.portfolio_history import app
 from evenkeel.cli.taxes import print_tax
+from evenkeel.domain.execution import ExecutionKind
 
 __all__ = ["app"]
 
@@ -51,13 +53,6 @@ OPTIONS = {
 _POLL = 0.2
 
 
-class Execution(StrEnum):
-    BASKET = "basket"
-    SLICES = "slices"
-    TWAP = "twap"
-    VWAP = "vwap"
-
-
 WeightsOption = Annotated[
     list[str] | None, typer.Option("--weight", metavar="SYMBOL=SHARE", help="0.4, or 40%; repeat.")
 ]
@@ -73,7 +68,7 @@ ConstraintOption = Annotated[
 ]
 DaysOption = Annotated[int, typer.Option("--days", help="How many daily returns the objective sees.")]
 ExecutionOption = Annotated[
-    Execution | None, typer.Option("--execution", help="Whole orders (basket), or slices over --duration.")
+    ExecutionKind | None, typer.Option("--execution", help="Whole orders (basket), or slices over --duration.")
 ]
 DurationOption = Annotated[int, typer.Option("--duration", metavar="SECONDS", help="How long the slices take.")]
 SlicesOption = Annotated[int, typer.Option("--slices", help="How many slices a trade has.")]
@@ -108,10 +103,10 @@ def rebalance(
     duration: DurationOption = 0,
     slices: SlicesOption = 0,
     buffer: Annotated[
-        Decimal, typer.Option("--buffer", parser=number, metavar="SHARE", help="What stays in cash.")
+        Decimal, typer.Option("--buffer", parser=share, metavar="SHARE", help="What stays in cash.")
     ] = Decimal(0),
     band: Annotated[
-        Decimal, typer.Option("--band", parser=number, metavar="SHARE", help="How far a weight may be off.")
+        Decimal, typer.Option("--band", parser=share, metavar="SHARE", help="How far a weight may be off.")
     ] = Decimal(0),
     min_trade: Annotated[
         Decimal, typer.Option("--min-trade", parser=number, metavar="AMOUNT", help="The least value of a trade.")
@@ -175,11 +170,10 @@ def _target(text: str) -> dict[str, Any]:
 
 
 def _share(text: str, name: str, *, option: str) -> dict[str, Any]:
-    symbol, found, share = text.rpartition("=")
+    symbol, found, part = text.rpartition("=")
     if not found or not symbol:
         raise typer.BadParameter(f"{text!r} is not SYMBOL=SHARE", param_hint=option)
-    given = number(share.removesuffix("%"))
-    return {"symbol": symbol, name: plain(given / 100 if share.endswith("%") else given)}
+    return {"symbol": symbol, name: plain(share(part))}
 
 
 def _ended(client: Client, one: dict[str, Any], *, seconds: float) -> dict[str, Any]:

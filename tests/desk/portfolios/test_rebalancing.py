@@ -159,10 +159,12 @@ def test_no_account_spends_more_than_it_has(parts: list[int], buffer: int, band:
 def test_each_slice_of_a_trade_is_charged() -> None:
     """A fee of each order is due as often as there are slices, and no oftener than there are lots."""
     made = three()
-    whole, sliced, many = (planned(made, pieces=count) for count in (1, 4, 1000))
-    costs = {one.account_id: one.cost for one in whole.accounts}
-    for one in sliced.accounts:
-        assert one.cost == (costs["C"] * 4 if one.account_id == "C" else one.cost)
-        assert one.cash_after >= 0
-    (fixed,) = (one for one in many.accounts if one.account_id == "C")
-    assert fixed.cost == costs["C"] / 2 * sum(int(abs(trade.quantity)) for trade in fixed.trades)
+    made.price(COIL, 50.0)
+    whole, sliced = ({one.account_id: one.cost for one in planned(made, pieces=count).accounts} for count in (1, 4))
+    assert whole["C"] > 0
+    assert sliced["C"] == 4 * whole["C"]
+    assert abs(sliced["B"] - whole["B"]) <= D("0.05"), "a share of the value is the same in parts"
+    assert all(one.cash_after >= 0 for one in planned(made, pieces=4).accounts)
+    (coil,) = (one for one in planned(made, {COIL.id: D("0.5")}, pieces=1000).accounts if one.account_id == "C")
+    assert [trade.quantity for trade in coil.trades] == [20]
+    assert coil.cost == whole["C"], "two lots, as two trades before"

@@ -208,3 +208,15 @@ def test_across_accounts_costs_no_more_tax_and_is_as_near(
         lot = D(20) * 4  # a lot more or less in each account
         assert taxed(made, found, taxes=taxes).tax <= taxed(made, alone, taxes=taxes).tax + lot
     assert found.turnover >= ZERO
+
+
+def test_what_goes_out_in_slices_is_charged_slice_by_slice_in_its_gain_too() -> None:
+    made = World(ACME)
+    made.account("A", "100000", costs="fixed")
+    made.price(ACME, 10.0)
+    fund(made, "fund", "A", cash=D(10000))
+    made.holding("100", "4", book="fund")
+    whole, sliced = (plan(made.state, "fund", Terms({}, pieces=count)) for count in (1, 4))
+    assert whole.cost > 0
+    assert sliced.cost == 4 * whole.cost
+    assert taxed(made, whole).short - taxed(made, sliced).short == 3 * whole.cost

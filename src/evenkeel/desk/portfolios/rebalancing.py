@@ -81,7 +81,7 @@ class AccountPlan(Struct, frozen=True):
 class Plan(Struct, frozen=True):
     """All accounts together. Weights are shares of the `value`; `traded` is the value of all trades. `refusals` are
     those that risk would refuse as things stand. `drift` is the furthest that a weight of the whole is off, before and
-    after."""
+    after. Each trade is to go out in `pieces`."""
 
     portfolio_id: str
     value: Decimal
@@ -94,6 +94,7 @@ class Plan(Struct, frozen=True):
     refusals: tuple[Skipped, ...] = ()
     drift: Decimal = ZERO
     drift_after: Decimal = ZERO
+    pieces: int = 1
 
     @property
     def trades(self) -> tuple[PlannedTrade, ...]:
@@ -271,22 +272,22 @@ def _trades(part: Part, lots: "Lots") -> list[PlannedTrade]:
 
 
 def _charges(part: Part, trades: list[PlannedTrade], pieces: int) -> Decimal:
-    """What the account's schedule is expected to charge for all of them, in no more pieces than a trade has lots."""
+    """What the account's schedule is expected to charge for all of them."""
     if not part.schedule.components:
         return ZERO
     found, items = ZERO, {one.instrument_id: one for one in part.items}
     for trade in trades:
         item = items[trade.instrument_id]
-        count = max(1, min(pieces, int(abs(trade.quantity) / item.lot)))
-        found = add(found, charge_of(part.schedule, trade, unit=item.unit, pieces=count))
+        found = add(found, charge_of(part.schedule, trade, unit=item.unit, lot=item.lot, pieces=pieces))
     return found
 
 
-def charge_of(schedule: CostSchedule, trade: PlannedTrade, *, unit: Decimal, pieces: int = 1) -> Decimal:
-    """What a schedule is expected to charge for a trade in units worth so much, in equal pieces."""
-    quantity = abs(float(trade.quantity)) / pieces
+def charge_of(schedule: CostSchedule, trade: PlannedTrade, *, unit: Decimal, lot: Decimal, pieces: int) -> Decimal:
+    """What a schedule is expected to charge for a trade in units worth so much, in equal pieces of a lot at least."""
+    count = max(1, min(pieces, int(abs(trade.quantity) / lot)))
+    quantity = abs(float(trade.quantity)) / count
     charge = total_charge(schedule, trade.side, quantity=quantity, notional=quantity * float(unit))
-    return mul(exact(charge, _CENT, "ROUND_UP"), Decimal(pieces))
+    return exact(charge * count, _CENT, "ROUND_UP")
 
 
 def _account(part: Part, terms: Terms, trades: list[PlannedTrade], *, cost: Decimal, gap: float) -> AccountPlan:
@@ -352,7 +353,7 @@ def told(
     return Plan(
         portfolio_id, value, before, dict(terms.weights), after, tuple(kept), tuple(skipped),
         total([abs(state.notional(one.instrument_id, one.quantity, one.price)) for one in trades]), tuple(refusals),
-        *(_furthest(weights, terms) for weights in (before, after)),
+        _furthest(before, terms), _furthest(after, terms), terms.pieces,
     )  # fmt: skip
 
 

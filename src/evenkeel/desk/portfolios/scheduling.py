@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from evenkeel.desk.portfolios.moments import last_moment, next_moment
 from evenkeel.desk.portfolios.planning import paced, planned
 from evenkeel.desk.portfolios.rebalancing import NOTHING_HERE, Plan, Terms
-from evenkeel.desk.portfolios.weighing import as_targets, weighed, wish_of
+from evenkeel.desk.portfolios.weighing import as_targets, settled, weighed
 from evenkeel.desk.risk.closes import DailyCloses
 from evenkeel.domain.accounts import Readiness
 from evenkeel.domain.clock import SECOND, iso
@@ -245,9 +245,9 @@ class Scheduler:
             return aim.weights
         state = self.runner.state
         instruments = [state.instruments[name] for name in aim.instrument_ids]
-        wish = wish_of(aim, tolerance=state.portfolio(portfolio_id).portfolio.risk_tolerance)
+        sure = settled(aim, tolerance=state.portfolio(portfolio_id).portfolio.risk_tolerance)
         started = time.perf_counter()
-        found = await asyncio.to_thread(weighed, self.daily, instruments, wish, at=at)
+        found = await asyncio.to_thread(weighed, self.daily, instruments, sure, at=at)
         self.on_optimized(found.objective, time.perf_counter() - started)
         return as_targets(instruments, found.weights)
 

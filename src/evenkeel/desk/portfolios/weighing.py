@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec.structs import replace
 
 from evenkeel.desk.risk.closes import DailyCloses
 from evenkeel.desk.risk.figures import a_year
@@ -21,49 +21,31 @@ LEAST = 20
 _STEP = Decimal("0.000001")
 
 
-class Wish(Struct, frozen=True):
-    """An objective of `evenkeel.optimize` over the last `days` daily returns, with bounds of every weight. `target` is
-    a return or a volatility a year, `tolerance` a share of 1, where the objective takes one."""
-
-    objective: str = "max-sharpe"
-    constraints: tuple[str, ...] = ()
-    days: int = 500
-    least: float = 0.0
-    most: float = 1.0
-    covariance: str = "sample"
-    mean: str = "historical"
-    risk_free: float = 0.0
-    target: float | None = None
-    tolerance: float | None = None
-
-
-def wish_of(aim: Aim, *, tolerance: Decimal | None) -> Wish:
-    """What an aim asks of the optimiser. Where it names no objective, that is the point of the frontier that its own
-    tolerance of risk stands for, or the `tolerance` of a portfolio; without either, the highest Sharpe ratio."""
-    share, name = aim.tolerance, aim.objective
-    if not name and share is None and tolerance is not None:
+def settled(aim: Aim, *, tolerance: Decimal | None) -> Aim:
+    """An aim with its objective. Where it names none, that is the point of the frontier that its own tolerance of risk
+    stands for, or the `tolerance` of a portfolio; without either, the highest Sharpe ratio."""
+    share = aim.tolerance
+    if not aim.objective and share is None and tolerance is not None:
         share = float(tolerance)
-    return Wish(
-        name or ("max-sharpe" if share is None else "risk-tolerance"), aim.constraints, aim.days, aim.least, aim.most,
-        aim.covariance, aim.mean, aim.risk_free, aim.target, share,
-    )  # fmt: skip
+    name = aim.objective or ("max-sharpe" if share is None else "risk-tolerance")
+    return replace(aim, objective=name, tolerance=share)
 
 
-def check_wish(wish: Wish, symbols: Sequence[str]) -> None:
+def check_aim(aim: Aim, symbols: Sequence[str]) -> None:
     """Raises InvalidInput for an objective, an option or a constraint that makes no sense, whatever the prices are."""
     from evenkeel.quant.portfolio.constraints import Names, parse_all
     from evenkeel.quant.portfolio.objectives import objective
 
-    one = objective(wish.objective)
+    one = objective(aim.objective)
     for name in ("target", "tolerance"):
-        is_given, message = getattr(wish, name) is not None, ""
+        is_given, message = getattr(aim, name) is not None, ""
         if name in one.needs and not is_given:
             message = f"{one.name} needs it"
         elif is_given and name not in (*one.needs, *one.options):
             message = f"{one.name} has no such option"
         if message:
             raise InvalidInput("the objective is not valid", errors=(FieldError(f"optimise.{name}", message),))
-    parse_all(wish.constraints, Names(list(symbols), {}, {}))
+    parse_all(aim.constraints, Names(list(symbols), {}, {}))
 
 
 def returns_of(daily: DailyCloses, instruments: Sequence[Instrument], *, at: int, days: int) -> Returns:
@@ -78,23 +60,23 @@ def returns_of(daily: DailyCloses, instruments: Sequence[Instrument], *, at: int
     return found
 
 
-def weighed(daily: DailyCloses, instruments: Sequence[Instrument], wish: Wish, *, at: int) -> "Optimized":
+def weighed(daily: DailyCloses, instruments: Sequence[Instrument], aim: Aim, *, at: int) -> "Optimized":
     """The weights an objective finds, by symbol: call it on a thread. Raises InvalidInput."""
     from evenkeel.research.portfolio.optimize import optimize
 
-    found = returns_of(daily, instruments, at=at, days=wish.days)
-    own = {"target": wish.target, "tolerance": wish.tolerance}
+    found = returns_of(daily, instruments, at=at, days=aim.days)
+    own = {"target": aim.target, "tolerance": aim.tolerance}
     options: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
     return optimize(
         returns=found.values,
         assets=[one.symbol for one in instruments],
         periods=a_year(instruments),
-        objective=wish.objective,
-        constraints=wish.constraints,
-        bounds=(wish.least, wish.most),
-        covariance=wish.covariance,
-        mean=wish.mean,
-        risk_free=wish.risk_free,
+        objective=aim.objective,
+        constraints=aim.constraints,
+        bounds=(aim.least, aim.most),
+        covariance=aim.covariance,
+        mean=aim.mean,
+        risk_free=aim.risk_free,
         **options,
     )
 

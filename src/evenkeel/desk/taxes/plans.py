@@ -84,9 +84,11 @@ def _taxed(
     state: State, books: LotBooks, plan: Plan, trade: PlannedTrade, *, taxes: Mapping[str, Settings]
 ) -> TradeTax:
     account, settings = state.accounts[trade.account_id], taxes.get(trade.account_id, ())
-    multiplier = state.instruments[trade.instrument_id].multiplier
-    schedule = state.find_schedule(account.account.costs)
-    charges = charge_of(schedule, trade, unit=mul(trade.price, multiplier)) if schedule.components else ZERO
+    instrument, schedule = state.instruments[trade.instrument_id], state.find_schedule(account.account.costs)
+    multiplier, charges = instrument.multiplier, ZERO
+    if schedule.components:
+        unit = mul(trade.price, multiplier)
+        charges = charge_of(schedule, trade, unit=unit, lot=instrument.lot_size, pieces=plan.pieces)
     key = PositionKey(trade.account_id, plan.portfolio_id, trade.instrument_id)
     lots = books.lots(state, key, settings).copy()
     lots.trade(Trade(trade.quantity, trade.price, charges, account.day), multiplier)

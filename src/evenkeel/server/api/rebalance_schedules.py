@@ -7,7 +7,7 @@ from fastapi import Depends, Request, Response
 
 from evenkeel.desk.permissions import Permission
 from evenkeel.desk.portfolios.moments import next_moment
-from evenkeel.desk.portfolios.weighing import check_wish, wish_of
+from evenkeel.desk.portfolios.weighing import check_aim, settled
 from evenkeel.domain.commands import AnswerRebalanceRun, SetRebalanceSchedule
 from evenkeel.domain.errors import Forbidden, InvalidInput, NotFound
 from evenkeel.domain.money import ZERO
@@ -60,7 +60,7 @@ async def set_rebalance_schedule(
     schedule = _read(seen, given)
     if schedule.aim.instrument_ids:
         symbols = [seen.state.instruments[name].symbol for name in schedule.aim.instrument_ids]
-        await asyncio.to_thread(check_wish, wish_of(schedule.aim, tolerance=this.risk_tolerance), symbols)
+        await asyncio.to_thread(check_aim, settled(schedule.aim, tolerance=this.risk_tolerance), symbols)
     if not schedule_faults(schedule) and await _next(seen.state, schedule, after=status.now(parts)) is None:
         raise InvalidInput("the schedule is not valid: its exchanges have no day on which all are open")
     by = seen.provenance(received)

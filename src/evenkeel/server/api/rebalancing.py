@@ -13,7 +13,7 @@ from fastapi import Depends, Request, Response
 from evenkeel.desk.permissions import Permission
 from evenkeel.desk.portfolios.planning import paced, planned
 from evenkeel.desk.portfolios.rebalancing import Plan, Terms
-from evenkeel.desk.portfolios.weighing import as_targets, returns_of, volatility, weighed, wish_of
+from evenkeel.desk.portfolios.weighing import as_targets, returns_of, settled, volatility, weighed
 from evenkeel.desk.risk.closes import DailyCloses
 from evenkeel.desk.risk.figures import a_year
 from evenkeel.domain.commands import RebalancePortfolio
@@ -114,8 +114,8 @@ async def _weighed(
     """What an objective finds; without one, by a portfolio's `tolerance`, where there is a portfolio."""
     daily = request.app.state.closes
     assert isinstance(daily, DailyCloses)
-    wish, started = wish_of(aim_of(given, instruments), tolerance=tolerance), time.perf_counter()
-    found = await asyncio.to_thread(weighed, daily, instruments, wish, at=status.now(parts))
+    aim, started = settled(aim_of(given, instruments), tolerance=tolerance), time.perf_counter()
+    found = await asyncio.to_thread(weighed, daily, instruments, aim, at=status.now(parts))
     parts.metrics.observe_optimization(found.objective, time.perf_counter() - started)
     return found
 

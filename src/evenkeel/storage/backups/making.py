@@ -21,7 +21,7 @@ from evenkeel.storage.backups.manifest import (
     read,
     write,
 )
-from evenkeel.storage.backups.parts import leftovers, settle, sweep, under_way
+from evenkeel.storage.backups.parts import leftovers, settle, sweep, under_way, written
 from evenkeel.storage.database import Database
 from evenkeel.storage.repositories.audit import Anchor
 
@@ -50,7 +50,7 @@ def make(
     check_something(database)
     place = (folder or database.home / FOLDER).absolute()
     target = place / f"{PREFIX}{stamp()}"
-    try:
+    with written(target):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         sweep(place, f"{PREFIX}*")
         with under_way(target) as part:
@@ -59,11 +59,6 @@ def make(
             verify(part)
             settle(part)
             part.rename(target)
-    except OSError as error:
-        raise EvenkeelError(
-            f"{error.filename or target} cannot be written: {error.strerror}",
-            hint="check the free space and the folder's permissions",
-        ) from error
     return Backup(target, manifest)
 
 

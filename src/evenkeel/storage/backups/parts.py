@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from evenkeel.domain.errors import NotReady
+from evenkeel.domain.errors import EvenkeelError, NotReady
 from evenkeel.storage.filelock import held, is_held
 
 SUFFIX, _LOCK = ".part", ".lock"
@@ -18,6 +18,18 @@ SUFFIX, _LOCK = ".part", ".lock"
 def part_of(target: Path) -> Path:
     """Where the folder `target` is made, beside it."""
     return target.with_name(f".{target.name}{SUFFIX}")
+
+
+@contextmanager
+def written(target: Path) -> Iterator[None]:
+    """Tells of what cannot be written within. Raises EvenkeelError for OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise EvenkeelError(
+            f"{error.filename or target} cannot be written: {error.strerror}",
+            hint="check the free space and the folder's permissions",
+        ) from error
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from evenkeel.storage.backup import copy_files
 from evenkeel.storage.backups import sqlite
 from evenkeel.storage.backups.making import CARRIED, MODE, verify
 from evenkeel.storage.backups.manifest import Manifest
-from evenkeel.storage.backups.parts import settle, under_way
+from evenkeel.storage.backups.parts import settle, under_way, written
 from evenkeel.storage.database import Database
 from evenkeel.storage.doctor import Report, examine
 from evenkeel.storage.migrations import REVISIONS
@@ -50,18 +50,13 @@ def restore(folder: Path, database: Database, *, secrets: bytes | None = None) -
     target = database.home.absolute()
     target = target.resolve() if target.is_symlink() else target
     _check_new(target)
-    try:
+    with written(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with under_way(target) as part, _database(database):
             report = _built(folder, manifest, msgspec.structs.replace(database, home=part), secrets=secrets)
             settle(part)
             _check_new(target)
             part.rename(target)
-    except OSError as error:
-        raise EvenkeelError(
-            f"{error.filename or target} cannot be written: {error.strerror}",
-            hint="check the free space and the folder's permissions",
-        ) from error
     if report is not None:
         report.database = database.shown
         report.durability |= {"file": str(target / _SQLITE[1])} if database.is_sqlite else {}
