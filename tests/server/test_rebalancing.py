@@ -40,6 +40,11 @@ async def test_previewed_sent_and_seen(desk: World, owner: httpx.AsyncClient) ->
     other = await call(owner, f"{one}/rebalance", HALF, 409)
     assert "under way" in other["detail"]
     await desk.next_bar()
+    (traded,) = (await owner.get("/api/v2/trading/orders")).json()["items"]
+    (filled,) = (await owner.get("/api/v2/trading/fills")).json()["items"]
+    assert [(each["strategy"], each["portfolio"]) for each in (traded, filled)] == [(None, "Growth")] * 2
+    by_book = (await owner.get("/api/v2/trading/pnl", params={"by": "strategy"})).json()["items"]
+    assert {each["name"] for each in by_book} == {"Growth"}, "by its name, not by its id"
     (done,) = (await owner.get(f"{one}/rebalances")).json()["items"]
     assert (done["state"], done["traded"], done["reasons"]) == ("DONE", plan["traded"], [])
     (weight,) = done["weights"]

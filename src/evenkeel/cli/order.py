@@ -146,7 +146,7 @@ def list_orders(
             return
         rows = [
             [o["created_at"], o["side"], o["quantity"], o["symbol"], o["kind"], o["state"], o["rests_at"] or "",
-             o["filled_quantity"], o["strategy"] or o["book"], o["reason"] or "", o["id"]]
+             o["filled_quantity"], o["strategy"] or o["portfolio"] or o["book"], o["reason"] or "", o["id"]]
             for o in items
         ]  # fmt: skip
         headings = ["at", "side", "quantity", "symbol", "kind", "state", "rests at", "filled", "book", "reason", "id"]
@@ -267,7 +267,15 @@ def fills(
             print_items(items)
             return
         rows = [
-            [f["executed_at"], f["side"], f["quantity"], f["symbol"], f["price"], f["fees"], f["strategy"] or f["book"]]
+            [
+                f["executed_at"],
+                f["side"],
+                f["quantity"],
+                f["symbol"],
+                f["price"],
+                f["fees"],
+                f["strategy"] or f["portfolio"] or f["book"],
+            ]
             for f in items
         ]
         print_table(

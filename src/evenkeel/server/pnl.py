@@ -166,7 +166,8 @@ def _name(seen: Tenant, directory: AccountDirectory, by: By, *, row: str | None)
         case "instrument":
             return "no instrument" if row is None else seen.state.instruments[row].symbol
         case "strategy":
-            return strategy_name(seen.state, row or "") or str(row)
+            own = seen.state.portfolios.get(row or "")
+            return strategy_name(seen.state, row or "") or (own.portfolio.name if own is not None else str(row))
         case "account":
             return seen.state.accounts[row or ""].account.name
         case "user":

@@ -151,6 +151,7 @@ class OrderOut(Struct):
     account_id: Id
     book: str
     strategy: str | None
+    portfolio: str | None
     instrument_id: Id
     symbol: str
     venue: str
@@ -191,6 +192,7 @@ class FillOut(Struct):
     account_id: Id
     book: str
     strategy: str | None
+    portfolio: str | None
     instrument_id: Id
     symbol: str
     side: Side

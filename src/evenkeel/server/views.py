@@ -79,6 +79,12 @@ def strategy_name(state: State, book: str) -> str | None:
     return held.deployment.name if held is not None else None
 
 
+def portfolio_name(state: State, account_id: str, book: str) -> str | None:
+    """The name of the portfolio that a book of an account belongs to; None for other books."""
+    owner = state.owners.get((account_id, book)) if state.owners else None
+    return None if owner is None else state.portfolios[owner].portfolio.name
+
+
 def pnl(state: State, positions: Iterable[Position]) -> tuple[Decimal, Decimal]:
     """(realised net of charges, unrealised) of positions in one currency."""
     realised = unrealised = ZERO
@@ -150,6 +156,7 @@ def order(state: State, this: Order) -> s.OrderOut:
         account_id=spec.account_id,
         book=spec.book,
         strategy=strategy_name(state, spec.book),
+        portfolio=portfolio_name(state, spec.account_id, spec.book),
         instrument_id=spec.instrument_id,
         symbol=instrument.symbol,
         venue=instrument.venue,
@@ -217,6 +224,7 @@ def fill(state: State, this: Fill) -> s.FillOut:
         account_id=this.account_id,
         book=this.book,
         strategy=strategy_name(state, this.book),
+        portfolio=portfolio_name(state, this.account_id, this.book),
         instrument_id=this.instrument_id,
         symbol=state.instruments[this.instrument_id].symbol,
         side=this.side,
@@ -240,14 +248,13 @@ def position_id(key: PositionKey) -> str:
 def position(state: State, this: Position) -> s.PositionOut:
     key, instrument = this.key, state.instruments[this.key.instrument_id]
     price = state.price_of(this)
-    owner = state.owners.get((key.account_id, key.book)) if state.owners else None
     return s.PositionOut(
         id=position_id(key),
         account_id=key.account_id,
         book=key.book,
         strategy=strategy_name(state, key.book),
-        portfolio_id=owner,
-        portfolio=None if owner is None else state.portfolios[owner].portfolio.name,
+        portfolio_id=state.owners.get((key.account_id, key.book)),
+        portfolio=portfolio_name(state, key.account_id, key.book),
         instrument_id=key.instrument_id,
         symbol=instrument.symbol,
         product=key.product,

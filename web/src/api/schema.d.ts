@@ -5704,6 +5704,7 @@ export interface components {
             account_id: string;
             book: string;
             strategy: string | null;
+            portfolio: string | null;
             /**
              * @description Stable and opaque.
              * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
@@ -7589,6 +7590,7 @@ export interface components {
             account_id: string;
             book: string;
             strategy: string | null;
+            portfolio: string | null;
             /**
              * @description Stable and opaque.
              * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061

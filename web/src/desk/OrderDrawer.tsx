@@ -57,6 +57,7 @@ function Record({ order }: { order: Order }) {
           ["Account", <Fragment key="account">{name} <ModeTag mode={account?.mode ?? "paper"} /></Fragment>],
           ["Book", order.book],
           ["Strategy", order.strategy],
+          ["Portfolio", order.portfolio],
           ["Source", order.source],
           ["Kind", kindOf(order)],
           ["Limit price", order.limit_price && showPrice(order.limit_price).text],

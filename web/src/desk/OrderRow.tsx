@@ -100,7 +100,7 @@ export const OrderRow = memo(function OrderRow({ order, account, zone, mayCancel
       </td>
       <td className={classes.kind}>
         {kindOf(order)} <span className="number">{priceOf(order)}</span>
-        <span className={table.second}>{order.strategy ?? order.book}</span>
+        <span className={table.second}>{order.strategy ?? order.portfolio ?? order.book}</span>
       </td>
       <td className={`${table.right} ${classes.average}`}>
         <Num value={showAverage(order.average_price)} />

@@ -50,7 +50,7 @@ export function OrdersPanel() {
         (order) =>
           (!accountId || order.account_id === accountId) &&
           inGroup(order, group) &&
-          matches(text, order.symbol, order.side, order.strategy, order.book, lookOf(order.state).label, order.rule, byId.get(order.account_id)?.name),
+          matches(text, order.symbol, order.side, order.strategy, order.portfolio, order.book, lookOf(order.state).label, order.rule, byId.get(order.account_id)?.name),
       ),
     [orders, accountId, group, text, byId],
   );

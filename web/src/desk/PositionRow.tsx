@@ -12,7 +12,7 @@ function BookRow({ book }: { book: Position }) {
   return (
     <tr className={`${classes.row} ${classes.book}`} data-testid="position-book-row">
       <td>
-        {book.strategy ?? book.book}
+        {book.strategy ?? book.portfolio ?? book.book}
         {book.product !== "NONE" && <span className="muted"> {book.product}</span>}
       </td>
       <td className={table.right}>

@@ -49,13 +49,13 @@ def not_followed(turn: Turn, one: LinkState, *, instrument_id: str, source: int)
 
     Quantities and prices of before a split are no longer those of the orders and positions that there are.
     """
-    link, rule = one.link, one.link.rule(instrument_id)
-    if not rule.instrument_id:
+    own = one.link.rule(instrument_id).instrument_id
+    if not own:
         return "the follower trades it in another's place"
-    if rule.instrument_id not in turn.state.instruments:
+    if own not in turn.state.instruments:
         return "the instrument is not listed"
     splits = turn.state.copying.splits
-    if splits and source < max(splits.get(instrument_id, 0), splits.get(link.rule(instrument_id).instrument_id, 0)):
+    if splits and source < max(splits.get(instrument_id, 0), splits.get(own, 0)):
         return "the instrument has split since"
     return ""
 
