@@ -35,7 +35,10 @@ def differences(link: Link, found: Ours) -> list[str]:
 
 
 def _orders(link: Link, found: Ours) -> Iterator[str]:
-    """No order twice, and none from nowhere: each is told of by the one event whose number it is named after."""
+    """No order twice, and none from nowhere: each is told of by the one event whose number it is named after.
+
+    A record may concern several instruments; of each it asks for two orders at most, to close and to open.
+    """
     mine = {order["id"]: order for order in found.orders if order["book"] == link.shown["id"]}
     placed = [event for event in link.events if event["event"] not in ("change", "cancel")]
     told = Counter(order_id for event in placed for order_id in event["order_ids"])
@@ -48,8 +51,9 @@ def _orders(link: Link, found: Ours) -> Iterator[str]:
         signs = [1 if mine[name]["side"] == "BUY" else -1 for name in event["order_ids"] if name in mine]
         if len(set(signs)) > 1 or len(signs) > 2:
             yield f"{event['event']} {event['id']} has led to {len(signs)} orders, on {len(set(signs))} sides"
-    names = Counter(order["client_order_id"].split(":")[2] for order in mine.values() if order["state"] != "REFUSED")
-    yield from (f"record {name} has led to {count} orders" for name, count in names.items() if count > 2)
+    asked = [order for order in mine.values() if order["state"] != "REFUSED"]
+    causes = Counter((order["client_order_id"].split(":")[2], order["symbol"]) for order in asked)
+    yield from (f"record {name} has led to {n} orders of {symbol}" for (name, symbol), n in causes.items() if n > 2)
 
 
 def _events(link: Link, found: Ours) -> Iterator[str]:
