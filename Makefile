@@ -1,6 +1,6 @@
 # Everything is brought in by tools/setup: a machine needs Python 3.11 or newer and make, nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format bench chaos lock web clean
+.PHONY: help demo up test check python-rules web-rules format bench chaos lock web clean
 SHELL := /bin/sh
 
 ARGS ?=
@@ -24,18 +24,18 @@ up: ## Start Evenkeel on your own data (ARGS go to `evenkeel up`)
 
 check: ## What a change must pass before a commit: style, types, contracts, house rules, quick tests
 	@tools/setup dev
-	$(call say,style)
-	@$(BIN)/ruff check --quiet
-	@$(BIN)/ruff format --check --quiet
-	$(call say,types)
-	@$(BIN)/mypy
-	$(call say,import contracts)
-	@$(BIN)/lint-imports --no-logo
+	@$(MAKE) --no-print-directory python-rules
 	$(call say,house rules and quick tests)
 	@$(BIN)/pytest -q -m "not service and not browser and not chaos and not slow" $(ARGS)
 
+# Tests are handed out file by file; tests/conftest.py puts the long files first, so that no core waits for the last.
 test: ## Everything: style, types, contracts, web, and every test with its services and browser
 	@tools/setup dev web web-dev
+	@tools/beside "$(MAKE) --no-print-directory web-rules" "$(MAKE) --no-print-directory python-rules"
+	$(call say,tests)
+	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+python-rules:
 	$(call say,style)
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
@@ -43,14 +43,14 @@ test: ## Everything: style, types, contracts, web, and every test with its servi
 	@$(BIN)/mypy
 	$(call say,import contracts)
 	@$(BIN)/lint-imports --no-logo
+
+web-rules:
 	$(call say,web: lint)
 	@$(NPM) lint
 	$(call say,web: types)
 	@$(NPM) typecheck
 	$(call say,web: tests)
 	@$(NPM) test
-	$(call say,tests)
-	@$(BIN)/pytest -q -n 2 --dist loadfile $(ARGS)
 
 format: ## Format the Python sources
 	@tools/setup dev

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from evenkeel import PercentFee, backtest, read_bars
+from evenkeel import PercentFee, backtest, mtm_rules, read_bars
 from evenkeel.cli.main import app
 from evenkeel.desk.passwords import Passwords
 from evenkeel.desk.ports import RefreshToken, Session, User
@@ -55,6 +55,38 @@ def test_figures_in_json_are_those_of_the_library(prices: Path) -> None:
     assert found["fills"] == len(expected.fills) > 0
     assert found["metrics"] == expected.metrics
     assert found["parameters"] == {"fast": 5, "slow": 20, "allow_short": False}
+
+
+def test_mark_to_market_rules_are_the_words_of_a_desk(prices: Path, tmp_path: Path) -> None:
+    kept = "end-of-day=5 product=nrml carry=winners carry-days=3 not-over=fri keep-expiring"
+    words = ("stop-loss=1% lock-in=900:400 lock-in=1500:1000", "basis=entry", f"IBM {kept}")
+    given = [one for text in words for one in ("--mtm", text)]
+    found = json.loads(told(*RUN, "--data", prices, *given, "--json", "--export", tmp_path)[0])
+    expected = backtest(
+        "sma-crossover",
+        read_bars(prices),
+        mtm={
+            "account": mtm_rules(stop_loss="1%", lock_in={900: 400, 1500: 1000}, basis="entry"),
+            "IBM": mtm_rules(
+                end_of_day=5, products=["NRML"], carry="winners", carry_days=3, not_over=["fri"], expiry=False
+            ),
+        },
+    )
+    assert found["fingerprint"] == expected.fingerprint
+    assert found["engine"] == "event"
+    assert ",mtm," in (tmp_path / "fills.csv").read_text()
+
+
+def test_a_search_takes_mark_to_market_rules(prices: Path) -> None:
+    common = ("--strategy", "rsi", "--data", prices, "--end", "2001-06-01", "--workers", "1", "--json")
+    rules = ("--mtm", "target=0.5% basis=entry")
+    for kind, more in (("sweep", ()), ("walk-forward", ("--train", "150", "--test", "100"))):
+        bare, ruled = (
+            json.loads(told("backtest", kind, *common, "--grid", "period=5,9", *more, *given)[0])["rows"]
+            for given in ((), rules)
+        )
+        assert len(bare) == len(ruled) >= 2
+        assert bare != ruled
 
 
 def test_a_person_reads_what_was_asked_and_what_came_out(prices: Path) -> None:
@@ -112,6 +144,18 @@ def test_a_strategy_of_ones_own(prices: Path, tmp_path: Path) -> None:
         (("--start", "2099-01-01"), "there are no bars of IBM between"),
         (("--symbol", "AAPL", "--symbol", "IBM"), "the data has no AAPL"),
         (("--stop-loss", "2"), "stop_loss"),
+        (("--mtm", "stop-loss"), "expected stop-loss=VALUE, not 'stop-loss'"),
+        (("--mtm", "stop=5"), 'expected rules such as "stop-loss=2% trail=500"'),
+        (("--mtm", "IBM stop=5"), "there is no rule 'stop'; expected one of stop-loss, target"),
+        (("--mtm", "GE stop-loss=5"), "there is no level 'GE'; expected one of account, strategy, IBM"),
+        (("--mtm", "stop-loss=much"), "--mtm: stop-loss: expected money"),
+        (("--mtm", "stop-loss=0.001"), "mtm.account.stop_loss: a multiple of 0.01"),
+        (("--mtm", "trail-from=5"), "trail-from: goes with trail"),
+        (("--mtm", "lock-in=5"), "expected lock-in=REACHED:FLOOR"),
+        (("--mtm", "end-of-day=soon"), "end-of-day: expected minutes before the close"),
+        (("--mtm", "end-of-day=5 not-over=someday"), "not-over: expected mon"),
+        (("--mtm", "target=5", "--mtm", "account target=6"), "target is given twice"),
+        (("--mtm", "target=5", "--engine", "compiled"), "does not have mark-to-market rules"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

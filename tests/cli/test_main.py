@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.cli.desk import EVENKEEL, Served, clean_environment, evenkeel, invoke
 HEAVY = ("numpy", "polars", "pyarrow", "pandas", "numba", "fastapi", "sqlalchemy", "pydantic", "httpx", "uvicorn")
 
 
+@cache
 def commands(group: Any = None, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
     """Every command by its path; of groups, those that do something by themselves."""
     found: dict[tuple[str, ...], Any] = {}

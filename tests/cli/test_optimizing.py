@@ -223,8 +223,22 @@ def test_a_risk_tolerance(file: Path) -> None:
         (["optimize", "--prices", "none.csv"], "there is no file none.csv"),
         (["optimize", "--symbol", "ZZ", "--prices"], "has no 'ZZ'"),
         (["optimize", "--bounds", "0", "--prices"], "--bounds: expected LOW:HIGH, such as 0:0.4, not '0'"),
-        (["optimize", "--present", "AA=x", "--prices"], "--present: expected numbers, not 'x'"),
+        (["optimize", "--present", "AA=x", "--prices"], "--present: 'AA=x': 'x' is not a number"),
         (["optimize", "--param", "target=1", "--prices"], "max-sharpe has no option 'target'"),
+        (["optimize", "--param", "target=abc", "--prices"], "--param: expected a finite number, not 'target=abc'"),
+        (["optimize", "--param", "target=nan", "--prices"], "--param: expected a finite number, not 'target=nan'"),
+        (["optimize", "--param", "views=nan", "--prices"], "--param: no objective has an option 'views'"),
+        (["optimize", "--param", "benchmark=x", "--prices"], "what is tracked goes with --benchmark"),
+        (["optimize", "--param", "total=2", "--prices"], "--param: no objective has an option 'total'"),
+        (["optimize", "--param", "target=1", "--param", "target=2", "--prices"], "named twice"),
+        (["optimize", "--objective", "tracking-error", "--prices"], "tracking takes a benchmark"),
+        (["optimize", "--benchmark", "AA", "--benchmark", "AA=1", "--prices"], "--benchmark: 'AA' is named twice"),
+        (["optimize", "--bounds", "nan:1", "--prices"], "--bounds: a weight is a share of the whole"),
+        (["optimize", "--bounds", "0:1e308", "--prices"], "--bounds: a weight is a share of the whole"),
+        (["optimize", "--bounds", "1:0", "--prices"], "--bounds: the least comes first"),
+        (["optimize", "--constraint", "AA <= 1e400", "--prices"], "--constraint: 'AA <= 1e400': 1e400 is too large"),
+        (["optimize", "--constraint", "AA >= 2", "--prices"], "in conflict are: AA >= 2"),
+        (["frontier", "--param", "target=1", "--prices"], "--param: is of an objective"),
         (["backtest", "--param", "target=1", "--prices"], "none of these objectives has an option 'target'"),
         (["backtest", "--export", "weights.txt", "--prices"], ".txt is no table"),
         (["backtest", "--lookback", 500, "--prices"], "leave no rebalancing after a lookback of 500"),
@@ -234,6 +248,38 @@ def test_a_risk_tolerance(file: Path) -> None:
 )
 def test_what_is_refused(file: Path, words: list[object], said: str) -> None:
     assert said in refused(*words, *([file] if words[-1] == "--prices" else []))
+
+
+@pytest.mark.parametrize("option", ["--risk-free", "--gross", "--turnover", "--min-weight", "--periods-per-year"])
+@pytest.mark.parametrize("value", ["nan", "inf", "", "abc"])
+def test_numbers_are_finite(file: Path, option: str, value: str) -> None:
+    done = ran("optimize", "--prices", file, f"{option}={value}")
+    assert done.exit_code == 2, done.output
+    assert option in done.output
+
+
+def test_a_benchmark_is_tracked(file: Path) -> None:
+    words = ("optimize", "--prices", file, "--objective", "tracking-error")
+    found = told(*words, "--benchmark", "AA=60%", "--benchmark", "BB=0.4")
+    assert found["weights"] == pytest.approx({"AA": 0.6, "BB": 0.4, "CC": 0.0}, abs=1e-5)
+    assert told(*words, "--benchmark", "CC")["weights"]["CC"] == pytest.approx(1.0, abs=1e-5)
+    assert "no figure" not in ran(*words, "--benchmark", "AA", "--bounds=-inf:inf").stdout
+
+
+def test_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    twice = tmp_path / "twice.csv"
+    twice.write_text("date,AA,BB, AA\n2020-01-01,1,2,3\n2020-01-02,2,3,4\n")
+    assert "more than one column called 'AA': columns 2, 4" in refused("optimize", "--prices", twice)
+
+
+def test_an_asset_that_does_not_move_is_named(file: Path, tmp_path: Path) -> None:
+    flat = tmp_path / "flat.csv"
+    pl.read_csv(file, try_parse_dates=True).with_columns(FF=pl.lit(100.0)).write_csv(flat)
+    assert "FF has no variance" in refused("optimize", "--prices", flat, "--objective", "risk-parity")
+    assert "FF has no variance" in refused("optimize", "--prices", flat, "--objective", "hrp")
+    shown = ran("optimize", "--prices", flat, "--objective", "min-variance", "--max-assets", 2)
+    assert re.search("sharpe ratio +–", shown.stdout)
+    assert told("optimize", "--prices", flat, "--bounds", "0:0.7")["metrics"]["sharpe_ratio"] > 0.0
 
 
 def test_a_file_that_is_no_table(tmp_path: Path) -> None:

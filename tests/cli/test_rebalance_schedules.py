@@ -31,6 +31,19 @@ def test_the_options_at_fault_are_named(desk: Desk) -> None:
     desk.run("portfolio", "create", "Wrong", "--account", "Wrong", "--cash", "100")
     assert "--band" in desk.refused(*SCHEDULE, "set", "Wrong", "--every", "band", *WEIGHTS)
     assert "--weight" in desk.refused(*SCHEDULE, "set", "Wrong", "--every", "daily")
+    daily = (*SCHEDULE, "set", "Wrong", "--every", "daily")
+    both = desk.refused(*daily, *WEIGHTS, "--before-close", "5", "--after-open", "5")
+    assert "--before-close: goes in the place of" in both
+    assert "--check-every" in desk.refused(*daily, *WEIGHTS, "--check-every", "5")
+    assert "--expires" in desk.refused(*daily, *WEIGHTS, "--expires", "5", "--mode", "trade")
+    assert "--last" in desk.refused(*SCHEDULE, "set", "Wrong", "--every", "band", "--band", "5%", "--last", *WEIGHTS)
+    assert "leave --weight out" in desk.refused(*daily, *WEIGHTS, "--days", "100", code=2)
+    wish = (*daily, "--symbol", "AAPL", "--objective")
+    assert "AAPL >= 2" in desk.refused(*wish, "hrp", "--constraint", "AAPL >= 2")
+    assert "--bounds" in desk.refused(*wish, "hrp", "--bounds", "0:0.5")
+    assert "--param target" in desk.refused(*wish, "target-risk")
+    late = desk.ask(*wish, "target-risk", "--param", "target=0.5", "--after-open", "400")
+    assert (late["optimise"]["target"], late["next"][-4:]) == (0.5, ":00Z")
     said = desk.refused(*SCHEDULE, "set", "Wrong", "--every", "daily", *WEIGHTS, "--execution", "vwap")
     assert "--slices" in said
     assert "--duration" in said

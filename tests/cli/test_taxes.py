@@ -3,6 +3,7 @@
 import csv
 from decimal import Decimal
 from io import StringIO
+from typing import Any
 
 from evenkeel.cli.taxes import print_tax
 from tests.cli.desk import Desk
@@ -23,6 +24,9 @@ def test_how_gains_are_taxed_is_said_and_shown(desk: Desk) -> None:
     assert "--from" in desk.refused("account", "tax", "Taxed", "--from", "2999-01-01")
     assert "--forget" in desk.refused("account", "tax", "Taxed", "--forget", "--days", "3", code=2)
     assert "Nothing is said" in desk.run("account", "tax", "Taxed", "--forget").stdout
+    assert "say them too" in desk.refused("account", "tax", "Taxed", "--from", "2001-01-01", code=2)
+    first = desk.run("account", "tax", "Taxed", "--short", "0.3", "--from", "2001-01-01").stdout
+    assert "Nothing is said of the time before 2001-01-01" in first
 
 
 def test_lots_gains_and_the_preview(desk: Desk) -> None:
@@ -65,10 +69,14 @@ def test_a_wash_sale_is_a_warning() -> None:
     from contextlib import redirect_stdout
 
     bought = [{"quantity": "3", "account_id": "b", "planned": True, "date": "2024-01-09"}]
-    wash = {"symbol": "AAPL", "loss": "10", "account_id": "a", "date": "2024-01-02", "at_risk": "5"}
+    wash: dict[str, Any] = {"symbol": "AAPL", "loss": "10", "account_id": "a", "date": "2024-01-02", "at_risk": "5"}
+    wash["lots"] = [{}, {}]
     tax = {"trades": [], "untold": ["a"], "wash_days": 30, "wash_sales": [wash | {"purchases": bought}]}
     with redirect_stdout(StringIO()) as told:
         print_tax({"a": "Main", "b": "Pension"}, tax, currency="USD")
     assert "No tax is worked out of Main" in told.getvalue()
-    assert "a loss of 10 USD in Main on 2024-01-02, and within 30 days bought 3 in Pension by this" in told.getvalue()
+    assert (
+        "a loss of 10 USD over 2 lots in Main on 2024-01-02, and within 30 days bought 3 in Pension by this"
+        in told.getvalue()
+    )
     assert "A warning, no tax advice." in told.getvalue()

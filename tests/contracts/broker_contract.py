@@ -18,7 +18,7 @@ from evenkeel.domain.errors import BrokerError, BrokerRejected, BrokerUnavailabl
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.money import ZERO, add, mul, sub
 from evenkeel.domain.orders import OrderKind, OrderSpec, OrderState, Side, TimeInForce
-from evenkeel.trading.brokers.ports import Broker, ManyAtOnce
+from evenkeel.trading.brokers.ports import AnswersAtOnce, Broker, ManyAtOnce
 from evenkeel.trading.brokers.profiles import LookupKind
 from tests.contracts.samples import (
     ACME,
@@ -160,6 +160,20 @@ class BrokerContract:
         await broker.disconnect()
         with pytest.raises(BrokerUnavailable):
             await broker.place_all([ticket("D", spec()), ticket("E", spec())])
+
+    async def test_orders_that_are_taken_at_once_are_each_answered(self, venue: VenueUnderTest) -> None:
+        broker = venue.broker
+        if not isinstance(broker, AnswersAtOnce) or broker.is_far:
+            pytest.skip(f"{broker.profile.name} does not answer at once")
+        async with listening(broker) as listener:
+            others = ticket("A", spec(quantity=50))
+            answers = broker.place_now([ticket("A", spec()), others, ticket("B", spec())])
+            assert [type(answer) for answer in answers] == [type(None), BrokerRejected, type(None)]
+            for name in "AB":
+                await listener.hears(name, "Accepted")
+        await broker.disconnect()
+        with pytest.raises(BrokerUnavailable):
+            broker.place_now([ticket("D", spec())])
 
     async def test_an_order_is_accepted_then_filled(self, venue: VenueUnderTest) -> None:
         async with listening(venue.broker) as listener:

@@ -49,7 +49,8 @@ REBALANCE = Rebalance(
 )
 SCHEDULE = Schedule(
     Timing(Cadence.BAND, MINUTE, 2 * MINUTE, last=True, every=3 * MINUTE, max_age=4 * MINUTE),
-    Aim({"ins": D("0.5")}, ("ins",), "min-variance", ("IBM <= 0.5",), 250, 0.1, 0.9, "oas", "ewma", 0.02, 0.1, 0.3),
+    Aim({"ins": D("0.5")}, ("ins",), "min-variance", ("IBM <= 0.5",), 250, 0.1, 0.9, "oas", "ewma", 0.02, 0.1, 0.3, 2.0,
+        0.9, 1.5, {"ins": 1.0}),
     Mode.TRADE,
     Bands(D("0.05"), D("0.2"), Reach.BEYOND),
     D("0.01"),

@@ -56,15 +56,17 @@ class Demo:
         """Returns when it answers and has printed where it is."""
         self._child = Child(self._command, self.log)
 
-        def answers() -> bool:
-            assert self.child.is_alive, f"the demo ended: {self.child.said()[-3000:]}"
-            try:
-                ready = httpx.get(f"{self.url}/readyz", trust_env=False).status_code == 200
-            except httpx.TransportError:
-                return False
-            return ready and "state is in" in self.child.said()
+        with httpx.Client(base_url=self.url, trust_env=False) as client:
 
-        until(answers, "the demo is ready", 60)
+            def answers() -> bool:
+                assert self.child.is_alive, f"the demo ended: {self.child.said()[-3000:]}"
+                try:
+                    ready = client.get("/readyz").status_code == 200
+                except httpx.TransportError:
+                    return False
+                return ready and "state is in" in self.child.said()
+
+            until(answers, "the demo is ready", 60)
 
     def kill(self) -> None:
         self.child.kill()

@@ -1,5 +1,6 @@
 """Mark-to-market rules in a backtest: what closes when, by the engine that closes it live."""
 
+import pickle
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 
 import evenkeel as ek
 from evenkeel.domain.errors import InvalidInput
-from evenkeel.domain.mtm import Basis, DayRules, LockIn, Measure, MtmRules, Trail
+from evenkeel.domain.mtm import Basis, Carry, DayRules, LockIn, Measure, MtmRules, Trail
+from evenkeel.domain.orders import Product
 from evenkeel.research.backtest.outcome import Why
 from evenkeel.research.backtest.terms import Terms
 from tests.research.test_compiled import Told, flat
@@ -97,11 +99,31 @@ def test_the_compiled_engine_refuses_them() -> None:
         ({"mtm": ek.mtm_rules(stop_loss=-5)}, "not valid"),
         ({"mtm": ek.mtm_rules(stop_loss="0.001")}, "not valid"),
         ({"mtm": ek.mtm_rules(end_of_day=0)}, "not valid"),
+        ({"mtm": ek.mtm_rules(stop_loss=5, carry="all")}, "not valid"),
     ],
 )
 def test_levels_and_amounts_that_make_no_sense_are_refused(asked: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidInput, match=named):
         ek.backtest("buy-and-hold", flat(100, 100), check=False, **asked)
+
+
+def test_what_makes_no_sense_is_named_by_level_and_rule() -> None:
+    rules = {"account": ek.mtm_rules(stop_loss="0.001"), "X": ek.mtm_rules(end_of_day=0, target=5, action="halt")}
+    with pytest.raises(InvalidInput) as caught:
+        ek.backtest("buy-and-hold", {"X": flat(100, 100)}, check=False, mtm=rules)
+    assert [one.field for one in caught.value.errors] == ["mtm.account.stop_loss", "mtm.X.action", "mtm.X.end_of_day"]
+
+
+def test_rules_are_the_same_whatever_made_them() -> None:
+    """The cool-down counts for nothing here, and defaults may be spelled out."""
+    made = ek.mtm_rules(target=500)
+    sent = MtmRules(target=Measure(D(500)), cooldown=7, day=DayRules(products=()))
+    one, other = (
+        ek.backtest("buy-and-hold", flat(100, 100), check=False, mtm=rules)
+        for rules in (made, pickle.loads(pickle.dumps(sent)))
+    )
+    assert one.fingerprint == other.fingerprint
+    assert one.summary()["terms"]["mtm"] == {"account": {"target": {"value": "500"}, "day": {}}}
 
 
 @pytest.mark.parametrize(
@@ -117,6 +139,13 @@ def test_levels_and_amounts_that_make_no_sense_are_refused(asked: dict[str, Any]
         ({"square_off_at": 15}, "square_off_at: expected a time"),
         ({"end_of_day": "soon"}, "end_of_day: expected minutes"),
         ({"basis": "week"}, "basis: expected day or entry"),
+        ({"products": ["margin"]}, "products: expected NONE or CNC"),
+        ({"products": 5}, "products: expected NONE or CNC"),
+        ({"products": 0.5}, "products: expected one or several"),
+        ({"carry": "some"}, "carry: expected none or all or winners"),
+        ({"carry_days": "few"}, "carry_days: expected a number of nights"),
+        ({"not_over": "someday"}, "not_over: expected mon"),
+        ({"expiry": "no"}, "expiry: expected True or False"),
         ({"stop": 5}, "stop: unknown"),
     ],
 )
@@ -133,6 +162,10 @@ def test_rules_are_those_of_a_desk() -> None:
         lock_in=(LockIn(Measure(D(500)), Measure(D(200))),),
         basis=Basis.ENTRY,
         day=DayRules(end_of_day=5),
+    )
+    night: Any = {"carry": "winners", "carry_days": 3, "not_over": ["Friday", 1], "expiry": False}
+    assert ek.mtm_rules(end_of_day=5, products="NRML", **night).day == DayRules(
+        end_of_day=5, products=(Product.NRML,), carry=Carry.WINNERS, carry_days=3, not_over=(1, 5), expiry=False
     )
 
 

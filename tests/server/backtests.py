@@ -78,6 +78,9 @@ class MemoryBacktests:
     async def finished_ids(self) -> Collection[str]:
         return {one.id for one in self.rows.values() if one.state == BacktestState.DONE}
 
+    async def failed_ids(self) -> Collection[str]:
+        return {one.id for one in self.rows.values() if one.state == BacktestState.FAILED}
+
 
 def asked(**changes: Any) -> Asked:
     """All stored bars of the one instrument."""

@@ -8,6 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
+import evenkeel as ek
 from evenkeel.domain.errors import NotReady
 from evenkeel.research.backtest.run import backtest as run
 from evenkeel.server.jobs.queue import MOST_WAITING
@@ -157,6 +158,16 @@ BAD = [
     ({"trailing_stop": 0}, ["trailing_stop"]),
     ({"take_profit": "far"}, ["take_profit"]),
     ({"engine": "steam"}, ["engine"]),
+    ({"mtm": {"NONE": {"stop_loss": "5"}}}, ["mtm"]),
+    ({"mtm": {"account": {}}}, ["mtm"]),
+    ({"mtm": {"account": {"stop_loss": "-5"}}}, ["mtm.account.stop_loss"]),
+    ({"mtm": {"account": {"stop": "5"}}}, ["mtm.account"]),
+    (
+        {"mtm": {"STK": {"stop_loss": "0.001", "lock_in": [{"reached": "5", "floor": "9"}]}}},
+        ["mtm.STK.stop_loss", "mtm.STK.lock_in.0.floor"],
+    ),
+    ({"mtm": {"STK": {"stop_loss": "5", "action": "halt"}}}, ["mtm.STK.action"]),
+    ({"mtm": {"strategy": {"stop_loss": "5", "carry": "all"}}}, ["mtm.strategy.carry"]),
     ({"risk_free": "2"}, ["risk_free"]),
     ({"surprise": 1}, ["surprise"]),
     ({"cash": "-1", "symbols": ["NONE"], "start": "?"}, ["cash", "start", "symbols.0"]),
@@ -179,7 +190,7 @@ async def test_the_terms_come_back_as_they_can_be_sent_again(owner: httpx.AsyncC
         "fill": "close", "slippage_bps": "2", "stop_loss": "0.05", "take_profit": "0.5", "trailing_stop": "0.1",
         "participation": None,
         "maintenance": "0.25", "spread_share": "0.5", "limit_offset": "0", "financing": "0.06", "credit": "0.01",
-        "borrow": "0.03", "engine": "compiled", "risk_free": "0.02",
+        "borrow": "0.03", "mtm": {}, "engine": "compiled", "risk_free": "0.02",
     }  # fmt: skip
     first = await get(owner, f"/{await ask(owner, **terms, start='2005-08-05', end='2005-08-25T00:00:00Z')}")
     assert first["asked"] == terms
@@ -189,6 +200,34 @@ async def test_the_terms_come_back_as_they_can_be_sent_again(owner: httpx.AsyncC
         assert (one["summary"]["bars"], one["summary"]["engine"]) == (20, "compiled")
     results = [await get(owner, f"/{one}") for one in (first["id"], again)]
     assert results[0]["fingerprint"] == results[1]["fingerprint"]
+
+
+async def test_rules_of_mark_to_market_control_are_sent_as_a_desk_has_them(
+    desk: World, owner: httpx.AsyncClient
+) -> None:
+    rules = {"target": "1%", "basis": "entry", "trail": {"distance": "900", "activates_at": None}}
+    made = await ask(owner, mtm={"account": rules, "stk": {"no_entries_after": "15:00"}})
+    found = await until(owner, made, "done", "failed")
+    assert found["error"] is None
+    assert found["summary"]["engine"] == "event"
+    sent = found["asked"]["mtm"]
+    assert {name: sent["account"][name] for name in rules} == rules
+    assert sent["STK"]["no_entries_after"] == "15:00"
+    terms = {
+        "account": ek.mtm_rules(target="1%", basis="entry", trail=900),
+        "STK": ek.mtm_rules(no_entries_after="15:00"),
+    }
+    actions: dict[str, Any] = {
+        "splits": desk.parts.bars.splits(STOCK.id), "dividends": desk.parts.bars.dividends(STOCK.id)
+    }  # fmt: skip
+    bars = stored_bars().of_instrument(STOCK)
+    expected = run("sma-crossover", {"STK": bars}, params=PARAMETERS, mtm=terms, size=ek.PercentOfEquity(), **actions)
+    assert found["summary"]["terms"] == expected.summary()["terms"]
+    assert found["fingerprint"] == expected.fingerprint
+    fills = await pages(owner, made, "fills")
+    assert "mtm" in {one["why"] for one in fills}
+    again = await ask(owner, mtm=sent)
+    assert (await until(owner, again, "done"))["fingerprint"] == found["fingerprint"]
 
 
 async def test_what_only_the_run_can_show_ends_as_failed(owner: httpx.AsyncClient) -> None:

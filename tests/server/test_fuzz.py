@@ -21,6 +21,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.result import Ok
+from schemathesis.generation.hypothesis.builder import HypothesisTestConfig, HypothesisTestMode, create_test
 
 from evenkeel.server.app import ENDPOINTS
 from evenkeel.server.contract import document
@@ -115,10 +116,17 @@ MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
-@SCHEMA.parametrize()
-@settings(QUIET, phases=(Phase.explicit,))
-def test_the_limits_of_every_parameter_are_as_documented(case: schemathesis.Case, served: Served) -> None:
-    case.call_and_validate(base_url=served.url, headers=served.headers())
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.label)
+def test_the_limits_of_every_parameter_are_as_documented(operation: Any, served: Served, chaos_plan: ChaosPlan) -> None:
+    """`SCHEMA.parametrize` would work out every case of every operation already when tests are looked for."""
+
+    @settings(QUIET, phases=(Phase.explicit,))
+    def check(case: schemathesis.Case) -> None:
+        case.call_and_validate(base_url=served.url, headers=served.headers())
+
+    modes = [HypothesisTestMode.EXAMPLES, HypothesisTestMode.COVERAGE]
+    config = HypothesisTestConfig(project=SCHEMA.config, modes=modes, seed=chaos_plan.seed)
+    create_test(operation=operation, test_func=check, config=config)()
 
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda one: one.value)

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.desk.backtests import Backtest, Search
-from evenkeel.domain.errors import NotFound, NotReady
+from evenkeel.domain.errors import Conflict, NotFound, NotReady
 from evenkeel.domain.marketdata import Dividend, Split
 from evenkeel.market.bars import Bars
 from evenkeel.market.stores.memory import MemoryStore
@@ -452,3 +452,37 @@ def test_a_damaged_file_is_no_result(tmp_path: Path) -> None:
     (tmp_path / "result.npz").write_bytes(b"not a result")
     with pytest.raises(NotFound, match="damaged"):
         kept.report(tmp_path / "result.npz")
+
+
+async def test_a_search_that_could_not_be_kept_is_gone_on_with(tmp_path: Path) -> None:
+    """Where the result should lie there is a folder: what the disk refuses at the very end, as a full one does."""
+    stored, folder = MemoryBacktests(), tmp_path / "research"
+    (folder / "wide.npz").mkdir(parents=True)
+    wide = backtest(USER, "wide", kind="sweep", request=asked(search=LOOK).stored(), parameters={"allow_short": True})
+    async with queued(stored, tmp_path) as made:
+        await made.submit(wide)
+        await when(lambda: stored.rows["wide"].has_ended)
+        failed = stored.rows["wide"]
+        assert (failed.state, failed.summary) == ("failed", None)
+        assert "wide.npz" in (failed.error or "")
+    assert len((folder / "wide.jsonl").read_text().splitlines()) == 7
+    (folder / "wide.npz").rmdir()
+    (folder / "orphan.jsonl").touch()
+    told: list[tuple[str, str]] = []
+    async with queued(stored, tmp_path, told) as made:
+        assert not (folder / "orphan.jsonl").exists()
+        assert stored.rows["wide"].state == "failed", "a start resumes nothing by itself"
+        both = await asyncio.gather(made.resume(USER, "wide"), made.resume(USER, "wide"), return_exceptions=True)
+        assert [type(one) for one in both] == [Backtest, Conflict]
+        await when(lambda: told and told[-1][1] in ("done", "failed"))
+        row = stored.rows["wide"]
+        assert row.state == "done", row.error
+        assert row.summary is not None
+        assert row.summary["search"]["resumed"] == 6
+        for name, error in (("wide", Conflict), ("nothing", NotFound)):
+            with pytest.raises(error):
+                await made.resume(USER, name)
+        with pytest.raises(NotFound):
+            await made.resume("another", "wide")
+    assert [state for _, state in dict.fromkeys(told)] == ["queued", "running", "done"]
+    assert not (folder / "wide.jsonl").exists()

@@ -43,6 +43,8 @@ async def test_set_seen_and_cleared(desk: World, owner: httpx.AsyncClient) -> No
     twap = {"kind": "twap", "duration": 600, "slices": 5}
     changed = await put(owner, one, BAND | {"mode": "trade", "execution": twap}, 200)
     assert (changed["band"], changed["every"], changed["execution"]) == ("0.05", 30, twap)
+    assert (changed["expires"], changed["before_close"], found["every"]) == (None, None, None), "what does not matter"
+    assert changed["warnings"] == []
     assert (await owner.get(one)).json()["auto_rebalance"] is True
     assert (await owner.delete(f"{one}/schedule")).status_code == 204
     assert (await owner.delete(f"{one}/schedule")).status_code == 404
@@ -106,6 +108,12 @@ async def test_what_makes_no_sense_is_said_by_its_field(owner: httpx.AsyncClient
     assert await faults(MONTHLY | {"execution": {"kind": "vwap"}}) == ["execution.slices", "execution.duration"]
     odd = {"cadence": "daily", "optimise": wish | {"objective": "target-return"}}
     assert await faults(odd) == ["optimise.target"]
+    idle = MONTHLY | {"after_open": 5, "before_close": 5, "every": 30, "mode": "trade", "expires": 60}
+    assert await faults(idle) == ["before_close", "every", "expires"]
+    assert await faults(BAND | {"last": True}) == ["last"]
+    assert await faults({"cadence": "daily", "optimise": wish | {"constraints": [f"{STOCK.symbol} >= 2"]}}) == [
+        "optimise.constraints"
+    ]
     assert await faults({"cadence": "daily", "optimise": wish | {"objective": "hrp", "target": 1}}) == [
         "optimise.target"
     ]

@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 
+from evenkeel.trading.live.feed import FeedControl
 from tests.server.world import OTHER_ACCOUNT, OWN_ACCOUNT, STOCK, World
 
 PATH = "/api/v2/portfolio"
@@ -27,9 +28,9 @@ async def test_previewed_sent_and_seen(desk: World, owner: httpx.AsyncClient) ->
     one = await made(owner)
     plan = await call(owner, f"{one}/rebalance/preview", HALF)
     (part,) = plan["accounts"]
-    assert (part["worth"], part["cash_after"], part["drift_after"]) == ("10000", "5000.00", "0.000000")
+    assert (part["worth"], part["cash_after"], part["drift_after"]) == ("10000", "5000", "0")
     assert [(trade["side"], trade["quantity"]) for trade in part["trades"]] == [("BUY", "500")]
-    assert (plan["turnover"], plan["volatility"]) == ("0.500000", 0.0)
+    assert (plan["turnover"], plan["volatility"]) == ("0.5", 0.0)
     assert plan["volatility_after"] > 0.0
     assert (await owner.get(f"{one}/rebalances")).json()["items"] == [], "a preview trades nothing"
 
@@ -48,12 +49,39 @@ async def test_previewed_sent_and_seen(desk: World, owner: httpx.AsyncClient) ->
     (done,) = (await owner.get(f"{one}/rebalances")).json()["items"]
     assert (done["state"], done["traded"], done["reasons"]) == ("DONE", plan["traded"], [])
     (weight,) = done["weights"]
-    assert (weight["before"], weight["target"], weight["after"]) == ("0", "0.5", "0.500000")
+    assert (weight["before"], weight["target"], weight["after"]) == ("0", "0.5", "0.5")
     clash = await call(owner, f"{one}/rebalance", HALF | {"client_rebalance_id": "october", "buffer": "0.1"}, 409)
     assert clash["code"] == "idempotency-conflict"
     assert (await call(owner, f"{one}/rebalance", body | {"retry": True}))["attempts"] == 1
     unknown = await call(owner, f"{one}/rebalance", body | {"client_rebalance_id": "octobre", "retry": True}, 404)
     assert "no rebalance 'octobre'" in unknown["detail"], "a slip of the pen trades nothing"
+
+
+async def test_the_same_in_another_spelling_is_the_same(desk: World, owner: httpx.AsyncClient) -> None:
+    one = await made(owner)
+    body: dict[str, Any] = HALF | {"client_rebalance_id": "october", "buffer": "0.1"}
+    sent = await call(owner, f"{one}/rebalance", body, 201)
+    target = {"weight": 0.50, "symbol": STOCK.symbol.lower(), "venue": STOCK.venue}
+    again: dict[str, Any] = {"optimise": None, "execution": {"kind": "basket"}, "band": 0, "min_trade": 0.0}
+    again |= {"across": False, "yields": [], "wash_days": 10, "buffer": 0.100, "targets": [target]}
+    named = await owner.post(f"{one}/rebalance", json=again, headers={"Idempotency-Key": "october"})
+    assert (named.status_code, named.json()["id"]) == (200, sent["id"])
+    for more in ({"buffer": "0.2"}, {"targets": [target | {"weight": "0.4"}]}, {"across": True}):
+        clash = await call(owner, f"{one}/rebalance", again | {"client_rebalance_id": "october"} | more, 409)
+        assert clash["code"] == "idempotency-conflict", more
+    await desk.next_bar()
+    wish: dict[str, Any] = {
+        "symbols": [STOCK.symbol],
+        "objective": "min-variance",
+        "constraints": [f"{STOCK.symbol} <= 1"],
+    }
+    first = await call(owner, f"{one}/rebalance", {"optimise": wish, "client_rebalance_id": "november"}, 201)
+    wish |= {"objective": "Minimum Variance", "constraints": [f"100% >= {STOCK.symbol}"], "days": 500, "target": None}
+    assert (await call(owner, f"{one}/rebalance", {"optimise": wish, "client_rebalance_id": "november"}))[
+        "id"
+    ] == first["id"]
+    wish |= {"days": 400}
+    await call(owner, f"{one}/rebalance", {"optimise": wish, "client_rebalance_id": "november"}, 409)
 
 
 async def test_weights_by_an_objective(desk: World, owner: httpx.AsyncClient) -> None:
@@ -85,6 +113,53 @@ async def test_what_is_wrong_is_said_field_by_field(owner: httpx.AsyncClient) ->
     odd: dict[str, Any] = {"optimise": {"symbols": [STOCK.symbol] * 2, "least": 1.0, "most": 0.0}}
     found = await call(owner, f"{one}/rebalance/preview", odd, 422)
     assert [fault["field"] for fault in found["errors"]] == ["optimise.symbols", "optimise.least"]
+
+
+async def test_options_of_an_objective_and_what_can_never_hold(owner: httpx.AsyncClient) -> None:
+    one = await made(owner)
+
+    async def faults(**wish: Any) -> list[tuple[str, str]]:
+        body = {"optimise": {"symbols": [STOCK.symbol]} | wish}
+        found = await call(owner, f"{one}/rebalance/preview", body, 422)
+        return [(fault["field"], fault["message"]) for fault in found["errors"]]
+
+    risky = {"symbols": [STOCK.symbol], "objective": "target-risk", "target": 9.0}
+    assert (await call(owner, f"{one}/rebalance/preview", {"optimise": risky}))["accounts"]
+    track = {"objective": "tracking-error", "benchmark": [{"symbol": STOCK.symbol, "weight": "1"}]}
+    plan = await call(owner, f"{one}/rebalance/preview", {"optimise": {"symbols": [STOCK.symbol]} | track})
+    assert plan["weights"][0]["target"] == "1"
+    assert await faults(objective="target-return") == [("optimise.target", "target-return needs it")]
+    assert await faults(objective="tracking-error") == [
+        ("optimise.benchmark", "tracking-error needs it: the weights to track, of the same instruments")
+    ]
+    ((field, message),) = await faults(objective="hrp", aversion=2.0)
+    assert (field, "max-utility or robust" in message) == ("optimise.aversion", True)
+    ((field, message),) = await faults(constraints=[f"{STOCK.symbol} >= 2"])
+    assert (field, f"in conflict are: {STOCK.symbol} >= 2" in message) == ("optimise.constraints", True)
+    assert [field for field, _ in await faults(constraints=[f"{STOCK.symbol} >="])] == ["optimise.constraints.0"]
+    assert [field for field, _ in await faults(most=0.5)] == ["optimise.most"]
+    assert [field for field, _ in await faults(least=1.1, most=2.0)] == ["optimise.least"]
+    assert [field for field, _ in await faults(covariance="no", mean="no", objective="no")] == [
+        "optimise.objective", "optimise.covariance", "optimise.mean",
+    ]  # fmt: skip
+    assert [field for field, _ in await faults(benchmark=[{"symbol": STOCK.symbol, "weight": "1"}])] == [
+        "optimise.benchmark"
+    ]
+
+
+async def test_slices_nearer_than_the_bars_are_warned_of(desk: World, owner: httpx.AsyncClient) -> None:
+    one = await made(owner)
+    assert isinstance(desk.parts.feed, FeedControl)
+    desk.parts.feed.kind = "replay"
+    twap = {"kind": "twap", "duration": 3600, "slices": 4}
+    (warning,) = (await call(owner, f"{one}/rebalance/preview", HALF | {"execution": twap}))["warnings"]
+    assert "bars of 1d" in warning
+    assert "345600 seconds" in warning
+    assert (await call(owner, f"{one}/rebalance/preview", HALF))["warnings"] == []
+    over_days = twap | {"duration": 4 * 86_400}
+    assert (await call(owner, f"{one}/rebalance/preview", HALF | {"execution": over_days}))["warnings"] == []
+    sent = await call(owner, f"{one}/rebalance", HALF | {"execution": twap | {"kind": "slices"}}, 201)
+    assert "4 slices take 4 bars" in sent["warnings"][0]
 
 
 async def test_who_may_only_read_may_see_what_it_would_trade(desk: World, owner: httpx.AsyncClient) -> None:

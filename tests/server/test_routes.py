@@ -119,7 +119,7 @@ OTHERS = {
 # What the order of these tests, which works, and their backtest, which is no search, are in no state for.
 DECLINED = {
     "end_share", "reverse_position", "resolve_order", "lift_halt", "explain_route", "resume", "re_arm_mtm_level",
-    "list_combinations", "list_windows", "get_heat_map",
+    "list_combinations", "list_windows", "get_heat_map", "resume_search",
 }  # fmt: skip
 BODIES |= people.BODIES | account_routes.BODIES | belongings.BODIES
 OTHERS |= people.OTHERS | account_routes.OTHERS | belongings.OTHERS

@@ -181,7 +181,7 @@ async def test_results_of_all_kinds_stand_side_by_side(desk: World, owner: httpx
 BAD = [
     ({"strategy": "nothing"}, ["strategy"]),
     ({"space": {}}, ["space"]),
-    ({"space": {"fast": []}}, ["space"]),
+    ({"space": {"fast": []}}, ["space.fast"]),
     ({"space": {"quick": [1]}}, ["space.quick"]),
     ({"space": {"fast": [0, 2]}}, ["space.fast"]),
     ({"space": {"fast": {"low": 5, "high": 2}}}, ["space.fast"]),
@@ -235,6 +235,20 @@ async def test_what_only_the_search_can_show_ends_as_failed(owner: httpx.AsyncCl
     assert "none of 9 combinations qualifies" in none["error"]
     short = await until(owner, await ask(owner, "walk-forwards", train=5000, test=50), "failed")
     assert "too few for one window" in short["error"]
+
+
+async def test_a_search_that_failed_is_resumed_by_its_id(desk: World, owner: httpx.AsyncClient) -> None:
+    none = await until(owner, await ask(owner, constraints=["trades >= 1000"]), "failed")
+    assert (desk.research / f"{none['id']}.jsonl").exists()
+    again = await owner.post(f"{PATH}/{none['id']}/resume")
+    assert (again.status_code, again.json()["id"]) == (202, none["id"])
+    assert (again.json()["state"], again.json()["error"], again.json()["finished_at"]) == ("queued", None, None)
+    failed = await until(owner, none["id"], "failed")
+    assert failed["finished_at"] > none["finished_at"]
+    assert (await owner.post(f"{PATH}/{BACKTEST}/resume")).status_code == 409
+    assert (await owner.delete(f"{PATH}/{none['id']}")).status_code == 204
+    assert not (desk.research / f"{none['id']}.jsonl").exists()
+    assert (await owner.post(f"{PATH}/{none['id']}/resume")).status_code == 404
 
 
 async def test_a_long_search_holds_no_single_backtest_up(desk: World, owner: httpx.AsyncClient) -> None:

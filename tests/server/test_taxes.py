@@ -152,6 +152,7 @@ async def test_the_preview_of_a_rebalance_tells_tax_and_wash_sales(desk: World, 
     (warned,) = (await owner.post(f"{one}/rebalance/preview", json=quarter)).json()["tax"]["wash_sales"]
     assert (warned["symbol"], warned["planned"], D(warned["at_risk"]) > 0) == (STOCK.symbol, True, True)
     assert [bought["planned"] for bought in warned["purchases"]] == [False]
+    assert [lot["quantity"] for lot in warned["lots"]] == [warned["quantity"]]
     lots = (await get(owner, LOTS, portfolio_id=made.json()["id"]))["items"]
     assert {lot["book"] for lot in lots} == {made.json()["id"]}
 

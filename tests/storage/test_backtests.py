@@ -139,6 +139,7 @@ async def test_the_queue_finds_what_was_left_of_all_users(stored: StoredBacktest
         await stored.add(waiting(state, state=state))
     assert [one.id for one in await stored.unfinished()] == ["early", "ran", "late"]
     assert await stored.finished_ids() == {"done"}
+    assert await stored.failed_ids() == {"failed"}
 
 
 async def test_a_database_without_tables_is_explained(database: Database) -> None:

@@ -79,12 +79,14 @@ def _claim(plan: ServePlan) -> None:
 
 
 async def _serve(plan: ServePlan, settings: Settings, owner: Owner, listener: socket.socket) -> int:
+    from evenkeel.bootstrap.compiling import compiled_ahead
     from evenkeel.bootstrap.desk import Desk
 
     async with AsyncExitStack() as stack:
         desk = Desk(plan, settings, owner, listener)
         stack.push_async_callback(desk.close)
         await desk.open()
+        await stack.enter_async_context(compiled_ahead())
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, desk.stopping.set)
         await desk.until_stopped()

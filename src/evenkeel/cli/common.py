@@ -9,9 +9,12 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from math import isfinite
 from pathlib import Path
 from traceback import extract_tb
 from typing import Annotated, Any, NoReturn
@@ -57,6 +60,42 @@ def share(text: str | Decimal) -> Decimal:
     """A part of a whole: 0.05, or 5%. A default comes here as it is."""
     word = str(text)
     return number(word.removesuffix("%")) / (100 if word.endswith("%") else 1)
+
+
+def finite(text: str | float) -> float:
+    """Reads a finite number of the command line. A default comes here as it is."""
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a number such as 10 or 0.5") from error
+    if not isfinite(value):
+        raise typer.BadParameter(f"{text!r} is not a finite number")
+    return value
+
+
+def taking(
+    shared: Callable[..., None], *, after: str, first: Collection[str] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command the options of `shared`, behind its own `after`; it reads them from its context's `params`. Those
+    named `first` come right there, the rest behind all of its own."""
+
+    def given(command: Callable[..., None]) -> Callable[..., None]:
+        own, more = signature(command).parameters, signature(shared).parameters
+        place = list(own).index(after) + 1
+        front = [one for name, one in more.items() if not first or name in first]
+        back = [one for name, one in more.items() if first and name not in first]
+        ordered = [*list(own.values())[:place], *front, *list(own.values())[place:], *back]
+
+        @wraps(command)
+        def with_shared(**values: Any) -> None:
+            command(**{name: values[name] for name in own})
+
+        named = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in ordered]
+        vars(with_shared)["__signature__"] = Signature(named, return_annotation=None)
+        with_shared.__annotations__ = command.__annotations__ | shared.__annotations__
+        return with_shared
+
+    return given
 
 
 def minute(text: str | None, *, never: str = "never") -> str:

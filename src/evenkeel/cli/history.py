@@ -4,14 +4,13 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import wraps
-from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evenkeel.cli.common import number, resolve_home
+from evenkeel.cli.common import number, resolve_home, taking
+from evenkeel.cli.mtm_terms import mtm_of
 from evenkeel.domain.errors import FieldError, InvalidInput
 
 if TYPE_CHECKING:
@@ -71,6 +70,15 @@ ParticipationOption = Annotated[
 FinancingOption = Annotated[float, typer.Option("--financing", help="Annual rate on cash below zero: 0.06 is 6 %.")]
 CreditOption = Annotated[float, typer.Option("--credit", help="Annual rate earned on cash above zero.")]
 BorrowOption = Annotated[float, typer.Option("--borrow", help="Annual rate on the value of what is held short.")]
+MtmOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mtm",
+        metavar="[LEVEL] RULE=VALUE …",
+        help='Mark-to-market rules in the words of `evenkeel mtm set`: "stop-loss=2% trail=500"; "AAPL target=900". '
+        "Levels are account, strategy and symbols; repeat.",
+    ),
+]
 EngineOption = Annotated[str, typer.Option("--engine", help="auto, compiled or event.")]
 RiskFreeOption = Annotated[float, typer.Option("--risk-free", help="Annual rate for the metrics: 0.03 is 3 %.")]
 
@@ -126,6 +134,7 @@ def _shared(
     financing: FinancingOption = 0.0,
     credit: CreditOption = 0.0,
     borrow: BorrowOption = 0.0,
+    mtm: MtmOption = None,
     engine: EngineOption = "auto",
     risk_free: RiskFreeOption = 0.0,
 ) -> None:
@@ -134,22 +143,7 @@ def _shared(
 
 def on_history(after: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Gives a command the options of `_shared`, behind its own `after`; it reads them from its context's `params`."""
-
-    def given(command: Callable[..., None]) -> Callable[..., None]:
-        own, shared = signature(command).parameters, signature(_shared).parameters
-        place = list(own).index(after) + 1
-        ordered = [*list(own.values())[:place], *shared.values(), *list(own.values())[place:]]
-
-        @wraps(command)
-        def with_shared(**values: Any) -> None:
-            command(**{name: values[name] for name in own})
-
-        named = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in ordered]
-        vars(with_shared)["__signature__"] = Signature(named, return_annotation=None)
-        with_shared.__annotations__ = command.__annotations__ | _shared.__annotations__
-        return with_shared
-
-    return given
+    return taking(_shared, after=after)
 
 
 def history_given(given: Mapping[str, Any]) -> "dict[str, Bars]":
@@ -280,6 +274,7 @@ def options_of(given: Mapping[str, Any]) -> "Options":
         "financing": given["financing"],
         "credit": given["credit"],
         "borrow": given["borrow"],
+        "mtm": mtm_of(given["mtm"]) or None,
     }
     if given["fees"] is not None:
         options["fees"] = given["fees"]

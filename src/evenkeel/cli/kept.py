@@ -27,6 +27,7 @@ from evenkeel.cli.common import (
     reporting,
     wrapped,
 )
+from evenkeel.cli.mtm_terms import mtm_of
 from evenkeel.cli.place import DatabaseOption, the_database
 from evenkeel.domain.errors import InvalidInput, NotFound
 
@@ -195,6 +196,7 @@ def asked_of(
         slippage_bps=number(str(given["slippage_bps"])),
         engine=given["engine"],
         risk_free=number(str(given["risk_free"])),
+        mtm=mtm_of(given["mtm"]),
         search=search,
         files=tuple(str(path.absolute()) for path in given["data"] or ()),
         **stops,

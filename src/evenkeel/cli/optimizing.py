@@ -1,8 +1,8 @@
 """`evenkeel portfolio optimize|frontier|backtest`: weights from prices, and what they would have done."""
 
-from collections.abc import Callable, Mapping
-from functools import wraps
-from inspect import Parameter, Signature, signature
+from collections.abc import Mapping
+from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +10,33 @@ import typer
 
 from evenkeel.cli import history as h
 from evenkeel.cli import results as r
-from evenkeel.cli.common import HomeOption, JsonOption, examples, print_fields, print_json, print_table, reporting
+from evenkeel.cli.aiming import (
+    BenchmarkOption,
+    BoundsOption,
+    ConstraintOption,
+    CovarianceOption,
+    MeanOption,
+    ParamOption,
+    RiskFreeOption,
+    ToleranceOption,
+    at_fault,
+    bounds_of,
+    by_options,
+    numbers,
+    options_of,
+    weights_of,
+)
+from evenkeel.cli.common import (
+    HomeOption,
+    JsonOption,
+    examples,
+    finite,
+    print_fields,
+    print_json,
+    print_table,
+    reporting,
+    taking,
+)
 from evenkeel.domain.errors import FieldError, InvalidInput
 
 if TYPE_CHECKING:
@@ -47,10 +73,6 @@ ObjectiveOption = Annotated[
     str | None,
     typer.Option("--objective", help="What is best: min-variance, max-sharpe, hrp …; max-sharpe unless given."),
 ]
-ToleranceOption = Annotated[
-    float | None,
-    typer.Option("--risk-tolerance", metavar="0–1", help="In place of an objective: from least risk to most return."),
-]
 ReportOption = Annotated[
     Path | None, typer.Option("--report", "--html", metavar="FILE", help="Write the sheet there, as HTML.")
 ]
@@ -68,16 +90,20 @@ def _shared(
     timeframe: h.TimeframeOption = "1d",
     start: h.StartOption = None,
     end: h.EndOption = None,
-    missing: Annotated[str, typer.Option("--missing", help="Of gaps: fill, drop or refuse.")] = "fill",
+    missing: Annotated[
+        str | None,
+        typer.Option("--missing", help="Of gaps: fill, skip, drop or refuse; fill unless given, of a backtest skip."),
+    ] = None,
     periods: Annotated[
         float | None,
         typer.Option(
-            "--periods-per-year", metavar="NUMBER", help="Rows of a year; where there are dates, they say it."
+            "--periods-per-year",
+            parser=finite,
+            metavar="NUMBER",
+            help="Rows of a year; where there are dates, they say it.",
         ),
     ] = None,
-    constraints: Annotated[
-        list[str] | None, typer.Option("--constraint", metavar="TEXT", help='"tech <= 0.3"; repeat for several.')
-    ] = None,
+    constraints: ConstraintOption = None,
     groups: Annotated[
         list[str] | None, typer.Option("--group", metavar="NAME=ASSETS", help="tech=AAPL,MSFT; repeat.")
     ] = None,
@@ -85,38 +111,27 @@ def _shared(
         list[str] | None,
         typer.Option("--exposure", metavar="NAME=NUMBERS", help="beta=1.2,0.9: one each asset; repeat."),
     ] = None,
-    bounds: Annotated[str, typer.Option("--bounds", metavar="LOW:HIGH", help="Of each weight.")] = "0:1",
-    params: Annotated[
-        list[str] | None,
-        typer.Option("--param", metavar="NAME=VALUE", help="Of the objective: target=0.08, aversion=4; repeat."),
+    bounds: BoundsOption = None,
+    params: ParamOption = None,
+    mean: MeanOption = None,
+    covariance: CovarianceOption = None,
+    risk_free: RiskFreeOption = None,
+    gross: Annotated[
+        float | None, typer.Option("--gross", parser=finite, metavar="NUMBER", help="The most Σ|weight|.")
     ] = None,
-    mean: Annotated[str, typer.Option("--mean", help="historical, ewma or capm.")] = "historical",
-    covariance: Annotated[str, typer.Option("--covariance", help="sample, ledoit-wolf, oas, ewma …")] = "sample",
-    risk_free: Annotated[float, typer.Option("--risk-free", help="Annual rate: 0.02 is 2 %.")] = 0.0,
-    gross: Annotated[float | None, typer.Option("--gross", help="The most Σ|weight|.")] = None,
-    turnover: Annotated[float | None, typer.Option("--turnover", help="The most Σ|change|.")] = None,
+    turnover: Annotated[
+        float | None, typer.Option("--turnover", parser=finite, metavar="NUMBER", help="The most Σ|change|.")
+    ] = None,
     max_assets: Annotated[int | None, typer.Option("--max-assets", min=1, help="How many at most are held.")] = None,
     min_weight: Annotated[
-        float | None, typer.Option("--min-weight", help="The least of a weight that is held.")
+        float | None,
+        typer.Option("--min-weight", parser=finite, metavar="SHARE", help="The least of a weight that is held."),
     ] = None,
 ) -> None:
     """What every command takes: prices, what the portfolio must keep to, and the estimates."""
 
 
-def _on_prices(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command the options of `_shared`: prices before its own, the rest behind; the context has all."""
-    own, shared = signature(command).parameters, signature(_shared).parameters
-    asked, *others = own.values()
-    prices, symbols, *rest = shared.values()
-
-    @wraps(command)
-    def with_shared(**values: Any) -> None:
-        command(**{name: values[name] for name in own})
-
-    named = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in (asked, prices, symbols, *others, *rest)]
-    vars(with_shared)["__signature__"] = Signature(named, return_annotation=None)
-    with_shared.__annotations__ = command.__annotations__ | _shared.__annotations__
-    return with_shared
+_on_prices = taking(_shared, after="asked", first=("prices", "symbols"))
 
 
 @_on_prices
@@ -127,6 +142,7 @@ def optimize(
     present: Annotated[
         list[str] | None, typer.Option("--present", metavar="ASSET=WEIGHT", help="What is held now; repeat.")
     ] = None,
+    benchmark: BenchmarkOption = None,
     report: ReportOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -134,8 +150,9 @@ def optimize(
     """The best weights by an objective, under constraints."""
     with reporting(as_json=as_json):
         r.check_places(report)
-        wanted, own = _wanted(objective, risk_tolerance)
-        found = _optimized(asked.params, objective=wanted, present=present, own=own)
+        own = options_of(asked.params["params"], risk_tolerance, objective=objective)
+        wanted = objective or ("max-sharpe" if risk_tolerance is None else "risk-tolerance")
+        found = _optimized(asked.params, objective=wanted, own=own)
         written = found.to_html(report) if report is not None else None
         if as_json:
             print_json(found.summary() | ({} if written is None else {"report": str(written)}))
@@ -156,7 +173,9 @@ def frontier(asked: typer.Context, home: HomeOption = None, as_json: JsonOption 
                 f"the frontier is exact within bounds alone, without {beyond[0].replace('_', ' ')}",
                 hint="Take `portfolio optimize` with target-return or target-risk for points under constraints.",
             )
-        found = _optimized(asked_for, objective="min-variance")
+        if asked_for["params"]:
+            raise at_fault("--param", "is of an objective, and the frontier has none: leave it out")
+        found = _optimized(asked_for, objective="min-variance", own={})
         line, assets = found.frontier(), found.weights.assets
         if as_json:
             print_json({"assets": list(assets), "items": _corners(line, assets)})
@@ -177,8 +196,12 @@ def backtest(
     ] = None,
     every: Annotated[str, typer.Option("--every", help="day, week, month, quarter or year.")] = "month",
     lookback: Annotated[int, typer.Option("--lookback", help="How many returns back it looks.")] = 756,
-    cost_bps: Annotated[float, typer.Option("--cost-bps", help="Of what is traded, in basis points.")] = 10.0,
-    band: Annotated[float, typer.Option("--band", help="Trade only where a weight is off by more.")] = 0.0,
+    cost_bps: Annotated[
+        float, typer.Option("--cost-bps", parser=finite, metavar="BPS", help="Of what is traded, in basis points.")
+    ] = 10.0,
+    band: Annotated[
+        float, typer.Option("--band", parser=finite, metavar="SHARE", help="Trade only where a weight is off by more.")
+    ] = 0.0,
     benchmark: Annotated[str | None, typer.Option("--benchmark", metavar="ASSET", help="An asset to hold.")] = None,
     report: ReportOption = None,
     export: Annotated[
@@ -192,12 +215,12 @@ def backtest(
 
     with reporting(as_json=as_json):
         r.check_places(report, export)
-        own = h.given(asked.params["params"])
+        own = options_of(asked.params["params"], None, objective=None)
         named = {name: _known_options(name, own) for name in objectives or EIGHT}
         _check_options(own, named)
         found = rebalance_history(
-            _prices(asked.params), objectives=named, every=every, lookback=lookback, cost_bps=cost_bps, band=band,
-            benchmark=benchmark, **_settings(asked.params),
+            _prices(asked.params, missing="skip"), objectives=named, every=every, lookback=lookback, cost_bps=cost_bps,
+            band=band, benchmark=benchmark, missing=asked.params["missing"] or "skip", **_settings(asked.params),
         )  # fmt: skip
         written = [found.to_html(report)] if report is not None else []
         written += [r.table_written(found.to_polars(), export)] if export is not None else []
@@ -224,82 +247,50 @@ def _check_options(own: Mapping[str, Any], named: Mapping[str, Mapping[str, Any]
         raise InvalidInput(f"--param: {message}", errors=(FieldError("--param", message),))
 
 
-def _wanted(objective: str | None, tolerance: float | None) -> tuple[str, dict[str, float]]:
-    """The objective, with the tolerance that stands for one. Raises InvalidInput where both are given."""
-    if tolerance is None:
-        return objective or "max-sharpe", {}
-    if objective is not None:
-        message = "is an objective of its own: leave --objective out"
-        raise InvalidInput(f"--risk-tolerance {message}", errors=(FieldError("--risk-tolerance", message),))
-    return "risk-tolerance", {"tolerance": tolerance}
-
-
-def _optimized(
-    given: Mapping[str, Any],
-    *,
-    objective: str,
-    present: list[str] | None = None,
-    own: Mapping[str, float] | None = None,
-) -> "Optimized":
+def _optimized(given: Mapping[str, Any], *, objective: str, own: Mapping[str, float]) -> "Optimized":
     from evenkeel.research.portfolio.optimize import optimize as optimized
 
-    held: dict[str, Any] = {} if present is None else {"present": _weights(present)}
-    options: dict[str, Any] = h.given(given["params"]) | dict(own or {})
+    held = {
+        name: weights_of(given[name], f"--{name}", alone=alone)
+        for name, alone in (("present", None), ("benchmark", Decimal(1)))
+        if given.get(name)
+    }
     prices = _prices(given)
     if prices.times is None and given["periods"] is None:
         raise InvalidInput(
             f"{given['prices']} has no column of dates, so nothing says how many of its rows make a year",
             hint="Say it with --periods-per-year: 252 for trading days, 52 for weeks, 12 for months.",
         )
-    return optimized(prices, objective=objective, **held, **_settings(given), **options)
+    options: dict[str, Any] = held | dict(own) | {"missing": given["missing"] or "fill"}
+    with by_options():
+        return optimized(prices, objective=objective, **_settings(given), **options)
 
 
 def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """What `evenkeel.optimize` is told, whichever the command. Raises InvalidInput."""
     groups, exposures = (h.pairs(given[name] or [], f"--{name[:-1]}") for name in ("groups", "exposures"))
     alike = ("periods", "mean", "covariance", "risk_free", "gross", "turnover", "max_assets", "min_weight")
-    return {name: given[name] for name in alike} | {
+    return {name: given[name] for name in alike if given[name] is not None} | {
         "constraints": given["constraints"] or (),
         "groups": {name: members.split(",") for name, members in groups.items()},
-        "exposures": {name: _numbers("--exposure", values.split(",")) for name, values in exposures.items()},
-        "bounds": _bounds(given["bounds"]),
+        "exposures": {name: numbers("--exposure", values.split(",")) for name, values in exposures.items()},
+        "bounds": bounds_of(given["bounds"] or "0:1"),
     }
 
 
-def _numbers(option: str, texts: list[str]) -> list[float]:
-    try:
-        return [float(text) for text in texts]
-    except ValueError:
-        message = f"expected numbers, not {', '.join(texts)!r}"
-        raise InvalidInput(f"{option}: {message}", errors=(FieldError(option, message),)) from None
-
-
-def _bounds(text: str) -> tuple[float, float]:
-    low, colon, high = text.partition(":")
-    if not colon:
-        message = f"expected LOW:HIGH, such as 0:0.4, not {text!r}"
-        raise InvalidInput(message, errors=(FieldError("--bounds", message),))
-    found = _numbers("--bounds", [low, high])
-    return found[0], found[1]
-
-
-def _weights(texts: list[str]) -> dict[str, float]:
-    return {name: _numbers("--present", [value])[0] for name, value in h.pairs(texts, "--present").items()}
-
-
-def _prices(given: Mapping[str, Any]) -> "Prices":
-    """Prices of a file or of stored bars. Raises InvalidInput where nothing was named or found."""
+def _prices(given: Mapping[str, Any], *, missing: str = "fill") -> "Prices":
+    """Prices of a file or of stored bars, gaps as asked for or `missing`. Raises InvalidInput where there are none."""
     from evenkeel.research.portfolio.prices import prices_of, read_prices
 
     path, symbols = given["prices"], given["symbols"]
-    times = h.moment(given["start"], "--start"), h.moment(given["end"], "--end")
+    times, missing = (h.moment(given["start"], "--start"), h.moment(given["end"], "--end")), given["missing"] or missing
     if path is not None:
-        return read_prices(path, assets=symbols, start=times[0], end=times[1], missing=given["missing"])
+        return read_prices(path, assets=symbols, start=times[0], end=times[1], missing=missing)
     if not symbols:
         raise InvalidInput("there are no prices", hint="Name a file with --prices, or stored bars with --symbol.")
     spans = {name: given[name] for name in ("timeframe", "start", "end")}
     bars = h.history_of(given["home"], None, symbols, **spans)
-    return prices_of({name: _adjusted(given["home"], one) for name, one in bars.items()}, missing=given["missing"])
+    return prices_of({name: _adjusted(given["home"], one) for name, one in bars.items()}, missing=missing)
 
 
 def _adjusted(home: Path | None, bars: "Bars") -> "Bars":
@@ -340,9 +331,10 @@ def _print_weights(found: "Optimized") -> None:
         if abs(weight) > 5e-5
     ]
     print_table(("asset", "weight %", "part of risk %"), rows)
-    told = {name: f"{found.metrics[name]:.4f}" for name in ("expected_return", "volatility", "sharpe_ratio")}
+    metrics = {name: found.metrics[name] for name in ("expected_return", "volatility", "sharpe_ratio")}
+    told = {name: f"{value:.4f}" if isfinite(value) else "–" for name, value in metrics.items()}
     if found.figure not in _SHOWN:
-        told = {found.figure: f"{found.value:.6g}", **told}
+        told = {found.figure: f"{found.value:.6g}" if isfinite(found.value) else "–", **told}
     print_fields({name.replace("-", " "): value for name, value in told.items()} | _year(found.periods))
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from evenkeel.cli.aiming import aim_of, wishes
 from evenkeel.cli.client import Client, find, path_of
 from evenkeel.cli.common import (
     HomeOption,
@@ -20,20 +21,11 @@ from evenkeel.cli.common import (
     reporting,
     resolve_home,
     share,
+    taking,
 )
 from evenkeel.cli.portfolio import PortfolioArgument, the_portfolio
-from evenkeel.cli.rebalancing import (
-    OPTIONS,
-    ConstraintOption,
-    DaysOption,
-    DurationOption,
-    ExecutionOption,
-    ObjectiveOption,
-    SlicesOption,
-    SymbolsOption,
-    WeightsOption,
-    aim_of,
-)
+from evenkeel.cli.rebalancing import OPTIONS, print_warnings
+from evenkeel.domain.rebalance_schedules import OPTIONS as AIM_OPTIONS
 from evenkeel.domain.rebalance_schedules import Cadence, Mode
 
 app = typer.Typer(name="schedule", help="Have a portfolio rebalanced by itself.", no_args_is_help=True)
@@ -44,6 +36,7 @@ _OPTIONS = OPTIONS | {
     "band": "--band",
     "relative_band": "--relative-band",
     "trade": "--only-beyond",
+    "last": "--last",
     "after_open": "--after-open",
     "before_close": "--before-close",
     "every": "--check-every",
@@ -67,17 +60,15 @@ def _path(client: Client, portfolio: str, *more: str) -> str:
         "evenkeel portfolio schedule set Growth --every weekly --symbol AAPL --symbol IBM --objective min-variance",
         "evenkeel portfolio schedule set Growth --every band --band 5% --check-every 30 --weight AAPL=1 --only-beyond",
         "evenkeel portfolio schedule set Growth --every quarterly --last --mode trade --symbol AAPL --symbol IBM",
+        "evenkeel portfolio schedule set Growth --every daily --objective target-risk --param target=0.2 --symbol IBM",
         note="By itself it proposes, and waits for `schedule approve`; with --mode trade it sends at once.",
     ),
 )
+@taking(wishes, after="cadence")
 def set_schedule(
+    asked: typer.Context,
     portfolio: PortfolioArgument,
     cadence: Annotated[Cadence, typer.Option("--every", help="When it is due.")],
-    weights: WeightsOption = None,
-    objective: ObjectiveOption = None,
-    symbols: SymbolsOption = None,
-    constraints: ConstraintOption = None,
-    days: DaysOption = 500,
     mode: Annotated[Mode, typer.Option("--mode", help="Propose, or trade at once.")] = Mode.PROPOSE,
     band: Annotated[
         Decimal | None,
@@ -94,29 +85,30 @@ def set_schedule(
     min_trade: Annotated[
         Decimal, typer.Option("--min-trade", parser=number, metavar="AMOUNT", help="The least value of a trade.")
     ] = Decimal(0),
-    execution: ExecutionOption = None,
-    duration: DurationOption = 0,
-    slices: SlicesOption = 0,
-    after_open: Annotated[int, typer.Option("--after-open", help="Minutes after the open.")] = 30,
+    after_open: Annotated[
+        int | None, typer.Option("--after-open", help="Minutes after the open.", show_default="30")
+    ] = None,
     before_close: Annotated[int | None, typer.Option("--before-close", help="Or minutes before the close.")] = None,
     last: Annotated[bool, typer.Option("--last", help="On the last day of the period, not the first.")] = False,
-    check_every: Annotated[int, typer.Option("--check-every", help="Minutes between looks at bands.")] = 60,
+    check_every: Annotated[
+        int | None, typer.Option("--check-every", help="Minutes between looks at bands.", show_default="60")
+    ] = None,
     max_age: Annotated[int, typer.Option("--max-age", help="Minutes it may be late, as after a stop.")] = 240,
-    expires: Annotated[int, typer.Option("--expires", help="Minutes a proposal waits.")] = 1440,
+    expires: Annotated[
+        int | None, typer.Option("--expires", help="Minutes a proposal waits.", show_default="1440")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Set when it is rebalanced, and to what; what was set before ends."""
     with reporting(as_json=as_json):
         client = _connected(home)
-        body = aim_of(weights, objective, symbols, constraints, days=days)
-        body |= {"cadence": cadence.value, "mode": mode.value, "buffer": plain(buffer), "min_trade": plain(min_trade)}
+        body = aim_of(asked.params) | {"cadence": cadence.value, "mode": mode.value}
+        body |= {"buffer": plain(buffer), "min_trade": plain(min_trade)}
         body |= {"band": plain(band), "relative_band": plain(relative_band)}
         body |= {"trade": "beyond" if only_beyond else "all", "last": last}
         body |= {"after_open": after_open, "before_close": before_close, "every": check_every}
         body |= {"max_age": max_age, "expires": expires}
-        if execution is not None:
-            body["execution"] = {"kind": execution.value, "duration": duration, "slices": slices}
         found = client.call("PUT", _path(client, portfolio), body)
         print_json(found) if as_json else _print(found)
 
@@ -125,12 +117,21 @@ def _print(found: dict[str, Any]) -> None:
     shown = {name: found[name] for name in ("cadence", "mode", "next", "calendars", "band", "relative_band", "trade")}
     wish = found["optimise"]
     if wish is None:
-        shown["targets"] = ", ".join(f"{one['symbol']} {one['weight']:g}" for one in found["targets"])
+        shown["targets"] = _weights(found["targets"])
     else:
         shown["objective"] = wish["objective"] or "risk tolerance of the portfolio"
         shown["symbols"] = ", ".join(wish["symbols"])
+        told = {name: wish[name] for name in AIM_OPTIONS if wish[name] is not None}
+        shown |= {name: f"{value:g}" for name, value in told.items()}
+        shown["benchmark"] = _weights(wish["benchmark"]) or None
+        shown["constraints"] = ", ".join(wish["constraints"]) or None
     shown["execution"] = found["execution"]["kind"]
     print_fields({name: value for name, value in shown.items() if value is not None})
+    print_warnings(found)
+
+
+def _weights(weights: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{one['symbol']} {one['weight']:g}" for one in weights)
 
 
 @app.command("show", epilog=examples("evenkeel portfolio schedule show Growth"))

@@ -7,12 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from evenkeel.cli.aiming import FIELDS, aim_of, share_of, wishes
 from evenkeel.cli.client import Client, path_of
 from evenkeel.cli.common import (
     HomeOption,
     JsonOption,
     LimitOption,
     examples,
+    finite,
     number,
     plain,
     print_items,
@@ -21,29 +23,18 @@ from evenkeel.cli.common import (
     reporting,
     resolve_home,
     share,
+    taking,
 )
 from evenkeel.cli.portfolio import PortfolioArgument, the_portfolio
 from evenkeel.cli.portfolio_history import app
 from evenkeel.cli.taxes import print_tax
-from evenkeel.domain.execution import ExecutionKind
 
 __all__ = ["app"]
 
-OPTIONS = {
-    "targets": "--weight",
-    "optimise": "--objective",
-    "optimise.symbols": "--symbol",
-    "optimise.constraints": "--constraint",
-    "optimise.days": "--days",
-    "optimise.objective": "--objective",
-    "optimise.target": "--objective",
+OPTIONS = FIELDS | {
     "buffer": "--buffer",
     "band": "--band",
     "min_trade": "--min-trade",
-    "execution": "--execution",
-    "execution.kind": "--execution",
-    "execution.duration": "--duration",
-    "execution.slices": "--slices",
     "across": "--across",
     "yields": "--yield",
     "wash_days": "--wash-days",
@@ -51,27 +42,6 @@ OPTIONS = {
     "retry": "--retry",
 }
 _POLL = 0.2
-
-
-WeightsOption = Annotated[
-    list[str] | None, typer.Option("--weight", metavar="SYMBOL=SHARE", help="0.4, or 40%; repeat.")
-]
-ObjectiveOption = Annotated[
-    str | None,
-    typer.Option("--objective", help="Weights by an objective over the desk's bars; without one, by its tolerance."),
-]
-SymbolsOption = Annotated[
-    list[str] | None, typer.Option("--symbol", help="Of the objective, or of its risk tolerance; repeat.")
-]
-ConstraintOption = Annotated[
-    list[str] | None, typer.Option("--constraint", metavar="TEXT", help='"AAPL <= 0.3"; repeat.')
-]
-DaysOption = Annotated[int, typer.Option("--days", help="How many daily returns the objective sees.")]
-ExecutionOption = Annotated[
-    ExecutionKind | None, typer.Option("--execution", help="Whole orders (basket), or slices over --duration.")
-]
-DurationOption = Annotated[int, typer.Option("--duration", metavar="SECONDS", help="How long the slices take.")]
-SlicesOption = Annotated[int, typer.Option("--slices", help="How many slices a trade has.")]
 
 
 class State(StrEnum):
@@ -86,22 +56,17 @@ class State(StrEnum):
         "evenkeel portfolio rebalance Growth --weight AAPL=0.6 --weight IBM=0.4 --preview",
         "evenkeel portfolio rebalance Growth --weight AAPL=60% --weight IBM=40% --id october --wait 60",
         "evenkeel portfolio rebalance Growth --objective min-variance --symbol AAPL --symbol IBM --symbol MSFT",
+        "evenkeel portfolio rebalance Growth --objective target-return --param target=0.08 --symbol AAPL --symbol IBM",
         "evenkeel portfolio rebalance Growth --symbol AAPL --symbol IBM --execution twap --duration 3600 --slices 12",
         "evenkeel portfolio rebalance Growth --weight AAPL=0.6 --weight IBM=0.4 --across --yield IBM=5% --preview",
         "evenkeel portfolio rebalance Growth --weight AAPL=0.6 --weight IBM=0.4 --id october --retry",
         note="What it holds and is not named is sold. In each account sales go first; purchases follow them.",
     ),
 )
+@taking(wishes, after="portfolio")
 def rebalance(
+    asked: typer.Context,
     portfolio: PortfolioArgument,
-    weights: WeightsOption = None,
-    objective: ObjectiveOption = None,
-    symbols: SymbolsOption = None,
-    constraints: ConstraintOption = None,
-    days: DaysOption = 500,
-    execution: ExecutionOption = None,
-    duration: DurationOption = 0,
-    slices: SlicesOption = 0,
     buffer: Annotated[
         Decimal, typer.Option("--buffer", parser=share, metavar="SHARE", help="What stays in cash.")
     ] = Decimal(0),
@@ -125,7 +90,9 @@ def rebalance(
         str | None, typer.Option("--id", metavar="NAME", help="Sent again by this name, nothing is traded twice.")
     ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="With --id: place anew what came to nothing.")] = False,
-    wait: Annotated[float, typer.Option("--wait", metavar="SECONDS", help="Wait so long for its end.")] = 0.0,
+    wait: Annotated[
+        float, typer.Option("--wait", parser=finite, metavar="SECONDS", help="Wait so long for its end.")
+    ] = 0.0,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -133,12 +100,9 @@ def rebalance(
     with reporting(as_json=as_json):
         client = Client(resolve_home(home), options=OPTIONS)
         found = the_portfolio(client, portfolio)
-        body = aim_of(weights, objective, symbols, constraints, days=days)
-        body |= {"buffer": plain(buffer), "band": plain(band), "min_trade": plain(min_trade)}
+        body = aim_of(asked.params) | {"buffer": plain(buffer), "band": plain(band), "min_trade": plain(min_trade)}
         body |= {"across": across, "wash_days": wash_days}
-        body["yields"] = [_share(one, "share", option="--yield") for one in yields or ()]
-        if execution is not None:
-            body["execution"] = {"kind": execution.value, "duration": duration, "slices": slices}
+        body["yields"] = [share_of(one, "share", option="--yield") for one in yields or ()]
         if preview:
             plan = client.call("POST", path_of("portfolio", found["id"], "rebalance", "preview"), body)
             print_json(plan) if as_json else _print_plan(client, plan, currency=found["currency"])
@@ -147,33 +111,6 @@ def rebalance(
         one = client.call("POST", path_of("portfolio", found["id"], "rebalance"), body)
         one = _ended(client, one, seconds=wait)
         print_json(one) if as_json else _print_rebalance(client, one, currency=found["currency"])
-
-
-def aim_of(
-    weights: WeightsOption,
-    objective: ObjectiveOption,
-    symbols: SymbolsOption,
-    constraints: ConstraintOption,
-    *,
-    days: int,
-) -> dict[str, Any]:
-    """What is wanted, as the API takes it."""
-    found: dict[str, Any] = {"targets": [_target(one) for one in weights or ()]}
-    if objective is not None or symbols or constraints:
-        wish = {"symbols": symbols or [], "constraints": constraints or [], "days": days}
-        found["optimise"] = wish | ({} if objective is None else {"objective": objective})
-    return found
-
-
-def _target(text: str) -> dict[str, Any]:
-    return _share(text, "weight", option="--weight")
-
-
-def _share(text: str, name: str, *, option: str) -> dict[str, Any]:
-    symbol, found, part = text.rpartition("=")
-    if not found or not symbol:
-        raise typer.BadParameter(f"{text!r} is not SYMBOL=SHARE", param_hint=option)
-    return {"symbol": symbol, name: plain(share(part))}
 
 
 def _ended(client: Client, one: dict[str, Any], *, seconds: float) -> dict[str, Any]:
@@ -209,9 +146,16 @@ def _print_plan(client: Client, plan: dict[str, Any], *, currency: str) -> None:
     for one in plan["refusals"]:
         print(f"{names[one['account_id']]}, {one['symbol']} would be refused by {one['reason']}")
     print_tax(names, plan["tax"], currency=currency)
+    print_warnings(plan)
     if len(plan["accounts"]) > 1:
         print(f"All accounts together: furthest off {_percent(plan['drift'])} then {_percent(plan['drift_after'])}")
     print(f"Turnover {_percent(plan['turnover'])}, charges {plan['cost']} {currency}. Nothing has been traded.")
+
+
+def print_warnings(answer: dict[str, Any]) -> None:
+    """What may not go as it is asked for."""
+    for one in answer["warnings"]:
+        print(f"Warning: {one}.")
 
 
 def _percent(share: str) -> str:
@@ -229,6 +173,7 @@ def _print_rebalance(client: Client, one: dict[str, Any], *, currency: str) -> N
     print_table(headings, rows, empty="Nothing to trade.")
     for reason in one["reasons"]:
         print(reason)
+    print_warnings(one)
     traded = f"traded {one['traded']} {currency}, charges {one['cost']}"
     print(f"Rebalance {one['client_rebalance_id']}: {one['state']}, {traded}")
 

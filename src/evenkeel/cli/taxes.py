@@ -92,6 +92,9 @@ def tax(
         if forget:
             client.call("DELETE", path)
         found = client.get(path)
+        if since and not change and not found["is_set"]:
+            message = "says from when terms hold, and there are none yet: say them too, such as --short 0.3 --long 0.15"
+            raise typer.BadParameter(message, param_hint="--from")
         if change or since:
             found = client.call("PUT", path, _body(found["now"], change, since))
         print_json(found) if as_json else _print_terms(found)
@@ -109,12 +112,15 @@ def _print_terms(found: dict[str, Any]) -> None:
     if not found["is_set"]:
         print("Nothing is said of how its gains are taxed: the oldest lots go first, and no tax is worked out.")
         return
-    print_fields(found["now"] | {"since": found["now"]["since"] or found["settings"][-1]["since"] or "its beginning"})
+    print_fields(found["now"] | {"since": found["now"]["since"] or "its beginning"})
     for one in found["settings"][:-1]:
         print(
             f"from {one['since'] or 'its beginning'}: {one['status']}, {one['short']} and {one['long']}, "
             f"{one['method']}"
         )
+    first = found["settings"][0]["since"]
+    if first is not None:
+        print(f"Nothing is said of the time before {first}: no tax is worked out of it.")
 
 
 def lots(
@@ -232,8 +238,9 @@ def print_tax(names: dict[str, str], tax: dict[str, Any], *, currency: str) -> N
             f"{each['quantity']} in {names[each['account_id']]} {'by this' if each['planned'] else each['date']}"
             for each in one["purchases"]
         )
+        lots = f" over {len(one['lots'])} lots" if len(one["lots"]) > 1 else ""
         print(
-            f"WASH SALE? {one['symbol']}: a loss of {one['loss']} {currency} in {names[one['account_id']]} "
+            f"WASH SALE? {one['symbol']}: a loss of {one['loss']} {currency}{lots} in {names[one['account_id']]} "
             f"on {one['date']}, and within {tax['wash_days']} days bought {bought}; "
             f"{one['at_risk']} of it may not count. A warning, no tax advice."
         )

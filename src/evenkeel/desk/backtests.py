@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 from msgspec import Struct
 
+from evenkeel.domain.mtm import MtmRules
 from evenkeel.domain.sizing import PercentOfEquity, Sizing
 from evenkeel.domain.strategies import Scalar
 
@@ -80,6 +81,7 @@ RATES = ("limit_offset", "financing", "credit", "borrow")
 class Asked(Struct, frozen=True, kw_only=True):
     """On what, and on what terms. Times are ns, rates and stops fractions; what closes after `until` is not seen.
 
+    `mtm` has rules of mark-to-market control by level: `account`, `strategy`, or an instrument by its symbol.
     `files` are those that the bars were read from, where they do not come from the home's store.
     """
 
@@ -106,6 +108,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     financing: Decimal = Decimal(0)
     credit: Decimal = Decimal(0)
     borrow: Decimal = Decimal(0)
+    mtm: Mapping[str, MtmRules] = {}
     engine: Engine = "auto"
     risk_free: Decimal = Decimal(0)
     search: Search | None = None
@@ -124,6 +127,7 @@ class Asked(Struct, frozen=True, kw_only=True):
             "fees": fees,
             "size": self.size,
             "fill": self.fill,
+            "mtm": self.mtm or None,
             "slippage": Slippage(bps=float(self.slippage_bps), spread_share=float(self.spread_share)),
             **{name: float(getattr(self, name)) for name in RATES},
             **{name: None if value is None else float(value) for name, value in stops.items()},
@@ -222,6 +226,9 @@ class BacktestStore(Protocol):
 
     async def finished_ids(self) -> Collection[str]:
         """Those that are done, of all users."""
+
+    async def failed_ids(self) -> Collection[str]:
+        """Those that have failed, of all users."""
 
 
 def finite(value: Any) -> Any:

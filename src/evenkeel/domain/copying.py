@@ -7,6 +7,7 @@ what the follower is to hold of it: what opens adds its own share, what closes t
 
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -115,6 +116,11 @@ class SymbolRule(Struct, frozen=True, omit_defaults=True):
     price: Decimal = ONE
 
 
+@lru_cache(maxsize=1_024)
+def _itself(instrument_id: str) -> SymbolRule:
+    return SymbolRule(instrument_id)
+
+
 class CopyTerms(Struct, frozen=True, omit_defaults=True):
     """How large copies are and when they are made. `risk` multiplies every size.
 
@@ -151,6 +157,8 @@ class CopyLink(Struct, frozen=True, omit_defaults=True, kw_only=True):
     def rule(self, instrument_id: str) -> SymbolRule:
         """What stands for one of the master's instruments; itself where nothing else does. What stands in for another
         is not copied itself, or one position would have two masters: its rule names no instrument."""
+        if not self.symbols:
+            return _itself(instrument_id)
         found = self.symbols.get(instrument_id)
         if found is None:
             found = SymbolRule("" if self.stands_in(instrument_id) else instrument_id)
@@ -253,6 +261,8 @@ class Held(Struct, frozen=True):
     @property
     def expected(self) -> Decimal:
         """With all that works."""
+        if not self.buys and not self.sells:
+            return self.quantity
         return sub(add(self.quantity, self.buys), self.sells)
 
     def least(self, side: int) -> Decimal:
@@ -310,7 +320,7 @@ def in_lots(wanted: Decimal, lot: Decimal) -> Decimal:
     """The whole lots of it, towards zero; what division has left below a billionth is no part of a lot."""
     whole = _cut(wanted, lot)
     rest = sub(wanted, whole)
-    if sub(lot, rest.copy_abs()) > _FINE:
+    if not rest or sub(lot, rest.copy_abs()) > _FINE:
         return whole
     return add(whole, lot if wanted > 0 else neg(lot))
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 _AT_ONCE = 2048
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_BY_BYTE = bytes(ord(_ALPHABET[byte & 31]) for byte in range(256))
 _PAIRS = tuple(low + high for high in _ALPHABET for low in _ALPHABET)
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
@@ -35,17 +36,17 @@ class Random:
         return layout(at, self._bits()[:10])
 
     def venue(self, at: int, sequence: int, tag: str) -> str:
-        return venue_text(self._bits())
+        return self._bits().translate(_BY_BYTE).decode()
 
     def _bits(self) -> bytes:
-        """Thirteen bytes that nobody else gets, be it a thread or a forked process."""
+        """Twenty bytes that nobody else gets, be it a thread or a forked process."""
         if self._process != os.getpid():
             self._process, self._drawn = os.getpid(), []
         try:
             return self._drawn.pop()
         except IndexError:
-            block = secrets.token_bytes(13 * _AT_ONCE)
-            first, *rest = (block[at : at + 13] for at in range(0, len(block), 13))
+            block = secrets.token_bytes(20 * _AT_ONCE)
+            first, *rest = (block[at : at + 20] for at in range(0, len(block), 20))
             self._drawn.extend(rest)
             return first
 

@@ -118,7 +118,7 @@ def rounded(value: Decimal, step: Decimal, rounding: str = ROUND_HALF_EVEN) -> D
     Raises InexactMoney where the result needs more than 38 digits.
     """
     try:
-        steps = _ROUNDING.divide(value, step).quantize(ONE, rounding=rounding, context=_ROUNDING)
+        steps = _ROUNDING.divide(value, step).quantize(ONE, rounding, _ROUNDING)
     except InvalidOperation as error:
         raise InexactMoney(f"{value} cannot be rounded to a multiple of {step}") from error
     return mul(steps, step)
@@ -163,8 +163,8 @@ def is_bookable(value: Decimal) -> bool:
 
 
 def plain(value: Decimal) -> str:
-    """The shortest plain notation, e.g. 10 for 10.00 and for 1E+1."""
-    return f"{_ROUNDING.normalize(value):f}"
+    """The shortest plain notation, e.g. 10 for 10.00 and for 1E+1; there is no minus zero."""
+    return f"{_ROUNDING.normalize(value):f}" if value else "0"
 
 
 def minor_unit(currency: str) -> Decimal:

@@ -20,6 +20,7 @@ from evenkeel.domain.rebalancing import Rebalance, RebalanceEnded, RebalanceStar
 from evenkeel.domain.record import Record
 
 MINUTE = 60 * SECOND
+OPTIONS = ("target", "tolerance", "aversion", "confidence", "doubt")
 HALF_HOUR, HOUR, LATE, DAY = 30 * MINUTE, 60 * MINUTE, 240 * MINUTE, 1440 * MINUTE
 
 
@@ -73,7 +74,8 @@ class Bands(Struct, frozen=True, omit_defaults=True):
 
 class Aim(Struct, frozen=True, omit_defaults=True):
     """What is wanted: `weights` by instrument, or the `objective` of these instruments, found anew each time; "" is the
-    portfolio's own tolerance of risk. The rest is as `evenkeel.optimize` takes it, over the last `days` returns."""
+    portfolio's own tolerance of risk. The rest is as `evenkeel.optimize` takes it, over the last `days` returns;
+    `benchmark` has weights by instrument."""
 
     weights: dict[str, Decimal] = field(default_factory=dict)
     instrument_ids: tuple[str, ...] = ()
@@ -87,6 +89,16 @@ class Aim(Struct, frozen=True, omit_defaults=True):
     risk_free: float = 0.0
     target: float | None = None
     tolerance: float | None = None
+    aversion: float | None = None
+    confidence: float | None = None
+    doubt: float | None = None
+    benchmark: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def options(self) -> dict[str, float]:
+        """The options of the objective that are given."""
+        given = {name: getattr(self, name) for name in OPTIONS}
+        return {name: value for name, value in given.items() if value is not None}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -192,6 +204,8 @@ def schedule_faults(this: Schedule) -> list[FieldError]:
     for name, band in (("band", bands.absolute), ("relative_band", bands.relative)):
         if band is not None and not 0 < band <= 1:
             found.append(FieldError(name, f"above 0, to 1, not {band}"))
+    if timing.cadence is Cadence.BAND and timing.last:
+        found.append(FieldError("last", "is of a period, and bands are looked at each day: leave it out"))
     if timing.cadence is Cadence.BAND and bands.is_open:
         found.append(FieldError("band", "is required: the cadence `band` goes by how far a weight is off"))
     if bands.reach is Reach.BEYOND and bands.is_open:

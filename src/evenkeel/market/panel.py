@@ -6,7 +6,7 @@ Where an instrument has no bar at a moment its values are NaN: nothing is filled
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -109,6 +109,14 @@ class Panel:
     def tail(self, count: int) -> Panel:
         """The last `count` moments, or all where there are fewer."""
         return self.rows(max(0, len(self) - count))
+
+    def windows(self, count: int, start: int = 0) -> Iterator[Panel]:
+        """By each moment from `start` on, the last `count` moments, or all where there are fewer; no copies."""
+        known = self.last_close()
+        for row in range(start, len(self)):
+            first = max(0, row + 1 - count)
+            part = {name: getattr(self, name)[first : row + 1] for name in (*COLUMNS, "opened")}
+            yield replace(self, before=known[first - 1] if first else self.before, **part)
 
     def replaced(self, **columns: npt.NDArray[Any]) -> Panel:
         """The same panel with the named columns exchanged."""

@@ -90,6 +90,17 @@ def load() -> None:
         one.dispatcher()
 
 
+def are_kept(*names: str) -> bool:
+    """Whether the cache has compiled code of these, such as `critical_line.walk`, of the present text of all kernels;
+    numba is not imported to know it."""
+    folder = _base(os.environ.get("NUMBA_CACHE_DIR", "")) / _version()
+    return all(any(folder.glob(f"*/{name}-*.nbi")) for name in names)
+
+
+def _base(given: str) -> Path:
+    return Path(given) if given else Path(platformdirs.user_cache_dir("evenkeel")) / "compiled"
+
+
 @cache
 def _types() -> Any:
     from numba import types
@@ -139,8 +150,7 @@ def _cached_by_source() -> Iterator[None]:
 
     config: Any = numba.config
     before = config.CACHE_DIR
-    base = Path(before) if before else Path(platformdirs.user_cache_dir("evenkeel")) / "compiled"
-    folder = base / _version()
+    folder = _base(before) / _version()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         usable = os.access(folder, os.W_OK)

@@ -15,7 +15,7 @@ from evenkeel.domain import clock
 from evenkeel.domain.orders import Side
 from evenkeel.domain.strategies import Scalar
 from evenkeel.research.keeping import Rows
-from evenkeel.server import searches
+from evenkeel.server import mtm, searches
 from evenkeel.server.jobs.job import Progress, Stage
 from evenkeel.server.schemas import Amount, Id, Moment
 from evenkeel.server.views import maybe, measured, text
@@ -76,6 +76,7 @@ class BacktestTerms(Struct):
     financing: Amount
     credit: Amount
     borrow: Amount
+    mtm: dict[str, mtm.RulesIn]
     engine: Engine
     risk_free: Amount
 
@@ -228,6 +229,7 @@ def _terms(asked: Asked) -> BacktestTerms:
         size=msgspec.to_builtins(asked.size),
         fill=asked.fill,
         slippage_bps=text(asked.slippage_bps),
+        mtm={name: mtm.shown_rules(rules) for name, rules in asked.mtm.items()},
         engine=asked.engine,
         risk_free=text(asked.risk_free),
         **stops,

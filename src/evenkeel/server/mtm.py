@@ -158,14 +158,15 @@ class LevelOut(Struct):
     waits_for: list[str]
 
 
-def rules_of(given: RulesIn) -> MtmRules:
-    """The rules that a request asks for. Raises InvalidInput for what is carried where nothing is closed."""
+def rules_of(given: RulesIn, at: str = "rules") -> MtmRules:
+    """The rules that a request asks for in its field `at`. Raises InvalidInput for what is carried where nothing is
+    closed."""
     trail = given.trail
     kept = {"carry": given.carry is not Carry.NONE, "carry_days": given.carry_days is not None}
     carries = [name for name, is_given in (kept | {"not_over": bool(given.not_over)}).items() if is_given]
     if carries and given.end_of_day is None and given.square_off_at is None:
         fault = FieldError(
-            f"rules.{carries[0]}", "goes with end_of_day or square_off_at, at which it lets positions stay"
+            f"{at}.{carries[0]}", "goes with end_of_day or square_off_at, at which it lets positions stay"
         )
         raise InvalidInput("the rules are not valid", errors=(fault,))
     return MtmRules(

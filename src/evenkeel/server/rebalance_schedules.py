@@ -9,8 +9,8 @@ from typing import Annotated
 from msgspec import Meta, Raw, Struct, field
 
 from evenkeel.domain import clock
+from evenkeel.domain.money import plain
 from evenkeel.domain.rebalance_schedules import MINUTE, Aim, Cadence, Mode, Reach, Run, RunState
-from evenkeel.server import views
 from evenkeel.server.executing import ExecutionIn, execution_out
 from evenkeel.server.rebalancing import MOST_ASSETS, TargetIn, TradeOut, WeightOut, WishIn, trade_out
 from evenkeel.server.requests import Cash, MaybeShare
@@ -26,11 +26,12 @@ _Wait = Annotated[int, Meta(ge=1, le=10_080, description="1 to 10080 minutes")]
 class ScheduleIn(Struct, forbid_unknown_fields=True, kw_only=True):
     """When a portfolio is rebalanced by itself, and to what: `targets`, or an objective found anew each time.
 
-    It is due `after_open` minutes after the open, or `before_close` minutes before the close, of the first session of
-    each day, week, month or quarter, with `last` of the last one. The cadence `band` looks from then on, `every` so
-    many minutes of each session. With a `band` or `relative_band` it trades only where a weight is off by more: `trade`
-    says whether then all are traded, or those beyond. `mode` is `propose`, which waits so many minutes (`expires`) for
-    a person to approve, or `trade`. A moment missed by more than `max_age` minutes is left out.
+    It is due `after_open` minutes (30) after the open, or `before_close` minutes before the close, of the first session
+    of each day, week, month or quarter, with `last` of the last one. The cadence `band` looks from then on, `every` so
+    many minutes (60) of each session. With a `band` or `relative_band` it trades only where a weight is off by more:
+    `trade` says whether then all are traded, or those beyond. `mode` is `propose`, which waits so many minutes
+    (`expires`, 1440) for a person to approve, or `trade`. A moment missed by more than `max_age` minutes is left out.
+    What would never matter is refused: `every` and no band, `last` and a band, `expires` and the mode `trade`.
     """
 
     cadence: Cadence
@@ -43,12 +44,12 @@ class ScheduleIn(Struct, forbid_unknown_fields=True, kw_only=True):
     trade: Reach = Reach.ALL
     min_trade: Cash = field(default_factory=lambda: Raw(b"0"))
     execution: ExecutionIn | None = None
-    after_open: _OfDay = 30
+    after_open: _OfDay | None = None
     before_close: _OfDay | None = None
     last: bool = False
-    every: _Minutes = 60
+    every: _Minutes | None = None
     max_age: _Wait = 240
-    expires: _Wait = 1440
+    expires: _Wait | None = None
 
 
 class RunsQuery(Struct, forbid_unknown_fields=True):
@@ -56,7 +57,8 @@ class RunsQuery(Struct, forbid_unknown_fields=True):
 
 
 class ScheduleOut(Struct):
-    """A portfolio's schedule; `next` is the first moment that is due, by the calendars named. Spans are in minutes."""
+    """A portfolio's schedule; `next` is the first moment that is due, by the calendars named. Spans are in minutes;
+    null where one does not matter. `warnings` say what may not go as it is asked for."""
 
     portfolio_id: Id
     cadence: Cadence
@@ -71,14 +73,15 @@ class ScheduleOut(Struct):
     trade: Reach
     min_trade: Amount
     execution: ExecutionIn
-    after_open: int
+    after_open: int | None
     before_close: int | None
     last: bool
-    every: int
+    every: int | None
     max_age: int
-    expires: int
+    expires: int | None
     set_by: str
     set_at: Moment
+    warnings: list[str]
 
 
 class ObjectiveOut(Struct):
@@ -95,6 +98,10 @@ class ObjectiveOut(Struct):
     risk_free: float
     target: float | None
     tolerance: float | None
+    aversion: float | None
+    confidence: float | None
+    doubt: float | None
+    benchmark: list[WeightOut]
 
 
 class RunOut(Struct):
@@ -111,7 +118,9 @@ class RunOut(Struct):
     trades: list[TradeOut]
 
 
-def schedule_out(state: State, portfolio_id: str, held: ScheduleState, *, following: int | None) -> ScheduleOut:
+def schedule_out(
+    state: State, portfolio_id: str, held: ScheduleState, *, following: int | None, warnings: list[str]
+) -> ScheduleOut:
     this = held.schedule
     timing, aim = this.timing, this.aim
     return ScheduleOut(
@@ -122,24 +131,29 @@ def schedule_out(state: State, portfolio_id: str, held: ScheduleState, *, follow
         next=None if following is None else clock.iso(following),
         targets=_weights(state, aim.weights),
         optimise=_objective(state, aim) if aim.instrument_ids else None,
-        buffer=views.text(this.buffer),
-        band=views.maybe(this.bands.absolute),
-        relative_band=views.maybe(this.bands.relative),
+        buffer=plain(this.buffer),
+        band=_maybe(this.bands.absolute),
+        relative_band=_maybe(this.bands.relative),
         trade=this.bands.reach,
-        min_trade=views.text(this.least),
+        min_trade=plain(this.least),
         execution=execution_out(this.execution),
-        after_open=timing.after_open // MINUTE,
+        after_open=timing.after_open // MINUTE if timing.before_close is None else None,
         before_close=None if timing.before_close is None else timing.before_close // MINUTE,
         last=timing.last,
-        every=timing.every // MINUTE,
+        every=timing.every // MINUTE if timing.cadence is Cadence.BAND else None,
         max_age=timing.max_age // MINUTE,
-        expires=this.expires // MINUTE,
+        expires=this.expires // MINUTE if this.mode is Mode.PROPOSE else None,
         set_by=held.provenance.actor,
         set_at=clock.iso(held.since),
+        warnings=warnings,
     )
 
 
-def _weights(state: State, weights: Mapping[str, Decimal]) -> list[WeightOut]:
+def _maybe(share: Decimal | None) -> str | None:
+    return None if share is None else plain(share)
+
+
+def _weights(state: State, weights: Mapping[str, Decimal] | Mapping[str, float]) -> list[WeightOut]:
     return [WeightOut(state.instruments[name].symbol, float(weight)) for name, weight in weights.items()]
 
 
@@ -147,7 +161,8 @@ def _objective(state: State, aim: Aim) -> ObjectiveOut:
     symbols = [state.instruments[name].symbol for name in aim.instrument_ids]
     return ObjectiveOut(
         symbols, aim.objective or None, list(aim.constraints), aim.days, aim.least, aim.most, aim.covariance, aim.mean,
-        aim.risk_free, aim.target, aim.tolerance,
+        aim.risk_free, aim.target, aim.tolerance, aim.aversion, aim.confidence, aim.doubt,
+        _weights(state, aim.benchmark),
     )  # fmt: skip
 
 

@@ -10,10 +10,10 @@ from msgspec import Meta, Raw, Struct, field
 from evenkeel.desk.portfolios.rebalancing import AccountPlan, Plan, Skipped
 from evenkeel.domain import clock
 from evenkeel.domain.composites import CompositeState
+from evenkeel.domain.money import plain
 from evenkeel.domain.orders import OrderState, Side
 from evenkeel.domain.rebalancing import PlannedTrade
 from evenkeel.domain.taxes import WASH_DAYS
-from evenkeel.server import views
 from evenkeel.server.executing import ExecutionIn
 from evenkeel.server.requests import TEXT, Cash, MaybeShare, Reference, Signed, Symbol
 from evenkeel.server.schemas import Amount, Id, Moment
@@ -28,11 +28,19 @@ _Number = Annotated[float, Meta(ge=-100, le=100, description="-100 to 100")]
 _Symbols = Annotated[list[Symbol], Meta(min_length=1, max_length=MOST_ASSETS)]
 
 
+class TargetIn(Struct, forbid_unknown_fields=True):
+    """The share of the portfolio that an instrument is to be; below zero: sold short."""
+
+    symbol: Symbol
+    weight: Signed
+    venue: Symbol | None = None
+
+
 class WishIn(Struct, forbid_unknown_fields=True, kw_only=True):
     """Weights by an objective of `evenkeel.optimize`, over the last `days` daily returns of these symbols that the
     desk has bars of. Without one, a portfolio goes by its own tolerance of risk; else it is `max-sharpe`.
-    `constraints` are texts such as "AAPL + MSFT <= 0.4"; `least` and `most` bound every weight. Figures are a
-    year's."""
+    `constraints` are texts such as "AAPL + MSFT <= 0.4"; `least` and `most` bound every weight. From `target` on they
+    are options of the objective; `benchmark` are the weights to track. Figures are a year's."""
 
     symbols: _Symbols
     objective: _Word | None = None
@@ -45,14 +53,10 @@ class WishIn(Struct, forbid_unknown_fields=True, kw_only=True):
     risk_free: _Number = 0.0
     target: _Number | None = None
     tolerance: Annotated[float, Meta(ge=0, le=1, description="0 to 1")] | None = None
-
-
-class TargetIn(Struct, forbid_unknown_fields=True):
-    """The share of the portfolio that an instrument is to be; below zero: sold short."""
-
-    symbol: Symbol
-    weight: Signed
-    venue: Symbol | None = None
+    aversion: Annotated[float, Meta(gt=0, le=1e6, description="above 0")] | None = None
+    confidence: Annotated[float, Meta(ge=0.5, lt=1, description="0.5 or more, below 1")] | None = None
+    doubt: Annotated[float, Meta(ge=0, le=1e6, description="0 or more")] | None = None
+    benchmark: Annotated[list[TargetIn], Meta(max_length=MOST_ASSETS)] = []
 
 
 class RebalanceIn(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -158,7 +162,7 @@ class AccountPlanOut(Struct):
 class PlanOut(Struct):
     """What would be traded now. Volatilities are a year's, over the daily closes the desk has; null where there are too
     few. `drift` is the furthest that a weight of the whole is off, before and after. `refusals` are trades that risk
-    would refuse as things stand."""
+    would refuse as things stand; `warnings` say what else may not go as it is asked for."""
 
     portfolio_id: Id
     value: Amount
@@ -174,6 +178,7 @@ class PlanOut(Struct):
     skipped: list[SkippedOut]
     refusals: list[SkippedOut]
     tax: PlanTaxOut
+    warnings: list[str]
 
 
 class RebalanceOrderOut(Struct):
@@ -193,7 +198,7 @@ class RebalanceOrderOut(Struct):
 
 class RebalanceOut(Struct):
     """A rebalance as it stands. `cost` is what fills were charged, `traded` what they came to; `reasons` say why a
-    trade did not happen in full."""
+    trade did not happen in full; the answer to a rebalance has `warnings` of what may not go as it is asked for."""
 
     id: Id
     client_rebalance_id: str
@@ -209,23 +214,27 @@ class RebalanceOut(Struct):
     weights: list[ShareOut]
     orders: list[RebalanceOrderOut]
     reasons: list[str]
+    warnings: list[str] = []
 
 
-def plan_out(state: State, plan: Plan, *, volatility: tuple[float | None, float | None], tax: PlanTaxOut) -> PlanOut:
+def plan_out(
+    state: State, plan: Plan, *, volatility: tuple[float | None, float | None], tax: PlanTaxOut, warnings: list[str]
+) -> PlanOut:
     return PlanOut(
         plan.portfolio_id,
-        views.text(plan.value),
-        views.text(plan.traded),
-        views.text(plan.turnover),
-        views.text(plan.cost),
-        views.text(plan.drift),
-        views.text(plan.drift_after),
+        plain(plan.value),
+        plain(plan.traded),
+        plain(plan.turnover),
+        plain(plan.cost),
+        plain(plan.drift),
+        plain(plan.drift_after),
         *volatility,
         _shares(state, plan.before, plan.target, plan.after),
         [_account(state, one) for one in plan.accounts],
         [_skipped(state, one) for one in plan.skipped],
         [_skipped(state, one) for one in plan.refusals],
         tax,
+        warnings,
     )
 
 
@@ -237,9 +246,9 @@ def _shares(
     return [
         ShareOut(
             state.instruments[name].symbol,
-            views.text(before.get(name, nothing)),
-            views.text(target.get(name, nothing)),
-            None if after is None else views.text(after.get(name, nothing)),
+            plain(before.get(name, nothing)),
+            plain(target.get(name, nothing)),
+            None if after is None else plain(after.get(name, nothing)),
         )
         for name in names
     ]
@@ -248,12 +257,12 @@ def _shares(
 def _account(state: State, one: AccountPlan) -> AccountPlanOut:
     return AccountPlanOut(
         one.account_id,
-        views.text(one.worth),
-        views.text(one.cash),
-        views.text(one.cash_after),
-        views.text(one.cost),
-        views.text(one.drift),
-        views.text(one.drift_after),
+        plain(one.worth),
+        plain(one.cash),
+        plain(one.cash_after),
+        plain(one.cost),
+        plain(one.drift),
+        plain(one.drift_after),
         round(one.gap, 4),
         [trade_out(state, trade) for trade in one.trades],
     )
@@ -263,9 +272,7 @@ def trade_out(state: State, trade: PlannedTrade) -> TradeOut:
     quantity = abs(trade.quantity)
     value = state.notional(trade.instrument_id, quantity, trade.price)
     symbol = state.instruments[trade.instrument_id].symbol
-    return TradeOut(
-        trade.account_id, symbol, trade.side, views.text(quantity), views.text(trade.price), views.text(value)
-    )
+    return TradeOut(trade.account_id, symbol, trade.side, plain(quantity), plain(trade.price), plain(value))
 
 
 def _skipped(state: State, one: Skipped) -> SkippedOut:
@@ -286,10 +293,10 @@ def rebalance_out(state: State, one: Underway) -> RebalanceOut:
         clock.iso(one.since),
         None if ended is None else clock.iso(ended.at),
         len(one.attempts),
-        views.text(this.value),
-        views.text(this.cost),
-        views.text(one.cost),
-        views.text(one.traded),
+        plain(this.value),
+        plain(this.cost),
+        plain(one.cost),
+        plain(one.traded),
         _shares(state, this.before, this.target, None if ended is None else ended.after),
         [
             _order(state, one, trade, attempt=attempt, place=place)
@@ -307,11 +314,11 @@ def _order(state: State, one: Underway, trade: PlannedTrade, *, attempt: int, pl
         trade.account_id,
         state.instruments[trade.instrument_id].symbol,
         trade.side,
-        views.text(abs(trade.quantity)),
+        plain(abs(trade.quantity)),
         attempt + 1,
         None if order is None else order.id,
         None if order is None else order.state,
-        "0" if placed is None else views.text(placed.filled),
+        "0" if placed is None else plain(placed.filled),
         None if composite is None else composite.id,
         None if composite is None else composite.state,
     )

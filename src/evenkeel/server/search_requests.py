@@ -6,7 +6,8 @@ from msgspec import Meta, Struct, field
 
 from evenkeel.desk.backtests import Method, Stretch
 from evenkeel.domain.strategies import Scalar
-from evenkeel.server.requests import END, TEXT, NewBacktest, PageQuery, Reference
+from evenkeel.server.backtest_requests import NewBacktest
+from evenkeel.server.requests import END, TEXT, PageQuery, Reference
 
 _AXIS = Meta(min_length=1, max_length=10_000, description="1 to 10,000 values")
 _RULE = Meta(min_length=1, max_length=200, pattern=TEXT, description="such as `fast < slow` or `trades >= 30`")

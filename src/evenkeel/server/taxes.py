@@ -13,7 +13,7 @@ from evenkeel.desk.accounts import AccountDirectory
 from evenkeel.desk.taxes.books import Settings
 from evenkeel.desk.taxes.plans import PlanTax, TradeTax, first_long_day, tax_of
 from evenkeel.domain.lots import Closing, Lot
-from evenkeel.domain.money import ZERO, add, minor_unit, mul, neg, plain, ratio, rounded, sub
+from evenkeel.domain.money import ZERO, add, minor_unit, mul, plain, ratio, rounded, sub
 from evenkeel.domain.positions import PositionKey
 from evenkeel.domain.taxes import BEGINNING, LONG_AFTER, UNTOLD, LotMethod, TaxSetting, TaxStatus, in_force
 from evenkeel.domain.washes import WashSale
@@ -21,6 +21,7 @@ from evenkeel.server import views
 from evenkeel.server.requests import END, Name, Reference, Share, Symbol
 from evenkeel.server.schemas import Amount, Day, Id
 from evenkeel.server.scope import Tenant
+from evenkeel.server.washes import WashOut, WashPurchaseOut, purchases_out, washes_out
 from evenkeel.trading.engine.state import State
 
 MOST_DAYS = 365
@@ -115,13 +116,6 @@ class LotOut(Struct):
     order_id: str | None
 
 
-class WashPurchaseOut(Struct):
-    account_id: Id
-    date: Day
-    quantity: Amount
-    planned: bool
-
-
 class GainOut(Struct):
     """What a sale has closed of a lot. `cost` and `proceeds` are with charges. `at_risk` is the part of a loss that a
     purchase of the same within the days before or after may keep from counting: a warning, and no tax advice. It is
@@ -188,19 +182,6 @@ class TradeTaxOut(Struct):
     short: Amount
     long: Amount
     tax: Amount | None
-
-
-class WashOut(Struct):
-    """A loss, planned or of the days before, with the purchases near it; `at_risk` is what may not count of it."""
-
-    account_id: Id
-    symbol: str
-    date: Day
-    quantity: Amount
-    loss: Amount
-    at_risk: Amount
-    planned: bool
-    purchases: list[WashPurchaseOut]
 
 
 class PlanTaxOut(Struct):
@@ -302,7 +283,7 @@ def gain_out(state: State, one: Realised, *, washed: bool = True) -> GainOut:
         term=term_of(closing.is_long_term),
         tax=views.maybe(one.tax),
         at_risk=plain(_at_risk(state, one)) if washed else None,
-        wash_purchases=[] if one.wash is None else _purchases(one.wash),
+        wash_purchases=[] if one.wash is None else purchases_out(one.wash.purchases),
         order_id=closing.by or None,
     )
 
@@ -311,13 +292,6 @@ def _at_risk(state: State, one: Realised) -> Decimal:
     """What a wash sale may keep from counting, to the minor unit."""
     currency = state.instruments[one.key.instrument_id].currency
     return ZERO if one.wash is None else rounded(one.wash.at_risk, minor_unit(currency))
-
-
-def _purchases(wash: WashSale) -> list[WashPurchaseOut]:
-    return [
-        WashPurchaseOut(one.account_id, one.day.isoformat(), views.text(one.quantity), one.planned)
-        for one in wash.purchases
-    ]
 
 
 def totals_of(state: State, found: Sequence[Realised], *, washed: bool = True) -> list[GainTotalOut]:
@@ -346,10 +320,10 @@ def plan_tax_out(state: State, found: PlanTax, taxes: Mapping[str, Settings]) ->
     return PlanTaxOut(
         short=plain(found.short),
         long=plain(found.long),
-        tax=views.text(found.tax),
+        tax=plain(found.tax),
         trades=[_trade(state, one, taxes) for one in found.trades],
         wash_days=found.days,
-        wash_sales=[_wash(state, one.instrument_id, one.wash) for one in found.washes],
+        wash_sales=washes_out(state, found.washes),
         untold=list(found.untold),
     )
 
@@ -359,18 +333,5 @@ def _trade(state: State, one: TradeTax, taxes: Mapping[str, Settings]) -> TradeT
     terms = in_force(taxes.get(account_id, ()), state.accounts[account_id].day) or UNTOLD
     symbol = state.instruments[one.trade.instrument_id].symbol
     short, long = plain(one.short), plain(one.long)
-    return TradeTaxOut(account_id, symbol, terms.method, short, long, views.maybe(one.tax))
-
-
-def _wash(state: State, instrument_id: str, wash: WashSale) -> WashOut:
-    closing, instrument = wash.loss.closing, state.instruments[instrument_id]
-    return WashOut(
-        account_id=wash.loss.account_id,
-        symbol=instrument.symbol,
-        date=closing.closed.isoformat(),
-        quantity=plain(closing.quantity),
-        loss=plain(neg(closing.gain)),
-        at_risk=plain(rounded(wash.at_risk, minor_unit(instrument.currency))),
-        planned=wash.loss.planned,
-        purchases=_purchases(wash),
-    )
+    tax = None if one.tax is None else plain(one.tax)
+    return TradeTaxOut(account_id, symbol, terms.method, short, long, tax)

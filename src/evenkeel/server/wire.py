@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 from fastapi import Request, Response
@@ -171,7 +171,25 @@ def _fault_of(one: Any, raw: Raw) -> Iterable[FieldError]:
     try:
         msgspec.json.decode(raw, type=one.type)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        yield _explained(one, error)
+        yield from _by_key(one, raw) or (_explained(one.type, error, at=one.name),)
+
+
+def _by_key(one: Any, raw: Raw) -> list[FieldError]:
+    """What is wrong with the values of a mapping, whose keys the decoder does not tell; none where it is not that."""
+    shape = get_args(one.type)[0] if get_origin(one.type) is Annotated else one.type
+    if get_origin(shape) is not dict:
+        return []
+    shape, found = get_args(shape)[1], []
+    try:
+        parts = msgspec.json.decode(raw, type=dict[str, Raw])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return []
+    for key, part in parts.items():
+        try:
+            msgspec.json.decode(part, type=shape)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            found.append(_explained(shape, error, at=f"{one.name}.{key[:80]}"))
+    return found
 
 
 def _names(shape: type[Struct]) -> set[str]:
@@ -181,15 +199,15 @@ def _names(shape: type[Struct]) -> set[str]:
 _WHERE = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
 
 
-def _explained(one: Any, error: Exception) -> FieldError:
-    """A fault in words of the field: what it may be, where the type says so, else what the decoder saw."""
+def _explained(shape: Any, error: Exception, *, at: str) -> FieldError:
+    """A fault in words of the field `at`: what it may be, where the type says so, else what the decoder saw."""
     text = _one_line(error)
-    at = _WHERE.search(text)
-    path = re.sub(r"\[(\d*)(\.\.\.)?\]", r".\1", at[1]).rstrip(".") if at else ""
-    at_fault = _at(msgspec.inspect.type_info(one.type), path.split(".")[1:])
+    where = _WHERE.search(text)
+    path = re.sub(r"\[(\d*)(\.\.\.)?\]", r".\1", where[1]).rstrip(".") if where else ""
+    at_fault = _at(msgspec.inspect.type_info(shape), path.split(".")[1:])
     expected = None if at_fault is None or "`key in" in text else _expected(at_fault)
     message = f"must be {expected}" if expected else _WHERE.sub("", text)
-    return FieldError(one.name + path, message[0].lower() + message[1:])
+    return FieldError(at + path, message[0].lower() + message[1:])
 
 
 def _at(info: Any, path: list[str]) -> Any:
@@ -278,4 +296,4 @@ def _query_fault(one: Any, value: str) -> Iterable[FieldError]:
     try:
         msgspec.convert(value, one.type, strict=False)
     except msgspec.ValidationError as error:
-        yield _explained(one, error)
+        yield _explained(one.type, error, at=one.name)

@@ -37,7 +37,8 @@ def test_the_last_session_and_before_its_close() -> None:
     assert after("2024-02-10", Cadence.QUARTERLY, last=True) == "2024-03-28T14:00:00Z", "Good Friday is the 29th"
     assert after("2024-07-02", Cadence.DAILY, before_close=15 * MINUTE) == "2024-07-02T19:45:00Z"
     assert after("2024-07-03", Cadence.DAILY, before_close=15 * MINUTE) == "2024-07-03T16:45:00Z", "a short day"
-    assert after("2024-07-03", Cadence.DAILY, after_open=23 * HOUR) == "2024-07-03T16:59:59.999999Z", "inside it"
+    assert after("2024-07-03", Cadence.DAILY, after_open=23 * HOUR) == "2024-07-03T16:59:00Z", "inside it"
+    assert after("2024-07-03", Cadence.DAILY, before_close=0) == "2024-07-03T16:59:00Z", "and to the minute"
 
 
 def test_several_exchanges_have_the_days_of_all() -> None:

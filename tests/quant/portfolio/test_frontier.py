@@ -214,3 +214,15 @@ def test_one_asset_is_held_whole() -> None:
 def test_an_asset_without_risk_that_pays_is_the_best_ratio() -> None:
     line = whole(np.array([0.02, 0.1]), np.diag([0.0, 0.04]))
     assert line.max_sharpe(0.01).tolist() == [1.0, 0.0]
+
+
+def test_an_asset_that_never_moves_divides_by_nothing() -> None:
+    """No warning, and no share of it makes the ratio better."""
+    covariance, mean = np.diag([0.04, 0.01, 0.0]), np.array([0.08, 0.03, 0.0])
+    line = frontier(mean, covariance, lower=np.zeros(3), upper=np.ones(3))
+    best = line.max_sharpe(0.0)
+    ratio = float(best @ mean) / float(np.sqrt(best @ covariance @ best))
+    assert ratio == pytest.approx(np.sqrt(0.08**2 / 0.04 + 0.03**2 / 0.01), rel=1e-9)
+    assert line.max_sharpe(-0.01)[2] == pytest.approx(1.0), "what returns more than nothing for sure has no like"
+    still = frontier(np.zeros(2), np.zeros((2, 2)), lower=np.zeros(2), upper=np.ones(2))
+    assert still.max_sharpe(0.0).sum() == pytest.approx(1.0)

@@ -212,3 +212,95 @@ def test_weights_without_bounds() -> None:
         found.frontier()
     with pytest.raises(InvalidInput, match="its cost has no least value"):
         ek.optimize(mean=[0.05, 0.08, 0.1], covariance=covariance, objective="max-return", bounds=(-np.inf, np.inf))
+
+
+def test_a_long_gap_is_not_filled() -> None:
+    """The last price stands for ten rows; beyond that nobody knows what it was worth."""
+    given = {name: values.copy() for name, values in prices(60).items()}
+    given["XOM"][20:30] = np.nan
+    assert np.all(prices_of(given).values[20:30, 3] == given["XOM"][19])
+    given["XOM"][20:31] = np.nan
+    with pytest.raises(InvalidInput, match=r"XOM has no price in row 30$"):
+        prices_of(given)
+    given["XOM"][20:] = np.nan
+    with pytest.raises(InvalidInput, match="XOM has no price in row 30, nor for 29 rows after it"):
+        ek.optimize(given)
+
+
+@pytest.mark.parametrize(("hours", "rows"), [(1, 240), (24, 10), (24 * 7, 10)])
+def test_near_is_ten_rows_or_ten_days(hours: int, rows: int) -> None:
+    """Of hourly rows, where one market sleeps while another does not, ten days; of weekly ones ten rows."""
+    count = rows + 5
+    times = np.datetime64("2024-01-01", "ns") + np.arange(count) * np.timedelta64(hours, "h")
+    given = {"time": times, "A": np.linspace(1.0, 2.0, count), "B": np.r_[1.0, np.full(count - 1, np.nan)]}
+    skipped = prices_of(given, missing="skip").values
+    assert np.isfinite(skipped[:, 1]).sum() == rows + 1
+    with pytest.raises(InvalidInput, match=r"B has no price on 2024[\d-]+, nor for 3 rows after it"):
+        prices_of(given)
+
+
+def test_what_has_no_past_is_left_out_of_all_it_is_named_in() -> None:
+    given = {name: values.copy() for name, values in prices().items()}
+    given["IBM"][:40] = np.nan
+    rest = {name: values for name, values in given.items() if name != "IBM"}
+    asked: dict[str, Any] = {"objective": "min-variance", "bounds": (0.02, 0.7), "turnover": 0.5}
+    found = ek.optimize(
+        given,
+        missing="skip",
+        constraints=["old <= 0.6", "IBM + AAPL >= 0.1", "IBM <= 0.3", "score <= 2"],
+        groups={"old": ["IBM", "XOM"]},
+        exposures={"score": [1.0, 9.0, 2.0, 3.0]},
+        present={"IBM": 0.2, "AAPL": 0.3, "MSFT": 0.25, "XOM": 0.25},
+        **asked,
+    )
+    by_hand = ek.optimize(
+        rest,
+        constraints=["XOM <= 0.6", "AAPL >= 0.1", "score <= 2"],
+        exposures={"score": [1.0, 2.0, 3.0]},
+        present={"AAPL": 0.3, "MSFT": 0.25, "XOM": 0.25},
+        **(asked | {"turnover": 0.7}),
+    )
+    assert list(found.weights) == ["AAPL", "MSFT", "XOM"]
+    assert dict(found.weights) == pytest.approx(dict(by_hand.weights), abs=1e-9)
+    assert found.risk_parts == pytest.approx(by_hand.risk_parts, abs=1e-9)
+
+
+def test_a_constraint_that_needs_what_is_left_out_is_named() -> None:
+    given = {name: values.copy() for name, values in prices().items()}
+    given["IBM"][:40] = np.nan
+    with pytest.raises(InvalidInput, match=r"in conflict are: IBM >= 0\.1"):
+        ek.optimize(given, missing="skip", constraints=["IBM >= 0.1"], objective="min-variance")
+    heard = ek.optimize(given, missing="skip", views={"AAPL": (0.5, 0.9)}, objective="max-utility")
+    both = ek.optimize(given, missing="skip", views={"AAPL": (0.5, 0.9), "IBM": (9.0, 0.9)}, objective="max-utility")
+    assert dict(both.weights) == dict(heard.weights)
+    with pytest.raises(InvalidInput, match="no asset has all of the"):
+        ek.optimize(returns=np.where(np.eye(4), np.nan, 0.01), missing="skip")
+
+
+@pytest.mark.parametrize("wanted", ["risk-parity", "inverse-volatility", "hrp", "herc", "nco"])
+def test_an_asset_at_fault_is_called_by_its_name(wanted: str) -> None:
+    covariance = np.diag([0.04, 0.0, 0.01])
+    with pytest.raises(InvalidInput, match="MSFT has no variance"):
+        ek.optimize(mean=[0.1] * 3, covariance=covariance, assets=["AAPL", "MSFT", "IBM"], objective=wanted)
+
+
+def test_bounds_at_fault_name_their_asset() -> None:
+    bounds = ({"AAPL": 0.0, "IBM": 0.5}, {"AAPL": 1.0, "IBM": 0.4})
+    with pytest.raises(InvalidInput, match=r"the bounds of IBM leave nothing: 0\.5 to 0\.4"):
+        ek.optimize(mean=[0.1] * 2, covariance=np.eye(2), assets=["AAPL", "IBM"], bounds=bounds)
+
+
+def test_bounds_that_are_none_are_not_spoken_of(capfd: pytest.CaptureFixture[str]) -> None:
+    """The solver would tell of each on standard output, in the middle of what a command answers."""
+    found = ek.optimize(mean=[0.1] * 2, covariance=np.eye(2), objective="min-variance", gross=1e308)
+    assert found.weights["asset-0"] == pytest.approx(0.5, abs=1e-6)
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "options", [{"objective": "target-risk", "target": 0.0}, {"objective": "robust", "aversion": -1.0}]
+)
+def test_options_that_make_no_sense_under_constraints(options: dict[str, Any]) -> None:
+    past = np.random.default_rng(3).normal(0.0, 0.01, (50, 2))
+    with pytest.raises(InvalidInput, match=r"above zero|0 or more"):
+        ek.optimize(returns=past, constraints=['"asset-0" <= 0.4'], **options)

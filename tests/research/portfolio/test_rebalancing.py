@@ -130,3 +130,63 @@ def test_what_cannot_be_walked_is_said(given: dict[str, Any], words: str) -> Non
 def test_prices_without_times_are_refused() -> None:
     with pytest.raises(InvalidInput, match="prices with times"):
         rebalance_history(np.ones((50, 2)), objectives=["equal-weight"], lookback=20)
+
+
+def without(frame: pl.DataFrame, name: str, first: int, last: int) -> pl.DataFrame:
+    """The table without the prices of one asset in these rows, the last one left out."""
+    row = pl.int_range(pl.len())
+    return frame.with_columns(pl.when((row >= first) & (row < last)).then(None).otherwise(pl.col(name)).alias(name))
+
+
+@pytest.mark.parametrize("name", ["min-variance", "hrp", "risk-parity", "max-utility", "min-cvar", "equal-weight"])
+def test_an_asset_joins_once_it_has_a_past(name: str) -> None:
+    asked: dict[str, Any] = {"objectives": [name], "every": "week", "lookback": 20}
+    young = rebalance_history(without(table(), "A1", 0, 100), **asked).paths[name]
+    others = rebalance_history(table().drop("A1"), **asked).paths[name]
+    joined = [one.row for one in young.rebalances if one.after[1] > 1e-9]
+    assert joined[0] == min(one.row for one in young.rebalances if one.row >= 120)
+    before = [one for one in young.rebalances if one.row < joined[0]]
+    assert len(before) > 2
+    for ours, theirs in zip(before, others.rebalances, strict=False):
+        assert ours.after[[0, 2]] == pytest.approx(theirs.after, abs=1e-9)
+    first = before[0].row
+    assert young.equity[: joined[0] - first + 1] == pytest.approx(others.equity[: joined[0] - first + 1], rel=1e-12)
+
+
+def test_what_is_not_priced_any_more_is_sold_at_its_last_price_and_may_come_back() -> None:
+    gone = without(table(300), "A1", 100, 150)
+    found = rebalance_history(gone, objectives=["equal-weight"], every="week", lookback=20, cost_bps=0.0)
+    path, stands = found.paths["equal-weight"], gone.fill_null(strategy="forward")
+    weights = {one.row: one.after[1] for one in path.rebalances}
+    held = [row for row, weight in weights.items() if weight > 0.0]
+    away = [row for row in weights if row not in held]
+    assert min(away) == min(row for row in weights if row > 109)
+    assert max(away) == max(row for row in weights if row < 170)
+    assert {round(weight, 9) for weight in weights.values()} == {0.0, round(1 / 3, 9)}
+    sold = next(one for one in path.rebalances if one.row == min(away))
+    before = max(row for row in held if row < sold.row)
+    grown = [stands[name][sold.row] / stands[name][before] for name in ("A0", "A1")]
+    assert sold.before[1] / sold.before[0] == pytest.approx(grown[1] / grown[0])
+    assert np.all(np.isfinite(path.equity))
+
+
+def test_the_walk_begins_with_two_and_its_benchmark() -> None:
+    two = without(without(table(), "A1", 0, 40), "A2", 0, 100)
+    found = rebalance_history(two, objectives=["min-variance"], every="week", lookback=20, benchmark="A1")
+    assert 60 <= found.first < 67
+    assert found.benchmark is not None
+    assert np.all(np.isfinite(found.benchmark))
+    with pytest.raises(InvalidInput, match="the benchmark A2 has no price where the walk begins"):
+        rebalance_history(two, objectives=["min-variance"], every="week", lookback=20, benchmark="A2")
+    with pytest.raises(InvalidInput, match="A1 has no price"):
+        rebalance_history(without(table(), "A1", 50, 80), objectives=["hrp"], lookback=20, missing="fill")
+
+
+def test_gaps_show_nothing_of_the_future() -> None:
+    whole = without(table(200), "A1", 60, 90)
+    longer, shorter = without(whole, "A2", 118, 200), whole
+    walks = [rebalance_history(one, objectives=["max-utility"], every="week", lookback=20) for one in (shorter, longer)]
+    known = [[one for one in walk.paths["max-utility"].rebalances if one.row < 118] for walk in walks]
+    assert len(known[0]) == len(known[1]) > 5
+    for first, second in zip(*known, strict=True):
+        assert first.after.tolist() == second.after.tolist()

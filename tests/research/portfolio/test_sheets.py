@@ -144,6 +144,13 @@ def test_eleven_lines_and_eleven_assets_can_be_told_apart() -> None:
     assert 'class="line c0"' in page
 
 
+def test_assets_that_join_later_are_spoken_of() -> None:
+    begins = "Each takes part once it has 60 returns"
+    assert begins not in comparison_sheet(walked(table(), "hrp"))
+    late = table().with_row_index().with_columns(pl.when(pl.col("index") >= 30).then(pl.col("A1"))).drop("index")
+    assert begins in whole(comparison_sheet(walked(late, "hrp")))
+
+
 def test_plain_values_and_frames() -> None:
     found = walked(table(), "min-variance")
     frame = found.to_polars()

@@ -25,6 +25,8 @@ from tests.trading.live.desk import BY, MemoryJournal, buy, make_runner, market,
 class Troubled(SimulatedBroker):
     """A simulated broker whose next `place` goes wrong: `fault` is raised before or after the order is taken."""
 
+    is_far = True
+
     def __init__(self) -> None:
         super().__init__(Book())
         self._profile = msgspec.structs.replace(self._profile, settle_time=0, place_timeout=200_000_000, most_at_once=1)

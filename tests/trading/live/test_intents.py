@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 from decimal import Decimal
 
 from evenkeel.domain.accounts import Readiness
 from evenkeel.domain.orders import OrderState
 from evenkeel.domain.records import Batch
-from evenkeel.trading.engine.effects import SendOrder, WantReconcile
+from evenkeel.trading.engine.effects import Effect, SendOrder, WantReconcile
 from evenkeel.trading.live.intents import KEPT, Intent, Intents
 from evenkeel.trading.live.runner import Runner
 from tests.trading.live.desk import MemoryJournal, buy, make_runner, opened
@@ -85,14 +86,14 @@ async def test_an_order_approved_in_the_batch_that_closed_its_account_is_judged_
     outcome = await runner.submit(buy("first"))
     await left(runner, outcome.id)
     before = await sent_of(runner)
-    put, held = runner.dispatcher.put, runner.state.accounts["acct"]
+    put, held = runner.dispatcher.put_all, runner.state.accounts["acct"]
 
-    def cut_off(effect: object) -> None:
-        if isinstance(effect, SendOrder):
+    def cut_off(effects: Iterable[Effect]) -> None:
+        if any(isinstance(effect, SendOrder) for effect in effects):
             held.readiness, held.readiness_reason = Readiness.NOT_READY, "the link is lost"
-        put(effect)  # type: ignore[arg-type]
+        put(effects)
 
-    runner.dispatcher.put = cut_off  # type: ignore[method-assign]
+    runner.dispatcher.put_all = cut_off  # type: ignore[method-assign]
     outcome = await runner.submit(buy("second", quantity=5))
     await left(runner, outcome.id)
     order = runner.state.orders[outcome.id]

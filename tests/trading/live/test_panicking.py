@@ -34,6 +34,8 @@ TEN = SendRate(10.0, 5, reserved=2)
 class Watched(SimulatedBroker):
     """A simulated broker that notes when it is asked; `delay` seconds a request, and the next ones may fail."""
 
+    is_far = True
+
     def __init__(self, book: Book | None = None, rate: SendRate | None = TEN) -> None:
         super().__init__(book or Book())
         self._profile = msgspec.structs.replace(self._profile, rate=rate, most_at_once=1)

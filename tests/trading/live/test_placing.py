@@ -19,6 +19,8 @@ from tests.trading.live.desk import MemoryJournal, buy, make_runner, opened
 class Counting(SimulatedBroker):
     """A simulated broker that notes its requests; `refused` names orders by their place in the next one."""
 
+    is_far = True
+
     def __init__(self, most: int) -> None:
         super().__init__(Book(), profile=msgspec.structs.replace(IN_PROCESS, most_at_once=most))
         self.requests: list[list[str]] = []

@@ -26,6 +26,8 @@ EVERYTHING = c.Panic(provenance=BY, scope=Scope(ScopeKind.PLATFORM))
 class Picky(SimulatedBroker):
     """Takes no orders of the accounts in `refused`."""
 
+    is_far = True
+
     def __init__(self, book: Book, refused: tuple[str, ...]) -> None:
         super().__init__(book, profile=msgspec.structs.replace(IN_PROCESS, most_at_once=1))
         self.refused = refused

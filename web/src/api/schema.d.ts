@@ -2596,6 +2596,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/backtesting/{backtest_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a search
+         * @description Queues a sweep or walk-forward that has failed again, by the same id: it goes on with the combinations it had finished, as after a disk that was full. It begins anew where bars or strategy have changed since. Needs the permission `trade`.
+         */
+        post: operations["resume_search"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/backtesting/{backtest_id}/combinations": {
         parameters: {
             query?: never;
@@ -4451,6 +4471,9 @@ export interface components {
              * @example 1234.56
              */
             borrow: string;
+            mtm: {
+                [key: string]: components["schemas"]["evenkeel.server.mtm.RulesIn"];
+            };
             /** @enum {unknown} */
             engine: "auto" | "compiled" | "event";
             /**
@@ -6720,7 +6743,8 @@ export interface components {
          *         `start` is inclusive, `end` exclusive; without them, all bars. `fees` names a cost schedule, `fees_bps` are basis
          *         points of value; give one of them. `size` is a number of units, or a rule such as
          *         `{"type": "percent-of-equity", "share": "0.5"}`. Stops, `limit_offset` and `maintenance` are fractions; `financing`,
-         *         `credit` and `borrow` annual rates.
+         *         `credit` and `borrow` annual rates. `mtm` has rules of mark-to-market control by level: `account`, `strategy`, or a
+         *         symbol.
          */
         NewBacktest: {
             /** @description 1 to 64 printable characters */
@@ -6761,6 +6785,13 @@ export interface components {
             financing?: string | number | null;
             credit?: string | number | null;
             borrow?: string | number | null;
+            /**
+             * @description rules by level: account, strategy, or a symbol
+             * @default {}
+             */
+            mtm: {
+                [key: string]: components["schemas"]["evenkeel.server.mtm.RulesIn"];
+            };
             /**
              * @default auto
              * @enum {unknown}
@@ -7338,6 +7369,13 @@ export interface components {
             credit?: string | number | null;
             borrow?: string | number | null;
             /**
+             * @description rules by level: account, strategy, or a symbol
+             * @default {}
+             */
+            mtm: {
+                [key: string]: components["schemas"]["evenkeel.server.mtm.RulesIn"];
+            };
+            /**
              * @default auto
              * @enum {unknown}
              */
@@ -7444,6 +7482,13 @@ export interface components {
             credit?: string | number | null;
             borrow?: string | number | null;
             /**
+             * @description rules by level: account, strategy, or a symbol
+             * @default {}
+             */
+            mtm: {
+                [key: string]: components["schemas"]["evenkeel.server.mtm.RulesIn"];
+            };
+            /**
              * @default auto
              * @enum {unknown}
              */
@@ -7504,6 +7549,10 @@ export interface components {
             risk_free: number;
             target: number | null;
             tolerance: number | null;
+            aversion: number | null;
+            confidence: number | null;
+            doubt: number | null;
+            benchmark: components["schemas"]["WeightOut"][];
         };
         /**
          * OffsetIn
@@ -8328,7 +8377,7 @@ export interface components {
          * PlanOut
          * @description What would be traded now. Volatilities are a year's, over the daily closes the desk has; null where there are too
          *         few. `drift` is the furthest that a weight of the whole is off, before and after. `refusals` are trades that risk
-         *         would refuse as things stand.
+         *         would refuse as things stand; `warnings` say what else may not go as it is asked for.
          */
         PlanOut: {
             /**
@@ -8373,6 +8422,7 @@ export interface components {
             skipped: components["schemas"]["SkippedOut"][];
             refusals: components["schemas"]["SkippedOut"][];
             tax: components["schemas"]["PlanTaxOut"];
+            warnings: string[];
         };
         /**
          * PlanTaxOut
@@ -8938,7 +8988,7 @@ export interface components {
         /**
          * RebalanceOut
          * @description A rebalance as it stands. `cost` is what fills were charged, `traded` what they came to; `reasons` say why a
-         *         trade did not happen in full.
+         *         trade did not happen in full; the answer to a rebalance has `warnings` of what may not go as it is asked for.
          */
         RebalanceOut: {
             /**
@@ -8985,6 +9035,8 @@ export interface components {
             weights: components["schemas"]["evenkeel.server.rebalancing.ShareOut"][];
             orders: components["schemas"]["RebalanceOrderOut"][];
             reasons: string[];
+            /** @default [] */
+            warnings: string[];
         };
         /**
          * ReconciledOut
@@ -9274,11 +9326,12 @@ export interface components {
          * ScheduleIn
          * @description When a portfolio is rebalanced by itself, and to what: `targets`, or an objective found anew each time.
          *
-         *         It is due `after_open` minutes after the open, or `before_close` minutes before the close, of the first session of
-         *         each day, week, month or quarter, with `last` of the last one. The cadence `band` looks from then on, `every` so
-         *         many minutes of each session. With a `band` or `relative_band` it trades only where a weight is off by more: `trade`
-         *         says whether then all are traded, or those beyond. `mode` is `propose`, which waits so many minutes (`expires`) for
-         *         a person to approve, or `trade`. A moment missed by more than `max_age` minutes is left out.
+         *         It is due `after_open` minutes (30) after the open, or `before_close` minutes before the close, of the first session
+         *         of each day, week, month or quarter, with `last` of the last one. The cadence `band` looks from then on, `every` so
+         *         many minutes (60) of each session. With a `band` or `relative_band` it trades only where a weight is off by more:
+         *         `trade` says whether then all are traded, or those beyond. `mode` is `propose`, which waits so many minutes
+         *         (`expires`, 1440) for a person to approve, or `trade`. A moment missed by more than `max_age` minutes is left out.
+         *         What would never matter is refused: `every` and no band, `last` and a band, `expires` and the mode `trade`.
          */
         ScheduleIn: {
             cadence: components["schemas"]["Cadence"];
@@ -9296,34 +9349,26 @@ export interface components {
             min_trade?: string | number;
             /** @default null */
             execution: components["schemas"]["ExecutionIn"] | null;
-            /**
-             * @description 0 to 1439 minutes
-             * @default 30
-             */
-            after_open: number;
+            /** @default null */
+            after_open: number | null;
             /** @default null */
             before_close: number | null;
             /** @default false */
             last: boolean;
-            /**
-             * @description 1 to 1440 minutes
-             * @default 60
-             */
-            every: number;
+            /** @default null */
+            every: number | null;
             /**
              * @description 1 to 10080 minutes
              * @default 240
              */
             max_age: number;
-            /**
-             * @description 1 to 10080 minutes
-             * @default 1440
-             */
-            expires: number;
+            /** @default null */
+            expires: number | null;
         };
         /**
          * ScheduleOut
-         * @description A portfolio's schedule; `next` is the first moment that is due, by the calendars named. Spans are in minutes.
+         * @description A portfolio's schedule; `next` is the first moment that is due, by the calendars named. Spans are in minutes;
+         *         null where one does not matter. `warnings` say what may not go as it is asked for.
          */
         ScheduleOut: {
             /**
@@ -9351,12 +9396,12 @@ export interface components {
              */
             min_trade: string;
             execution: components["schemas"]["ExecutionIn"];
-            after_open: number;
+            after_open: number | null;
             before_close: number | null;
             last: boolean;
-            every: number;
+            every: number | null;
             max_age: number;
-            expires: number;
+            expires: number | null;
             set_by: string;
             /**
              * Format: date-time
@@ -9364,6 +9409,7 @@ export interface components {
              * @example 2005-09-01T20:00:00Z
              */
             set_at: string;
+            warnings: string[];
         };
         /**
          * ScopeIn
@@ -10402,8 +10448,35 @@ export interface components {
             anchored: boolean;
         };
         /**
+         * WashLotOut
+         * @description A lot that was sold at a loss, as a part of the whole.
+         */
+        WashLotOut: {
+            /**
+             * Format: date
+             * @example 2005-09-01
+             */
+            opened: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            quantity: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            loss: string;
+            /**
+             * @description An exact decimal.
+             * @example 1234.56
+             */
+            at_risk: string;
+        };
+        /**
          * WashOut
-         * @description A loss, planned or of the days before, with the purchases near it; `at_risk` is what may not count of it.
+         * @description The loss of a trade, planned or of the days before, with the purchases near it; `at_risk` is what may not count
+         *         of it. `lots` are what it sold at a loss beside them, the earliest first, and add up to it.
          */
         WashOut: {
             /**
@@ -10434,6 +10507,7 @@ export interface components {
             at_risk: string;
             planned: boolean;
             purchases: components["schemas"]["WashPurchaseOut"][];
+            lots: components["schemas"]["WashLotOut"][];
         };
         /** WashPurchaseOut */
         WashPurchaseOut: {
@@ -10628,8 +10702,8 @@ export interface components {
          * WishIn
          * @description Weights by an objective of `evenkeel.optimize`, over the last `days` daily returns of these symbols that the
          *         desk has bars of. Without one, a portfolio goes by its own tolerance of risk; else it is `max-sharpe`.
-         *         `constraints` are texts such as "AAPL + MSFT <= 0.4"; `least` and `most` bound every weight. Figures are a
-         *         year's.
+         *         `constraints` are texts such as "AAPL + MSFT <= 0.4"; `least` and `most` bound every weight. From `target` on they
+         *         are options of the objective; `benchmark` are the weights to track. Figures are a year's.
          */
         WishIn: {
             symbols: string[];
@@ -10665,6 +10739,14 @@ export interface components {
             target: number | null;
             /** @default null */
             tolerance: number | null;
+            /** @default null */
+            aversion: number | null;
+            /** @default null */
+            confidence: number | null;
+            /** @default null */
+            doubt: number | null;
+            /** @default [] */
+            benchmark: components["schemas"]["TargetIn"][];
         };
         /**
          * YieldIn
@@ -26629,6 +26711,92 @@ export interface operations {
             };
             /** @description Invalid, with the fields at fault */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    resume_search: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,6 +1,7 @@
 """When a schedule of rebalancing is due: moments of sessions, by the calendars of the exchanges it trades at.
 
-A day counts on which all of these are open, and its session is that of the exchange that opens last.
+A day counts on which all of these are open, and its session is that of the exchange that opens last. However long a
+span, a moment lies within its session, a minute before the close at the latest.
 """
 
 from collections.abc import Collection, Iterator
@@ -8,7 +9,7 @@ from datetime import date, timedelta
 from itertools import groupby
 
 from evenkeel.domain.clock import from_ns
-from evenkeel.domain.rebalance_schedules import Cadence, Timing
+from evenkeel.domain.rebalance_schedules import MINUTE, Cadence, Timing
 from evenkeel.market.calendars import Session, calendar
 
 _REACH = timedelta(days=120)
@@ -80,7 +81,7 @@ def _sessions(calendars: Collection[str], first: date, last: date) -> Iterator[S
 
 def _of_session(timing: Timing, session: Session) -> Iterator[int]:
     at = session.open + timing.after_open if timing.before_close is None else session.close - timing.before_close
-    at = max(session.open, min(at, session.close - 1))
+    at = max(session.open, min(at, session.close - MINUTE))
     yield at
     if timing.cadence is Cadence.BAND:
         while (at := at + timing.every) < session.close:

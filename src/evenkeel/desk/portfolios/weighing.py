@@ -1,6 +1,6 @@
 """Weights from the desk's own bars: what an objective finds over the daily closes of instruments, up to a moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +11,15 @@ from evenkeel.desk.risk.figures import a_year
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.money import exact
-from evenkeel.domain.rebalance_schedules import Aim
+from evenkeel.domain.rebalance_schedules import OPTIONS, Aim
 from evenkeel.quant.risk import Returns, align
 
 if TYPE_CHECKING:
     from evenkeel.research.portfolio.optimize import Optimized
 
 LEAST = 20
-_STEP = Decimal("0.000001")
+TRACKING = "tracking-error"
+_STEP, _SLACK = Decimal("0.000001"), 1e-9
 
 
 def settled(aim: Aim, *, tolerance: Decimal | None) -> Aim:
@@ -31,21 +32,72 @@ def settled(aim: Aim, *, tolerance: Decimal | None) -> Aim:
     return replace(aim, objective=name, tolerance=share)
 
 
-def check_aim(aim: Aim, symbols: Sequence[str]) -> None:
-    """Raises InvalidInput for an objective, an option or a constraint that makes no sense, whatever the prices are."""
-    from evenkeel.quant.portfolio.constraints import Names, parse_all
+def check_aim(aim: Aim, symbols: Sequence[str], *, at: str = "") -> None:
+    """Raises InvalidInput for what makes no sense whatever the prices are: a name that nothing has, an option that the
+    objective lacks or does not have, a constraint that cannot be read, constraints that no portfolio keeps to. Fields
+    are named after `at`. It may take a while: call it on a thread.
+    """
+    found = [*_unknown(aim), *_misplaced(aim)]
+    if not found:
+        found = _impossible(aim, symbols)
+    if found:
+        errors = tuple(FieldError(f"{at}{name}", message) for name, message in found)
+        raise InvalidInput("the objective is not valid", errors=errors)
+
+
+def _unknown(aim: Aim) -> Iterator[tuple[str, str]]:
+    """The names of an aim that nothing has, by field."""
+    from evenkeel.quant.portfolio.covariances import COVARIANCES
+    from evenkeel.quant.portfolio.expected import MEANS
     from evenkeel.quant.portfolio.objectives import objective
 
-    one = objective(aim.objective)
-    for name in ("target", "tolerance"):
-        is_given, message = getattr(aim, name) is not None, ""
-        if name in one.needs and not is_given:
-            message = f"{one.name} needs it"
-        elif is_given and name not in (*one.needs, *one.options):
-            message = f"{one.name} has no such option"
-        if message:
-            raise InvalidInput("the objective is not valid", errors=(FieldError(f"optimise.{name}", message),))
-    parse_all(aim.constraints, Names(list(symbols), {}, {}))
+    try:
+        objective(aim.objective)
+    except InvalidInput as error:
+        yield "objective", error.message
+    for name, known in (("covariance", COVARIANCES), ("mean", MEANS)):
+        if getattr(aim, name) not in known:
+            yield name, f"no {name} is called {getattr(aim, name)!r}; there are {', '.join(known)}"
+
+
+def _misplaced(aim: Aim) -> Iterator[tuple[str, str]]:
+    """The options that its objective lacks, and those that it does not have, by field."""
+    from evenkeel.quant.portfolio.objectives import OBJECTIVES, objective
+
+    try:
+        one = objective(aim.objective)
+    except InvalidInput:
+        return
+    for name in OPTIONS:
+        if name in one.needs and name not in aim.options:
+            yield name, f"{one.name} needs it"
+        elif name in aim.options and name not in (*one.needs, *one.options):
+            takers = [other.name for other in OBJECTIVES.values() if name in (*other.needs, *other.options)]
+            yield name, f"{one.name} has no such option: leave it out, or take {' or '.join(takers)}"
+    if one.name == TRACKING and not aim.benchmark:
+        yield "benchmark", f"{one.name} needs it: the weights to track, of the same instruments"
+    if one.name != TRACKING and aim.benchmark:
+        yield "benchmark", f"{one.name} tracks nothing: leave it out, or take {TRACKING}"
+
+
+def _impossible(aim: Aim, symbols: Sequence[str]) -> list[tuple[str, str]]:
+    """The bounds or constraints that cannot be kept to, by field. Raises InvalidInput for bounds that cross."""
+    import numpy as np
+
+    from evenkeel.quant.portfolio import room
+    from evenkeel.quant.portfolio.constraints import Names, parse_all
+
+    n = len(symbols)
+    if aim.least * n > 1.0 + _SLACK:
+        return [("least", f"{n} weights of {aim.least:g} or more add up to more than 1: take {1 / n:g} or less")]
+    if aim.most * n < 1.0 - _SLACK:
+        return [("most", f"{n} weights of {aim.most:g} or less add up to less than 1: take {1 / n:g} or more")]
+    try:
+        rows = parse_all(aim.constraints, Names(list(symbols), {}, {}))
+        room.check(room.Room(np.full(n, aim.least), np.full(n, aim.most), rows=rows))
+    except InvalidInput as error:
+        return [(one.field, one.message) for one in error.errors] or [("constraints", error.message)]
+    return []
 
 
 def returns_of(daily: DailyCloses, instruments: Sequence[Instrument], *, at: int, days: int) -> Returns:
@@ -65,8 +117,8 @@ def weighed(daily: DailyCloses, instruments: Sequence[Instrument], aim: Aim, *, 
     from evenkeel.research.portfolio.optimize import optimize
 
     found = returns_of(daily, instruments, at=at, days=aim.days)
-    own = {"target": aim.target, "tolerance": aim.tolerance}
-    options: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
+    benchmark = {one.symbol: aim.benchmark[one.id] for one in instruments if one.id in aim.benchmark}
+    options: dict[str, Any] = dict(aim.options)
     return optimize(
         returns=found.values,
         assets=[one.symbol for one in instruments],
@@ -77,6 +129,7 @@ def weighed(daily: DailyCloses, instruments: Sequence[Instrument], aim: Aim, *, 
         covariance=aim.covariance,
         mean=aim.mean,
         risk_free=aim.risk_free,
+        benchmark=benchmark or None,
         **options,
     )
 

@@ -20,6 +20,7 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?P<percent>\s*%)?"
     r"|(?P<name>[A-Za-z_^][\w.:^-]*(?:/[\w.:^-]+)?)|\"(?P<quoted>[^\"]+)\"|(?P<sign><=|>=|==|=|<|>|[-+*]))"
 )
+_MOST = 1e12
 _SENSES = {"<=": "<=", "<": "<=", ">=": ">=", ">": ">=", "==": "==", "=": "=="}
 
 
@@ -150,9 +151,7 @@ class _Side:
         while True:
             token = tokens[place]
             if token["number"] is not None:
-                factor = (
-                    (1.0 if factor is None else factor) * float(token["number"]) / (100.0 if token["percent"] else 1)
-                )
+                factor = (1.0 if factor is None else factor) * _read(token)
             elif token["sign"] is not None:
                 raise InvalidInput(f"expected a number or a name, not {token['sign']!r}")
             elif vector is not None:
@@ -170,3 +169,10 @@ class _Side:
         else:
             self.vector = self.vector + sign * (1.0 if factor is None else factor) * vector
         return place
+
+
+def _read(token: re.Match[str]) -> float:
+    found = float(token["number"]) / (100.0 if token["percent"] else 1.0)
+    if abs(found) > _MOST:
+        raise InvalidInput(f"{token['number']} is too large a number")
+    return found

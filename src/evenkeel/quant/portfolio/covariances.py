@@ -14,6 +14,7 @@ import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.quant.analytics.series import Floats
+from evenkeel.quant.portfolio.assets import WITHOUT, AssetAtFault
 
 
 def sample(returns: Floats) -> Floats:
@@ -141,7 +142,7 @@ def correlation(covariance: Floats) -> Floats:
     deviations = np.sqrt(np.diag(covariance))
     if not np.all(deviations > 0.0):
         place = int(np.flatnonzero(~(deviations > 0.0))[0])
-        raise InvalidInput(f"asset {place} has no variance, so that nothing is correlated with it")
+        raise AssetAtFault("{asset} has no variance, so that nothing is correlated with it", place, hint=WITHOUT)
     found = covariance / np.outer(deviations, deviations)
     np.clip(found, -1.0, 1.0, out=found)
     np.fill_diagonal(found, 1.0)

@@ -10,6 +10,7 @@ import numpy as np
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.quant.analytics.series import Floats, Ints
 from evenkeel.quant.portfolio import critical_line
+from evenkeel.quant.portfolio.assets import AssetAtFault
 from evenkeel.quant.portfolio.critical_line import FREE, FULL, LOWER, PINNED, STUCK, UPPER
 
 _SLACK = 1e-9
@@ -98,15 +99,16 @@ class Frontier:
         sure = np.flatnonzero((variances <= 0.0) & (excess > 0.0))
         if sure.size:
             return np.asarray(self.weights[sure[0]])
-        with np.errstate(divide="ignore"):
-            best = int(np.argmax(np.where(variances > 0.0, excess / np.sqrt(variances), -np.inf)))
-        tried = [(excess[best] / np.sqrt(variances[best]), self.weights[best])]
+        ratios = np.full(excess.size, -np.inf)
+        np.divide(excess, np.sqrt(variances), out=ratios, where=variances > 0.0)
+        best = int(np.argmax(ratios))
+        tried = [(float(ratios[best]), self.weights[best])]
         for first in (best - 1, best):
             if 0 <= first < len(excess) - 1:
                 found = self._between(first, self._steepest(first, excess))
-                tried.append(
-                    (float(found @ self.mean - risk_free) / float(np.sqrt(found @ self.covariance @ found)), found)
-                )
+                variance = float(found @ self.covariance @ found)
+                if variance > 0.0:
+                    tried.append((float(found @ self.mean - risk_free) / float(np.sqrt(variance)), found))
         return np.asarray(max(tried, key=lambda one: one[0])[1])
 
     def _steepest(self, first: int, excess: Floats) -> float:
@@ -155,7 +157,8 @@ def _check(lower: Floats, upper: Floats, total: float) -> None:
     crossed = np.flatnonzero(lower > upper)
     if crossed.size:
         place = int(crossed[0])
-        raise InvalidInput(f"the least weight of asset {place} is above its most: {lower[place]:g} > {upper[place]:g}")
+        told = f"the least weight of {{asset}} is above its most: {lower[place]:g} > {upper[place]:g}"
+        raise AssetAtFault(told, place)
     slack = 1e-12 * max(1.0, abs(total))
     if lower.sum() > total + slack:
         raise InvalidInput(f"the least weights add up to {lower.sum():g}, more than {total:g}")

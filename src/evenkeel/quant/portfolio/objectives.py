@@ -167,6 +167,8 @@ def _target_return(inputs: Inputs, room: Room, options: Options) -> Floats:
 def _target_risk(inputs: Inputs, room: Room, options: Options) -> Floats:
     if room.is_box:
         return inputs.line(room).at_risk(options["target"])
+    if not options["target"] > 0.0:
+        raise InvalidInput(f"a target of risk is above zero, not {options['target']:g}")
     return cones.max_return_at_risk(inputs.mean, inputs.covariance, room, options["target"])
 
 
@@ -231,8 +233,9 @@ def _risk_tolerance(inputs: Inputs, room: Room, options: Options) -> Floats:
 
 
 def _robust(inputs: Inputs, room: Room, options: Options) -> Floats:
-    if options["doubt"] < 0.0:
-        raise InvalidInput(f"doubt is 0 or more, not {options['doubt']}")
+    for name in ("doubt", "aversion"):
+        if options[name] < 0.0:
+            raise InvalidInput(f"{name} is 0 or more, not {options[name]:g}")
     spread = inputs.covariance * (inputs.periods / len(inputs.past))
     return cones.robust(
         inputs.mean, inputs.covariance, room, aversion=options["aversion"], doubt=options["doubt"], spread=spread

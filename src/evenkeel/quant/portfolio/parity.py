@@ -12,6 +12,7 @@ import numpy as np
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.quant.analytics.series import Floats
 from evenkeel.quant.kernels import compiled, kernel
+from evenkeel.quant.portfolio.assets import WITHOUT, AssetAtFault
 
 _SWEEPS = 10_000
 _NEAR = 1e-11
@@ -86,7 +87,8 @@ def _deviations(covariance: Floats) -> Floats:
     variances = np.diag(covariance)
     still = np.flatnonzero(~(variances > 0.0))
     if still.size:
-        raise InvalidInput(f"asset {int(still[0])} has no variance, so that no weight gives it a part of the risk")
+        told = "{asset} has no variance, so that no weight gives it a part of the risk"
+        raise AssetAtFault(told, int(still[0]), hint=WITHOUT)
     found: Floats = np.sqrt(variances)
     return found
 

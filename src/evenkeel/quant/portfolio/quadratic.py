@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from evenkeel.quant.portfolio.room import Room
 
 _NEAR = 1e-11
+_ANY = 1e30  # what the solver takes for infinite; it speaks of rows without a bound
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,9 @@ def solve(programme: Programme, *, sparse: bool = False) -> Floats:
     shaped = csc_matrix if sparse else np.asarray
     solver.settings.eps_abs = solver.settings.eps_rel = _NEAR
     solver.settings.max_iter = 500
-    has_rows = len(it.rows) > 0
-    rows, low, high = (shaped(it.rows), it.low, it.high) if has_rows else (None, None, None)
+    bound = (it.low > -_ANY) | (it.high < _ANY)
+    has_rows = bool(bound.any())
+    rows, low, high = (shaped(it.rows[bound]), it.low[bound], it.high[bound]) if has_rows else (None, None, None)
     solver.setup(shaped(it.p / scale), it.q / scale, shaped(it.equal), it.to, rows, low, high, it.lower, it.upper)
     status = solver.solve()
     if status == piqp.PIQP_SOLVED:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from numbers import Real
 
 import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
-from evenkeel.quant.analytics.series import Floats
+from evenkeel.quant.analytics.series import Flags, Floats
+from evenkeel.quant.portfolio.assets import AssetAtFault
 from evenkeel.quant.portfolio.constraints import Linear
 
 _SLACK = 1e-9
@@ -60,6 +61,21 @@ class Room:
     @property
     def size(self) -> int:
         return self.lower.size
+
+    def narrowed(self, kept: Flags) -> Room:
+        """The room where only the assets `kept` (n,) may be held. What is held of others has to be traded, so that it
+        does not count as turnover."""
+        rows = [replace(one, coefficients=one.coefficients[kept]) for one in self.rows]
+        start = self.start
+        forced = float(np.abs(start[~kept]).sum())
+        return replace(
+            self,
+            lower=self.lower[kept],
+            upper=self.upper[kept],
+            rows=tuple(one for one in rows if np.any(one.coefficients) or not one.low <= 0.0 <= one.high),
+            present=None if self.present is None else start[kept],
+            turnover=None if self.turnover is None else self.turnover + forced,
+        )
 
     def matrix(self) -> tuple[Floats, Floats, Floats]:
         """The rows as a matrix (m, n), and their lows and highs (m,)."""
@@ -142,7 +158,8 @@ def check(room: Room) -> None:
     crossed = np.flatnonzero(room.lower > room.upper)
     if crossed.size:
         place = int(crossed[0])
-        raise InvalidInput(f"the bounds of asset {place} leave nothing: {room.lower[place]:g} to {room.upper[place]:g}")
+        told = f"the bounds of {{asset}} leave nothing: {room.lower[place]:g} to {room.upper[place]:g}"
+        raise AssetAtFault(told, place)
     if room.lower.sum() > room.total + _SLACK or room.upper.sum() < room.total - _SLACK:
         raise InvalidInput(
             f"weights within the bounds add up to {room.lower.sum():g} at least and {room.upper.sum():g} at most,"
@@ -165,8 +182,6 @@ def _check_few(room: Room) -> None:
 
 def _conflict(room: Room) -> list[str]:
     """A smallest set of the constraints, beside bounds and total, that cannot hold together."""
-    from dataclasses import replace
-
     kept = room
     if room.gross is not None and not _has_room(replace(kept, gross=None)):
         kept = replace(kept, gross=None)

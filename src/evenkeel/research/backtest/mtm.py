@@ -5,20 +5,25 @@ A level is the whole account (`account`), the strategy (`strategy`), or one inst
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import time
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypedDict, Unpack
 
+from msgspec import to_builtins
+from msgspec.structs import replace
+
 from evenkeel.domain.commands import SetMtmRules
 from evenkeel.domain.errors import FieldError, InvalidInput
-from evenkeel.domain.mtm import Basis, BreachAction, DayRules, LockIn, Measure, MtmRules, Trail, Watch
-from evenkeel.domain.panics import Scope, ScopeKind
+from evenkeel.domain.mtm import Basis, BreachAction, Carry, DayRules, LockIn, Measure, MtmRules, Trail, Watch
+from evenkeel.domain.orders import Product
+from evenkeel.domain.panics import COOLDOWN, Scope, ScopeKind
 from evenkeel.domain.provenance import Provenance
 
 ACCOUNT, STRATEGY = "account", "strategy"
 Levels = tuple[tuple[str, MtmRules], ...]
 Money = str | Decimal | int | float
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Rules(TypedDict, total=False):
@@ -26,7 +31,9 @@ class Rules(TypedDict, total=False):
 
     `trail` is how far below its best a profit may fall, from the start or once it has reached `trail_from`; `lock_in`
     has floors by the profit that sets them: {"500": "200"}. `basis` is day or entry, `watch` price or bar, `action`
-    close or halt; `end_of_day` are minutes before the close.
+    close or halt; `end_of_day` are minutes before the close, at which MIS positions are closed, and those of `products`
+    unless `carry` (none, all or winners) lets them stay, `carry_days` nights at most, and never the night after one of
+    the days `not_over` ("fri", or 5). `expiry`: what expires that day is closed with them.
     """
 
     stop_loss: Money
@@ -40,6 +47,11 @@ class Rules(TypedDict, total=False):
     no_entries_after: str | time
     square_off_at: str | time
     end_of_day: int
+    products: Iterable[str]
+    carry: str
+    carry_days: int
+    not_over: Iterable[str | int]
+    expiry: bool
 
 
 def mtm_rules(**rules: Unpack[Rules]) -> MtmRules:
@@ -65,7 +77,12 @@ def mtm_rules(**rules: Unpack[Rules]) -> MtmRules:
         day=DayRules(
             no_entries_after=_clock("no_entries_after", rules.get("no_entries_after")),
             square_off_at=_clock("square_off_at", rules.get("square_off_at")),
-            end_of_day=_minutes(rules.get("end_of_day")),
+            end_of_day=_count("end_of_day", rules.get("end_of_day"), "minutes before the close"),
+            products=tuple(dict.fromkeys(_choice("products", one, Product) for one in _each("products", rules))),
+            carry=_choice("carry", rules.get("carry", Carry.NONE), Carry),
+            carry_days=_count("carry_days", rules.get("carry_days"), "a number of nights"),
+            not_over=tuple(sorted({_weekday(one) for one in _each("not_over", rules)})),
+            expiry=_switch("expiry", rules.get("expiry", True)),
         ),
     )
 
@@ -83,22 +100,47 @@ def levels_of(given: Any) -> Levels:
     return tuple((str(name), rules) for name, rules in by_level.items())
 
 
-def with_ids(levels: Levels, ids: Mapping[str, str]) -> Levels:
-    """The same with instruments by id, which `ids` has by symbol. Raises InvalidInput for a level there is not."""
+def with_ids(levels: Levels, ids: Mapping[str, str], *, currency: str) -> Levels:
+    """The same with instruments by id, which `ids` has by symbol.
+
+    Raises InvalidInput for a level there is not, and with the fields of rules that make no sense.
+    """
     known = {ACCOUNT: ACCOUNT, STRATEGY: STRATEGY} | dict(ids)
     for name, _ in levels:
         if name not in known:
             raise _refusal("mtm", f"there is no level {name!r}; expected one of {', '.join(known)}")
+    found = tuple(_faults(levels, known, currency=currency))
+    if found:
+        raise InvalidInput("the mark-to-market rules are not valid", errors=found)
     return tuple((known[name], rules) for name, rules in levels)
+
+
+def _faults(levels: Levels, known: Mapping[str, str], *, currency: str) -> Iterator[FieldError]:
+    """What the engine would say of each level's rules."""
+    if not levels:
+        return
+    from evenkeel.trading.engine.mtm.setting import faults
+
+    for name, rules in levels:
+        for one in faults(rules, _scope(known[name], "backtest"), currency=currency):
+            yield FieldError(f"mtm.{name}.{one.field.removeprefix('day.')}", one.message)
+
+
+def plain(levels: Levels) -> dict[str, dict[str, Any]]:
+    """The rules in plain values, by level; without the cool-down, as nobody arms a level by hand here."""
+    alike = ((name, replace(rules, cooldown=COOLDOWN, day=replace(rules.day))) for name, rules in levels)
+    return {name: to_builtins(rules) for name, rules in alike}
 
 
 def commands(levels: Levels, account_id: str, provenance: Provenance) -> Iterator[SetMtmRules]:
     """What sets them on an account whose one deployment has its name."""
     for name, rules in levels:
-        kind = ScopeKind.STRATEGY if name == STRATEGY else ScopeKind.ACCOUNT
-        instrument_id = "" if name in (ACCOUNT, STRATEGY) else name
-        scope = Scope(kind, account_id, instrument_id=instrument_id)
-        yield SetMtmRules(provenance=provenance, scope=scope, rules=rules)
+        yield SetMtmRules(provenance=provenance, scope=_scope(name, account_id), rules=rules)
+
+
+def _scope(name: str, account_id: str) -> Scope:
+    kind = ScopeKind.STRATEGY if name == STRATEGY else ScopeKind.ACCOUNT
+    return Scope(kind, account_id, instrument_id="" if name in (ACCOUNT, STRATEGY) else name)
 
 
 def _measure(name: str, given: Any) -> Measure | None:
@@ -126,10 +168,33 @@ def _clock(name: str, given: Any) -> time | None:
         raise _refusal(name, f'expected a time such as "15:15", not {given!r}') from None
 
 
-def _minutes(given: Any) -> int | None:
+def _count(name: str, given: Any, expected: str) -> int | None:
     if given is None or (isinstance(given, int) and not isinstance(given, bool)):
         return given
-    raise _refusal("end_of_day", f"expected minutes before the close, not {given!r}")
+    raise _refusal(name, f"expected {expected}, not {given!r}")
+
+
+def _switch(name: str, given: Any) -> bool:
+    if isinstance(given, bool):
+        return given
+    raise _refusal(name, f"expected True or False, not {given!r}")
+
+
+def _each(name: str, rules: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What was given, one or several."""
+    given = rules.get(name) or ()
+    several = (given,) if isinstance(given, str | int) else given
+    if not isinstance(several, Iterable):
+        raise _refusal(name, f"expected one or several, not {given!r}")
+    return tuple(several)
+
+
+def _weekday(given: Any) -> int:
+    if isinstance(given, int) and not isinstance(given, bool):
+        return given
+    if isinstance(given, str) and given.casefold()[:3] in WEEKDAYS:
+        return WEEKDAYS.index(given.casefold()[:3]) + 1
+    raise _refusal("not_over", f"expected {', '.join(WEEKDAYS)}, or 1 for Monday to 7, not {given!r}")
 
 
 def _choice(name: str, given: Any, kind: Any) -> Any:

@@ -108,7 +108,7 @@ def terms_for(instruments: Sequence[Instrument], options: Mapping[str, Any]) -> 
     ids = {one.symbol: one.id for one in instruments if symbols[one.symbol] == 1}
     ids |= {one.id: one.id for one in instruments}
     split, paid = _by_id(terms.splits, ids), _by_id(terms.dividends, ids)
-    return replace(terms, splits=split, dividends=paid, mtm=with_ids(terms.mtm, ids))
+    return replace(terms, splits=split, dividends=paid, mtm=with_ids(terms.mtm, ids, currency=terms.currency))
 
 
 def _by_id(rows: Iterable[Row], ids: Mapping[str, str]) -> tuple[Row, ...]:

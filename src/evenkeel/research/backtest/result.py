@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -26,6 +25,7 @@ from evenkeel.market.columns import COLUMNS
 from evenkeel.market.days import Days, days_of
 from evenkeel.quant import analytics
 from evenkeel.quant.costs import Slippage
+from evenkeel.research.backtest import mtm
 from evenkeel.research.backtest.outcome import Fills, Floats, Ints, Outcome
 from evenkeel.research.backtest.terms import Terms
 
@@ -266,7 +266,9 @@ def _terms(terms: Terms) -> dict[str, Any]:
     """The terms in plain values."""
     left_out = ("splits", "dividends", "costs", *(() if terms.mtm else ("mtm",)))
     names = [name for name in terms.__slots__ if name not in left_out]
-    plain: Mapping[str, Any] = msgspec.to_builtins({name: _whole(getattr(terms, name)) for name in names})
+    plain: dict[str, Any] = msgspec.to_builtins({name: _whole(getattr(terms, name)) for name in names})
+    if terms.mtm:
+        plain["mtm"] = mtm.plain(terms.mtm)
     return {**plain, "costs": terms.costs.name, "splits": len(terms.splits), "dividends": len(terms.dividends)}
 
 

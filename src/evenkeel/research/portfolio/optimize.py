@@ -6,17 +6,19 @@ Figures are a year's, unless they say otherwise: means and covariances of simple
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
-from evenkeel.quant.analytics.series import Floats
+from evenkeel.quant.analytics.series import Flags, Floats
 from evenkeel.quant.portfolio import covariances, expected, room
-from evenkeel.quant.portfolio.constraints import Names, parse_all
+from evenkeel.quant.portfolio.assets import naming
+from evenkeel.quant.portfolio.constraints import Names, parse, parse_all
 from evenkeel.quant.portfolio.expected import View
 from evenkeel.quant.portfolio.frontier import Frontier, frontier
 from evenkeel.quant.portfolio.objectives import Inputs, objective, solve
@@ -160,7 +162,9 @@ def optimize(
     Σ|w|. At most `max_assets` are held, each with `min_weight` at least. `trading_cost` is what a change of a weight by
     one costs, as a share. `mean` and `covariance` are estimators by name, or numbers a year. `views` maps constraints'
     left sides, such as "AAPL - MSFT", to a return a year, or to it and a confidence (Black-Litterman, on the means for
-    which the benchmark, or equal weights, is best). `risk_free` and a `target=` are a year's.
+    which the benchmark, or equal weights, is best). `risk_free` and a `target=` are a year's. Of gaps `missing` says as
+    in `prices_of`; with skip an asset that lacks a price (or a return) is left out: it weighs nothing, whatever its
+    bounds, in constraints too, and a view of it is not heard.
 
     Raises InvalidInput where something cannot be read, or no portfolio keeps to all constraints.
     """
@@ -180,20 +184,25 @@ def optimize(
         max_assets,
         min_weight or 0.0,
     )
-    room.check(space)
-    costs = vector("the trading cost", trading_cost, rest=0.0)
+    costs = vector("the trading cost", trading_cost, rest=0.0)[known.kept]
+    index = None if benchmark is None else vector("the benchmark", benchmark, rest=0.0)[known.kept]
     inputs = Inputs(
         known.mean,
         known.covariance,
         known.returns,
         risk_free,
         known.periods,
-        None if benchmark is None else vector("the benchmark", benchmark, rest=0.0),
+        index,
         costs if np.any(costs) else None,
     )
-    if views:
-        inputs = _with_views(inputs, views, names)
-    return _solved(objective, inputs, space, options, assets=known.assets)
+    held = [*compress(known.assets, known.kept)]
+    with naming(held):
+        if len(held) < len(known.assets):
+            space = space.narrowed(known.kept)
+        room.check(space)
+        if views:
+            inputs = _with_views(inputs, views, names, kept=known.kept)
+        return _solved(objective, inputs, space, options, assets=held)
 
 
 def _solved(
@@ -209,7 +218,10 @@ def _solved(
 
 @dataclass(frozen=True)
 class _Known:
+    """All assets, which of them are kept, and what is known of those."""
+
     assets: tuple[str, ...]
+    kept: Flags
     mean: Floats
     covariance: Floats
     returns: Floats | None
@@ -226,34 +238,53 @@ def _known(
     missing: str,
     assets: Sequence[str] | None,
 ) -> _Known:
+    named, past, year = _past(prices, returns, periods=periods, missing=missing)
+    if past is None and isinstance(mean, str) and isinstance(covariance, str):
+        raise InvalidInput("give prices, returns, or a mean and a covariance")
+    kept: Flags = np.ones(len(covariance), np.bool_) if past is None else np.asarray(np.isfinite(past).all(axis=0))
+    if past is not None and not kept.all():
+        past = _of_some(past, kept)
+    names = tuple(assets or named or (f"asset-{place}" for place in range(len(kept))))
+    with naming([*compress(names, kept)]):
+        spread = _covariance(covariance, past, year)
+        middle = _mean(mean, past, year, size=len(spread))
+    sizes = [
+        len(kept) if isinstance(given, str) else len(found) for given, found in ((mean, middle), (covariance, spread))
+    ]
+    if sizes != [len(names), len(names)]:
+        raise InvalidInput(f"there are {len(names)} names, {sizes[0]} means and {sizes[1]} rows of covariance")
+    if len(middle) != (count := int(kept.sum())):
+        middle = middle[kept]
+    if len(spread) != count:
+        spread = spread[np.ix_(kept, kept)]
+    return _Known(names, kept, middle, spread, past, year)
+
+
+def _past(
+    prices: Any, returns: Any, *, periods: float | None, missing: str
+) -> tuple[tuple[str, ...], Floats | None, float]:
+    """The names, the returns (t, n), and how many of those make a year; only with `missing="skip"` some are NaN."""
     if prices is not None and returns is not None:
         raise InvalidInput("give prices or returns, not both")
-    past: Floats | None = None
-    year = year_of(None, periods)
+    names: tuple[str, ...] = ()
+    past, year = None, None
     if prices is not None:
         read = prices_of(prices, missing=missing)
-        past, year = read.returns(), year_of(read, periods)
-        assets = assets or read.assets
+        names, past, year = read.assets, read.returns(), year_of(read, periods)
     elif returns is not None:
-        named, past = _returns(returns)
-        assets = assets or named
-    elif isinstance(mean, str) and isinstance(covariance, str):
-        raise InvalidInput("give prices, returns, or a mean and a covariance")
+        listed, past, _ = table(returns)
+        names = tuple(listed)
+        if np.any(np.isinf(past)) or (missing != "skip" and np.any(np.isnan(past))):
+            raise InvalidInput("returns have gaps: fill or drop them first")
     if past is not None and len(past) < 2:
         raise InvalidInput("two returns at least, which are three prices, are needed")
-    spread = _covariance(covariance, past, year)
-    middle = _mean(mean, past, year, size=len(spread))
-    names = tuple(assets) if assets is not None else tuple(f"asset-{place}" for place in range(len(spread)))
-    if len(names) != len(spread) or len(middle) != len(spread):
-        raise InvalidInput(f"there are {len(names)} names, {len(middle)} means and {len(spread)} rows of covariance")
-    return _Known(names, middle, spread, past, year)
+    return names, past, year_of(None, periods) if year is None else year
 
 
-def _returns(given: Any) -> tuple[tuple[str, ...], Floats]:
-    names, values, _ = table(given)
-    if not np.all(np.isfinite(values)):
-        raise InvalidInput("returns have gaps: fill or drop them first")
-    return tuple(names), values
+def _of_some(past: Floats, kept: Flags) -> Floats:
+    if not kept.any():
+        raise InvalidInput(f"no asset has all of the {len(past)} returns that are looked at")
+    return np.ascontiguousarray(past[:, kept])
 
 
 def _covariance(given: Any, past: Floats | None, year: float) -> Floats:
@@ -313,11 +344,8 @@ class _Vectors:
         return found
 
 
-def _with_views(inputs: Inputs, views: Mapping[str, Any], names: Names) -> Inputs:
-    from dataclasses import replace
-
-    from evenkeel.quant.portfolio.constraints import parse
-
+def _with_views(inputs: Inputs, views: Mapping[str, Any], names: Names, *, kept: Flags) -> Inputs:
+    """The means as the views move them; one of an asset that is left out is not heard."""
     market = inputs.benchmark
     if market is None:
         market = np.full(inputs.mean.size, 1.0 / inputs.mean.size)
@@ -326,5 +354,6 @@ def _with_views(inputs: Inputs, views: Mapping[str, Any], names: Names) -> Input
     for text, given in views.items():
         value, confidence = given if isinstance(given, tuple) else (given, 0.5)
         side = parse(f"{text} >= 0", names)
-        held.append(View(side.coefficients, float(value), float(confidence)))
-    return replace(inputs, mean=expected.black_litterman(prior, inputs.covariance, held))
+        if not np.any(side.coefficients[~kept]):
+            held.append(View(side.coefficients[kept], float(value), float(confidence)))
+    return replace(inputs, mean=expected.black_litterman(prior, inputs.covariance, held)) if held else inputs

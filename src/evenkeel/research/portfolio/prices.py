@@ -21,17 +21,26 @@ if TYPE_CHECKING:
 
 DAY = 86_400 * 10**9
 YEAR = 365.25 * DAY
-MISSING = ("fill", "drop", "refuse")
+MISSING = ("fill", "skip", "drop", "refuse")
+FILLED_ROWS, FILLED_TIME = 10, 10 * DAY  # a gap that is longer than both is not filled beyond them
 _TIMES = ("date", "datetime", "time", "timestamp", "ts")
 
 
 @dataclass(frozen=True)
 class Prices:
-    """`values` (t, n) of `assets`, the latest last; `times` (t,) in ns UTC, None where none were given."""
+    """`values` (t, n) of `assets`, the latest last; `times` (t,) in ns UTC, None where none were given. NaN is where an
+    asset has no price, which only `prices_of(missing="skip")` leaves."""
 
     assets: tuple[str, ...]
     values: Floats
     times: Ints | None = None
+
+    def standing(self) -> Floats:
+        """The last price there was, at every row (t, n); before an asset's first one that first one."""
+        present = np.isfinite(self.values)
+        rows = np.arange(len(self.values))[:, None]
+        last = np.maximum.accumulate(np.where(present, rows, 0), axis=0)
+        return np.take_along_axis(self.values, np.maximum(last, present.argmax(axis=0)), axis=0)
 
     def returns(self) -> Floats:
         """Simple returns from row to row, shape (t - 1, n)."""
@@ -58,9 +67,10 @@ def prices_of(given: Any, *, missing: str = "fill") -> Prices:
     """Prices from a frame with a column an asset (and an index or a column of times), a mapping of names to series or
     to bars, a panel (both: closes), or an array (t, n).
 
-    Rows are put in the order of their times, each of which may be there once. Rows before every asset has its first
-    price are left out. Of later gaps `missing` says: fill (the last price stays), drop (the row goes) or refuse. Raises
-    InvalidInput.
+    Rows are put in the order of their times, each of which may be there once. Of gaps `missing` says: fill (the last
+    price stays, for ten rows or ten days, whichever is longer; beyond that it is refused), drop (the row goes) or
+    refuse; rows before every asset has its first price are left out. With skip gaps are filled alike, and what is
+    beyond, and before the first price, is NaN. Raises InvalidInput.
     """
     if missing not in MISSING:
         raise InvalidInput(f"missing= is one of {', '.join(MISSING)}, not {missing!r}")
@@ -107,16 +117,10 @@ def read_prices(
     `assets` are those wanted, None: all; `start` and `end` (ns UTC) bound the times, the end left out. Raises
     InvalidInput.
     """
-    import polars as pl
 
     if not path.is_file():
         raise InvalidInput(f"there is no file {path}")
-    try:
-        frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(
-            path, try_parse_dates=True, infer_schema_length=None, null_values=["", "NA", "NaN", "nan", "null", "n/a"]
-        )  # fmt: skip
-    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read as a table: {error}") from error
+    frame = _frame(path)
     if any(name.lower() == "close" for name in frame.columns):
         from evenkeel.market.reading import read_all_bars
 
@@ -136,6 +140,34 @@ def read_prices(
     if not len(chosen):
         raise InvalidInput(f"{path} has no prices at these times")
     return prices_of(Prices(tuple(assets or names), chosen, times), missing=missing)
+
+
+def _frame(path: Path) -> pl.DataFrame:
+    import polars as pl
+
+    empty = ["", "NA", "NaN", "nan", "null", "n/a"]
+    try:
+        if path.suffix == ".parquet":
+            return pl.read_parquet(path)
+        _check_header(path)
+        return pl.read_csv(path, try_parse_dates=True, infer_schema_length=None, null_values=empty)
+    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} cannot be read as a table: {error}") from error
+
+
+def _check_header(path: Path) -> None:
+    """Raises InvalidInput where two columns of a CSV file have one name: nothing says which of them is meant."""
+    import polars as pl
+
+    first = pl.read_csv(path, has_header=False, n_rows=1, infer_schema=False)
+    names = [str(name or "").strip() for row in first.iter_rows() for name in row]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        columns = ", ".join(str(place) for place, name in enumerate(names, 1) if name == twice[0])
+        raise InvalidInput(
+            f"{path} has more than one column called {twice[0]!r}: columns {columns}",
+            hint="Give each column a name of its own, or leave one out.",
+        )
 
 
 def _dated(frame: pl.DataFrame) -> pl.DataFrame:
@@ -217,12 +249,36 @@ def _without_gaps(prices: Prices, missing: str) -> Prices:
     if never:
         raise InvalidInput(f"{never[0]} has no price at all")
     first = int(present.argmax(axis=0).max())
-    if missing == "fill":
-        last = np.maximum.accumulate(np.where(present, np.arange(len(values))[:, None], 0), axis=0)
-        values = np.take_along_axis(values, last, axis=0)
-        present = ~np.isnan(values)
-    if missing == "refuse" and not present[first:].all():
-        row, column = np.argwhere(~present[first:])[0]
-        raise InvalidInput(f"{prices.assets[column]} has no price in row {first + row}")
-    kept = np.flatnonzero(present.all(axis=1))
+    if missing in ("fill", "skip"):
+        values = _filled(values, times)
+    if missing in ("fill", "refuse"):
+        _check_whole(prices, values[first:], first=first)
+    whole = np.isfinite(values)
+    kept = np.flatnonzero(whole.any(axis=1) if missing == "skip" else whole.all(axis=1))
     return Prices(prices.assets, values[kept], None if times is None else times[kept])
+
+
+def _filled(values: Floats, times: Ints | None) -> Floats:
+    """Gaps with the last price before them, as far as that is near; what comes later does not matter to it."""
+    rows = np.arange(len(values))[:, None]
+    last = np.maximum.accumulate(np.where(np.isnan(values), -1, rows), axis=0)
+    near = rows - last <= FILLED_ROWS
+    if times is not None:
+        near |= times[:, None] - times[np.maximum(last, 0)] <= FILLED_TIME
+    return np.where((last >= 0) & near, np.take_along_axis(values, np.maximum(last, 0), axis=0), np.nan)
+
+
+def _check_whole(prices: Prices, values: Floats, *, first: int) -> None:
+    """Raises InvalidInput where a price is not there, naming the first and how long it stays so."""
+    absent = np.isnan(values)
+    if not absent.any():
+        return
+    row, column = np.argwhere(absent)[0]
+    length = int((~absent[row:, column]).argmax()) or len(values) - int(row)
+    when = f"in row {first + row}" if prices.times is None else f"on {iso(int(prices.times[first + row]))[:10]}"
+    raise InvalidInput(
+        f"{prices.assets[column]} has no price {when}, nor for {length - 1} rows after it"
+        if length > 1
+        else f"{prices.assets[column]} has no price {when}",
+        hint="Leave it out, or start later; missing='drop' leaves out all rows that lack a price.",
+    )

@@ -180,7 +180,7 @@ def rebalance_history(
     cost_bps: float = 10.0,
     band: float = 0.0,
     benchmark: str | None = None,
-    missing: str = "fill",
+    missing: str = "skip",
     periods: float | None = None,
     **settings: Any,
 ) -> Comparison:
@@ -191,7 +191,9 @@ def rebalance_history(
     last row of each. With `band`, a rebalancing trades only where a weight has drifted from its target by more.
     `cost_bps` is paid on what is traded, in basis points. `benchmark` names an asset of the prices.
 
-    Raises InvalidInput.
+    Of gaps `missing` says as in `prices_of`. With skip an asset takes part where it has all of the returns looked back
+    at: it joins once it has a past, and leaves, at its last price, where it has not had one for ten rows and ten days.
+    The walk begins with two of them. Raises InvalidInput.
     """
     known = prices_of(prices, missing=missing)
     rows = _due(known, every, lookback)
@@ -209,13 +211,21 @@ def rebalance_history(
     first = rows[0]
     held = None
     if benchmark is not None:
-        line = known.values[first:, known.assets.index(benchmark)]
-        held = np.asarray(line / line[0])
+        held = _held(known, benchmark, first=int(first))
     return Comparison(known, int(first), paths, held, year, every, lookback, cost_bps)
 
 
+def _held(prices: Prices, name: str, *, first: int) -> Floats:
+    """What holding one asset from the first row on has made of one."""
+    place = prices.assets.index(name)
+    if np.isnan(prices.values[first, place]):
+        raise InvalidInput(f"the benchmark {name} has no price where the walk begins: start it later")
+    line = prices.standing()[first:, place]
+    return np.asarray(line / line[0])
+
+
 def _due(prices: Prices, every: str, lookback: int) -> Ints:
-    """The rows at which a period ends, from the first that has `lookback` returns before it; never the last row."""
+    """The rows at which a period ends, from the first where two assets have `lookback` returns; never the last row."""
     if every not in EVERY:
         raise InvalidInput(f"every= is one of {', '.join(EVERY)}, not {every!r}")
     if lookback < 2:
@@ -224,9 +234,11 @@ def _due(prices: Prices, every: str, lookback: int) -> Ints:
     numbers = _days(prices).astype(_UNITS[every]).astype(np.int64)
     ends = np.flatnonzero(np.diff(numbers // 3 if every == "quarter" else numbers))
     due = ends[(ends >= lookback) & (ends < count - 1)]
-    if not due.size:
+    whole = np.array([np.isfinite(prices.values[row - lookback : row + 1]).all(axis=0).sum() for row in due.tolist()])
+    enough = np.flatnonzero(whole >= min(2, len(prices.assets)))
+    if not enough.size:
         raise InvalidInput(f"{count} prices leave no rebalancing after a lookback of {lookback}")
-    return np.asarray(due)
+    return np.asarray(due[enough[0] :])
 
 
 def _days(prices: Prices) -> Days:
@@ -248,8 +260,9 @@ def _chooser(
             own["present"] = held
         elif takes_present:
             own.pop("turnover", None)
-        found = optimize(returns=returns[row - lookback : row], assets=prices.assets, periods=year, **own)
-        return np.asarray(found.weights)
+        seen = returns[row - lookback : row]
+        found = optimize(returns=seen, assets=prices.assets, periods=year, missing="skip", **own)
+        return np.array([found.weights.get(name, 0.0) for name in prices.assets])
 
     return choose
 
@@ -263,7 +276,7 @@ class _Walk:
     year: float
 
     def path(self, name: str, choose: Callable[[int, Floats], Floats]) -> Path:
-        values = self.prices.values
+        values = self.prices.standing()
         first = int(self.rows[0])
         equity = np.empty(len(values) - first)
         equity[0] = worth = 1.0

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 from evenkeel.domain.accounts import Limits
 from evenkeel.domain.limits import RULES
 from evenkeel.domain.sizing import Cash, Kelly, PercentOfEquity, Sizing, Units, VolatilityTarget
+from evenkeel.research.backtest import mtm
 from evenkeel.research.backtest.terms import FillAt, Terms
 from evenkeel.research.report.words import counted, money, number, percent, plain
 
@@ -101,9 +100,8 @@ def _limits(limits: Limits) -> Iterator[str]:
 def mtm_in_words(terms: Terms) -> str:
     """The rules of mark-to-market control, by level."""
     said = []
-    for name, rules in terms.mtm:
-        asked = {one: value for one, value in msgspec.to_builtins(rules).items() if one != "day"}
-        asked |= msgspec.to_builtins(rules.day)
+    for name, rules in mtm.plain(terms.mtm).items():
+        asked = {one: value for one, value in rules.items() if one != "day"} | rules["day"]
         each = [f"{one.replace('_', ' ')} {_amount(value)}" for one, value in asked.items()]
         said.append(f"{name}: {', '.join(each)}")
     return "; ".join(said) or "none"

@@ -285,8 +285,16 @@ def _assumptions(walked: _Walked) -> str:
         "Costs": f"{plain(compared.cost_bps)} basis points of what is traded, off the worth when it is.",
         "Rebalancing": f"The last close of every {compared.every}, by the last {compared.lookback:,} returns.",
         "A year": f"{plain(compared.periods)} periods",
+        "Assets": _taking_part(compared),
         "Prices": "As they were given: dividends and splits are in them only where they were adjusted.",
         "1/N": "Equal weights at every rebalancing, with the same costs.",
     }
-    rows = {name: safe(words) for name, words in said.items()}
+    rows = {name: safe(words) for name, words in said.items() if words}
     return section("assumptions", "What was assumed", facts(rows, "facts long"))
+
+
+def _taking_part(compared: Comparison) -> str:
+    """What was done where prices begin later or end: empty where all are there throughout."""
+    if np.isfinite(compared.prices.values).all():
+        return ""
+    return f"Each takes part once it has {compared.lookback:,} returns, and is sold at its last price where prices end."

@@ -23,6 +23,7 @@ import numpy as np
 from evenkeel.domain.errors import Conflict, InvalidInput, NotReady
 from evenkeel.domain.strategies import Scalar
 from evenkeel.market.columns import COLUMNS
+from evenkeel.research.backtest import mtm
 from evenkeel.research.search.bench import Bench, Span, Trial
 from evenkeel.research.search.figures import Figures
 from evenkeel.trading.strategies.registry import AnyStrategy
@@ -146,8 +147,9 @@ def header_of(bench: Bench[Any]) -> dict[str, Any]:
     """What a study is of: names for people, and a digest of each thing that its figures depend on."""
     from evenkeel import __version__
 
-    named = [name for name in bench.terms.__slots__ if name != "mtm" or bench.terms.mtm]
-    terms = {name: getattr(bench.terms, name) for name in named}
+    terms = {name: getattr(bench.terms, name) for name in bench.terms.__slots__ if name != "mtm"}
+    if bench.terms.mtm:
+        terms["mtm"] = mtm.plain(bench.terms.mtm)
     prices = sha256()
     for bars in bench.series:
         prices.update(f"{bars.instrument_id} {bars.timeframe} {bars.instrument}".encode())

@@ -8,7 +8,7 @@ shown to a backtest.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -19,15 +19,17 @@ from evenkeel.desk.permissions import Permission
 from evenkeel.domain import clock
 from evenkeel.domain.errors import Conflict, FieldError, InvalidInput, NotFound
 from evenkeel.domain.ids import Random
+from evenkeel.domain.mtm import MtmRules
 from evenkeel.domain.sizing import PercentOfEquity
 from evenkeel.market.ports import Series
 from evenkeel.research import keeping as kept
-from evenkeel.research.backtest.options import terms_of
+from evenkeel.research.backtest.options import terms_for, terms_of
 from evenkeel.server import backtests as b
-from evenkeel.server import requests, wire
+from evenkeel.server import mtm, requests, wire
 from evenkeel.server import schemas as s
 from evenkeel.server.api.templates import chosen
 from evenkeel.server.api.trading import find_instrument
+from evenkeel.server.backtest_requests import NewBacktest
 from evenkeel.server.bars import moment_of, seen_until, storable
 from evenkeel.server.contract import PREFIX, Endpoint, Html, Link
 from evenkeel.server.listing import BAD_CURSOR
@@ -40,7 +42,7 @@ ONE = f"{PATH}/{{backtest_id}}"
 _MOST_COMPARED = 20
 # The sheet needs its own style and nothing else: no script, no network, no frame, no forms.
 _SHEET_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; sandbox"
-_FIELD_OF = {"slippage.bps": "slippage_bps", "rate": "fees_bps"}
+_FIELD_OF = {"currency": "symbols", "slippage.bps": "slippage_bps", "rate": "fees_bps"}
 
 
 async def run_backtest(
@@ -48,7 +50,7 @@ async def run_backtest(
 ) -> Response:
     """Queues a backtest; it runs when its turn comes, and tells how it goes on the stream's channel `backtests`.
     What only the run can show, such as an engine that lacks what was asked, ends as `failed` with the reason."""
-    given = await wire.body(request, requests.NewBacktest)
+    given = await wire.body(request, NewBacktest)
     fields = wire.Fields()
     code = await chosen(seen, parts, given.strategy, values=given.parameters, fields=fields, field="strategy")
     return await submitted(seen, parts, given, code=code, search=None, fields=fields)
@@ -57,7 +59,7 @@ async def run_backtest(
 async def submitted(
     seen: Tenant,
     parts: AppParts,
-    given: requests.NewBacktest,
+    given: NewBacktest,
     *,
     code: Chosen,
     search: Search | None,
@@ -91,20 +93,20 @@ def _kind(search: Search | None) -> Kind:
 
 
 def _asked(
-    seen: Tenant, given: requests.NewBacktest, fields: wire.Fields, *, code: Chosen, search: Search | None, until: int
+    seen: Tenant, given: NewBacktest, fields: wire.Fields, *, code: Chosen, search: Search | None, until: int
 ) -> Asked:
     ids = [
         find_instrument(seen.state, symbol, None, fields=fields, field=f"symbols.{place}")
         for place, symbol in enumerate(given.symbols)
     ]
-    known = [one for one in ids if one]
-    if len(set(known)) < len(known):
+    if len(set(filter(None, ids))) < sum(map(bool, ids)):
         fields.fault("symbols", "each symbol once")
     if given.fees is not None and fields.number("fees_bps", given.fees_bps, "not-negative") is not None:
         fields.fault("fees_bps", "give either fees or fees_bps")
     start, end = _times(given, fields)
+    symbols = [seen.state.instruments[one].symbol if one else "" for one in ids]
     return Asked(
-        symbols=tuple(seen.state.instruments[one].symbol if one else "" for one in ids),
+        symbols=tuple(symbols),
         instrument_ids=tuple(ids),
         timeframe=given.timeframe,
         until=until,
@@ -120,17 +122,29 @@ def _asked(
         slippage_bps=fields.number("slippage_bps", given.slippage_bps, "not-negative") or Decimal(0),
         engine=given.engine,
         risk_free=fields.number("risk_free", given.risk_free, "share") or Decimal(0),
+        mtm=_rules(given, fields, dict(zip(given.symbols, symbols, strict=True))),
         **_fractions(given, fields),
     )
 
 
-def _fractions(given: requests.NewBacktest, fields: wire.Fields) -> dict[str, Any]:
+def _rules(given: NewBacktest, fields: wire.Fields, symbols: Mapping[str, str]) -> dict[str, MtmRules]:
+    """The rules by level; `symbols` has the instruments' own by those that were sent."""
+    found, known = {}, {name.upper(): symbol for name, symbol in symbols.items()}
+    for name, asked in given.mtm.items():
+        try:
+            found[known.get(name.upper(), name)] = mtm.rules_of(asked, f"mtm.{name}")
+        except InvalidInput as error:
+            fields.faults.extend(error.errors)
+    return found
+
+
+def _fractions(given: NewBacktest, fields: wire.Fields) -> dict[str, Any]:
     stops = {name: fields.number(name, getattr(given, name)) for name in STOPS}
     rates = {name: fields.number(name, getattr(given, name), "not-negative") for name in (*RATES, "spread_share")}
     return stops | {name: rate or Decimal(0) for name, rate in rates.items()}
 
 
-def _times(given: requests.NewBacktest, fields: wire.Fields) -> tuple[int | None, int | None]:
+def _times(given: NewBacktest, fields: wire.Fields) -> tuple[int | None, int | None]:
     start, end = moment_of("start", given.start, fields), moment_of("end", given.end, fields)
     if start is not None and end is not None and start >= end:
         fields.fault("end", "must be later than start")
@@ -159,11 +173,12 @@ def _check_bars(asked: Asked, stored: Sequence[Series], fields: wire.Fields) -> 
 
 def _check_terms(seen: Tenant, asked: Asked, fields: wire.Fields) -> None:
     """A fault for each term that makes no sense, named as the request names it."""
-    currencies = {seen.state.instruments[one].currency for one in asked.instrument_ids if one}
-    if len(currencies) > 1:
-        fields.fault("symbols", f"expected symbols of one currency, not of {', '.join(sorted(currencies))}")
+    tested = [seen.state.instruments[one] for one in asked.instrument_ids if one]
     try:
-        terms_of(next(iter(currencies), "USD"), asked.options())
+        if tested and len(tested) == len(asked.symbols):
+            terms_for(tested, asked.options())
+        else:
+            terms_of("USD", asked.options())
     except NotFound as error:
         fields.fault("fees", f"{error.message}. {error.hint or ''}".strip())
     except InvalidInput as error:
@@ -307,7 +322,7 @@ ENDPOINTS = (
     Endpoint(method="GET", path=PATH, handler=list_backtests, needs=Permission.READ, summary="Backtests",
              tag="backtesting", query=requests.BacktestsQuery, answers={200: s.Page[b.BacktestOut]}),
     Endpoint(method="POST", path=PATH, handler=run_backtest, needs=Permission.TRADE, cost=1, summary="Run a backtest",
-             tag="backtesting", body=requests.NewBacktest, answers={202: b.BacktestOut}, errors=(409,), links=_LINKS),
+             tag="backtesting", body=NewBacktest, answers={202: b.BacktestOut}, errors=(409,), links=_LINKS),
     Endpoint(method="GET", path=f"{PATH}/compare", handler=compare_backtests, needs=Permission.READ, cost=1,
              summary="Compare backtests", tag="backtesting", query=requests.ComparisonQuery,
              answers={200: b.BacktestComparison}, errors=(404,)),

@@ -2,22 +2,22 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 
 from fastapi import Depends, Request, Response
 
 from evenkeel.desk.permissions import Permission
 from evenkeel.desk.portfolios.moments import next_moment
-from evenkeel.desk.portfolios.weighing import check_aim, settled
 from evenkeel.domain.commands import AnswerRebalanceRun, SetRebalanceSchedule
 from evenkeel.domain.errors import Forbidden, InvalidInput, NotFound
 from evenkeel.domain.money import ZERO
-from evenkeel.domain.rebalance_schedules import MINUTE, Aim, Bands, Mode, Schedule, Timing, schedule_faults
+from evenkeel.domain.rebalance_schedules import DAY, MINUTE, Bands, Cadence, Mode, Schedule, Timing, schedule_faults
 from evenkeel.server import rebalance_schedules as p
 from evenkeel.server import schemas as s
 from evenkeel.server import status, wire
-from evenkeel.server.api.rebalancing import aim_of, read_instruments, read_weights
+from evenkeel.server.api.aims import check, read_aim
 from evenkeel.server.contract import PREFIX, Endpoint
-from evenkeel.server.executing import read_execution
+from evenkeel.server.executing import pace_warnings, read_execution
 from evenkeel.server.parts import AppParts
 from evenkeel.server.scope import Tenant, parts_of, tenant
 from evenkeel.trading.engine.state import State
@@ -40,7 +40,8 @@ async def _shown(state: State, parts: AppParts, portfolio_id: str, *, code: int 
         raise NotFound("this portfolio has no schedule of rebalancing")
     after = max(held.done, status.now(parts))
     following = await _next(state, held.schedule, after=after)
-    return wire.Json(p.schedule_out(state, portfolio_id, held, following=following), code)
+    warnings = pace_warnings(held.schedule.execution, parts.feed)
+    return wire.Json(p.schedule_out(state, portfolio_id, held, following=following, warnings=warnings), code)
 
 
 async def _next(state: State, schedule: Schedule, *, after: int) -> int | None:
@@ -58,9 +59,7 @@ async def set_rebalance_schedule(
     if given.mode is Mode.TRADE and not seen.is_self(this.user_id):
         raise Forbidden("only the owner of a portfolio may have it traded by itself", hint="Take the mode propose.")
     schedule = _read(seen, given)
-    if schedule.aim.instrument_ids:
-        symbols = [seen.state.instruments[name].symbol for name in schedule.aim.instrument_ids]
-        await asyncio.to_thread(check_aim, settled(schedule.aim, tolerance=this.risk_tolerance), symbols)
+    await check(seen, schedule.aim, tolerance=this.risk_tolerance)
     if not schedule_faults(schedule) and await _next(seen.state, schedule, after=status.now(parts)) is None:
         raise InvalidInput("the schedule is not valid: its exchanges have no day on which all are open")
     by = seen.provenance(received)
@@ -79,16 +78,29 @@ def _read(seen: Tenant, given: p.ScheduleIn) -> Schedule:
     )
     least = fields.required("min_trade", given.min_trade, "not-negative")
     execution = read_execution(given.execution, fields)
-    weights = read_weights(seen, given.targets, fields)
-    instruments = [] if given.optimise is None else read_instruments(seen, given.optimise, fields, at="optimise.")
-    if bool(given.targets) is (given.optimise is not None):
-        fields.fault("targets", "give either targets or an objective to optimise")
+    aim = read_aim(seen, given.targets, given.optimise, fields)
+    timing, expires = _timing(given), DAY if given.expires is None else given.expires * MINUTE
+    for name, message in _idle(given):
+        fields.fault(name, message)
     fields.check("the schedule is not valid")
-    before = None if given.before_close is None else given.before_close * MINUTE
-    times = (given.after_open * MINUTE, before, given.last, given.every * MINUTE, given.max_age * MINUTE)
-    aim = Aim(weights=weights) if given.optimise is None else aim_of(given.optimise, instruments)
-    timing, expires = Timing(given.cadence, *times), given.expires * MINUTE
     return Schedule(timing, aim, given.mode, bands, buffer or ZERO, least, execution, expires)
+
+
+def _timing(given: p.ScheduleIn) -> Timing:
+    told = {"after_open": given.after_open, "before_close": given.before_close, "every": given.every}
+    spans = {name: minutes * MINUTE for name, minutes in told.items() if minutes is not None}
+    return Timing(given.cadence, last=given.last, max_age=given.max_age * MINUTE, **spans)
+
+
+def _idle(given: p.ScheduleIn) -> Iterator[tuple[str, str]]:
+    """What is said of a schedule and would never matter, by field."""
+    is_band = given.cadence is Cadence.BAND
+    if given.after_open is not None and given.before_close is not None:
+        yield "before_close", "goes in the place of a time after the open: leave one of the two out"
+    if given.every is not None and not is_band:
+        yield "every", f"is how often bands are looked at: leave it out, or take the cadence {Cadence.BAND}"
+    if given.expires is not None and given.mode is Mode.TRADE:
+        yield "expires", f"is how long a proposal waits: leave it out, or take the mode {Mode.PROPOSE}"
 
 
 async def clear_rebalance_schedule(

@@ -129,6 +129,14 @@ def _named(field: str, search: Search) -> str:
     return f"space.{name}" if kind in ("parameters", "grid") and name in search.space else field
 
 
+async def resume_search(
+    backtest_id: str, *, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """Queues a sweep or walk-forward that has failed again, by the same id: it goes on with the combinations it had
+    finished, as after a disk that was full. It begins anew where bars or strategy have changed since."""
+    return wire.Json(b.line(await parts.backtests.resume(seen.user.id, backtest_id), None), 202)
+
+
 async def list_combinations(
     backtest_id: str, request: Request, *, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
@@ -241,6 +249,8 @@ ENDPOINTS = (
     Endpoint(method="POST", path=f"{PATH}/walk-forwards", handler=run_walk_forward, needs=Permission.TRADE, cost=5,
              summary="Run a walk-forward", tag="backtesting", body=asked.NewWalkForward, answers={202: b.BacktestOut},
              errors=(409,), links=_LINKS),
+    Endpoint(method="POST", path=f"{ONE}/resume", handler=resume_search, needs=Permission.TRADE, cost=5,
+             summary="Resume a search", tag="backtesting", answers={202: b.BacktestOut}, errors=(409,)),
     Endpoint(method="GET", path=f"{ONE}/combinations", handler=list_combinations, needs=Permission.READ,
              summary="Combinations of a sweep", tag="backtesting", query=asked.CombinationsQuery,
              answers={200: s.Page[searches.CombinationOut]}, errors=(409,)),

@@ -201,19 +201,22 @@ def of_owner(state: State, settings: Mapping[str, Settings], user_id: str) -> di
     return {name: own for name, own in settings.items() if state.accounts[name].account.user_id == user_id}
 
 
-async def read_across(
-    request: Request, seen: Tenant, parts: AppParts, *, given: Sequence[taxes.YieldIn], wanted: bool
-) -> Across | None:
-    """By what a rebalance chooses among accounts; None where it does not. Raises InvalidInput."""
-    fields, yields = wire.Fields(), dict[str, float]()
-    if given and not wanted:
+def read_yields(seen: Tenant, given: Sequence[taxes.YieldIn], fields: wire.Fields, *, across: bool) -> dict[str, float]:
+    """What instruments yield in a year, by id; what makes no sense is a fault."""
+    yields = dict[str, float]()
+    if given and not across:
         fields.fault("yields", "goes with across: without it, no account is chosen")
     for place, one in enumerate(given):
-        name = find_instrument(seen.state, one.symbol, one.venue, fields=fields, field=f"yields.{place}.symbol")
-        yields[name] = float(fields.required(f"yields.{place}.share", one.share, "share"))
-    fields.check("the rebalance is not valid")
-    if not wanted:
-        return None
+        at = f"yields.{place}"
+        name = find_instrument(seen.state, one.symbol, one.venue, fields=fields, field=f"{at}.symbol")
+        if name and name in yields:
+            fields.fault(f"{at}.symbol", "each instrument once")
+        yields[name] = float(fields.required(f"{at}.share", one.share, "share"))
+    return yields
+
+
+async def across_of(request: Request, seen: Tenant, parts: AppParts, yields: Mapping[str, float]) -> Across:
+    """By what a rebalance chooses among accounts."""
     books, settings = await followed(request, parts.runner.state), _settings(seen, parts)
     await books.ready(parts.runner.state, settings)
     return Across(books, settings, yields)

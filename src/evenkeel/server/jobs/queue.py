@@ -2,8 +2,8 @@
 process of its own; whoever asked is told how it goes.
 
 A worker that crashes, hangs or is cancelled costs its own work and nothing else. What waits survives a restart. A
-search that ran when the server stopped goes on with its study; a single backtest has failed. Everything here happens on
-one event loop.
+search that ran when the server stopped goes on with its study; a single backtest has failed. The study of a search that
+has failed, as on a full disk, stays for whoever resumes it. Everything here happens on one event loop.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -72,6 +72,7 @@ class BacktestQueue:
         self._stored, self._folder, self._bars, self._templates = stored, folder, bars, templates
         self._single, self._searches = self._lanes = _Lane(deadline), _Lane(search_deadline)
         self._arriving: Counter[str] = Counter()
+        self._resuming: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._changes = 0
         self.on_change: Told | None = None
@@ -84,8 +85,8 @@ class BacktestQueue:
             log.warning("there is no folder for backtests", folder=str(self._folder), reason=error.strerror)
         for backtest in await self._stored.unfinished():
             await self._take_up(backtest)
-        waiting = {name for lane in self._lanes for name in lane.waiting}
-        await asyncio.to_thread(self._sweep, await self._stored.finished_ids(), waiting)
+        studied = {name for lane in self._lanes for name in lane.waiting} | set(await self._stored.failed_ids())
+        await asyncio.to_thread(self._sweep, await self._stored.finished_ids(), studied)
         self._tasks = [asyncio.create_task(self._work(lane), name="backtests") for lane in self._lanes]
 
     async def _take_up(self, backtest: Backtest) -> None:
@@ -112,6 +113,28 @@ class BacktestQueue:
 
     async def submit(self, backtest: Backtest) -> None:
         """Stores it and puts it at the end. Raises Conflict where as many of the user's wait as may."""
+        await self._enter(backtest, self._stored.add)
+
+    async def resume(self, user_id: str, backtest_id: str) -> Backtest:
+        """Puts a search that has failed at the end again, where it goes on with what it had done. Raises NotFound, and
+        Conflict for what is no such search, and as `submit` does.
+        """
+        if backtest_id in self._resuming:
+            raise Conflict(f"backtest {backtest_id!r} is just being resumed")
+        self._resuming.add(backtest_id)
+        try:
+            found = await self.one(user_id, backtest_id)
+            if not found.is_search or found.state != BacktestState.FAILED:
+                said = f"a {found.kind} that is {found.state} cannot be resumed"
+                raise Conflict(said, hint="Sweeps and walk-forwards that have failed can; else ask anew.")
+            fresh: dict[str, None] = dict.fromkeys(("started_at", "finished_at", "error"))
+            waiting = msgspec.structs.replace(found, state=BacktestState.QUEUED, **fresh)
+            await self._enter(waiting, self._stored.replace)
+        finally:
+            self._resuming.discard(backtest_id)
+        return waiting
+
+    async def _enter(self, backtest: Backtest, store: Callable[[Backtest], Awaitable[None]]) -> None:
         user = backtest.user_id
         mine = sum(one.user_id == user for lane in self._lanes for one in lane.waiting.values()) + self._arriving[user]
         if mine >= MOST_WAITING:
@@ -121,7 +144,7 @@ class BacktestQueue:
             )
         self._arriving[user] += 1
         try:
-            await self._stored.add(backtest)
+            await store(backtest)
         finally:
             self._arriving[user] -= 1
         self._lane_of(backtest).put(backtest)
@@ -187,7 +210,8 @@ class BacktestQueue:
         if not found.has_ended:
             raise Conflict(f"backtest {backtest_id!r} is just being taken up", hint="Try again in a moment.")
         await self._stored.remove(user_id, backtest_id)
-        await asyncio.to_thread(_unlink, self.file_of(found))
+        for path in (self.file_of(found), self.file_of(found).with_suffix(STUDY)):
+            await asyncio.to_thread(_unlink, path)
         self._tell(msgspec.structs.replace(found, state=BacktestState.DELETED))
         return None
 
@@ -297,15 +321,15 @@ class BacktestQueue:
             self.on_change(backtest, self.progress_of(backtest))
 
     def _clear(self, backtest: Backtest) -> None:
-        """Removes what an end leaves behind: the study, and without a result all else."""
-        gone = (STUDY,) if backtest.state == BacktestState.DONE else (STUDY, ".npz", ".part")
-        for suffix in gone:
+        """Removes what an end leaves behind: the study that nobody may resume, and without a result all else."""
+        gone = {BacktestState.DONE: (STUDY,), BacktestState.FAILED: (".npz", ".part")}
+        for suffix in gone.get(BacktestState(backtest.state), (STUDY, ".npz", ".part")):
             _unlink(self.file_of(backtest).with_suffix(suffix))
 
-    def _sweep(self, finished: Collection[str], waiting: Collection[str]) -> None:
+    def _sweep(self, finished: Collection[str], studied: Collection[str]) -> None:
         """Removes files that no row speaks of: left by a worker that was killed, or by a removal cut short."""
         for path in self._folder.glob("*"):
-            known = {".npz": finished, STUDY: waiting, ".part": ()}.get(path.suffix)
+            known = {".npz": finished, STUDY: studied, ".part": ()}.get(path.suffix)
             if known is not None and path.stem not in known:
                 _unlink(path)
 

@@ -31,6 +31,7 @@ from evenkeel.storage.journal.chain import (
     verified,
     written_by,
 )
+from evenkeel.storage.journal.checkpoints import MOST_PAGES, Checkpoints
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS leases (
@@ -76,6 +77,7 @@ class SqliteJournal:
         self._epoch = epoch
         self._wall = wall
         self._connection: sqlite3.Connection | None = None
+        self._checkpoints: Checkpoints | None = None
         self._head = Head()
         self.last_seq()
         self._say_how()
@@ -108,6 +110,8 @@ class SqliteJournal:
             raise
         self._commit(connection)
         self._head = end_of(batch)
+        if self._checkpoints is not None:
+            self._checkpoints.written(len(body))
         return batch
 
     def last_seq(self) -> int:
@@ -123,6 +127,9 @@ class SqliteJournal:
         return _settings(self._open(), self._path)
 
     def close(self) -> None:
+        checkpoints, self._checkpoints = self._checkpoints, None
+        if checkpoints is not None:
+            checkpoints.close()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -137,6 +144,7 @@ class SqliteJournal:
         if self._connection is None:
             with _told(self._path, "cannot be opened"):
                 self._connection = _connect(self._path)
+                self._checkpoints = Checkpoints(self._path)
         return self._connection
 
     def _ready(self) -> sqlite3.Connection:
@@ -252,6 +260,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, read_only: bool) -> Non
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA fullfsync=ON")
     connection.execute("PRAGMA journal_size_limit=67108864")
+    connection.execute(f"PRAGMA wal_autocheckpoint={MOST_PAGES}")
     if version < SCHEMA:
         path.chmod(0o600)
     connection.executescript(_TABLES + f"PRAGMA user_version = {SCHEMA};")

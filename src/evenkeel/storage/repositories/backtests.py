@@ -141,7 +141,14 @@ class StoredBacktests(Generic[B]):
 
     async def finished_ids(self) -> frozenset[str]:
         """The ids of all results that came about, of all users."""
-        query = select(table.c.id).where(table.c.state == "done")
+        return await self._ids("done")
+
+    async def failed_ids(self) -> frozenset[str]:
+        """The ids of all that have failed, of all users."""
+        return await self._ids("failed")
+
+    async def _ids(self, state: str) -> frozenset[str]:
+        query = select(table.c.id).where(table.c.state == state)
         async with reading(self._engine) as connection:
             return frozenset((await connection.execute(query)).scalars())
 

@@ -10,7 +10,15 @@ from typing import Protocol, TypeGuard
 
 from evenkeel.domain.accounts import Account
 from evenkeel.domain.errors import BrokerError, BrokerUnavailable, Forbidden
-from evenkeel.trading.brokers.ports import Amendment, Broker, Cancellation, ManyAtOnce, SimulatedVenue, Ticket
+from evenkeel.trading.brokers.ports import (
+    Amendment,
+    AnswersAtOnce,
+    Broker,
+    Cancellation,
+    ManyAtOnce,
+    SimulatedVenue,
+    Ticket,
+)
 
 _OFFERS = ("open_account", "list_instrument", "observe", "finish", "backlog")
 
@@ -34,6 +42,12 @@ class Handle:
     def __init__(self, account: Account, broker: Broker) -> None:
         self.account = account
         self.broker = broker
+        self._near = broker if isinstance(broker, AnswersAtOnce) and not broker.is_far else None
+
+    @property
+    def is_near(self) -> bool:
+        """Whether its broker takes orders without anything to wait for: see `place_now`."""
+        return self._near is not None
 
     def check(self, account: Account, broker: Broker | None) -> None:
         """Raises Forbidden where the account is not what it was bound as, or would now be sent elsewhere."""
@@ -65,6 +79,14 @@ class Handle:
         if not isinstance(self.broker, ManyAtOnce):
             raise Forbidden(f"{self.broker.profile.name} takes one order at a time")
         return await self.broker.place_all(tickets)
+
+    def place_now(self, tickets: Sequence[Ticket]) -> Sequence[BrokerError | None]:
+        """Several without waiting, of a broker that answers at once."""
+        for ticket in tickets:
+            self._own(ticket.spec.account_id)
+        if self._near is None:
+            raise Forbidden(f"{self.broker.profile.name} does not answer at once")
+        return self._near.place_now(tickets)
 
     async def modify(self, amendment: Amendment) -> None:
         self._own(amendment.account_id)

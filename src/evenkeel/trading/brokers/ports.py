@@ -112,6 +112,17 @@ class ManyAtOnce(Protocol):
         each, None where it has been taken. What is raised instead is the outcome of all of them, as with `place`."""
 
 
+@runtime_checkable
+class AnswersAtOnce(Protocol):
+    """A broker in this process: it takes an order without anything to wait for, unless it `is_far`."""
+
+    @property
+    def is_far(self) -> bool: ...
+
+    def place_now(self, tickets: Sequence[Ticket]) -> Sequence[BrokerError | None]:
+        """Places orders of one account in this sequence; answers and raises as `ManyAtOnce.place_all` does."""
+
+
 class SimulatedVenue(Protocol):
     """A simulated venue: it fills against the market it is shown, and is told whom and what it serves.
 

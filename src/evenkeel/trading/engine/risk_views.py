@@ -44,7 +44,8 @@ def risk_view(
     reduces = does_reduce(spec.side, quantity, held=held, buys=buys, sells=sells)
     if mark is None and not reduces and not _is_capped(spec.side, spec.limit_price):
         price = None
-    seen = _own(state, account, without=without) | _stops(state, spec, source=source, at=at)
+    seen = _stops(state, spec, source=source, at=at)
+    seen.update(_own(state, account, without=without))
     moment = state.time if at is None else at
     needs = _further(state, account, at=moment)
     if not reduces and (needs or state.layers):

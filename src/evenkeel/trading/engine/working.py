@@ -129,6 +129,8 @@ class Working(dict[str, Order]):
 
     def in_doubt(self, instrument_id: str) -> str | None:
         """An order of this instrument of which nobody knows whether the venue has it."""
+        if not self._doubtful:
+            return None
         return next((order_id for order_id, doubted in self._doubtful.items() if doubted == instrument_id), None)
 
     def recount(self) -> None:

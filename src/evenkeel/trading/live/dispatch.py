@@ -1,12 +1,14 @@
 """Sending: one worker an account, in order of lane, each intent at most once and never late.
 
+What a broker in this process takes without waiting goes out as soon as it is committed, and no worker is woken for it.
+
 What a broker answers decides which event goes back in: a definite no is one, an unknown outcome is another, and
 neither is followed by a second send. A reconcile takes its turn with the same worker; what is sent beside it, or waits,
 is left out of its picture. How fast an account sends is for its outbox to say.
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -83,10 +85,23 @@ class Dispatcher:
                 await task
 
     def put(self, effect: Effect) -> None:
-        """Queues an effect whose records are committed. A cancel of what is still queued here need not go out."""
+        """Queues an effect whose records are committed."""
+        self.put_all((effect,))
+
+    def put_all(self, effects: Iterable[Effect]) -> None:
+        """Queues effects whose records are committed, and carries those out at once that have nothing to wait for."""
+        lines = {line.account_id: line for effect in effects if (line := self._take(effect)) is not None}
+        waiting = [line for line in lines.values() if not self._places_now(line)]
+        for line in waiting:
+            line.rouse()
+        if len(waiting) < len(lines):
+            self.runner.changed()
+
+    def _take(self, effect: Effect) -> Line | None:
+        """Queues an effect, and returns where. A cancel of what is still queued here need not go out."""
         if isinstance(effect, WantReconcile) and effect.again:
             self.pictures.repeat(effect.account_id)
-            return
+            return None
         if isinstance(effect, WantReconcile):
             self.pictures.asked(effect.account_id)
         intent = self._intents.get(effect.order_id) if isinstance(effect, SendCancel) else None
@@ -95,8 +110,18 @@ class Dispatcher:
             self._intents.forget(effect.order_id)
             self._line(account_of(effect)).outbox.forget(effect.order_id)
             self.runner.post(IntentDelayed(effect.order_id, int(waited * 1e9)))
-            return
-        self._enqueue(effect)
+            return None
+        return self._enqueue(effect)
+
+    def _places_now(self, line: Line) -> bool:
+        """Whether all that waits in an idle account were orders that their broker has taken at once, or refused."""
+        if line.under_way or self.runner.deterministic or line.outbox.limiter is not None:
+            return False
+        tickets = [effect.ticket for effect in line.outbox.orders()]
+        if not tickets or not self._placing.now(tickets, line.outbox):
+            return False
+        line.placed()
+        return True
 
     def is_busy(self, account_id: str) -> bool:
         """Whether anything of the account waits or is under way, a reconcile that is to be tried again, too."""
@@ -126,7 +151,8 @@ class Dispatcher:
         line = self._line(account_id)
         return line.outbox.standing(self._now(), line.under_way)
 
-    def _enqueue(self, effect: Effect) -> None:
+    def _enqueue(self, effect: Effect) -> Line | None:
+        """Queues an effect, and returns where: nowhere, if the like waits already."""
         line, now = self._line(account_of(effect)), self._now()
         was_queued = False
         if isinstance(effect, SendOrder):
@@ -135,12 +161,12 @@ class Dispatcher:
             intent = Intent(now, self.runner.decided_at)
             was_queued = self._intents.put(order_id, intent, longest=longest / SECOND)
         if not line.outbox.put(effect, now, first=was_queued):
-            return
+            return None
         is_urgent = not isinstance(effect, WantReconcile) and effect.lane is Lane.PANIC
         if is_urgent and not line.has_urgent and not self.runner.deterministic:
             line.has_urgent = True
             self._spawn(self._work_urgently(line), f"panic {line.account_id}")
-        line.rouse()
+        return line
 
     def _line(self, account_id: str) -> Line:
         line = self._lines.get(account_id)
@@ -282,7 +308,7 @@ class Dispatcher:
     def _asked_again(self, cancel: SendCancel) -> None:
         self._again.pop(cancel.order_id, None)
         if not self._is_over(cancel.order_id):
-            self._enqueue(cancel)
+            self._queue(cancel)
 
     def _refused(self, effect: SendAmendment | SendCancel, what: str, reason: str) -> None:
         if isinstance(effect, SendAmendment):
@@ -322,4 +348,9 @@ class Dispatcher:
             self.runner.post(snapshot)
 
     def _reconcile_again(self, account_id: str) -> None:
-        self._enqueue(WantReconcile(account_id, "trying again"))
+        self._queue(WantReconcile(account_id, "trying again"))
+
+    def _queue(self, effect: Effect) -> None:
+        line = self._enqueue(effect)
+        if line is not None:
+            line.rouse()

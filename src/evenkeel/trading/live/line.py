@@ -48,6 +48,10 @@ class Line:
         self._done += count
         self.rouse()
 
+    def placed(self) -> None:
+        """All that waits are orders, and they have been placed."""
+        self._done += self.outbox.clear()
+
     def more(self, lane: Lane, most: int) -> list[SendOrder]:
         """At most so many orders that are next in their lane; they count as under way until they are finished."""
         found = self.outbox.more(lane, most)

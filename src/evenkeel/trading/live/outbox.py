@@ -163,6 +163,23 @@ class Outbox:
         self._count -= len(found)
         return found
 
+    def orders(self) -> list[SendOrder]:
+        """All that waits, in the sequence in which it would be taken, if those are orders alone; else nothing."""
+        found = list[SendOrder]()
+        for queue in () if self._pictures else self._lanes.values():
+            for waiting in queue:
+                if not isinstance(waiting.effect, SendOrder):
+                    return []
+                found.append(waiting.effect)
+        return found
+
+    def clear(self) -> int:
+        """Takes out all orders that wait, and returns how many."""
+        count, self._count = self._count, len(self._pictures)
+        for queue in self._lanes.values():
+            queue.clear()
+        return count - self._count
+
     def _popped(self, queue: deque[_Waiting], now: float) -> tuple[Effect, float]:
         waiting = queue.popleft()
         self._count -= 1

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 import structlog
 
 from evenkeel.domain.clock import SECOND
-from evenkeel.domain.errors import BrokerError, BrokerRejected, BrokerUnavailable, Forbidden, NotReady, OutcomeUnknown
+from evenkeel.domain.errors import (
+    BrokerError,
+    BrokerRejected,
+    BrokerUnavailable,
+    EvenkeelError,
+    Forbidden,
+    NotReady,
+    OutcomeUnknown,
+)
 from evenkeel.domain.events import IntentDelayed, IntentOverdue, SendFailed, SendUncertain, VenueRejected
 from evenkeel.domain.orders import OrderState
 from evenkeel.trading.brokers.handles import Handle, is_venue
@@ -38,6 +46,42 @@ class Placing:
         self._introduced: dict[str, set[str]] = {}
         self.under_way: dict[str, asyncio.Event] = {}
 
+    def now(self, tickets: Sequence[Ticket], outbox: Outbox) -> bool:
+        """Places orders of one account without waiting; False, and nothing done, where their broker does not answer at
+        once, or not all of them may go out as they are."""
+        account_id, at = tickets[0].spec.account_id, self._now()
+        try:
+            handle = self._dispatcher.handle_of(account_id)
+        except EvenkeelError:
+            return False  # to be told when their turn has come
+        if not handle.is_near or not self._has_met(handle.broker, account_id, tickets):
+            return False
+        puts = [self._put_of(ticket, at) for ticket in tickets]
+        if None in puts:
+            return False
+        for ticket, put in zip(tickets, puts, strict=True):
+            self._left(ticket, at - (put or 0.0))
+        started = time.perf_counter()
+        answers: Sequence[Exception | None]
+        try:
+            answers = handle.place_now(tickets)
+        except Exception as error:  # noqa: BLE001 - as below
+            answers = [error] * len(tickets)
+        self._told(tickets, answers, outbox, taken=time.perf_counter() - started)
+        return True
+
+    def _has_met(self, broker: Broker, account_id: str, tickets: Sequence[Ticket]) -> bool:
+        """Whether a simulated venue knows the account and instruments already."""
+        known = self._introduced.get(broker.profile.name, set())
+        return known.issuperset([account_id, *[one.spec.instrument_id for one in tickets]]) or not is_venue(broker)
+
+    def _put_of(self, ticket: Ticket, now: float) -> float | None:
+        """When an intent that may go out as it is was put; None where it may not."""
+        intent = self._intents.get(ticket.order_id)
+        if intent is None or self._late(ticket, intent.put, intent.decided, now=now) is not None:
+            return None
+        return intent.put
+
     async def place(self, tickets: Sequence[Ticket], outbox: Outbox) -> None:
         """Sends orders of one account, as many at a time as its broker was said to take."""
         placed = asyncio.Event()
@@ -50,7 +94,7 @@ class Placing:
             placed.set()
 
     async def _place(self, tickets: Sequence[Ticket], outbox: Outbox) -> None:
-        account_id, on_stage = tickets[0].spec.account_id, self._runner.on_stage
+        account_id = tickets[0].spec.account_id
         try:
             handle = self._dispatcher.handle_of(account_id)
             await self.introduce(handle.broker, account_id, *dict.fromkeys(one.spec.instrument_id for one in tickets))
@@ -63,9 +107,15 @@ class Placing:
             taken = time.perf_counter() - started
         except Exception as error:  # noqa: BLE001 - told apart, and told, for each order
             answers, taken = [error] * len(tickets), 0.0
+        self._told(tickets, answers, outbox, taken=taken)
+
+    def _told(
+        self, tickets: Sequence[Ticket], answers: Sequence[Exception | None], outbox: Outbox, *, taken: float
+    ) -> None:
+        """Hands in what the broker has answered within so many seconds."""
         for ticket, answer in zip(tickets, answers, strict=True):
             if answer is None:
-                on_stage("acknowledged", taken)
+                self._runner.on_stage("acknowledged", taken)
             else:
                 self._heard(ticket, answer, outbox)
 
@@ -115,8 +165,7 @@ class Placing:
                 continue
             news = self._late(ticket, intent.put, intent.decided, now=now)
             if news is None:
-                self._intents.forget(ticket.order_id)
-                self._runner.on_stage("sent", now - intent.put)
+                self._left(ticket, now - intent.put)
                 good.append(ticket)
             else:
                 late.append(news)
@@ -129,6 +178,11 @@ class Placing:
         for _ in late:
             outbox.give_back(self._now())
         return good
+
+    def _left(self, ticket: Ticket, waited: float) -> None:
+        """An intent goes out, after so many seconds."""
+        self._intents.forget(ticket.order_id)
+        self._runner.on_stage("sent", waited)
 
     def _late(self, ticket: Ticket, put: float, decided: float, *, now: float) -> IntentOverdue | IntentDelayed | None:
         """Why an intent that was put and decided then may not go out as it is; None where it may."""

@@ -286,8 +286,8 @@ class Runner:
                 self._tell(subscriber, batch, tuple(records))
             self.on_stage("decided", decided - started)
             self.on_stage("committed", time.perf_counter() - decided)
-        for effect in effects:
-            self.dispatcher.put(effect)
+        if effects:
+            self.dispatcher.put_all(effects)
         for item, result in zip(items, results, strict=True):
             if item.done is not None and not item.done.done():
                 item.done.set_result(result)

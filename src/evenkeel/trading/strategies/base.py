@@ -132,6 +132,23 @@ class PanelStrategy(TargetStrategy[Panel]):
         """How many instruments it takes: (least, most), most None for any number."""
         return 1, None
 
+    def update(self, state: bytes | None, recent: Panel, params: Params) -> tuple[bytes, Floats, bool]:
+        """(new state, targets (k,), whether positions are brought back to them) of one more moment, the last of
+        `recent`, which has the warm-up before it. `state` is None at the first call, when `recent` is all there is.
+
+        Optional, for strategies whose memory has no end: override it and live evaluation costs the warm-up instead of
+        all since the deployment's anchor. It must give what `signals` and `rebalances` give; the check compares them.
+        """
+        raise InvalidInput(f"{self.name} does not offer `update`")
+
+    def rescaled(self, state: bytes, ratios: Floats, params: Params) -> bytes:
+        """`state` after splits of `ratios` (k,) new shares for an old one: divide the prices it holds by them."""
+        return state
+
+    @classmethod
+    def is_incremental(cls) -> bool:
+        return cls.update is not PanelStrategy.update
+
 
 class Strategy(Template):
     """Handlers, each given the context to act through. Implement those you need.

@@ -9,15 +9,17 @@ timeframes on bars of a lower one.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
 
 from evenkeel.market.columns import MEASURES, PRICES
+from evenkeel.market.panel import Panel
 from evenkeel.quant.indicators import Floats
-from evenkeel.trading.strategies.base import D, SignalStrategy, TargetStrategy
-from evenkeel.trading.strategies.evaluate import decided, evaluate, lookback_of, read_only, undecided
+from evenkeel.trading.strategies.base import D, PanelStrategy, SignalStrategy, TargetStrategy
+from evenkeel.trading.strategies.evaluate import decided, evaluate, lookback_of, read_only, stepped, undecided
 from evenkeel.trading.strategies.parameters import Params
 from evenkeel.trading.strategies.seeded import seeded_for
 
@@ -117,6 +119,10 @@ def _shocked(strategy: TargetStrategy[D], bars: D, params: Params, *, start: int
 
 
 def _updates_wrongly(strategy: TargetStrategy[Any], bars: Any, params: Params, *, whole: Floats) -> int | None:
+    if isinstance(strategy, PanelStrategy) and strategy.is_incremental():
+        begins = (0, len(bars) // 2)
+        found = (_first_difference(whole, _by_update(strategy, bars, params, whole=whole, begin=row)) for row in begins)
+        return min((row for row in found if row is not None), default=None)
     if not isinstance(strategy, SignalStrategy) or not strategy.is_incremental():
         return None
     state, targets = None, np.full(len(bars), np.nan)
@@ -124,6 +130,15 @@ def _updates_wrongly(strategy: TargetStrategy[Any], bars: Any, params: Params, *
         state, targets[i] = strategy.update(state, bar, params)
     targets[: undecided(strategy, bars, params)] = np.nan
     return _first_difference(whole.reshape(len(bars), -1)[:, 0], targets)
+
+
+def _by_update(strategy: PanelStrategy, panel: Panel, params: Params, *, whole: Floats, begin: int) -> Floats:
+    """`whole` with what `update` decides, which is first asked at moment `begin`, in the place of the rest."""
+    state, told, least = None, whole.copy(), lookback_of(strategy, params, panel.timeframe) + 1
+    for row, recent in enumerate(chain((panel.rows(0, begin + 1),), panel.windows(least, begin + 1)), begin):
+        state, targets, is_due = stepped(strategy, state, read_only(recent), params)
+        told[row] = (*targets, is_due)[: whole.shape[1]]
+    return told
 
 
 def _sample(first: int, end: int, count: int = _SAMPLES) -> Iterator[int]:

@@ -58,6 +58,16 @@ class CrossSectionalMomentum(PanelStrategy):
         flags[self._rankings(bars, params)] = True
         return flags
 
+    def update(self, state: bytes | None, recent: Panel, params: Params) -> tuple[bytes, Floats, bool]:
+        """The state is the number of the moment."""
+        row = len(recent) - 1 if state is None else int(state) + 1
+        since, every = row - params.whole("lookback"), params.whole("every")
+        is_ranked = since >= 0 and since % every == 0
+        targets = np.full(recent.close.shape[1], np.nan)
+        if is_ranked:
+            targets = _parts(self._returns(recent, params)[-1], params)
+        return str(row).encode(), targets, is_ranked
+
     def details(self, bars: Panel, params: Params) -> Mapping[str, Floats]:
         return {"return": self._returns(bars, params)}
 

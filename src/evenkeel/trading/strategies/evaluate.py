@@ -10,7 +10,7 @@ from evenkeel.market.higher import higher
 from evenkeel.market.panel import Panel
 from evenkeel.market.timeframes import ratio_of
 from evenkeel.quant.indicators import Flags, Floats, frozen
-from evenkeel.trading.strategies.base import D, TargetStrategy, Template
+from evenkeel.trading.strategies.base import D, PanelStrategy, TargetStrategy, Template
 from evenkeel.trading.strategies.parameters import Params
 
 
@@ -47,6 +47,26 @@ def evaluate(strategy: TargetStrategy[D], bars: D, params: Params) -> Floats:
         )
     targets[: undecided(strategy, bars, params)] = np.nan
     return targets
+
+
+def stepped(strategy: PanelStrategy, state: bytes | None, recent: Panel, params: Params) -> tuple[bytes, Floats, bool]:
+    """(state, targets (k,), whether it rebalances) of the last moment of `recent`, by `update`; all NaN, and False, in
+    the warm-up.
+
+    Raises InvalidInput when the strategy answers with another shape, type or range.
+    """
+    state, answer, is_due = strategy.update(state, recent, params)
+    targets = np.asarray(answer)
+    if targets.shape != recent.close.shape[1:] or targets.dtype.kind not in "fiub" or not isinstance(state, bytes):
+        raise InvalidInput(
+            f"{strategy.name}.update answered {type(state).__name__} and {targets.dtype} of shape {targets.shape}; "
+            f"expected bytes and {recent.close.shape[1]} numbers or NaN"
+        )
+    if np.any(np.abs(targets) > 1.0):
+        raise InvalidInput(f"{strategy.name}.update answered {targets.tolist()}; targets lie in -1 to 1")
+    if undecided(strategy, recent, params) >= len(recent):
+        return state, np.full(len(targets), np.nan), False
+    return state, targets.astype(np.float64), bool(is_due)
 
 
 def rebalances_of(strategy: TargetStrategy[D], bars: D, params: Params) -> Flags | None:

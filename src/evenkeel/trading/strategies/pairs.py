@@ -5,8 +5,10 @@ instrument regressed on that of the second.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from math import isnan
+from typing import ClassVar, NamedTuple
 
+import msgspec
 import numpy as np
 
 from evenkeel.domain.errors import FieldError
@@ -56,22 +58,33 @@ class Pairs(PanelStrategy):
 
     def signals(self, bars: Panel, params: Params) -> Floats:
         """Nothing is decided where either has no bar."""
+        return self._traded(bars, params)[0]
+
+    def _traded(self, bars: Panel, params: Params) -> tuple[Floats, "_Trade"]:
+        """(targets, the trade it is in at the end)."""
         hedge, score = self._spread(bars, params)
         score = np.where(bars.shown.all(axis=1), score, np.nan)
         score[: self.warmup(params)] = np.nan
         targets = np.full(bars.close.shape, np.nan)
-        held, is_barred = 0.0, False
-        entry, leave, stop = (params.number(name) for name in ("entry", "exit", "stop"))
+        trade = _NO_TRADE
+        entry, leave, _ = rules = _rules(params)
         for row in np.flatnonzero((np.abs(score) >= entry) | (np.abs(score) <= leave) | _turns(score)).tolist():
-            z, slope = float(score[row]), float(hedge[row])
-            if held and (held * z >= -leave or held * z <= -stop):
-                is_barred = held * z <= -stop
-                held, targets[row] = 0.0, 0.0
-            is_barred = is_barred and abs(z) > leave
-            if not held and not is_barred and entry <= abs(z) < stop and slope > 0.0:
-                held = -1.0 if z > 0 else 1.0
-                targets[row] = held / (1.0 + slope), -held * slope / (1.0 + slope)
-        return targets
+            trade, told = _step(trade, float(score[row]), float(hedge[row]), rules=rules)
+            if told is not None:
+                targets[row] = told
+        return targets, trade
+
+    def update(self, state: bytes | None, recent: Panel, params: Params) -> tuple[bytes, Floats, bool]:
+        """The state is the trade it is in."""
+        if state is None:
+            targets, trade = self._traded(recent, params)
+            return msgspec.json.encode(trade), targets[-1], False
+        trade = msgspec.json.decode(state, type=_Trade)
+        hedge, score = (float(series[-1]) for series in self._spread(recent, params))
+        told = None
+        if bool(recent.shown[-1].all()) and len(recent) > self.warmup(params) and not isnan(score):
+            trade, told = _step(trade, score, hedge, rules=_rules(params))
+        return msgspec.json.encode(trade), np.full(2, np.nan) if told is None else np.array(told), False
 
     def confidence(self, bars: Panel, params: Params, targets: Floats) -> Floats:
         """The size of the score, half at entry; 0 where nothing is asked."""
@@ -93,6 +106,38 @@ class Pairs(PanelStrategy):
         left = variance - (hedge * rolling_std(x, period)) ** 2
         deviation = np.sqrt(np.where(left > _ROUNDING * variance, left, np.nan))
         return hedge, ratio((y - sma(y, period)) - hedge * (x - sma(x, period)), deviation)
+
+
+class _Trade(NamedTuple):
+    """The side that the first instrument is held on, 0 for none, and whether the last trade was given up and its score
+    has not been back since."""
+
+    held: float = 0.0
+    is_barred: bool = False
+
+
+_NO_TRADE = _Trade()
+
+
+def _rules(params: Params) -> tuple[float, float, float]:
+    """(entry, exit, stop)."""
+    return params.number("entry"), params.number("exit"), params.number("stop")
+
+
+def _step(
+    trade: _Trade, z: float, slope: float, *, rules: tuple[float, float, float]
+) -> tuple[_Trade, tuple[float, float] | None]:
+    """The trade after one more known score, and the targets where they change. Scores between exit and entry, on the
+    side they were on before, change nothing."""
+    (held, is_barred), (entry, leave, stop), told = trade, rules, None
+    if held and (held * z >= -leave or held * z <= -stop):
+        is_barred = held * z <= -stop
+        held, told = 0.0, (0.0, 0.0)
+    is_barred = is_barred and abs(z) > leave
+    if not held and not is_barred and entry <= abs(z) < stop and slope > 0.0:
+        held = -1.0 if z > 0 else 1.0
+        told = held / (1.0 + slope), -held * slope / (1.0 + slope)
+    return _Trade(held, is_barred), told
 
 
 def _turns(score: Floats) -> np.ndarray:

@@ -21,7 +21,14 @@ from evenkeel.market.bars import Bars
 from evenkeel.market.panel import Panel
 from evenkeel.quant.indicators import Floats
 from evenkeel.trading.strategies.base import PanelStrategy
-from evenkeel.trading.strategies.evaluate import confidence_of, evaluate, lookback_of, read_only, rebalances_of
+from evenkeel.trading.strategies.evaluate import (
+    confidence_of,
+    evaluate,
+    lookback_of,
+    read_only,
+    rebalances_of,
+    stepped,
+)
 from evenkeel.trading.strategies.messages import Holding, Output
 from evenkeel.trading.strategies.parameters import Params
 from evenkeel.trading.strategies.runners import recorded, scale_at
@@ -40,7 +47,11 @@ class _Memory(Struct):
 
 
 class PanelRunner:
-    """Evaluates targets on the last warm-up + 1 moments, or on all since the anchor where memory has no end."""
+    """Evaluates targets on the last warm-up + 1 moments, or on all since the anchor where memory has no end.
+
+    A strategy with such a memory that offers `update` is shown all since the anchor once, then each moment with its
+    warm-up.
+    """
 
     def __init__(
         self,
@@ -55,12 +66,16 @@ class PanelRunner:
     ) -> None:
         self._strategy, self._deployment, self._params = strategy, deployment, params
         self._anchor = anchor_ts if path_dependent else None
-        self._least = None if path_dependent else lookback_of(strategy, params, deployment.timeframe) + 1
+        self._incremental = strategy.is_incremental() and path_dependent
+        least = lookback_of(strategy, params, deployment.timeframe) + 1
+        self._least = None if path_dependent and not self._incremental else least
         # One more than is looked at holds the last close before, where an instrument has a bar at every moment.
-        keep = None if self._least is None else max(self._least + 1, window_of(deployment.sizing))
-        self._windows = windows_of(deployment, instruments, keep=keep)
+        self._keep = max(least + 1, window_of(deployment.sizing))
+        self._windows = windows_of(deployment, instruments, keep=None if path_dependent else self._keep)
         self._memory = _Memory() if state is None else msgspec.msgpack.decode(state, type=_Memory)
         self._begins = state is None
+        self._state: bytes | None = None
+        self._counted = -1
 
     def start(self, at: int) -> list[Output]:
         return []
@@ -78,7 +93,7 @@ class PanelRunner:
         if splits:
             signals += self._decide_open(before=market.at)
         for split in splits:
-            self._windows[split.instrument_id].split(split, market.at)
+            self._rescale(split.instrument_id, self._windows[split.instrument_id].split(split, market.at))
         for moment, group in groupby(bars, key=_close):
             signals += self._decide_open(before=moment)
             for bar in group:
@@ -108,11 +123,9 @@ class PanelRunner:
         if not self._memory.decided < moment < before:
             return []
         self._memory.decided, self._begins = moment, False
-        panel = self._panel()
-        targets = evaluate(self._strategy, panel, self._params)
+        panel, targets, is_due = self._decided()
         sure = confidence_of(self._strategy, panel, self._params, targets=targets)[-1]
-        flags = rebalances_of(self._strategy, panel, self._params)
-        self._owe(targets[-1], is_due=flags is not None and bool(flags[-1]))
+        self._owe(targets[-1], is_due=is_due)
         series = {name: values[-1] for name, values in self._strategy.details(panel, self._params).items()}
         signals: list[Output] = []
         for line in np.flatnonzero(panel.shown[-1]).tolist():
@@ -134,9 +147,38 @@ class PanelRunner:
             )
         return signals
 
-    def _panel(self) -> Panel:
-        panel = Panel.of({name: window.bars() for name, window in self._windows.items()})
-        return read_only(panel if self._least is None else panel.tail(self._least))
+    def _decided(self) -> tuple[Panel, Floats, bool]:
+        """The moments looked at, what is decided at them, of an incremental strategy at the last, and whether that
+        rebalances."""
+        whole = Panel.of({name: window.bars() for name, window in self._windows.items()})
+        panel = read_only(whole if self._least is None else whole.tail(self._least))
+        if self._incremental:
+            targets = np.full(panel.close.shape, np.nan)
+            targets[-1], is_due = self._updated(whole)
+            return panel, targets, is_due
+        targets = evaluate(self._strategy, panel, self._params)
+        flags = rebalances_of(self._strategy, panel, self._params)
+        return panel, targets, flags is not None and bool(flags[-1])
+
+    def _updated(self, whole: Panel) -> tuple[Floats, bool]:
+        """What the strategy decides at the last of the moments that it has not counted. From the first time on as much
+        is kept as it looks at."""
+        assert self._least is not None
+        targets, is_due = np.full(whole.close.shape[1], np.nan), False
+        start = int(np.searchsorted(whole.close_ts, self._counted, side="right"))
+        coming = iter((whole,)) if self._state is None else whole.windows(self._least, start)
+        for recent in coming:
+            self._state, targets, is_due = stepped(self._strategy, self._state, read_only(recent), self._params)
+        self._counted = int(whole.close_ts[-1])
+        for window in self._windows.values():
+            window.limit(self._keep)
+        return targets, is_due
+
+    def _rescale(self, instrument_id: str, ratio: float | None) -> None:
+        """Has the state of an incremental strategy follow a split that was applied."""
+        if ratio is not None and self._state is not None:
+            ratios = np.array([ratio if name == instrument_id else 1.0 for name in self._windows])
+            self._state = self._strategy.rescaled(self._state, ratios, self._params)
 
     def _owe(self, targets: Floats, *, is_due: bool) -> None:
         """Notes what each instrument is told now, to be taken with its next bar, which may be this one."""

@@ -79,6 +79,22 @@ class RebalancedWeights(PanelStrategy):
         band = params.number("band")
         return _strayed(bars.last_close(), self._weights(bars, params), due, band=band) if band else due
 
+    def update(self, state: bytes | None, recent: Panel, params: Params) -> tuple[bytes, Floats, bool]:
+        """The state are the closes since which weights stray; empty after the first moment, which has none."""
+        weights, close, band = self._weights(recent, params), recent.last_close(), params.number("band")
+        if state is None:
+            flags = self.rebalances(recent, params)
+            since = int(np.flatnonzero(flags).max(initial=1))
+            return close[since].tobytes() if len(recent) > 1 else b"", weights, bool(flags[-1])
+        base, is_due = np.frombuffer(state) if state else close[-1], bool(_begins(recent, params.text("every"))[-1])
+        if state and band and not is_due:
+            is_due = bool(_off(close[-1:], base, weights, band=band)[0] > 0.0)
+        return (close[-1] if is_due else base).tobytes(), weights, is_due
+
+    def rescaled(self, state: bytes, ratios: Floats, params: Params) -> bytes:
+        rescaled: bytes = (np.frombuffer(state) / ratios).tobytes() if state else state
+        return rescaled
+
     def _weights(self, bars: Panel, params: Params) -> Floats:
         count = len(bars.instrument_ids)
         return np.array(_given(params) or (1.0 / count,) * count)
@@ -106,10 +122,7 @@ def _strayed(close: Floats, weights: Floats, due: Flags, *, band: float) -> Flag
     flags, base, row = due.copy(), 1, 2
     while row < len(close):
         part = close[row : row + _STRETCH]
-        growth = np.where(np.isnan(close[base]), 1.0, part / close[base])
-        held = weights * growth
-        total = 1.0 - weights.sum() + held.sum(axis=1)
-        off = np.where(total > 0.0, np.abs(held - total[:, None] * weights).max(axis=1) - band * total, np.inf)
+        off = _off(part, close[base], weights, band=band)
         found = np.flatnonzero((off > 0.0) | due[row : row + _STRETCH])
         if len(found):
             base = row + int(found[0])
@@ -118,3 +131,10 @@ def _strayed(close: Floats, weights: Floats, due: Flags, *, band: float) -> Flag
         else:
             row += len(part)
     return flags
+
+
+def _off(close: Floats, base: Floats, weights: Floats, *, band: float) -> Floats:
+    """By how much the weight that strays most is beyond the band (above 0), at closes (n, k) since those of `base`."""
+    held = weights * np.where(np.isnan(base), 1.0, close / base)
+    total = 1.0 - weights.sum() + held.sum(axis=1)
+    return np.where(total > 0.0, np.abs(held - total[:, None] * weights).max(axis=1) - band * total, np.inf)

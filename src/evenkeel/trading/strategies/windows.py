@@ -90,6 +90,10 @@ class Window:
         self._length += 1
         return True
 
+    def limit(self, keep: int) -> None:
+        """Keeps the last `keep` bars from now on."""
+        self._keep = keep
+
     def split(self, split: Split, at: int) -> float | None:
         """Re-adjusts the bars before `split`, seen at `at` (ns), and returns its ratio.
 

@@ -91,7 +91,17 @@ class SimulatedBroker:
         stream.put(self.book.place(ticket))
 
     async def place_all(self, tickets: Sequence[Ticket]) -> list[BrokerError | None]:
-        stream, answers = await self._link(), list[BrokerError | None]()
+        await self._link()
+        return self.place_now(tickets)
+
+    @property
+    def is_far(self) -> bool:
+        """Whether requests take a while to get here."""
+        return self._latency > 0
+
+    def place_now(self, tickets: Sequence[Ticket]) -> list[BrokerError | None]:
+        """Implements `ports.AnswersAtOnce`."""
+        stream, answers = self._connected(), list[BrokerError | None]()
         for ticket in tickets:
             try:
                 stream.put(self.book.place(ticket))

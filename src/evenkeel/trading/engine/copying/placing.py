@@ -33,8 +33,11 @@ def key_of(one: LinkState, instrument_id: str) -> PositionKey:
 def held_of(state: State, one: LinkState, *, instrument_id: str, resting: bool | None = None) -> Held:
     """What the follower holds of it, and what works there; of copied orders what rests counts only where `resting`."""
     key, buys, sells = key_of(one, instrument_id), ZERO, ZERO
+    working = state.accounts[key.account_id].working
+    if not working:
+        return Held(state.position(key).quantity)
     counts_all = one.link.mode is CopyMode.FILLS if resting is None else resting
-    for order in state.accounts[key.account_id].working.values():
+    for order in working.values():
         spec = order.spec
         if spec.book != key.book or spec.instrument_id != key.instrument_id:
             continue
@@ -61,15 +64,16 @@ def worst_price(state: State, one: LinkState, *, instrument_id: str, price: Deci
 def record_of(turn: Turn, one: LinkState, *, instrument_id: str, source: int, kind: CopyKind, **more: Any) -> CopyTaken:
     """What is told of an event that leaves the leg as it is, but for what `more` says."""
     leg = one.leg(instrument_id)
-    stands: dict[str, Any] = {name: getattr(leg, name) for name in leg.__struct_fields__}
     told: dict[str, Any] = {
-        "at": turn.at,
-        "link_id": one.link.id,
-        "source": source,
-        "kind": kind,
-        "instrument_id": instrument_id,
+        "held": leg.held,
+        "wanted": leg.wanted,
+        "carry": leg.carry,
+        "owed": leg.owed,
+        "owed_at": leg.owed_at,
+        "owed_price": leg.owed_price,
     }
-    return CopyTaken(**told | stands | more)
+    told.update(more)
+    return CopyTaken(at=turn.at, link_id=one.link.id, source=source, kind=kind, instrument_id=instrument_id, **told)
 
 
 def said(error: EvenkeelError) -> str:
@@ -135,4 +139,6 @@ class Placer:
 
     def skipped(self, why: str = "") -> str:
         """Why not all was placed that might have been, empty where all was."""
+        if not self._why:
+            return why
         return "; ".join(filter(None, [*self._why, why]))
