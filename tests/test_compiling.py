@@ -37,3 +37,12 @@ async def test_a_server_that_stops_ends_it(monkeypatch: pytest.MonkeyPatch, tmp_
     async with compiled_ahead():
         await asyncio.sleep(0.3)
     assert time.monotonic() - began < 10.0
+
+
+async def test_a_machine_that_cannot_goes_without(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "none"))
+    with pytest.raises(FileNotFoundError):
+        await compile_missing()
+    async with compiled_ahead():
+        await asyncio.sleep(0.1)

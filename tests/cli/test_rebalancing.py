@@ -71,6 +71,7 @@ def test_what_is_wrong_is_said(desk: Desk) -> None:
     assert "in conflict are: AAPL >= 2" in desk.refused(*wish, "hrp", "--constraint", "AAPL >= 2")
     assert "leave --objective out" in desk.refused(*wish, "hrp", "--risk-tolerance", "0.5")
     assert "--risk-free" in desk.refused(*wish, "hrp", "--risk-free", "nan", code=2)
+    assert "--bounds: a portfolio that is traded" in desk.refused(*wish, "hrp", "--bounds", "0:inf")
     by_hand = ("portfolio", "rebalance", "Odd", "--weight", "AAPL=0.7", "--preview")
     assert "leave --weight out" in desk.refused(*by_hand, "--days", "100", code=2)
     assert "goes with --execution" in desk.refused(*by_hand, "--duration", "60", code=2)

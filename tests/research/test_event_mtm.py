@@ -99,6 +99,7 @@ def test_the_compiled_engine_refuses_them() -> None:
         ({"mtm": ek.mtm_rules(stop_loss=-5)}, "not valid"),
         ({"mtm": ek.mtm_rules(stop_loss="0.001")}, "not valid"),
         ({"mtm": ek.mtm_rules(end_of_day=0)}, "not valid"),
+        ({"mtm": ek.mtm_rules(end_of_day=5, not_over=[0])}, "not valid"),
         ({"mtm": ek.mtm_rules(stop_loss=5, carry="all")}, "not valid"),
     ],
 )
@@ -145,6 +146,7 @@ def test_rules_are_the_same_whatever_made_them() -> None:
         ({"carry": "some"}, "carry: expected none or all or winners"),
         ({"carry_days": "few"}, "carry_days: expected a number of nights"),
         ({"not_over": "someday"}, "not_over: expected mon"),
+        ({"products": ""}, "products: expected NONE or CNC"),
         ({"expiry": "no"}, "expiry: expected True or False"),
         ({"stop": 5}, "stop: unknown"),
     ],

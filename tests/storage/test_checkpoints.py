@@ -53,6 +53,27 @@ def test_a_journal_closes_while_a_checkpoint_is_due(tmp_path: Path, monkeypatch:
         journal.close()
 
 
+def test_a_moved_home_gets_no_new_file(tmp_path: Path) -> None:
+    where = tmp_path / "journal.db"
+    checkpoints.Checkpoints(where)._run()
+    assert not where.exists()
+
+
+def test_a_commit_stands_where_no_thread_can_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "EVERY", 1)
+
+    def refused(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with Owner(Database(tmp_path / "home")) as owner:
+        journal = owner.journal(SHARD)
+        monkeypatch.setattr("threading.Thread.start", refused)
+        journal.append(body(1, 10), 1, 1)
+        monkeypatch.undo()
+        assert journal.last_seq() == 1
+        journal.close()
+
+
 def test_what_cannot_be_copied_is_told_and_harms_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "EVERY", 1)
 

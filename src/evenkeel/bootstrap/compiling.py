@@ -23,13 +23,13 @@ _NICENESS = 19
 
 @asynccontextmanager
 async def compiled_ahead() -> AsyncIterator[None]:
-    """While the context lasts, what is not compiled yet is compiled, if there is time for it."""
+    """While the context lasts, what is not compiled yet is compiled, if there is time for it and the machine can."""
     task = asyncio.create_task(compile_missing(), name="compiling ahead")
     try:
         yield
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError, OSError):
             await task
 
 

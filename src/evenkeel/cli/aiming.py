@@ -132,7 +132,10 @@ def _wish(given: Mapping[str, Any]) -> dict[str, Any]:
     named = ("objective", "days", "covariance", "mean", "risk_free")
     wish |= {name: given[name] for name in named if given[name] is not None}
     if given["bounds"] is not None:
-        wish |= dict(zip(("least", "most"), bounds_of(given["bounds"]), strict=True))
+        bounds = bounds_of(given["bounds"])
+        if any(isinf(one) for one in bounds):
+            raise at_fault("--bounds", f"a portfolio that is traded has finite ones, not {given['bounds']!r}")
+        wish |= dict(zip(("least", "most"), bounds, strict=True))
     if given["benchmark"]:
         wish["benchmark"] = [_weight(one, "--benchmark", alone=_ONE) for one in given["benchmark"]]
     return wish | options_of(given["params"], given["risk_tolerance"], objective=given["objective"])

@@ -160,14 +160,12 @@ class LevelOut(Struct):
 
 def rules_of(given: RulesIn, at: str = "rules") -> MtmRules:
     """The rules that a request asks for in its field `at`. Raises InvalidInput for what is carried where nothing is
-    closed."""
+    closed at the end of the day; a square-off closes everything."""
     trail = given.trail
     kept = {"carry": given.carry is not Carry.NONE, "carry_days": given.carry_days is not None}
     carries = [name for name, is_given in (kept | {"not_over": bool(given.not_over)}).items() if is_given]
-    if carries and given.end_of_day is None and given.square_off_at is None:
-        fault = FieldError(
-            f"{at}.{carries[0]}", "goes with end_of_day or square_off_at, at which it lets positions stay"
-        )
+    if carries and given.end_of_day is None:
+        fault = FieldError(f"{at}.{carries[0]}", "goes with end_of_day, at which it lets positions stay")
         raise InvalidInput("the rules are not valid", errors=(fault,))
     return MtmRules(
         stop_loss=_measure(given.stop_loss),

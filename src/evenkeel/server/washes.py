@@ -70,7 +70,7 @@ def _wash(state: State, instrument_id: str, washes: Sequence[WashSale]) -> WashO
         date=loss.closing.closed.isoformat(),
         quantity=plain(total([one.loss.closing.quantity for one in washes])),
         loss=plain(total([one.amount for one in washes])),
-        at_risk=plain(rounded(total([one.at_risk for one in washes]), step)),
+        at_risk=plain(total([rounded(one.at_risk, step) for one in washes])),
         planned=loss.planned,
         purchases=purchases_out(bought),
         lots=[

@@ -26,6 +26,7 @@ def of(aim: Aim, *symbols: str) -> str:
 def test_weights_and_numbers_in_another_spelling() -> None:
     first = digest(HALVES, ())
     assert first == digest(Asked(Aim({"b": Decimal("0.50"), "a": Decimal("0.5000")}), Decimal("0.000")), ())
+    assert first == digest(replace(HALVES, aim=Aim({**HALVES.aim.weights, "c": Decimal(0)})), ()), "as not named"
     for other in (
         replace(HALVES, aim=Aim({"a": Decimal("0.5"), "b": Decimal("0.4")})),
         replace(HALVES, aim=Aim({"a": Decimal("0.5"), "c": Decimal("0.5")})),

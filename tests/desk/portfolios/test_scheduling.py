@@ -320,6 +320,19 @@ async def test_a_failure_is_told_and_nothing_is_traded(desk: Desk, monkeypatch: 
     assert desk.state.orders == {}
 
 
+async def test_closes_that_have_ended_are_no_ground_for_weights(desk: Desk) -> None:
+    _closes(desk, ended=11)
+    desk.schedule(Schedule(DAILY, Aim(instrument_ids=(ACME.id, BOLT.id), objective="hrp", days=40), Mode.TRADE))
+    await desk.until("2024-03-05T00:30")
+    (run,) = desk.runs
+    assert run.state is RunState.FAILED
+    assert "BOLT has no close after 2024-02-21, others have to 2024-03-03" in run.reason
+    assert desk.state.orders == {}
+    _closes(desk, ended=10)
+    await desk.until("2024-03-06T00:30")
+    assert desk.states[-1] is RunState.SENT
+
+
 async def test_what_the_engine_declines_is_a_failure_with_its_reason(desk: Desk) -> None:
     desk.schedule(TRADE)
     original = desk.submit
@@ -373,8 +386,8 @@ async def test_by_the_wall_clock_it_wakes_by_itself(desk: Desk) -> None:
     desk.scheduler.stop()
 
 
-def _closes(desk: Desk) -> None:
-    """Sixty days: ACME moves little and gains nothing, BOLT moves much and gains."""
+def _closes(desk: Desk, *, ended: int = 0) -> None:
+    """Sixty days: ACME moves little and gains nothing, BOLT moves much and gains, and is not known of the last days."""
     random, bars = np.random.default_rng(3), list[Bars]()
     for one, drift, spread, last in ((ACME, 0.0, 0.002, 10.0), (BOLT, 0.004, 0.02, 20.0)):
         path = np.cumprod(1.0 + random.normal(drift, spread, 60))
@@ -383,5 +396,6 @@ def _closes(desk: Desk) -> None:
         opens = np.array([end - day * 24 * HOUR for day in range(60, 0, -1)])
         columns = (opens, opens + 24 * HOUR, *(prices,) * 4, np.full(60, 1e6), np.zeros(60))
         bars.append(Bars.raw(one.id, "1d", columns, one))
+    bars[1] = bars[1].rows(0, 60 - ended)
     desk.store = MemoryStore((ACME, BOLT), bars)
     desk.start()

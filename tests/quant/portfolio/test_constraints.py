@@ -49,6 +49,7 @@ def test_what_a_text_says(text: str, coefficients: list[float], low: float, high
         ("AAPL MSFT <= 1", "expected + or - before 'MSFT'"),
         ("1 <= 2", "no weight is in it"),
         ("AAPL - AAPL <= 2", "no weight is in it"),
+        ("0 <= AAPL - AAPL <= 1", "no weight is in it"),
         ("AAPL <= 1 + ", "ends with a sign"),
         ("AAPL <= 2 *", "ends with"),
         ("AAPL $ 3", "cannot read on from"),

@@ -169,6 +169,7 @@ def test_what_was_missing_when_the_last_asset_began_has_its_price_of_before() ->
         ({"prices": np.ones(4)}, "two dimensions"),
         ({"prices": {}}, "no column of prices"),
         ({"prices": prices(), "missing": "guess"}, "missing= is one of"),
+        ({"mean": [0.1, 0.2], "covariance": 0.04}, "a covariance is a square table"),
         ({"prices": prices(), "covariance": "shrunk"}, "no covariance is called 'shrunk'"),
         ({"prices": prices(), "mean": "magic"}, "no mean is called 'magic'"),
         ({"prices": prices(), "objective": "get-rich"}, "no objective is called 'get-rich'"),
@@ -237,6 +238,8 @@ def test_near_is_ten_rows_or_ten_days(hours: int, rows: int) -> None:
     assert np.isfinite(skipped[:, 1]).sum() == rows + 1
     with pytest.raises(InvalidInput, match=r"B has no price on 2024[\d-]+, nor for 3 rows after it"):
         prices_of(given)
+    again = prices_of(prices_of(given, missing="skip"), missing="skip")
+    assert np.isfinite(again.values[:, 1]).sum() == rows + 1, "a gap is filled once"
 
 
 def test_what_has_no_past_is_left_out_of_all_it_is_named_in() -> None:
@@ -273,6 +276,9 @@ def test_a_constraint_that_needs_what_is_left_out_is_named() -> None:
     heard = ek.optimize(given, missing="skip", views={"AAPL": (0.5, 0.9)}, objective="max-utility")
     both = ek.optimize(given, missing="skip", views={"AAPL": (0.5, 0.9), "IBM": (9.0, 0.9)}, objective="max-utility")
     assert dict(both.weights) == dict(heard.weights)
+    none = ek.optimize(given, missing="skip", views={"IBM": (9.0, 0.9)}, objective="max-utility")
+    faint = ek.optimize(given, missing="skip", views={"AAPL": (0.5, 1e-9)}, objective="max-utility")
+    assert dict(none.weights) == pytest.approx(dict(faint.weights), abs=1e-6), "the means are still the benchmark's"
     with pytest.raises(InvalidInput, match="no asset has all of the"):
         ek.optimize(returns=np.where(np.eye(4), np.nan, 0.01), missing="skip")
 

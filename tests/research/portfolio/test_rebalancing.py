@@ -170,6 +170,14 @@ def test_what_is_not_priced_any_more_is_sold_at_its_last_price_and_may_come_back
     assert np.all(np.isfinite(path.equity))
 
 
+def test_what_is_not_priced_any_more_is_sold_whatever_the_band() -> None:
+    asked: dict[str, Any] = {"objectives": ["equal-weight"], "every": "week", "lookback": 20, "band": 0.5}
+    path = rebalance_history(without(table(300), "A1", 100, 300), **asked).paths["equal-weight"]
+    bought, sold = path.rebalances
+    assert (bought.after[1], sold.after[1]) == (pytest.approx(1 / 3), 0.0)
+    assert 110 <= sold.row < 117
+
+
 def test_the_walk_begins_with_two_and_its_benchmark() -> None:
     two = without(without(table(), "A1", 0, 40), "A2", 0, 100)
     found = rebalance_history(two, objectives=["min-variance"], every="week", lookback=20, benchmark="A1")

@@ -1,6 +1,7 @@
 """A broker in this process: what is committed is with it before whoever asked is answered, under the same checks."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -11,6 +12,7 @@ from evenkeel.domain.accounts import SendRate
 from evenkeel.domain.errors import BrokerError, BrokerRejected, Forbidden, OutcomeUnknown
 from evenkeel.domain.events import BrokerPosition
 from evenkeel.domain.orders import OrderState, Side
+from evenkeel.domain.records import Batch
 from evenkeel.domain.risk import Approved
 from evenkeel.domain.selections import Selection
 from evenkeel.trading.brokers.handles import bind
@@ -106,6 +108,18 @@ async def test_each_order_is_answered_for_itself() -> None:
     await runner.stop()
 
 
+async def test_another_number_of_answers_than_orders_tells_nothing_of_any() -> None:
+    broker = Near()
+    runner = await desk(broker)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(broker, "place_now", lambda _tickets: [None])
+        await runner.post_all([buy(name) for name in "ab"])
+    await runner.quiet()
+    assert runner.healthy
+    assert [states(runner)[name] for name in "ab"] == [OrderState.EXPIRED_UNSENT] * 2
+    await runner.stop()
+
+
 @pytest.mark.parametrize("fault", [OutcomeUnknown("no answer"), RuntimeError("a fault of the adapter")])
 async def test_a_request_whose_outcome_is_unknown_is_looked_up_and_not_sent_again(fault: Exception) -> None:
     broker = Near()
@@ -129,6 +143,25 @@ async def test_a_broker_that_is_gone_takes_nothing_and_the_order_ends_unsent() -
     assert states(runner)["a"] in (OrderState.EXPIRED_UNSENT, OrderState.REJECTED)
     assert broker.by_worker == []
     await runner.stop()
+
+
+async def test_what_is_committed_while_the_desk_stops_does_not_go_out() -> None:
+    broker = Near()
+    runner = await desk(broker)
+    append = runner.journal.append
+
+    def slowly(body: bytes, first_seq: int, last_seq: int) -> Batch:
+        time.sleep(0.2)
+        return append(body, first_seq, last_seq)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner.journal, "append", slowly)
+        outcome = asyncio.ensure_future(runner.submit(buy("a")))
+        await asyncio.sleep(0.01)
+        await runner.stop()
+        await outcome
+    assert states(runner)["a"] is OrderState.SUBMITTED, "it is looked up by the next start"
+    assert (broker.at_once, broker.by_worker) == ([], [])
 
 
 async def test_an_order_waits_for_a_reconcile_of_its_account() -> None:

@@ -40,6 +40,19 @@ def test_a_window_is_the_tail_of_what_it_was_given(keep: int | None, warmed: int
     assert window.bars(3).equals(expected.tail(3))
 
 
+def test_what_is_limited_later_makes_room_for_itself_alone() -> None:
+    bars = seeded_bars(3_000)
+    window = Window("seeded", "1d", None)
+    window.load(bars.rows(0, 2_900))
+    before = window.bars()
+    window.limit(7)
+    assert window.bars().equals(bars.rows(2_893, 2_900))
+    assert window._times.shape[1] < 1_000
+    assert all(window.append(bar) for bar in bars.rows(2_900))
+    assert window.bars().equals(bars.tail(7))
+    assert before.equals(bars.rows(0, 2_900))
+
+
 def test_bars_not_newer_are_ignored() -> None:
     bars = made_bars([1, 2, 3])
     window = Window("i", "1d", None)

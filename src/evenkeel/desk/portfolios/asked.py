@@ -32,7 +32,7 @@ def digest(asked: Asked, symbols: Sequence[str]) -> str:
     that cannot be read."""
     aim, pace = asked.aim, asked.execution
     meant = {
-        "weights": {name: plain(weight) for name, weight in aim.weights.items()},
+        "weights": {name: plain(weight) for name, weight in aim.weights.items() if weight},
         "objective": _objective(aim, symbols) if aim.instrument_ids else None,
         "numbers": [plain(one) for one in (asked.buffer, asked.band, asked.least)],
         "pace": None if pace is None else [pace.kind, pace.count, pace.every],

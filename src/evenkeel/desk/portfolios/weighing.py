@@ -1,6 +1,7 @@
 """Weights from the desk's own bars: what an objective finds over the daily closes of instruments, up to a moment."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.instruments import Instrument
 from evenkeel.domain.money import exact
 from evenkeel.domain.rebalance_schedules import OPTIONS, Aim
-from evenkeel.quant.risk import Returns, align
+from evenkeel.quant.risk import Closes, Returns, align
 
 if TYPE_CHECKING:
     from evenkeel.research.portfolio.optimize import Optimized
@@ -81,7 +82,7 @@ def _misplaced(aim: Aim) -> Iterator[tuple[str, str]]:
 
 
 def _impossible(aim: Aim, symbols: Sequence[str]) -> list[tuple[str, str]]:
-    """The bounds or constraints that cannot be kept to, by field. Raises InvalidInput for bounds that cross."""
+    """The bounds or constraints that cannot be kept to, by field."""
     import numpy as np
 
     from evenkeel.quant.portfolio import room
@@ -102,14 +103,30 @@ def _impossible(aim: Aim, symbols: Sequence[str]) -> list[tuple[str, str]]:
 
 def returns_of(daily: DailyCloses, instruments: Sequence[Instrument], *, at: int, days: int) -> Returns:
     """Their daily returns on days that all have, up to `at` (ns): call it on a thread. Raises InvalidInput where there
-    are fewer than 20."""
+    are fewer than 20, or the closes of one end long before those of others."""
     closes = {one.id: daily.closes(one, at=at, count=days + 1) for one in instruments}
+    _check_ends(closes, instruments)
     found = align(closes, count=days)
     if len(found.dates) < LEAST:
         counts = ", ".join(f"{one.symbol} {len(closes[one.id])}" for one in instruments)
         message = f"only {max(0, len(found.dates))} daily returns are common to all (closes: {counts}); {LEAST} needed"
         raise InvalidInput("there is too little history", errors=(FieldError("symbols", message),))
     return found
+
+
+def _check_ends(closes: Mapping[str, Closes], instruments: Sequence[Instrument]) -> None:
+    """Raises InvalidInput for an instrument whose last close is as far behind as prices do not fill a gap: what all
+    have in common would be of the past, and nobody would see it."""
+    from evenkeel.research.portfolio.prices import DAY, FILLED_ROWS, FILLED_TIME
+
+    longest = max((one.dates for one in closes.values()), key=lambda dates: dates[-1] if len(dates) else 0)
+    for one in instruments:
+        own = closes[one.id].dates
+        later = longest[longest > own[-1]] if len(own) else own
+        if len(later) > FILLED_ROWS and later[-1] - own[-1] > FILLED_TIME // DAY:
+            last, newest = (date.fromordinal(int(day)) for day in (own[-1], later[-1]))
+            message = f"{one.symbol} has no close after {last}, others have to {newest}: add its bars, or leave it out"
+            raise InvalidInput("the history of an instrument has ended", errors=(FieldError("symbols", message),))
 
 
 def weighed(daily: DailyCloses, instruments: Sequence[Instrument], aim: Aim, *, at: int) -> "Optimized":

@@ -21,6 +21,7 @@ _TOKEN = re.compile(
     r"|(?P<name>[A-Za-z_^][\w.:^-]*(?:/[\w.:^-]+)?)|\"(?P<quoted>[^\"]+)\"|(?P<sign><=|>=|==|=|<|>|[-+*]))"
 )
 _MOST = 1e12
+_NO_WEIGHT = "no weight is in it"
 _SENSES = {"<=": "<=", "<": "<=", ">=": ">=", ">": ">=", "==": "==", "=": "=="}
 
 
@@ -93,6 +94,8 @@ def parse(text: str, names: Names) -> Linear:
     if "==" in signs or signs[0] != signs[1] or np.any(first.vector) or np.any(last.vector):
         raise InvalidInput("of three sides the outer two are numbers, and both signs point the same way")
     low, high = (first, last) if signs[0] == "<=" else (last, first)
+    if not np.any(middle.vector):
+        raise InvalidInput(_NO_WEIGHT)
     if low.number > high.number:
         raise InvalidInput(f"nothing is at least {low.number:g} and at most {high.number:g}")
     return Linear(text, middle.vector, low.number - middle.number, high.number - middle.number)
@@ -101,7 +104,7 @@ def parse(text: str, names: Names) -> Linear:
 def _between(text: str, left: _Side, sign: str, right: _Side) -> Linear:
     vector, bound = left.vector - right.vector, right.number - left.number
     if not np.any(vector):
-        raise InvalidInput("no weight is in it")
+        raise InvalidInput(_NO_WEIGHT)
     low = bound if sign in (">=", "==") else -np.inf
     high = bound if sign in ("<=", "==") else np.inf
     return Linear(text, vector, low, high)

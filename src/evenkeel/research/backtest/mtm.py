@@ -182,7 +182,9 @@ def _switch(name: str, given: Any) -> bool:
 
 def _each(name: str, rules: Mapping[str, Any]) -> tuple[Any, ...]:
     """What was given, one or several."""
-    given = rules.get(name) or ()
+    given = rules.get(name)
+    if given is None:
+        return ()
     several = (given,) if isinstance(given, str | int) else given
     if not isinstance(several, Iterable):
         raise _refusal(name, f"expected one or several, not {given!r}")

@@ -241,7 +241,8 @@ def _known(
     named, past, year = _past(prices, returns, periods=periods, missing=missing)
     if past is None and isinstance(mean, str) and isinstance(covariance, str):
         raise InvalidInput("give prices, returns, or a mean and a covariance")
-    kept: Flags = np.ones(len(covariance), np.bool_) if past is None else np.asarray(np.isfinite(past).all(axis=0))
+    seen = np.ones((1, len(np.atleast_1d(covariance)))) if past is None else past
+    kept: Flags = np.asarray(np.isfinite(seen).all(axis=0))
     if past is not None and not kept.all():
         past = _of_some(past, kept)
     names = tuple(assets or named or (f"asset-{place}" for place in range(len(kept))))
@@ -356,4 +357,4 @@ def _with_views(inputs: Inputs, views: Mapping[str, Any], names: Names, *, kept:
         side = parse(f"{text} >= 0", names)
         if not np.any(side.coefficients[~kept]):
             held.append(View(side.coefficients[kept], float(value), float(confidence)))
-    return replace(inputs, mean=expected.black_litterman(prior, inputs.covariance, held)) if held else inputs
+    return replace(inputs, mean=expected.black_litterman(prior, inputs.covariance, held))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +29,12 @@ _TIMES = ("date", "datetime", "time", "timestamp", "ts")
 @dataclass(frozen=True)
 class Prices:
     """`values` (t, n) of `assets`, the latest last; `times` (t,) in ns UTC, None where none were given. NaN is where an
-    asset has no price, which only `prices_of(missing="skip")` leaves."""
+    asset has no price, which only `prices_of(missing="skip")` leaves. Of those `is_filled` no gap is filled again."""
 
     assets: tuple[str, ...]
     values: Floats
     times: Ints | None = None
+    is_filled: bool = False
 
     def standing(self) -> Floats:
         """The last price there was, at every row (t, n); before an asset's first one that first one."""
@@ -80,7 +81,8 @@ def prices_of(given: Any, *, missing: str = "fill") -> Prices:
         raise InvalidInput(f"more than one column is called {twice[0]!r}")
     if values.ndim != 2 or values.shape[1] == 0:
         raise InvalidInput("prices are a table: a row a period, a column an asset")
-    return _without_gaps(_in_order(Prices(tuple(assets), values, times)), missing)
+    is_filled = isinstance(given, Prices) and given.is_filled
+    return _without_gaps(_in_order(Prices(tuple(assets), values, times, is_filled)), missing)
 
 
 def year_of(prices: Prices | None, given: float | None) -> float:
@@ -235,7 +237,7 @@ def _in_order(prices: Prices) -> Prices:
             f"there is more than one row of {iso(int(times[again[0]]))}",
             hint="Give each date once, with a column an asset, or bars with a column of symbols and one of closes.",
         )
-    return Prices(prices.assets, prices.values[order], times)
+    return replace(prices, values=prices.values[order], times=times)
 
 
 def _without_gaps(prices: Prices, missing: str) -> Prices:
@@ -249,13 +251,14 @@ def _without_gaps(prices: Prices, missing: str) -> Prices:
     if never:
         raise InvalidInput(f"{never[0]} has no price at all")
     first = int(present.argmax(axis=0).max())
-    if missing in ("fill", "skip"):
+    is_filled = prices.is_filled or missing in ("fill", "skip")
+    if is_filled and not prices.is_filled:
         values = _filled(values, times)
     if missing in ("fill", "refuse"):
         _check_whole(prices, values[first:], first=first)
     whole = np.isfinite(values)
     kept = np.flatnonzero(whole.any(axis=1) if missing == "skip" else whole.all(axis=1))
-    return Prices(prices.assets, values[kept], None if times is None else times[kept])
+    return Prices(prices.assets, values[kept], None if times is None else times[kept], is_filled)
 
 
 def _filled(values: Floats, times: Ints | None) -> Floats:

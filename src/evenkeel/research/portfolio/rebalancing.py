@@ -234,11 +234,11 @@ def _due(prices: Prices, every: str, lookback: int) -> Ints:
     numbers = _days(prices).astype(_UNITS[every]).astype(np.int64)
     ends = np.flatnonzero(np.diff(numbers // 3 if every == "quarter" else numbers))
     due = ends[(ends >= lookback) & (ends < count - 1)]
-    whole = np.array([np.isfinite(prices.values[row - lookback : row + 1]).all(axis=0).sum() for row in due.tolist()])
-    enough = np.flatnonzero(whole >= min(2, len(prices.assets)))
-    if not enough.size:
+    whole = (np.isfinite(prices.values[row - lookback : row + 1]).all(axis=0).sum() for row in due.tolist())
+    begins = next((place for place, found in enumerate(whole) if found >= min(2, len(prices.assets))), None)
+    if begins is None:
         raise InvalidInput(f"{count} prices leave no rebalancing after a lookback of {lookback}")
-    return np.asarray(due[enough[0] :])
+    return np.asarray(due[begins:])
 
 
 def _days(prices: Prices) -> Days:
@@ -289,7 +289,8 @@ class _Walk:
             except InvalidInput as error:
                 failed[row] = error.message
                 wanted = weights
-            if not done or np.abs(wanted - weights).max() > self.band:
+            is_gone = np.any(weights[np.isnan(self.prices.values[row])])
+            if not done or is_gone or np.abs(wanted - weights).max() > self.band:
                 paid = _paid(weights, wanted, self.cost)
                 if np.any(wanted != weights):
                     done.append(Rebalance(row, weights, wanted, paid))

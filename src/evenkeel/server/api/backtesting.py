@@ -131,8 +131,11 @@ def _rules(given: NewBacktest, fields: wire.Fields, symbols: Mapping[str, str]) 
     """The rules by level; `symbols` has the instruments' own by those that were sent."""
     found, known = {}, {name.upper(): symbol for name, symbol in symbols.items()}
     for name, asked in given.mtm.items():
+        level = known.get(name.upper(), name)
+        if level in found:
+            fields.fault(f"mtm.{name}", "each level once")
         try:
-            found[known.get(name.upper(), name)] = mtm.rules_of(asked, f"mtm.{name}")
+            found[level] = mtm.rules_of(asked, f"mtm.{name}")
         except InvalidInput as error:
             fields.faults.extend(error.errors)
     return found

@@ -28,7 +28,7 @@ class Checkpoints:
     """Tell it what has been `written`, and `close` it before the writer's connection."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._uri = f"{path.absolute().as_uri()}?mode=rw"  # makes no new file where the home has been moved away
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._under_way: Future[None] | None = None
         self._closed = Event()
@@ -41,7 +41,10 @@ class Checkpoints:
         self._size += size + _ROW
         if self._size >= EVERY and (self._under_way is None or self._under_way.done()):
             self._size = 0
-            self._under_way = self._worker.submit(self._run)
+            try:
+                self._under_way = self._worker.submit(self._run)
+            except RuntimeError as error:  # no thread can be started: the batch is committed all the same
+                self._warn(error)
 
     def close(self) -> None:
         """Returns once nothing is under way."""
@@ -54,7 +57,7 @@ class Checkpoints:
             if self._closed.wait(min(self._last + _PAUSE, since + _LONGEST) - now):
                 return
         try:
-            with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
+            with closing(sqlite3.connect(self._uri, uri=True, isolation_level=None)) as connection:
                 connection.execute("PRAGMA synchronous=FULL")
                 connection.execute("PRAGMA fullfsync=ON")
                 for _ in range(_PASSES):
@@ -62,4 +65,7 @@ class Checkpoints:
                     if copied == length:  # the log begins anew with the next commit
                         return
         except sqlite3.Error as error:
-            log.warning("the journal's log was not copied into its file yet", path=str(self._path), error=str(error))
+            self._warn(error)
+
+    def _warn(self, error: Exception) -> None:
+        log.warning("the journal's log was not copied into its file yet", file=self._uri, error=str(error))

@@ -69,12 +69,15 @@ class Dispatcher:
         self._placing = Placing(runner, self, self._intents)
         self.pictures = Pictures(runner.clock, self._reconcile_again)
         self._again: dict[str, asyncio.TimerHandle] = {}
+        self._is_stopped = False
 
     def start(self) -> None:
         if not self.runner.deterministic:
             self._spawn(self._sweep(), "intent sweeper")
 
     async def stop(self) -> None:
+        """Nothing goes out any more, even of what is committed from now on."""
+        self._is_stopped = True
         self.pictures.stop()
         for timer in self._again.values():
             timer.cancel()
@@ -90,6 +93,8 @@ class Dispatcher:
 
     def put_all(self, effects: Iterable[Effect]) -> None:
         """Queues effects whose records are committed, and carries those out at once that have nothing to wait for."""
+        if self._is_stopped:
+            return
         lines = {line.account_id: line for effect in effects if (line := self._take(effect)) is not None}
         waiting = [line for line in lines.values() if not self._places_now(line)]
         for line in waiting:

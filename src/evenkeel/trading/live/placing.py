@@ -113,6 +113,9 @@ class Placing:
         self, tickets: Sequence[Ticket], answers: Sequence[Exception | None], outbox: Outbox, *, taken: float
     ) -> None:
         """Hands in what the broker has answered within so many seconds."""
+        if len(answers) != len(tickets):
+            fault = OutcomeUnknown(f"the adapter gave {len(answers)} answers to {len(tickets)} orders")
+            answers = [fault] * len(tickets)
         for ticket, answer in zip(tickets, answers, strict=True):
             if answer is None:
                 self._runner.on_stage("acknowledged", taken)

@@ -91,8 +91,10 @@ class Window:
         return True
 
     def limit(self, keep: int) -> None:
-        """Keeps the last `keep` bars from now on."""
-        self._keep = keep
+        """Keeps the last `keep` bars from now on, and room for no more than those need."""
+        if keep != self._keep:
+            self._keep = keep
+            self._move(0)
 
     def split(self, split: Split, at: int) -> float | None:
         """Re-adjusts the bars before `split`, seen at `at` (ns), and returns its ratio.
@@ -126,6 +128,10 @@ class Window:
     def _reserve(self, count: int) -> None:
         if self._length + count <= self._times.shape[1]:
             return
+        self._move(count)
+
+    def _move(self, count: int) -> None:
+        """Moves what is kept into columns of its own, with room for so many bars more, and then some."""
         kept = len(self)
         room = max(_ROOM, 2 * (kept + count))
         self._times = _moved(self._times, self._length, kept=kept, room=room)
