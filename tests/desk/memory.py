@@ -65,8 +65,9 @@ class MemoryTokens:
         family = self._family(family_id)
         return bool(family) and all(one.revoked_at is None for one in family)
 
-    async def sessions_of(self, user_id: str, at: int) -> tuple[Session, ...]:
-        families = dict.fromkeys(one.family_id for one in self.rows.values() if one.user_id == user_id)
+    async def sessions_of(self, user_id: str, at: int, *, only: str | None = None) -> tuple[Session, ...]:
+        mine = [one.family_id for one in self.rows.values() if one.user_id == user_id]
+        families = dict.fromkeys(family for family in mine if only in (None, family))
         found = []
         for family in map(self._family, families):
             first, last = family[0], family[-1]

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evenkeel.desk import ports
 from evenkeel.desk.ports import Identity, Link, RefreshToken, SecondFactor, Session, User
-from evenkeel.domain.errors import Conflict
+from evenkeel.domain.errors import Conflict, InvalidInput
 from evenkeel.storage.database import Database
 from evenkeel.storage.engines import async_engine, sync_engine
 from evenkeel.storage.repositories import StoredFactors, StoredIdentities, StoredLinks, StoredTokens, StoredUsers
@@ -66,6 +66,16 @@ async def test_an_inactive_super_admin_does_not_count(engine: AsyncEngine) -> No
         await users.replace(msgspec.structs.replace(ANN, is_active=False), keeping="super-admin")
 
 
+async def test_what_no_database_holds_is_no_outage(engine: AsyncEngine) -> None:
+    """PostgreSQL has no text with a NUL: asked for one, it is the question that is wrong."""
+    users = StoredUsers(engine, User)
+    if engine.dialect.name == "sqlite":
+        assert await users.by_id("user\0") is None
+        return
+    with pytest.raises(InvalidInput, match="no row has such a value"):
+        await users.by_id("user\0")
+
+
 async def test_sessions_are_listed_by_their_last_token(engine: AsyncEngine) -> None:
     tokens: ports.RefreshTokens = StoredTokens(engine, RefreshToken, Session)
     first = RefreshToken("t1", "f1", ANN.id, 10, 100, 1000, user_agent="Firefox", address="192.0.2.1")
@@ -78,6 +88,10 @@ async def test_sessions_are_listed_by_their_last_token(engine: AsyncEngine) -> N
         Session("f2", ANN.id, 30, 30, 100, "Firefox", "192.0.2.1"),
         Session("f1", ANN.id, 10, 20, 100, "Firefox", "192.0.2.2"),
     )
+    assert [one.id for one in await tokens.sessions_of(ANN.id, 50, only="f1")] == ["f1"]
+    for nothing in ("f3", "f4", "f1' or 'a' = 'a"):
+        assert await tokens.sessions_of(ANN.id, 50, only=nothing) == ()
+    assert await tokens.sessions_of(BOB.id, 50, only="f1") == ()
     assert await tokens.sessions_of(ANN.id, 100) == ()
     await tokens.revoke_user(ANN.id, 51, but="f1")
     assert [one.id for one in await tokens.sessions_of(ANN.id, 52)] == ["f1"]

@@ -126,7 +126,7 @@ class OwnSignIn:
 
     async def end_session(self, user_id: str, session_id: str) -> None:
         """Raises NotFound for one that is not theirs, or has ended."""
-        if all(one.id != session_id for one in await self.sessions(user_id)):
+        if not await self.auth.tokens.sessions_of(user_id, self.auth.wall(), only=session_id):
             raise NotFound(f"there is no session {session_id!r}")
         await self.auth.end(session_id)
 

@@ -174,8 +174,8 @@ class RefreshTokens(Protocol):
     async def family_is_live(self, family_id: str) -> bool:
         """Whether the family exists and has not been revoked."""
 
-    async def sessions_of(self, user_id: str, at: int) -> tuple[Session, ...]:
-        """Those that have neither ended nor been revoked, the one seen last first."""
+    async def sessions_of(self, user_id: str, at: int, *, only: str | None = None) -> tuple[Session, ...]:
+        """Those that have neither ended nor been revoked, or of them `only` one, the one seen last first."""
 
     async def revoke_family(self, family_id: str, at: int) -> None: ...
 

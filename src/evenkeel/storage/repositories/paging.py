@@ -14,18 +14,22 @@ from evenkeel.domain.errors import FieldError, InvalidInput, NotReady
 
 Keys = tuple[Column[Any], Column[Any]]
 _LARGEST = 2**63
+_DATA_FAULT = "22"  # the class of PostgreSQL's states for what a column cannot hold
 
 
 @asynccontextmanager
 async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection in a transaction. Raises NotReady where the database does not answer."""
+    """A connection in a transaction. Raises NotReady where the database does not answer, and InvalidInput for a value
+    that it cannot hold, such as a text with a NUL in PostgreSQL."""
     try:
         async with engine.begin() as connection:
             yield connection
     except (SQLAlchemyError, OSError) as error:
-        cause = str(getattr(error, "orig", None) or error).splitlines()
+        cause = (str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__])[0]
+        if str(getattr(getattr(error, "orig", None), "sqlstate", "")).startswith(_DATA_FAULT):
+            raise InvalidInput(f"no row has such a value: {cause}") from error
         raise NotReady(
-            f"the database does not answer: {cause[0] if cause else type(error).__name__}",
+            f"the database does not answer: {cause}",
             hint="see the log; live trading and its state are not affected",
         ) from error
 

@@ -223,9 +223,13 @@ class StoredTokens(Generic[K, S]):
             held, revoked = (await connection.execute(query.where(refresh_tokens.c.family_id == family_id))).one()
         return bool(held) and not revoked
 
-    async def sessions_of(self, user_id: str, at: int) -> tuple[S, ...]:
-        """The user's sessions that go on, the one seen last first; agent and address are those of its last token."""
-        query = select(refresh_tokens).where(refresh_tokens.c.user_id == user_id).order_by(refresh_tokens.c.created_at)
+    async def sessions_of(self, user_id: str, at: int, *, only: str | None = None) -> tuple[S, ...]:
+        """The user's sessions that go on, or of them `only` one, the one seen last first; agent and address are those
+        of its last token."""
+        named = refresh_tokens.c.family_id == only if only is not None else true()
+        unended = refresh_tokens.c.revoked_at.is_(None) & (refresh_tokens.c.family_expires_at > at)
+        query = select(refresh_tokens).where(refresh_tokens.c.user_id == user_id, unended, named)
+        query = query.order_by(refresh_tokens.c.created_at)
         async with reading(self._engine) as connection:
             rows = (await connection.execute(query)).mappings().all()
         families: dict[str, list[RowMapping]] = {}
@@ -283,7 +287,7 @@ def _taken(user: UserLike, error: IntegrityError) -> Conflict:
 
 def _goes_on(held: list[RowMapping], at: int) -> bool:
     last = held[-1]
-    return last["revoked_at"] is None and at < min(last["expires_at"], last["family_expires_at"])
+    return bool(at < min(last["expires_at"], last["family_expires_at"]))
 
 
 def _row(token: TokenLike) -> dict[str, Any]:
