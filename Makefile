@@ -28,12 +28,11 @@ check: ## What a change must pass before a commit: style, types, contracts, hous
 	$(call say,house rules and quick tests)
 	@$(BIN)/pytest -q -m "not service and not browser and not chaos and not slow" $(ARGS)
 
-# Tests are handed out file by file; tests/conftest.py puts the long files first, so that no core waits for the last.
 test: ## Everything: style, types, contracts, web, and every test with its services and browser
 	@tools/setup dev web web-dev
 	@tools/beside "$(MAKE) --no-print-directory web-rules" "$(MAKE) --no-print-directory python-rules"
 	$(call say,tests)
-	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest -q -n 2 --dist loadfile $(ARGS)
 
 python-rules:
 	$(call say,style)

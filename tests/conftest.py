@@ -2,7 +2,6 @@
 
 import random
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,6 @@ from tests.services import ROOT, find_chromium, in_ci, pick_port, unavailable
 
 # The HTTP client looks for this absent package at every request; two threads at once can trip over the import lock.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
-
-LONG = ("chaos", "browser", "slow")
 
 # Busy machines make single examples slow; the timeout of the whole test stands.
 settings.register_profile("evenkeel", deadline=None, print_blob=True)
@@ -44,17 +41,6 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.seed = random.SystemRandom().randrange(2**31) if full else 1
     if full:
         config.option.timeout = 3600
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Parallel workers take file after file: those with long tests come first, then the larger ones, so that at the
-    end there are only short ones left and no worker waits for another."""
-    if not hasattr(config, "workerinput"):
-        return
-    sizes = Counter(one.path for one in items)
-    long = {one.path for one in items if any(map(one.get_closest_marker, LONG))}
-    items.sort(key=lambda one: (one.path not in long, -sizes[one.path] if one.path not in long else 0))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -9,22 +9,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
-from typer import testing
-from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from evenkeel.cli.doors import Doors, PanicPlan, PanicReport, ServePlan
 from evenkeel.cli.main import app
 from tests.services import compiled_code, pick_port
-
-# The runner would build all commands anew for each that it runs, which takes longer than most of them.
-testing._get_command = cache(get_command)  # type: ignore[attr-defined]
 
 EVENKEEL = Path(sys.executable).parent / "evenkeel"
 PASSWORD = "pw-For-tests-1"
@@ -133,13 +127,12 @@ def running_demo(*options: str, stop: int = signal.SIGINT) -> Iterator[Desk]:
 
 def wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    with httpx.Client(trust_env=False) as client:  # one for all questions: each new one reads all certificates again
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                if client.get(f"http://127.0.0.1:{port}/readyz").status_code == httpx.codes.OK:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.1)
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
     raise AssertionError(f"it did not become ready:\n{log.read_text(encoding='utf-8')}")
 
 

@@ -1,21 +1,19 @@
 """Pages show commands as they are: every one is told, and `console demo` examples run against a demo as printed."""
 
 import re
-import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.desk import EVENKEEL, Desk, clean_environment, invoke, running_demo, until
+from tests.cli.desk import EVENKEEL, clean_environment, running_demo, until
 from tests.cli.test_main import commands
 from tests.services import ROOT
 from tests.tidy.documents import blocks, console_steps, missing_lines, pages
 from tests.tidy.sources import text
 
 PAGE = ROOT / "docs" / "cli.md"
-FRESH = {"getting-started.md", "operations.md", "portfolios.md", "positions.md"}
 
 
 def test_the_page_tells_every_command() -> None:
@@ -33,58 +31,41 @@ def test_the_page_marks_what_needs_a_running_desk() -> None:
 
 
 def demo_pages() -> list[Path]:
-    """Those that share a demo stand side by side."""
-    found = [page for page in pages() if any(block.mode == "demo" for block in blocks(page))]
-    return sorted(found, key=lambda page: (demo_of(page), page))
-
-
-def demo_of(page: Path) -> str:
-    """Pages of one folder are read with one demo, whatever others have done there before; a few show a fresh one."""
-    return page.name if page.name in FRESH else page.parent.name
-
-
-@pytest.fixture(scope="module")
-def reader() -> Iterator[Desk]:
-    """A demo whose strategies have traded: a new one for each value of its parameter."""
-    with running_demo("--speed", "8") as desk:
-        until(
-            lambda: desk.items("order", "list", "--status", "REFUSED") and desk.items("account", "positions", "Family")
-        )
-        yield desk
+    return [page for page in pages() if any(block.mode == "demo" for block in blocks(page))]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("reader", "page"),
-    [pytest.param(demo_of(page), page, id=str(page.relative_to(ROOT))) for page in demo_pages()],
-    indirect=["reader"],
-    scope="module",
-)
-def test_examples_run_against_a_demo_as_printed(
-    reader: Desk, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    surroundings = {**clean_environment(tmp_path), "EVENKEEL_HOME": str(reader.home), "COLUMNS": "200"}
-    for block in blocks(page):
-        if block.mode == "demo":
-            for command, expected in console_steps(block.body):
-                printed = typed(command, surroundings)
-                assert missing_lines(expected, printed) == [], f"{block.where}\n{command}\nprinted:\n{printed}"
+@pytest.mark.parametrize("page", demo_pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_examples_run_against_a_demo_as_printed(page: Path, tmp_path: Path) -> None:
+    with running_demo("--speed", "20") as desk:
+        until(
+            lambda: desk.items("order", "list", "--status", "REFUSED") and desk.items("account", "positions", "Family")
+        )
+        run = in_folder(tmp_path, desk.home)
+        for block in blocks(page):
+            if block.mode == "demo":
+                for command, expected in console_steps(block.body):
+                    printed = run(command)
+                    assert missing_lines(expected, printed) == [], f"{block.where}\n{command}\nprinted:\n{printed}"
 
 
-def typed(command: str, surroundings: dict[str, str]) -> str:
-    """Both outputs of a command that a reader types, which must succeed. One of ours alone runs in this process, which
-    saves most of its time; what needs a shell gets one."""
-    if command.startswith("evenkeel ") and not re.search(r"[|&;<>$`]", command):
-        return invoke(*shlex.split(command.replace("\\\n", ""))[1:], env=surroundings).output
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", command],
-        env={**surroundings, "PATH": f"{EVENKEEL.parent}:{surroundings['PATH']}"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{command}\nexit {done.returncode}\n{done.stdout}"
-    return done.stdout
+def in_folder(folder: Path, home: Path) -> Callable[[str], str]:
+    """Runs a shell command as a reader would, with the demo's home named; both of its outputs in one."""
+    found = clean_environment(folder)
+    environment = {**found, "PATH": f"{EVENKEEL.parent}:{found['PATH']}", "EVENKEEL_HOME": str(home), "COLUMNS": "200"}
+
+    def run(command: str) -> str:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\nexit {done.returncode}\n{done.stdout}"
+        return done.stdout
+
+    return run

@@ -206,15 +206,16 @@ class HostProcess:
     async def _listen(self, stream: asyncio.StreamReader) -> None:
         """Hands on what is printed, line by line; of a flood, the beginning."""
         clock = asyncio.get_running_loop().time
-        begun, left, since = b"", _MOST_LINES, clock()
+        begun, left, since, has_warned = b"", _MOST_LINES, clock(), False
         while chunk := await stream.read(1 << 16):
             *lines, begun = (begun + chunk).split(b"\n")
             begun = begun[: 2 * prints.LONGEST]
             if clock() - since > _LINES_PER:
-                left, since = _MOST_LINES, clock()
+                left, since, has_warned = _MOST_LINES, clock(), False
             for line in lines[:left]:
                 self._listener.said(*prints.read(line))
-            if 0 < left < len(lines):
+            if left < len(lines) and not has_warned:
+                has_warned = True
                 log.warning("a strategy prints too much: the next seconds of it are not kept", pid=self.pid)
             left = max(0, left - len(lines))
 
