@@ -75,7 +75,7 @@ def test_a_running_desk_is_halted_and_resumed(home: Path) -> None:
         assert not desk.items("account", "positions")
         assert not desk.items("order", "list", "--status", "open")
         assert "refused by halted" in desk.refused("order", "place", "Main", "buy", "1", "ACME")
-        assert halts(desk) == ["panic-done", "panic"]
+        until(lambda: halts(desk) == ["panic-done", "panic"])
         assert desk.run("resume", "--account", "Main", "--yes").stdout == "Trading of account Main is on again.\n"
         desk.run("order", "place", "Main", "buy", "1", "ACME")
         assert "is not halted" in desk.refused("resume", "--account", "Main", "--yes")

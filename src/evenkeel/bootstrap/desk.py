@@ -355,13 +355,15 @@ class Desk:
             control.before = one_after_the_other(watch.prepare, scheduler.prepare)
 
     async def _open_doors(self) -> None:
-        """Serves HTTP on the listener and, for the command line, on the home's private socket."""
+        """Serves HTTP on the home's private socket, for the command line, and then on the listener: who has seen that
+        the desk is ready finds both."""
         from evenkeel.server.app import local_app
         from evenkeel.server.listen import listening
 
         path = socket_path(self.where.home)
-        await self._stack.enter_async_context(listening(self.app, sockets=[self.listener], lifespan=True))
+        await self._stack.enter_async_context(self.app.router.lifespan_context(self.app))
         await self._stack.enter_async_context(listening(local_app(self.app), path=path))
+        await self._stack.enter_async_context(listening(self.app, sockets=[self.listener]))
 
 
 def _market(plan: ServePlan, settings: Settings) -> Market:

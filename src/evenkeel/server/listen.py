@@ -38,13 +38,14 @@ def bound(host: str, port: int) -> Iterator[socket.socket]:
 
 @asynccontextmanager
 async def listening(
-    app: ASGIApp, *, sockets: list[socket.socket] | None = None, path: Path | None = None, lifespan: bool = False
+    app: ASGIApp, *, sockets: list[socket.socket] | None = None, path: Path | None = None
 ) -> AsyncIterator[None]:
-    """Serves `app` on bound `sockets`, or on the unix socket `path` for this user alone, until the context ends."""
+    """Serves `app` on bound `sockets`, or on the unix socket `path` for this user alone, until the context ends. The
+    application's lifespan is its owner's: it may have several doors."""
     private = _private(path) if path is not None else None
     config = uvicorn.Config(
         app,
-        lifespan="on" if lifespan else "off",
+        lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
