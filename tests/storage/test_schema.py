@@ -1,6 +1,7 @@
 """The schema: revisions lead to the tables as declared, newer ones are refused, a failed one leaves nothing behind."""
 
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from evenkeel.domain.errors import Conflict, EvenkeelError, InexactMoney, NotRea
 from evenkeel.storage import migrations, views
 from evenkeel.storage.database import Database
 from evenkeel.storage.engines import sync_engine
+from evenkeel.storage.journal.sqlite import SqliteReader
 from evenkeel.storage.ownership import Owner
 from evenkeel.storage.schema import current, is_up_to_date, require_up_to_date, upgrade
 from evenkeel.storage.tables import METADATA, PROJECTED
@@ -51,6 +53,33 @@ def test_an_upgrade_leads_to_the_tables_as_declared(database: Database) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert _without_journal(compare_metadata(context, METADATA)) == []
         assert set(views._definitions()) == set(inspect(connection).get_view_names())
+
+
+@pytest.mark.parametrize("name", ["evenkeel.db", "journal.db"])
+def test_a_file_whose_first_transaction_was_cut_off_is_as_it_was_before(name: str, tmp_path: Path) -> None:
+    """Only a connection that writes can take back what a killed process began, and those that read come first."""
+    home = _cut_off(name, tmp_path)
+    if name == "journal.db":
+        assert SqliteReader(home.journal_file, SHARD).shards() == ()
+        return
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        sqlite3.connect(f"{home.file.as_uri()}?mode=ro", uri=True).execute("SELECT 1 FROM sqlite_master")
+    assert current(home) is None
+    upgrade(home)
+    assert is_up_to_date(home)
+
+
+def _cut_off(name: str, folder: Path) -> Database:
+    """A home in which a process was killed while it wrote pages of a transaction that never ended."""
+    born, found = folder / name, folder / "home" / name
+    found.parent.mkdir()
+    with closing(sqlite3.connect(born, isolation_level=None)) as writer:
+        for statement in ("PRAGMA cache_size=1", "BEGIN", "CREATE TABLE big (text)"):
+            writer.execute(statement)
+        writer.executemany("INSERT INTO big VALUES (?)", [("x" * 2_000,)] * 100)
+        for suffix in ("", "-journal"):
+            shutil.copy(f"{born}{suffix}", f"{found}{suffix}")
+    return Database(found.parent)
 
 
 def _without_journal(found: list[object]) -> list[object]:

@@ -3,6 +3,8 @@
 With SQLite, `journal.db` holds the journal and `evenkeel.db` everything that can be rebuilt from it, plus people.
 """
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
@@ -52,6 +54,18 @@ def database(home: Path, url: str | None = None) -> Database:
     if url:
         _postgres(url)
     return Database(home, url or None)
+
+
+def settle(path: Path) -> None:
+    """Has a SQLite file that may be read without writing: takes back what a process did not live to finish.
+
+    Files are born with a rollback journal and get a write-ahead log with their first connection. Who is killed in
+    between leaves a journal that only a connection that writes can play back; each that only reads is refused.
+    Raises sqlite3.Error.
+    """
+    if path.with_name(f"{path.name}-journal").exists():
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=5)) as connection:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
 
 
 def _postgres(url: str) -> SplitResult:

@@ -16,6 +16,7 @@ import msgspec
 
 from evenkeel.domain.errors import CommitFailed, CommitUnknown, JournalCorrupt, JournalError, NotFound
 from evenkeel.domain.records import Batch
+from evenkeel.storage.database import settle
 from evenkeel.storage.journal.chain import (
     COLUMNS,
     PAGE,
@@ -237,6 +238,8 @@ class SqliteReader:
 
 def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     mode = "ro" if read_only else "rwc"
+    if read_only:
+        settle(path)
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, timeout=_WAIT, isolation_level=None, check_same_thread=False)
     try:
