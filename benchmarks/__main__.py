@@ -12,6 +12,7 @@ BENCHMARKS = {
     "orders": ("benchmarks.orders", "orders"),
     "posts": ("benchmarks.order_path", "throughput"),
     "latency": ("benchmarks.order_path", "latency"),
+    "webhooks": ("benchmarks.webhooks", "webhooks"),
     "restart": ("benchmarks.restart", "restart"),
     "panic": ("benchmarks.panic", "panic"),
     "copy": ("benchmarks.copy", "copy"),

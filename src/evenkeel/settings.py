@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,7 +44,7 @@ OPTIONS = (
     "EVENKEEL_CREDENTIALS",
     "EVENKEEL_KEYS_PASSPHRASE",
 )
-_LISTS = frozenset({"hosts", "live_brokers", "two_factor_roles", "role_networks"})
+_LISTS = frozenset({"hosts", "proxies", "live_brokers", "two_factor_roles", "role_networks"})
 _SECRET = frozenset(
     {
         "jwt_secret_key",
@@ -66,6 +66,9 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", description="Address to listen on.", validate_default=True)
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     hosts: tuple[str, ...] = Field((), description="Further host names to answer to, separated by commas.")
+    proxies: tuple[str, ...] = Field(
+        (), description="Addresses of proxies that may say who asks (X-Forwarded-For), for webhooks' networks."
+    )
     database_url: str | None = Field(None, description="postgresql://USER:PASSWORD@HOST/NAME; empty means SQLite.")
     jwt_secret_key: SecretStr | None = Field(None, description="Signs access tokens; made at first start when empty.")
     server_key: SecretStr | None = Field(None, description="Seals secrets: 64 hex digits; older ones after commas.")
@@ -75,6 +78,9 @@ class Settings(BaseModel):
     two_factor_roles: tuple[str, ...] = Field((), description="Roles that must have two factors, separated by commas.")
     role_networks: tuple[str, ...] = Field(
         (), description="Where a role may come from: trader=192.0.2.0/24, admin=10.0.0.0/8."
+    )
+    max_sessions: int = Field(
+        100, ge=1, le=10_000, description="Sign-ins of a person that go on at once; one more ends the one idle longest."
     )
     google_client_id: str | None = Field(None, description="Sign-in with Google: the client's id.")
     google_client_secret: SecretStr | None = Field(None, description="The client's secret.")
@@ -155,6 +161,16 @@ class Settings(BaseModel):
                 policy(**{str(info.field_name): value})
             except InvalidInput as error:
                 raise ValueError("; ".join(fault.message for fault in error.errors)) from error
+        return value
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            try:
+                ip_network(one)
+            except ValueError:
+                raise ValueError(f"{one} is neither an address nor a network such as 10.0.0.0/8") from None
         return value
 
     @field_validator("public_url", "oidc_issuer")

@@ -14,6 +14,7 @@ TINY = {
     "orders": ("--seconds", "1", "--case", "basket", "--database", "sqlite"),
     "posts": ("--connections", "4", "--orders", "40", "--seconds", "10"),
     "latency": ("--orders", "5", "--seconds", "10"),
+    "webhooks": ("--orders", "10", "--database", "sqlite"),
     "restart": ("--orders", "200"),
     "panic": ("--accounts", "2", "--orders", "12", "--positions", "1"),
     "copy": ("--followers", "5", "--rounds", "4"),

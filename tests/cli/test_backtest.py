@@ -107,6 +107,43 @@ def test_stored_bars_are_named_by_symbol(prices: Path, tmp_path: Path) -> None:
     assert json.loads(out)["symbols"] == ["IBM"]
 
 
+def test_stored_bars_are_traded_with_their_splits_and_dividends(tmp_path: Path) -> None:
+    rows = [(day, 100.0 if day < 4 else 50.0) for day in range(2, 9)]
+    lines = [f"2024-01-{day:02d},{price},{price},{price},{price},1000" for day, price in rows if day not in (6, 7)]
+    file, events = tmp_path / "ACME.csv", tmp_path / "events.csv"
+    file.write_text("\n".join(["date,open,high,low,close,volume", *lines]))
+    events.write_text("symbol,ex_date,numerator,denominator,amount\nACME,2024-01-04,2,1,\nACME,2024-01-05,,,0.5\n")
+    told("data", "import", file, "--adjustments", events, "--home", tmp_path)
+    run = ("backtest", "run", "--strategy", "buy-and-hold", "--json")
+    ways = (["--symbol", "ACME", "--home", tmp_path], ["--data", file, "--adjustments", events])
+    stored, of_files = (json.loads(told(*run, *way)[0]) for way in ways)
+    assert stored["final_equity"] == of_files["final_equity"] == 101_000
+    assert stored["metrics"]["benchmark_total_return"] == pytest.approx(0.01)
+    bare = json.loads(told(*run, "--data", file)[0])
+    assert bare["final_equity"] == 50_000
+    assert bare["warnings"] == ["ACME opens at 50 after 100 on 2024-01-04: if this is a split, it was not given"]
+    sweep = ("backtest", "sweep", "--strategy", "sma-crossover", "--workers", "1", "--json")
+    swept, _ = told(*sweep, *ways[0], "--grid", "slow=3", "--param", "fast=1")
+    assert json.loads(swept)["combinations"] == 1
+    _, error = told(*run, *ways[0], "--adjustments", events, code=1)
+    assert "goes with --data" in error
+
+
+def test_shares_and_rates_are_fractions_or_percent(prices: Path) -> None:
+    asked = ("--stop-loss", "--take-profit", "--financing", "--credit", "--borrow", "--risk-free", "--maintenance")
+    percent, fractions = ([part for name in asked for part in (name, value)] for value in ("5%", "0.05"))
+    told_of = [json.loads(told(*RUN, "--data", prices, "--json", *way)[0]) for way in (percent, fractions)]
+    assert told_of[0] == told_of[1]
+    assert told_of[0]["terms"]["stop_loss"] == 0.05
+    _, error = told(*RUN, "--data", prices, "--stop-loss", "five", code=2)
+    assert "'five' is not a number such as 10 or 0.5" in error
+
+
+def test_two_files_of_one_symbol_are_refused(prices: Path) -> None:
+    _, error = told(*RUN, "--data", prices, "--data", prices, code=1)
+    assert "IBM is in two of the files" in error
+
+
 def test_a_strategy_of_ones_own(prices: Path, tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(

@@ -17,6 +17,13 @@ def test_limits_are_set_seen_and_turned_off(desk: Desk) -> None:
     assert "No limits." in desk.run("risk", "limits", "--scope", "instrument:IBM", *off).stdout
 
 
+def test_a_share_may_be_written_in_per_cent(desk: Desk) -> None:
+    (layer,) = desk.ask("risk", "limits", "--scope", "user", "--set", "price_collar=7.5%")["items"]
+    assert {one["rule"]: one["limit"] for one in layer["rules"]} == {"price_collar": "0.075"}
+    desk.run("risk", "limits", "--scope", "user", "--off", "price_collar")
+    assert desk.ask("account", "limits", "Starter", "--daily-loss", "2%")["daily_loss"] == "0.02"
+
+
 def test_hours_are_typed_as_they_are_read(desk: Desk) -> None:
     hours = "windows=09:45-15:45 America/New_York 1-5;18:00-20:00 UTC"
     text = desk.run("risk", "limits", "--scope", "user", "--set", hours, "--set", "exchange_hours=yes").stdout
@@ -41,6 +48,8 @@ def test_what_is_wrong_is_said(desk: Desk) -> None:
     assert "is not a whole number" in desk.refused(*of_user, "max_open_orders=1.5", code=2)
     assert "START-END ZONE" in desk.refused(*of_user, "windows=nine to five", code=2)
     assert "--set drawdown_halt: a fraction above 0 and below 1" in desk.refused(*of_user, "drawdown_halt=2")
+    assert "--set daily_loss: a fraction of 0 to 1: 2 % is 0.02" in desk.refused(*of_user, "daily_loss=2")
+    assert "--set daily_loss: 'two' is not a number" in desk.refused(*of_user, "daily_loss=two", code=2)
     assert "say whose limits" in desk.refused("risk", "limits", "--set", "max_position=1", code=2)
     assert "is none of instrument" in desk.refused("risk", "limits", "--scope", "moon", code=2)
     assert "there is no account 'Nobody'" in desk.refused("risk", "lift", "account:Nobody")

@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from evenkeel import __version__
 from evenkeel.cli.client import find, socket_path
-from evenkeel.cli.common import print_fields, print_table, resolve_home
+from evenkeel.cli.common import print_fields, print_json, print_table, resolve_home
 from evenkeel.cli.main import app
 from evenkeel.cli.place import the_database
 from evenkeel.domain.errors import InvalidInput, NotFound
@@ -185,6 +185,35 @@ def test_tables_line_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "name        n\na           1\nlonger  -22.5\n"
     print_table(["name"], [], empty="Nothing.")
     assert capsys.readouterr().out == "Nothing.\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("39449.40000000", "39449.40"),
+        ("-0.12500000", "-0.125"),
+        ("10.00000000", "10.00"),
+        ("1,234.5000", "1,234.50"),
+        ("100.00", "100.00"),
+        ("0.0000125", "0.0000125"),
+        ("100000", "100000"),
+        ("1.2.3000", "1.2.3000"),
+        ("v1.0000", "v1.0000"),
+        ("none", "none"),
+    ],
+)
+def test_people_see_no_zeros_beyond_the_cents(capsys: pytest.CaptureFixture[str], given: str, shown: str) -> None:
+    print_fields({"value": given, "parts": [given, {"of": given}], "inside": {"it": given}})
+    assert capsys.readouterr().out.split("\n") == [
+        f"value       {shown}",
+        f"parts       {shown}, of {shown}",
+        f"inside: it  {shown}",
+        "",
+    ]
+    print_table(["a"], [[given]])
+    assert capsys.readouterr().out.splitlines()[1].strip() == shown
+    print_json({"value": given})
+    assert f'"{given}"' in capsys.readouterr().out
 
 
 def test_nested_fields_are_written_out(capsys: pytest.CaptureFixture[str]) -> None:

@@ -123,10 +123,12 @@ def test_positions_are_brought_where_they_are_wanted(desk: Desk, account: str) -
     desk.run("position", "target", account, "MSFT", "6")
     until(lambda: held(desk, account) == ["6"])
     assert desk.run("position", "target", account, "msft", "6").stdout == "Nothing to do.\n"
+    assert "--limt" in desk.refused("position", "target", account, "IBM", "5", "--limt", "3", code=2)
     desk.run("position", "close", account, "MSFT", "--share", "50%")
     until(lambda: held(desk, account) == ["3"])
     desk.run("position", "reverse", account, "MSFT")
     until(lambda: held(desk, account) == ["-3"])
+    assert desk.run("position", "target", account, "MSFT", "-3").stdout == "Nothing to do.\n"
     rows = desk.ask("position", "pnl", "--account", account, "--cost", "fifo")
     shown = desk.ask("account", "show", account)
     assert float(rows["totals"][0]["total"]) == pytest.approx(float(shown["equity"]) - 50_000, abs=500)

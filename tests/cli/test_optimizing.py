@@ -45,7 +45,18 @@ def refused(*words: object) -> str:
 def test_optimize_as_python_does(file: Path, tmp_path: Path) -> None:
     rule = ["--group", "two=AA,BB", "--constraint", "two <= 0.5", "--bounds", "0.1:0.6", "--risk-free", "0.01"]
     sheet = tmp_path / "sheet.html"
-    found = told("optimize", "--prices", file, *rule, "--exposure", "beta=1,0.8,1.2", "--report", sheet)
+    found = told(
+        "optimize",
+        "--prices",
+        file,
+        *rule,
+        "--exposure",
+        "beta=1,0.8,1.2",
+        "--constraint",
+        "beta <= 2",
+        "--report",
+        sheet,
+    )
     same = optimize(
         read_prices(file), constraints=["two <= 0.5"], groups={"two": ["AA", "BB"]}, bounds=(0.1, 0.6), risk_free=0.01
     )
@@ -99,6 +110,61 @@ def test_what_is_wrong_is_said_once(file: Path) -> None:
     started = refused("optimize", "--prices", file, "--start", "soon")
     assert started.startswith("Error: --start: expected a date")
     assert started.count("expected a date") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["optimize", "--timeframe", "1h"], "--timeframe: is of stored bars"),
+        (
+            ["optimize", "--group", "two=AA,BB"],
+            '--group: two is in no constraint: it acts in one, such as --constraint "',
+        ),
+        (["optimize", "--group", "two=AA,BB", "--constraint", "AA <= 0.9"], "--group: two is in no constraint"),
+        (["optimize", "--exposure", "beta=1,1,2"], "--exposure: beta is in no constraint"),
+        (
+            ["optimize", "--objective", "hrp", "--benchmark", "AA"],
+            "--benchmark: hrp tracks nothing: leave it out, or take",
+        ),
+        (["optimize", "--risk-tolerance", "0.4", "--benchmark", "AA"], "--benchmark: risk-tolerance tracks nothing"),
+        (
+            ["optimize", "--turnover", "0.5"],
+            "--turnover: bounds the change from what is held now: say that with --present",
+        ),
+        (["frontier", "--timeframe", "1h"], "--timeframe: is of stored bars"),
+        (["frontier", "--risk-free", "0.02"], "--risk-free: is what Sharpe ratios are measured from"),
+        (["frontier", "--param", "target=1"], "--param: is of an objective"),
+        (["frontier", "--group", "two=AA,BB"], "exact within bounds alone, without groups"),
+        (["frontier", "--exposure", "beta=1,1,2"], "exact within bounds alone, without exposures"),
+        (["backtest", "--timeframe", "1h"], "--timeframe: is of stored bars"),
+        (["backtest", "--group", "two=AA,BB"], "--group: two is in no constraint"),
+        (["backtest", "--objective", "tracking-error", "--lookback", "60"], "tracking-error needs a benchmark"),
+        (["backtest", "--benchmark", "DD", "--lookback", "60"], "no asset 'DD' for a benchmark"),
+        (["backtest", "--benchmark", "AA=x", "--lookback", "60"], "--benchmark: 'AA=x'"),
+    ],
+)
+def test_what_would_change_nothing_is_refused(file: Path, words: list[str], said: str) -> None:
+    assert said in refused(*words, "--prices", file)
+
+
+def test_what_is_held_now_shows_in_the_turnover(file: Path) -> None:
+    shown = ran("optimize", "--prices", file, "--present", "AA=1").stdout
+    assert re.search(r"^turnover +[0-9.]+$", shown, re.MULTILINE)
+    assert "turnover" not in ran("optimize", "--prices", file).stdout
+
+
+def test_a_benchmark_is_walked_beside_and_tracked(file: Path) -> None:
+    walk = ["backtest", "--prices", file, "--objective", "tracking-error", "--lookback", 60, "--cost-bps", 0]
+    found = told(*walk, "--benchmark", "AA=60%", "--benchmark", "BB=0.4")
+    assert found["paths"]["tracking-error"]["final"] == pytest.approx(found["benchmark"], rel=1e-5)
+    assert not found["paths"]["tracking-error"]["failed"]
+    alone = told(*walk, "--benchmark", "CC")
+    assert alone["paths"]["tracking-error"]["weights"]["CC"] == pytest.approx(1.0, abs=1e-6)
+    lines = ran(*walk, "--benchmark", "CC").stdout.splitlines()
+    (tracking,) = [line.split() for line in lines if line.startswith("tracking-error")]
+    (market,) = [line.split() for line in lines if line.startswith("benchmark")]
+    assert market[1:6] == tracking[1:6]
+    assert market[6:] == ["–", "–", "–"]
 
 
 def test_options_of_objectives_and_few_assets(file: Path) -> None:
@@ -232,7 +298,7 @@ def test_a_risk_tolerance(file: Path) -> None:
         (["optimize", "--param", "total=2", "--prices"], "--param: no objective has an option 'total'"),
         (["optimize", "--param", "target=1", "--param", "target=2", "--prices"], "named twice"),
         (["optimize", "--objective", "tracking-error", "--prices"], "tracking takes a benchmark"),
-        (["optimize", "--benchmark", "AA", "--benchmark", "AA=1", "--prices"], "--benchmark: 'AA' is named twice"),
+        (["backtest", "--benchmark", "AA", "--benchmark", "AA=1", "--prices"], "--benchmark: 'AA' is named twice"),
         (["optimize", "--bounds", "nan:1", "--prices"], "--bounds: a weight is a share of the whole"),
         (["optimize", "--bounds", "0:1e308", "--prices"], "--bounds: a weight is a share of the whole"),
         (["optimize", "--bounds", "1:0", "--prices"], "--bounds: the least comes first"),

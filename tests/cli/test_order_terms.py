@@ -77,6 +77,10 @@ def test_an_order_waits_for_its_price_until_it_expires(desk: Desk, account: str)
     assert (order["state"], order["rests_at"], order["time_in_force"]) == ("HELD", "evenkeel", "GTD")
     text = desk.run("order", "list", "--account", account).stdout
     assert "rests at" in text.splitlines()[0]
+    assert "1.10" in text
+    assert "1.00" in text
+    assert "GTD" in text
+    assert account in desk.run("order", "list").stdout
     assert "HELD" in text
     assert "evenkeel" in text
     assert desk.items("order", "cancel", order["id"])[0]["state"] == "CANCELLED"

@@ -76,4 +76,11 @@ def test_what_is_wrong_is_said(desk: Desk) -> None:
     assert "leave --weight out" in desk.refused(*by_hand, "--days", "100", code=2)
     assert "goes with --execution" in desk.refused(*by_hand, "--duration", "60", code=2)
     assert "'AAPL=x'" in desk.refused("portfolio", "rebalance", "Odd", "--weight", "AAPL=x", code=2)
+    assert "--wash-days: is where --preview" in desk.refused(*by_hand[:-1], "--wash-days", "5")
+    for option in (("--id", "x"), ("--retry",), ("--wait", "1")):
+        assert f"{option[0]}: is of a rebalance that trades" in desk.refused(*by_hand, *option)
+    assert "--retry: goes on with a rebalance that is named" in desk.refused(*by_hand[:-1], "--retry")
+    assert "--wait: expected seconds" in desk.refused(*by_hand[:-1], "--wait", "-1")
+    assert "goes with --execution" in desk.refused(*by_hand, "--execution", "basket", "--slices", "4", code=2)
+    desk.refused("portfolio", "rebalances", "Odd", "--limit", "501", code=2)
     assert "more than 1" in desk.refused("portfolio", "rebalance", "Odd", "--weight", "AAPL=0.7", "--weight", "IBM=0.7")

@@ -85,6 +85,7 @@ async def test_a_restored_desk_takes_in_what_it_does_not_know_and_sends_nothing_
     await first.desk.start()
     first.ask("account", "open", "Main", "--cash", "100000")
     first.order(1)
+    until(lambda: first.ask("doctor")["lag"] == 0)
     backup = first.ask("backup", "--to", first.folder / "copies")
     first.order(2)
     first.order(3)

@@ -1,10 +1,13 @@
 """What people sign in with, in dictionaries, for tests of whatever signs people in."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from evenkeel.desk.household import Stores
 from evenkeel.desk.ports import Identity, Link, LinkKind, RefreshToken, SecondFactor, Session, User
 from evenkeel.domain.errors import Conflict
+from tests.desk.paging import page
 
 
 class MemoryUsers:
@@ -65,7 +68,19 @@ class MemoryTokens:
         family = self._family(family_id)
         return bool(family) and all(one.revoked_at is None for one in family)
 
-    async def sessions_of(self, user_id: str, at: int, *, only: str | None = None) -> tuple[Session, ...]:
+    async def sessions_of(
+        self, user_id: str, at: int, *, only: str | None = None, limit: int = 100, cursor: str | None = None
+    ) -> tuple[Sequence[Session], str | None]:
+        return page(self._sessions(user_id, at, only=only), limit, cursor)
+
+    async def revoke_beyond(self, user_id: str, at: int, *, keep: int, first: str) -> list[str]:
+        ordered = sorted(self._sessions(user_id, at), key=lambda one: one.id != first)
+        ended = [one.id for one in ordered[keep:]]
+        for family_id in ended:
+            await self.revoke_family(family_id, at)
+        return ended
+
+    def _sessions(self, user_id: str, at: int, *, only: str | None = None) -> list[Session]:
         mine = [one.family_id for one in self.rows.values() if one.user_id == user_id]
         families = dict.fromkeys(family for family in mine if only in (None, family))
         found = []
@@ -78,7 +93,7 @@ class MemoryTokens:
                         last.family_id, user_id, first.created_at, last.created_at, until, last.user_agent, last.address
                     )
                 )
-        return tuple(sorted(found, key=lambda one: one.seen, reverse=True))
+        return sorted(found, key=lambda one: (one.seen, one.id), reverse=True)
 
     async def revoke_family(self, family_id: str, at: int) -> None:
         self._revoke(self._family(family_id), at)

@@ -80,7 +80,7 @@ def test_secrets_are_left_out_by_name_and_by_look() -> None:
     given = {
         "password": "hunter2", "new_password": "hunter2", "totp": "hunter2", "api_key": "hunter2", "Secret": "hunter2",
         "nested": [{"access_token": "hunter2", "name": "fine"}], "recovery_codes": ["hunter2"], "code": "hunter2",
-        "words": f"evk_0123456789ab_hunter2 and {token} and evs_hunter2hunter2", "passphrase": None,
+        "words": f"evk_0123456789ab_hunter2 and {token} and evs_hunter2hunter2, evw_hunter2hunter2", "passphrase": None,
     }  # fmt: skip
     text = clean(given)
     assert "hunter2" not in text

@@ -358,7 +358,7 @@ async def test_a_sign_in_that_began_before_a_reset_does_not_outlive_it(
     monkeypatch.setattr(house.passwords, "verify", slowly)
     with pytest.raises(Unauthenticated):
         await house.auth.login("ann", PASSWORD)
-    assert await house.tokens.sessions_of(ann.id, house.clock()) == ()
+    assert await house.tokens.sessions_of(ann.id, house.clock()) == ([], None)
 
 
 async def test_a_request_that_comes_while_a_session_ends_does_not_keep_it(

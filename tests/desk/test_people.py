@@ -300,7 +300,7 @@ async def test_sessions_are_listed_and_ended(house: House, owner: User) -> None:
     await house.auth.login("demo", PASSWORD, address="192.0.2.2", agent="curl")
     house.clock.skip(60)
     renewed = await house.auth.refresh(first.refresh, address="192.0.2.3")
-    found = await house.own_sign_in.sessions(owner.id)
+    found, _ = await house.own_sign_in.sessions(owner.id)
     assert [(one.address, one.user_agent) for one in found] == [("192.0.2.3", "FirefoxX: y"), ("192.0.2.2", "curl")]
     assert found[0].seen - found[0].since == 120 * 10**9
     other = await house.people.create("other", PASSWORD)
@@ -309,7 +309,41 @@ async def test_sessions_are_listed_and_ended(house: House, owner: User) -> None:
     await house.own_sign_in.end_session(owner.id, found[0].id)
     with pytest.raises(Unauthenticated):
         await house.auth.user_of(renewed.access_token)
-    assert len(await house.own_sign_in.sessions(owner.id)) == 1
+    assert len((await house.own_sign_in.sessions(owner.id))[0]) == 1
+
+
+async def test_beyond_the_most_sessions_the_one_idle_longest_ends_and_the_log_says_so() -> None:
+    house = House(policy=Policy(sessions=2))
+    owner, _ = await house.people.ensure_owner("demo", PASSWORD)
+    other = await house.people.create("other", PASSWORD)
+    theirs = await house.auth.login(other.username, PASSWORD)
+    signed = []
+    for _ in range(2):
+        house.clock.skip(60)
+        signed.append(await house.auth.login("demo", PASSWORD))
+    house.clock.skip(60)
+    await house.auth.refresh(signed[0].refresh)
+    idle = (await house.auth.principal(signed[1].access_token, address="")).session_id
+    house.clock.skip(60)
+    signed.append(await house.auth.login("demo", PASSWORD))
+    with pytest.raises(Unauthenticated):
+        await house.auth.user_of(signed[1].access_token)
+    for lasting in (signed[0], signed[2], theirs):
+        await house.auth.user_of(lasting.access_token)
+    rows = [row[:3] for row in house.heard.rows if row[1] == "session.crowded-out"]
+    assert rows == [(owner.id, "session.crowded-out", idle)]
+    assert len((await house.own_sign_in.sessions(owner.id))[0]) == 2
+
+
+async def test_a_sign_in_lasts_though_the_clock_was_set_back() -> None:
+    house = House(policy=Policy(sessions=1))
+    owner, _ = await house.people.ensure_owner("demo", PASSWORD)
+    before = await house.auth.login("demo", PASSWORD)
+    house.clock.skip(-3600)
+    opened = await house.auth.login("demo", PASSWORD)
+    assert (await house.auth.user_of(opened.access_token)).id == owner.id
+    with pytest.raises(Unauthenticated):
+        await house.auth.user_of(before.access_token)
 
 
 async def test_every_sign_in_opens_a_session_of_its_own(house: House) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from evenkeel.domain.instruments import AssetClass, Instrument
 from evenkeel.market.bars import Bars
 from evenkeel.market.columns import DAY
-from evenkeel.market.days import bars_a_year, days_of
+from evenkeel.market.days import bars_a_year, days_of, days_together
 from evenkeel.market.reading import sample_bars
 
 HOUR = DAY // 24
@@ -64,6 +64,26 @@ def test_daily_bars_are_a_day_each() -> None:
     days = days_of(bars)
     assert days.last.tolist() == list(range(len(bars)))
     assert days.per_year == pytest.approx(252, abs=1)
+
+
+days = st.lists(st.integers(0, 60), min_size=1, max_size=40, unique=True).map(sorted)
+
+
+@given(st.lists(days, min_size=1, max_size=4))
+def test_days_together_reach_from_the_first_close_to_the_last(opens: list[list[int]]) -> None:
+    series = [bars_at([day * DAY for day in one], "1d") for one in opens]
+    moments = np.unique(np.concatenate([bars.close_ts for bars in series]))
+    found, longest = days_together(series, moments), max(series, key=len)
+    assert found.last[-1] == len(moments) - 1
+    assert (np.diff(found.last) > 0).all()
+    assert (np.diff(found.dates) > 0).all()
+    assert found.dates[0] == date(1970, 1, 1).toordinal() + min(map(min, opens))
+    assert (found.per_year, found.basis) == (days_of(longest).per_year, days_of(longest).basis)
+    if len(series) == 1:
+        assert (found.last.tolist(), found.dates.tolist()) == (
+            days_of(longest).last.tolist(),
+            days_of(longest).dates.tolist(),
+        )
 
 
 @pytest.mark.parametrize(

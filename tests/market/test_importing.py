@@ -17,11 +17,13 @@ from evenkeel.domain.errors import Conflict, DataRefused, InvalidInput
 from evenkeel.domain.instruments import AssetClass
 from evenkeel.market.bars import Bars
 from evenkeel.market.cells import _on_grid
-from evenkeel.market.columns import COLUMNS
+from evenkeel.market.columns import COLUMNS, DAY
 from evenkeel.market.exporting import encode, select
 from evenkeel.market.importing import Imported, ImportOptions, import_files
+from evenkeel.market.reading import read_bars
 from evenkeel.market.stores.memory import MemoryStore
 from evenkeel.market.stores.parquet import ParquetStore
+from evenkeel.market.ticks import tick_for
 from tests.market.builders import HOUR, MINUTE, daily, instrument, intraday, write
 
 GOOD = (
@@ -325,6 +327,33 @@ def test_prices_below_one_tick_are_refused(bring: Import, tmp_path: Path) -> Non
         bring(file)
     assert "--tick" in (caught.value.hint or "")
     assert bring(file, tick=Decimal("0.0000001"))[0].outcome == "new"
+
+
+ADJUSTED = ("2005-02-24,0.115913,0.12001,0.1134,0.117952,100", "2005-02-25,0.117952,0.1189,0.1177,0.118853,1")
+
+
+def test_prices_between_ticks_are_read_on_a_finer_one_and_noted_by_an_import(bring: Import, tmp_path: Path) -> None:
+    file = write(tmp_path / "aapl.csv", GOOD[0], *ADJUSTED)
+    assert read_bars(file).instrument.tick_size == Decimal("0.00000001")  # type: ignore[union-attr]
+    assert read_bars(file, tick=Decimal("0.01")).instrument.tick_size == Decimal("0.01")  # type: ignore[union-attr]
+    (done,) = bring(file)
+    assert done.instrument.tick_size == Decimal("0.01")
+    assert any("most prices lie between ticks of 0.01, as adjusted ones do" in note for note in done.notes)
+    assert not any("between ticks" in note for note in bring(write(tmp_path / "ibm.csv", *GOOD))[0].notes)
+
+
+@given(
+    st.sampled_from(["0.01", "0.05", "0.001", "0.5", "1"]),
+    st.lists(st.integers(1, 10**6), min_size=1, max_size=50),
+    st.booleans(),
+)
+def test_the_tick_is_the_one_prices_lie_on(tick: str, steps: list[int], guessed: bool) -> None:
+    prices = np.array([float(step * Decimal(tick)) for step in steps])
+    bars = Bars(np.arange(len(steps)) * DAY, prices, prices, prices, prices)
+    found = tick_for(bars, Decimal(tick) if guessed else None)
+    assert found == Decimal(tick) if guessed else found >= Decimal(tick)
+    counted = prices / float(found)
+    assert np.abs(counted - np.rint(counted)).max() < 1e-3
 
 
 def test_prices_that_money_cannot_hold_are_refused(bring: Import, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evenkeel.research.report import words
@@ -19,6 +19,7 @@ several = st.lists(values, min_size=1, max_size=60)
 
 
 @given(several)
+@example([-1e-8])
 def test_a_scale_holds_what_it_spans(numbers: list[float]) -> None:
     for scale in (spanning(numbers), from_zero(numbers)):
         places = scale.place(numbers)

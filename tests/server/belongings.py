@@ -1,5 +1,5 @@
 """What the owner has beside trading in the tests of every route: a live account, a vault, a portfolio, a copy link, a
-watchlist; and what those tests send to the routes of these.
+watchlist, a webhook; and what those tests send to the routes of these.
 """
 
 from decimal import Decimal
@@ -14,6 +14,7 @@ from evenkeel.domain.portfolios import Portfolio
 from evenkeel.domain.rebalance_schedules import Aim, Cadence, Run, RunState, Schedule, Timing, run_id
 from evenkeel.domain.rebalancing import Rebalance
 from evenkeel.domain.watchlists import Watched, Watchlist
+from evenkeel.domain.webhooks import Webhook, WebhookTerms
 from tests.desk.vault.memory import FIELDS, VALUES
 from tests.server.safekeeping import REAL
 from tests.server.world import DEPLOYMENT, LIMITS, OWN_ACCOUNT, PASSWORD, World
@@ -24,10 +25,26 @@ FOLLOWER = "0190a000-0000-7000-8000-000000000005"
 LINK = "0190c000-0000-7000-8000-000000000002"
 PORTFOLIO = "0190f000-0000-7000-8000-000000000001"
 WATCHLIST = "0190e000-0000-7000-8000-000000000001"
+WEBHOOK = "0190b000-0000-7000-8000-000000000001"
 DUE = START + 10**15
 RUN = run_id(PORTFOLIO, DUE)
-OF_THE_OWNER = {"portfolio_id": PORTFOLIO, "link_id": LINK, "watchlist_id": WATCHLIST, "run_id": RUN}
-LEAKS = (LIVE_ACCOUNT, FOLLOWER, *OF_THE_OWNER.values(), "Truly mine", "Copies of mine", "Set apart", "Seen by me")
+OF_THE_OWNER = {
+    "portfolio_id": PORTFOLIO,
+    "link_id": LINK,
+    "watchlist_id": WATCHLIST,
+    "run_id": RUN,
+    "webhook_id": WEBHOOK,
+}
+LEAKS = (
+    LIVE_ACCOUNT,
+    FOLLOWER,
+    *OF_THE_OWNER.values(),
+    "Truly mine",
+    "Copies of mine",
+    "Set apart",
+    "Seen by me",
+    "Told by",
+)
 _LIVE, _STOCK = {"account_id": LIVE_ACCOUNT}, {"instrument_id": STOCK.id}
 INSTEAD: dict[str, dict[str, str]] = {
     **dict.fromkeys(("save_credentials", "remove_credentials", "ask_live", "switch_live", "switch_live_off"), _LIVE),
@@ -68,6 +85,9 @@ BODIES: dict[str, Any] = {
     "rename_watchlist": {"name": "Called otherwise"},
     "watch_instrument": {"symbol": "STK"},
     "change_watched": {"note": "dear"},
+    "take_alert": {"symbol": "STK", "action": "buy", "quantity": "1"},
+    "create_webhook": {"name": "One more", "account_id": OWN_ACCOUNT},
+    "change_webhook": {"max_age": 30},
 }
 OTHERS = {
     "create_vault": 201,
@@ -85,13 +105,14 @@ OTHERS = {
     "optimize_weights": 200,
     "find_frontier": 200,
     "create_watchlist": 201,
+    "create_webhook": 422,
 }
 # A vault there is already, a token that was not given, no position to replicate; cash in the portfolio, and no book
 # that it has adopted; an instrument that the list has.
 DECLINED = {
     "create_vault", "switch_live", "replicate_position", "archive_portfolio", "release_book", "watch_instrument",
 }  # fmt: skip
-ECHOES = {"create_portfolio", "transfer_cash"}
+ECHOES = {"create_portfolio", "create_webhook", "transfer_cash"}
 COMMITS = {"open_live_account"}
 """What is committed for another user, too: it is theirs."""
 
@@ -131,3 +152,16 @@ async def given_to(desk: World) -> None:
     await safe.vault.create(user, PASSWORD, kind=Secret.PASSWORD)
     await safe.credentials.save(user, LIVE_ACCOUNT, VALUES, fields=FIELDS)
     await desk.parts.watchlists.add(Watchlist(WATCHLIST, user, "Seen by me", (Watched(STOCK.id),), START, START))
+    hook = Webhook(
+        id=WEBHOOK,
+        user_id=user,
+        account_id=OWN_ACCOUNT,
+        name="Told by",
+        token_hash="none",
+        enabled=True,
+        terms=WebhookTerms(),
+        created_at=START,
+        updated_at=START,
+        rotated_at=START,
+    )
+    await desk.parts.webhooks.store.add(hook)

@@ -1,8 +1,11 @@
 """The doors of sign-in: cookies, tokens, waiting times, the second step, what comes from elsewhere, CSRF."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
+from evenkeel.desk.admission import Policy
 from evenkeel.desk.throttle import Throttle
 from evenkeel.domain.clock import SECOND
 from tests.server.people import AUTH, CSRF, Enrolled, csrf, enrolled, login
@@ -163,6 +166,32 @@ async def test_sensitive_doors_ask_for_a_sign_in_of_a_moment_ago(desk: World, ow
     assert (await owner.post(f"{AUTH}/two-factor/device")).status_code == 200
 
 
+async def test_sessions_come_in_pages(desk: World, owner: httpx.AsyncClient) -> None:
+    for _ in range(4):
+        await desk.token(desk.owner)
+    page = (await owner.get(f"{AUTH}/sessions?limit=2")).json()
+    found = list(page["items"])
+    while page["next_cursor"] is not None:
+        page = (await owner.get(f"{AUTH}/sessions?limit=2&cursor={page['next_cursor']}")).json()
+        found += page["items"]
+    assert len({one["id"] for one in found}) == 5
+    assert [one["seen"] for one in found] == sorted((one["seen"] for one in found), reverse=True)
+    assert (await owner.get(f"{AUTH}/sessions?limit=0")).status_code == 422
+    page = (await owner.get(f"/api/v2/users/{desk.owner.id}/sessions?limit=2")).json()
+    assert len(page["items"]) == 2
+    assert page["next_cursor"]
+
+
+async def test_a_program_that_signs_in_at_each_run_piles_nothing_up(desk: World, owner: httpx.AsyncClient) -> None:
+    desk.auth.admission = replace(desk.auth.admission, policy=Policy(sessions=3))
+    last = owner
+    for _ in range(6):
+        last = await desk.signed_in()
+    found = (await last.get(f"{AUTH}/sessions")).json()["items"]
+    assert [one["current"] for one in found] == [True, False, False]
+    assert (await owner.get(f"{AUTH}/me")).status_code == 401
+
+
 async def test_ones_sessions_are_ones_own(desk: World, owner: httpx.AsyncClient) -> None:
     async with await desk.signed_in(desk.other) as other:
         theirs = (await other.get(f"{AUTH}/sessions")).json()["items"]
@@ -194,7 +223,7 @@ async def test_header_injection_ends_in_no_header(desk: World, nobody: httpx.Asy
         f"{AUTH}/login", json={"username": "demo", "password": PASSWORD}, headers={b"user-agent": agent.encode()}
     )
     assert all(not one.startswith("evil") for one in answer.headers.get_list("set-cookie"))
-    (session, *_) = await desk.parts.household.own_sign_in.sessions(desk.owner.id)
+    ((session, *_), _) = await desk.parts.household.own_sign_in.sessions(desk.owner.id)
     assert "\n" not in session.user_agent
     refused = await nobody.post(f"{AUTH}/elsewhere/x%0d%0aset-cookie:evil=1", json={})
     assert refused.status_code == 404

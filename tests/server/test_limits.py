@@ -152,6 +152,14 @@ async def test_what_makes_no_sense_is_named(owner: httpx.AsyncClient, body: dict
     assert {name.split("[")[0] for name in found} == fields or {name.split(".")[0] for name in found} == fields
 
 
+@pytest.mark.parametrize(
+    ("count", "said"), [("2", "as a JSON number without quotes"), (1.5, "a whole number"), (-1, "0 to 2592000")]
+)
+async def test_the_form_of_a_number_is_said(owner: httpx.AsyncClient, count: object, said: str) -> None:
+    answer = await owner.put(LIMITS, json={"scope": "user", "rules": {"max_open_orders": count}})
+    assert answer.json()["errors"][0]["message"].endswith(said)
+
+
 async def test_a_halt_of_a_drawdown_is_seen_and_lifted(desk: World, owner: httpx.AsyncClient) -> None:
     await put(owner, MAIN, drawdown_warn="0.04", drawdown_reduce="0.08", drawdown_halt="0.12", max_position_share="1")
     await owner.post(ORDERS, json=order(quantity="9000"))

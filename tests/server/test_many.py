@@ -233,12 +233,16 @@ async def test_changes_in_bulk_are_answered_one_by_one(desk: World, owner: httpx
         {},
         {"orders": []},
         {"select": {}},
+        {"select": {}, "change": {"ticks": 1}},
+        {"select": {"all": True, "side": "BUY"}, "change": {"ticks": 1}},
         {"change": {"ticks": 1}},
         {"orders": [edits[0], edits[0]]},
         {"orders": [{"order_id": good, "quantity": "x"}]},
     )
     for body in bodies:
         assert (await owner.patch(ORDERS, json=body)).status_code == 422, body
+    everything = {"select": {"all": True}, "change": {"ticks": 1}}
+    assert [one["id"] for one in (await owner.patch(ORDERS, json=everything)).json()["items"]] == [good]
 
 
 async def _theirs(desk: World) -> Any:

@@ -146,6 +146,7 @@ def test_the_next_open_is_that_of_the_exchange(now: str, opens: str) -> None:
         ({"time_in_force": "GTD"}, "expires_at", "needs a moment"),
         ({"expires_at": WEEK}, "expires_at", "GTD"),
         ({"time_in_force": "GTD", "expires_at": "2005-09-09T10:00"}, "expires_at", "no time zone"),
+        ({"time_in_force": "GTD", "expires_at": "2005-09-09"}, "expires_at", "write 2005-09-09T00:00:00Z, or"),
         ({"time_in_force": "GTD", "expires_at": "next week"}, "expires_at", "ISO 8601"),
         ({"time_in_force": "GTD", "expires_at": iso(START - DAY)}, "expires_at", "still to come"),
     ],

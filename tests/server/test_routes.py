@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -17,6 +18,19 @@ from tests.server.configurations import CONFIGURATION
 from tests.server.order_templates import TEMPLATE
 from tests.server.sessions import SESSION, opening
 from tests.server.world import DEPLOYMENT, OWN_ACCOUNT, World, order, world
+
+
+class Told:
+    """A port whose reads are told, but for how far it is."""
+
+    def __init__(self, port: Any, read: Mock) -> None:
+        self._port, self._read = port, read
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("lag", "fault", "passed"):
+            self._read()
+        return getattr(self._port, name)
+
 
 BODIES: dict[str, dict[str, Any]] = {
     "login": {"username": "demo", "password": "wrong"},
@@ -205,6 +219,21 @@ async def test_the_owner_gets_what_the_contract_says(desk: World, endpoint: Endp
     assert answer.status_code in endpoint.statuses(), answer.text
     if not endpoint.public and endpoint.name not in DECLINED:
         assert answer.status_code in endpoint.answers, answer.text
+
+
+async def test_what_reads_projections_says_so(desk: World) -> None:
+    order_id, read = await _working_order(desk), Mock()
+    for name in ("history", "portfolios", "totals"):
+        setattr(desk.parts, name, Told(getattr(desk.parts, name), read))
+    found = set()
+    async with await desk.signed_in() as client:
+        for endpoint in (one for one in ENDPOINTS if one.method == "GET"):
+            read.reset_mock()
+            await _call(client, endpoint, order_id)
+            found |= {endpoint.name} if read.called else set()
+    said = {one.name for one in ENDPOINTS if one.projected}
+    assert found <= said
+    assert found >= {"list_ledger", "list_equity", "list_transactions", "list_performance", "get_platform"}
 
 
 async def test_the_private_socket_is_the_owner_without_a_token(desk: World) -> None:

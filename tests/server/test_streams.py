@@ -355,4 +355,5 @@ async def test_the_system_channel_tells_that_trading_has_halted(
         await desk.runner.submit(signal(desk.runner.state.time, 1.0))
     after = (await hear(stream, "delta"))["item"]
     assert (after["healthy"], after["feed"]["state"]) == (False, "halted")
+    assert (before["halted"], after["halted"]) == (None, str(desk.runner.failure))
     await stream.close()

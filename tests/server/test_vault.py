@@ -147,6 +147,7 @@ async def test_two_acts_switch_an_account_live(desk: World, owner: httpx.AsyncCl
         assert refused["errors"][0]["field"] == field
     switched = await ask(owner, "POST", path, body)
     assert switched["live"] is True
+    assert (await ask(owner, "GET", "/system/status"))["live_trading"] is True
     await ask(owner, "POST", path, body, code=422)
     await desk.runner.quiet()
     assert desk.runner.state.account(account_id).account.mode is AccountMode.LIVE
@@ -157,6 +158,7 @@ async def test_two_acts_switch_an_account_live(desk: World, owner: httpx.AsyncCl
     assert [(one["name"], one["custody"], one["locked"]) for one in shown] == [("Real", "unattended", False)]
     off = await ask(owner, "DELETE", path)
     assert off["live"] is False
+    assert (await ask(owner, "GET", "/system/status"))["live_trading"] is False
     records = desk.journal.records()
     switches = [one for one in records if isinstance(one, LiveSwitched)]
     assert [(one.on, one.provenance.actor) for one in switches] == [(True, desk.owner.id), (False, desk.owner.id)]

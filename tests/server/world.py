@@ -29,6 +29,7 @@ from evenkeel.desk.sealing import Key, KeyRing
 from evenkeel.desk.shares import Shares
 from evenkeel.desk.users import People
 from evenkeel.desk.vault.safe import Safe
+from evenkeel.desk.webhooks import Webhooks
 from evenkeel.domain import commands as c
 from evenkeel.domain import records as r
 from evenkeel.domain.accounts import Account, AccountType, Limits
@@ -51,6 +52,7 @@ from tests.desk.access import MemoryAudit, MemoryKeys, MemoryShares
 from tests.desk.account_memory import MemoryDetails, MemoryPersonalData, StateTotals
 from tests.desk.memory import MemoryUsers, memory_stores
 from tests.desk.paging import page
+from tests.desk.webhook_memory import MemoryWebhooks
 from tests.server import backtests, configurations, order_templates, portfolios
 from tests.server.safekeeping import MemoryShelf, new_safe, watching, with_acme
 from tests.trading.live.desk import BY, DAY, START, STOCK, MemoryJournal, bar, make_runner, market
@@ -188,6 +190,9 @@ class JournalHistory:
     def fault(self) -> str | None:
         return self.stuck
 
+    async def passed(self, seq: int, *, within: float) -> bool:
+        return True
+
 
 @dataclass
 class World:
@@ -302,6 +307,7 @@ async def world(
         totals=StateTotals(lambda: runner.state),
         portfolios=portfolios.JournalPortfolios(journal),
         watchlists=portfolios.MemoryWatchlists(),
+        webhooks=Webhooks(MemoryWebhooks(), users),
         purging=Purging(MemoryPersonalData(users), directory, users),
         safe=safe,
         backups=Backups(MemoryShelf(), runner.post, at=None),

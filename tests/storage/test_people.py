@@ -7,16 +7,17 @@ import msgspec
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evenkeel.desk import ports
 from evenkeel.desk.ports import Identity, Link, RefreshToken, SecondFactor, Session, User
 from evenkeel.domain.errors import Conflict, InvalidInput
 from evenkeel.storage.database import Database
-from evenkeel.storage.engines import async_engine, sync_engine
+from evenkeel.storage.engines import WRITING, async_engine, sync_engine
 from evenkeel.storage.repositories import StoredFactors, StoredIdentities, StoredLinks, StoredTokens, StoredUsers
 from evenkeel.storage.schema import upgrade
+from evenkeel.storage.tables.people import refresh_tokens
 from evenkeel.storage.tables.people import users as users_table
 from tests.storage.test_schema import VERSIONS
 
@@ -84,17 +85,84 @@ async def test_sessions_are_listed_by_their_last_token(engine: AsyncEngine) -> N
     await tokens.add(msgspec.structs.replace(first, token_hash="u1", family_id="f2", created_at=30))
     await tokens.add(msgspec.structs.replace(first, token_hash="v1", family_id="f3", created_at=40))
     await tokens.revoke_family("f3", 41)
-    assert await tokens.sessions_of(ANN.id, 50) == (
-        Session("f2", ANN.id, 30, 30, 100, "Firefox", "192.0.2.1"),
-        Session("f1", ANN.id, 10, 20, 100, "Firefox", "192.0.2.2"),
-    )
-    assert [one.id for one in await tokens.sessions_of(ANN.id, 50, only="f1")] == ["f1"]
+    second = Session("f2", ANN.id, 30, 30, 100, "Firefox", "192.0.2.1")
+    renewed = Session("f1", ANN.id, 10, 20, 100, "Firefox", "192.0.2.2")
+    assert await tokens.sessions_of(ANN.id, 50) == ([second, renewed], None)
+    (found, cursor) = await tokens.sessions_of(ANN.id, 50, limit=1)
+    assert (found, await tokens.sessions_of(ANN.id, 50, limit=1, cursor=cursor)) == ([second], ([renewed], None))
+    with pytest.raises(InvalidInput):
+        await tokens.sessions_of(ANN.id, 50, cursor="made up")
+    assert await tokens.sessions_of(ANN.id, 50, only="f1") == ([renewed], None)
     for nothing in ("f3", "f4", "f1' or 'a' = 'a"):
-        assert await tokens.sessions_of(ANN.id, 50, only=nothing) == ()
-    assert await tokens.sessions_of(BOB.id, 50, only="f1") == ()
-    assert await tokens.sessions_of(ANN.id, 100) == ()
+        assert await tokens.sessions_of(ANN.id, 50, only=nothing) == ([], None)
+    assert await tokens.sessions_of(BOB.id, 50, only="f1") == ([], None)
+    assert await tokens.sessions_of(ANN.id, 100) == ([], None)
     await tokens.revoke_user(ANN.id, 51, but="f1")
-    assert [one.id for one in await tokens.sessions_of(ANN.id, 52)] == ["f1"]
+    assert await tokens.sessions_of(ANN.id, 52) == ([renewed], None)
+
+
+async def ended_by(tokens: ports.RefreshTokens, end: str) -> None:
+    match end:
+        case "the session":
+            await tokens.revoke_family("f1", 30)
+        case "all of theirs":
+            await tokens.revoke_user(ANN.id, 30)
+        case "those beyond":
+            await tokens.revoke_beyond(ANN.id, 30, keep=1, first="f2")
+
+
+@pytest.mark.parametrize("end", ["the session", "all of theirs", "those beyond"])
+async def test_a_session_that_is_renewed_while_it_ends_has_ended(engine: AsyncEngine, end: str) -> None:
+    """PostgreSQL's update waits for the renewal and does not see the token that it has added."""
+    tokens: ports.RefreshTokens = StoredTokens(engine, RefreshToken, Session)
+    first = RefreshToken("t1", "f1", ANN.id, 10, 100, 1000)
+    await tokens.add(first)
+    await tokens.add(msgspec.structs.replace(first, token_hash="u1", family_id="f2", created_at=15))
+    renewed = msgspec.structs.replace(first, token_hash="t2", created_at=20)
+    async with engine.execution_options(**WRITING).begin() as connection:
+        marked = update(refresh_tokens).where(refresh_tokens.c.token_hash == "t1")
+        await connection.execute(marked.values(used_at=20, replaced_by="t2"))
+        row = {name: getattr(renewed, name) for name in RefreshToken.__struct_fields__}
+        await connection.execute(insert(refresh_tokens).values(row))
+        ending = asyncio.create_task(ended_by(tokens, end))
+        await asyncio.sleep(0.2)
+    await ending
+    last = await tokens.by_hash("t2")
+    assert last is not None
+    if end == "those beyond":  # one of the two, whichever was seen last when it was asked
+        assert len((await tokens.sessions_of(ANN.id, 40))[0]) == 1
+    else:
+        assert last.revoked_at == 30
+
+
+async def test_sessions_beyond_a_number_end_with_those_seen_longest_ago(engine: AsyncEngine) -> None:
+    tokens: ports.RefreshTokens = StoredTokens(engine, RefreshToken, Session)
+    for number in range(6):
+        await tokens.add(RefreshToken(f"t{number}", f"f{number}", ANN.id, 10 + number, 100, 1000))
+    await tokens.add(RefreshToken("b", "fb", BOB.id, 1, 100, 1000))
+    renewed = RefreshToken("t0-2", "f0", ANN.id, 30, 100, 1000)
+    await tokens.replace("t0", renewed, 30)
+    assert await tokens.revoke_beyond(ANN.id, 40, keep=6, first="f5") == []
+    assert await tokens.revoke_beyond(ANN.id, 40, keep=3, first="f5") == ["f3", "f2", "f1"]
+    assert [one.id for one in (await tokens.sessions_of(ANN.id, 40))[0]] == ["f0", "f5", "f4"]
+    assert not await tokens.family_is_live("f1")
+    assert await tokens.family_is_live("fb"), "of somebody else"
+    assert (await tokens.sessions_of(ANN.id, 40))[0][0].since == 10
+    assert await tokens.revoke_beyond(ANN.id, 40, keep=1, first="f4") == ["f0", "f5"], "whatever the clock was"
+    assert await tokens.revoke_beyond(ANN.id, 40, keep=1, first="f0") == [], "which has ended"
+    assert [one.id for one in (await tokens.sessions_of(ANN.id, 40))[0]] == ["f4"]
+
+
+async def test_of_two_sign_ins_at_once_one_goes_on(engine: AsyncEngine) -> None:
+    tokens: ports.RefreshTokens = StoredTokens(engine, RefreshToken, Session)
+    for at in range(10, 30):
+        families = [f"a{at}", f"b{at}"]
+        for family in families:
+            await tokens.add(RefreshToken(f"t-{family}", family, ANN.id, at, 100, 1000))
+        both = [tokens.revoke_beyond(ANN.id, at, keep=1, first=family) for family in families]
+        await asyncio.gather(*both)
+        found, _ = await tokens.sessions_of(ANN.id, at)
+        assert [one.id in families for one in found] == [True]
 
 
 async def test_a_link_is_spent_once_and_not_when_it_is_old_or_taken_back(engine: AsyncEngine) -> None:

@@ -1,5 +1,6 @@
 """Projections agree with the fold, however the journal was cut into groups, and survive restarts and old copies."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -264,6 +265,65 @@ def test_the_projector_says_why_it_is_stuck(database: Database) -> None:
         projector.stop()
     assert projector.fault is None
     assert examine(database).differences == []
+
+
+async def test_whoever_waits_for_a_record_finds_it_projected(database: Database) -> None:
+    story = Story(12).tell(200)
+    with Owner(database) as owner:
+        upgrade(database)
+        journal = owner.journal(SHARD)
+        projector = Projector(database, SHARD)
+        projector.start()
+        for seq, record in enumerate(story.records, 1):
+            projector.committed(journal.append(encode((record,)), seq, seq), (record,))
+            if seq % 40 == 0:
+                assert await projector.passed(seq, within=30.0)
+                assert projector.seq >= seq
+        last = len(story.records)
+        assert await projector.passed(last, within=30.0)
+        assert not await projector.passed(last + 1, within=0.05), "which nobody has committed"
+        await asyncio.to_thread(projector.stop)
+        journal.close()
+    assert examine(database).lag == 0
+
+
+async def test_nobody_waits_where_nothing_projects(database: Database) -> None:
+    """Neither for a projector that was not started, nor for one that is stuck, nor for one that stops meanwhile."""
+    with Owner(database) as owner:
+        journal = owner.journal(SHARD)
+        count = commit(journal, Story(1).tell(20).records)
+        journal.close()
+        projector = Projector(database, SHARD)
+        async with asyncio.timeout(20):
+            assert not await projector.passed(count, within=60.0)
+            projector.start()
+            assert not await projector.passed(count, within=60.0), "its tables are not there"
+            assert projector.fault is not None
+            upgrade(database)
+            await asyncio.to_thread(eventually, lambda: projector.fault is None)
+            waiting = asyncio.create_task(projector.passed(count + 1, within=60.0))
+            await asyncio.sleep(0.01)
+            await asyncio.to_thread(projector.stop)
+            assert not await waiting
+            assert await projector.passed(count, within=60.0)
+
+
+async def test_nobody_waits_for_what_takes_longer_than_a_moment(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projector_module, "FAR", 10)
+    with Owner(database) as owner:
+        upgrade(database)
+        journal = owner.journal(SHARD)
+        count = commit(journal, Story(1).tell(5).records)
+        journal.close()
+        projector = Projector(database, SHARD)
+        projector.start()
+        async with asyncio.timeout(20):
+            assert await projector.passed(count, within=60.0), "however far it is before it is known how far"
+            assert not await projector.passed(count + 11, within=60.0)
+            assert not await projector.passed(count + 10, within=0.02)
+        await asyncio.to_thread(projector.stop)
 
 
 def _bug(*_: object) -> None:

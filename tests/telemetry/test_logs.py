@@ -25,6 +25,7 @@ CANARIES = {
     "url": "postgresql://trader:canary-8@db.example/evenkeel",
     "path": "/link/?token=canary-9&x=1",
     "query": "ticket=canary-10",
+    "inbound": "/api/v2/webhooks/in/evw_canary-16-and-more",
     "header": "bearer canary-11",
     "token_in_text": "eyJhbGciOiJIUzI1NiJ9.canary-12.sig-part",
     "nested": {"deep": [{"secret": "canary-13"}]},

@@ -49,10 +49,7 @@ FAULTS = {
     33: "an upgrade half way",
 }
 INVARIANTS = range(1, 13)
-NOT_YET = {
-    30: "there are no webhooks",
-    31: "there are no webhooks",
-}
+NOT_YET: dict[int, str] = {}
 NAME = re.compile(r"\b([FI]\d{1,2})\b")
 
 

@@ -65,7 +65,8 @@ def test_every_check_is_told_in_order() -> None:
     names["stopped"] = ["mtm", rejects.RULE, watching.STALE]
     names["in_use"] = [view.ACCOUNT_ACTIVE, view.LIVE_SWITCH, view.SESSION_RUNNING]
     asked = (*checks.ORDER_CHECKS, *checks.ENTRY_CHECKS, checks.cash)
-    assert list(rows("trading.md", "rule")) == [name for check in asked for name in names[check.__name__]]
+    told = [view.STRATEGY_RUNNING, *(name for check in asked for name in names[check.__name__])]
+    assert list(rows("trading.md", "rule")) == told
 
 
 def test_every_rule_of_a_layer_is_told_in_order() -> None:
@@ -106,6 +107,7 @@ def test_every_metric_is_told() -> None:
     metrics.observe_stage("decided", 0.001)
     metrics.observe_exchange(0.001)
     metrics.observe_optimization("hrp", 0.01)
+    metrics.observe_webhook("ordered", 0.01)
     told = rows("operations.md", "metric")
     exported: dict[str, str] = {}
     labels: dict[str, set[str]] = {}

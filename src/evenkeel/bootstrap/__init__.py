@@ -34,6 +34,7 @@ def main() -> None:
 
 def serve(plan: ServePlan) -> int:
     """Runs the desk until it is told to stop; returns the exit code. Raises EvenkeelError where it cannot start."""
+    from evenkeel.bootstrap.compiling import keep_compiled
     from evenkeel.bootstrap.process import loop_factory, lost
     from evenkeel.server.listen import bound
     from evenkeel.settings import load
@@ -49,6 +50,7 @@ def serve(plan: ServePlan) -> int:
     for notice in notices:
         log.warning("setting", notice=notice)
     plan.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keep_compiled(plan.home)
     where = database(plan.home, settings.database_url)
     with Owner(where, on_lost=lost) as owner, bound(settings.host, settings.port) as listener:
         _claim(plan)

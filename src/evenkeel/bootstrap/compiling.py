@@ -11,7 +11,10 @@ import os
 import sys
 from asyncio.subprocess import DEVNULL
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import structlog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -19,6 +22,29 @@ if TYPE_CHECKING:
 AHEAD = ("critical_line.walk", "hierarchy._halve", "long_only.descend", "parity.descend")
 _COMMAND = ("-P", "-m", "evenkeel.bootstrap.compiling")
 _NICENESS = 19
+_VARIABLE, _FOLDER = "NUMBA_CACHE_DIR", "cache/compiled"
+log = structlog.get_logger(__name__)
+
+
+def keep_compiled(home: Path) -> None:
+    """Has compiled code kept in the home, where its own folder cannot be written; says so, as where that cannot be
+    either. To be called before numba is imported; processes that are started from here go by it."""
+    from evenkeel.quant import kernels
+
+    if kernels.can_keep():
+        return
+    before, spare = os.environ.get(_VARIABLE), home / _FOLDER
+    with suppress(OSError):
+        spare.mkdir(mode=0o700, parents=True, exist_ok=True)
+        spare.chmod(0o700)  # what lies there is run
+        os.environ[_VARIABLE] = str(spare)
+        if kernels.can_keep():
+            log.warning("compiled code is kept in the home: its own folder cannot be written", folder=str(spare))
+            return
+    os.environ.pop(_VARIABLE, None)
+    if before is not None:
+        os.environ[_VARIABLE] = before
+    log.warning("compiled code cannot be kept, and is compiled again at each start", hint=kernels.REMEDY)
 
 
 @asynccontextmanager

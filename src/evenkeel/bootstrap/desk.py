@@ -171,7 +171,10 @@ class Desk:
         household.watch_passwords([self.vaulting.safe.vault])
 
     async def _around(self, household: Household, trail: Trail) -> None:
-        """What hangs on people: their keys, what is shared with them, their accounts."""
+        """What hangs on people: their keys, what is shared with them, their webhooks, their accounts."""
+        from evenkeel.desk.webhooks import Webhooks
+        from evenkeel.storage.repositories import StoredWebhooks
+
         engine, users = self._engine, household.people.users
         self.access = await access_of(
             engine,
@@ -181,7 +184,8 @@ class Desk:
             server_keys=self.keys.server,
             admits=household.auth.admission.policy.admits,
         )
-        household.people.on_ended += [self.access.keys.forget, self.vaulting.sessions_ended]
+        self.webhooks = Webhooks(StoredWebhooks(engine), users)
+        household.people.on_ended += [self.access.keys.forget, self.webhooks.forget, self.vaulting.sessions_ended]
         household.people.on_changed.append(self.access.shares.person_changed)
         self.accounts = await accounts_of(engine, self.shard, users=users)
 
@@ -295,9 +299,11 @@ class Desk:
             totals=self.accounts.totals,
             portfolios=PortfolioHistory(self._engine, self.shard),
             watchlists=StoredWatchlists(self._engine),
+            webhooks=self.webhooks,
             purging=self.accounts.purging,
             doors=DoorSettings(
                 hosts=self.settings.hosts,
+                proxies=self.settings.proxies,
                 docs=self.settings.docs,
                 secure_cookie=(self.settings.public_url or "").startswith("https:"),
             ),

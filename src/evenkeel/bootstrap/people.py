@@ -33,13 +33,16 @@ def stores_of(engine: AsyncEngine) -> Stores:
 
 def house_of(settings: Settings, ring: KeyRing, *, token_secret: bytes) -> House:
     """What the settings ask of people. Raises InvalidInput."""
+    from msgspec.structs import replace
+
     from evenkeel.desk.admission import policy
     from evenkeel.desk.household import House
 
+    asked = policy(settings.two_factor_roles, settings.role_networks)
     return House(
         secret=token_secret,
         ring=ring,
-        policy=policy(settings.two_factor_roles, settings.role_networks),
+        policy=replace(asked, sessions=settings.max_sessions),
         clients=_clients(settings),
         public_url=settings.public_url,
     )

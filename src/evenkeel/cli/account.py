@@ -13,6 +13,7 @@ from evenkeel.cli.common import (
     JsonOption,
     LimitOption,
     examples,
+    neat,
     number,
     print_fields,
     print_items,
@@ -20,8 +21,10 @@ from evenkeel.cli.common import (
     print_table,
     reporting,
     resolve_home,
+    share,
 )
 from evenkeel.domain.accounts import MANUAL, UNASSIGNED, AccountType
+from evenkeel.domain.orders import Product
 
 app = typer.Typer(name="account", help="List, open and look into accounts.", no_args_is_help=True)
 
@@ -91,14 +94,21 @@ def show(account: AccountArgument, home: HomeOption = None, as_json: JsonOption 
 
 def print_positions(items: list[dict[str, Any]], names: dict[str, str] | None = None) -> None:
     """Positions as a table; `names` gives each account's, and adds that column."""
+    with_product = any(p["product"] != Product.NONE for p in items)
     rows = [
-        [*([names[p["account_id"]]] if names else []), p["symbol"],
-         p.get("strategy") or p.get("portfolio") or p["book"], p["quantity"],
-         p["currency"], p["last_price"] or "", p["market_value"], p["unrealised_pnl"], p["realised_pnl"]]
+        [*([names[p["account_id"]]] if names else []), p["symbol"], *([p["product"]] if with_product else []),
+         p.get("strategy") or p.get("portfolio") or p["book"], p["quantity"], p["currency"],
+         _price(p["average_price"]), p["last_price"] or "", p["market_value"], p["unrealised_pnl"], p["realised_pnl"]]
         for p in items
     ]  # fmt: skip
-    headings = ["symbol", "book", "quantity", "currency", "last", "value", "unrealised", "realised"]
+    headings = ["symbol", *(["product"] if with_product else []), "book", "quantity", "currency", "average", "last",
+                "value", "unrealised", "realised"]  # fmt: skip
     print_table([*(["account"] if names else []), *headings], rows, empty=NO_POSITIONS)
+
+
+def _price(average: str | None) -> str:
+    """A mean price as people read it: to the hundredth of a cent."""
+    return "" if average is None else f"{Decimal(average):.4f}"
 
 
 @app.command(
@@ -137,7 +147,8 @@ def open_account(
         if as_json:
             print_json(opened)
         else:
-            print(f"Opened paper account {opened['name']} with {opened['cash']} {opened['currency']}: {opened['id']}")
+            cash_now = f"{neat(opened['cash'])} {opened['currency']}"
+            print(f"Opened paper account {opened['name']} with {cash_now}: {opened['id']}")
 
 
 @app.command("ledger", epilog=examples("evenkeel account ledger Main --limit 20"))
@@ -246,7 +257,7 @@ def _move(account: str, amount: Decimal, kind: str, *, home: Path | None, as_jso
         if as_json:
             print_json(after)
         else:
-            print(f"{after['name']}: {kind} of {amount:f} {after['currency']}; cash is now {after['cash']}")
+            print(f"{after['name']}: {kind} of {amount:f} {after['currency']}; cash is now {neat(after['cash'])}")
 
 
 _LIMITS = {
@@ -262,7 +273,7 @@ _LIMITS = {
 
 
 def _limit(text: str) -> str:
-    return "off" if text.lower() == "off" else f"{number(text):f}"
+    return "off" if text.lower() == "off" else f"{share(text):f}"
 
 
 @app.command(
@@ -272,7 +283,7 @@ def _limit(text: str) -> str:
         "evenkeel account limits Main --max-position-share 0.25 --daily-loss 0.05",
         "evenkeel account limits Main --max-trades-per-day off",
         "evenkeel account limits Main --rate 8 --burst 4",
-        note="Shares are of the account's equity: 0.1 is 10 %. `off` turns a check off, which is recorded.",
+        note="Shares are of the account's equity: 0.1, or 10%. `off` turns a check off, which is recorded.",
     ),
 )
 def limits(

@@ -115,7 +115,7 @@ def aim_of(given: Mapping[str, Any]) -> dict[str, Any]:
         raise typer.BadParameter(message, param_hint=FIELDS.get(f"optimise.{next(iter(wish))}"))
     if wish:
         found["optimise"] = {"symbols": [], **wish}
-    if given["execution"] is not None:
+    if given["execution"] not in (None, ExecutionKind.BASKET):
         pace = {name: given[name] or 0 for name in ("duration", "slices")}
         found["execution"] = {"kind": given["execution"].value, **pace}
     else:

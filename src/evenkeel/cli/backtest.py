@@ -61,7 +61,7 @@ def run(
         with progress(quiet=as_json) as tell:
             result = backtest(
                 named.strategy, history, params=named.parameters, progress=lambda done, of: tell("running", done, of),
-                **ways, **h.sized(asked, named),
+                **ways, **h.terms_of(asked, named, history),
             )  # fmt: skip
         written = _written(result, html, export)
         row = None if place is None else _kept(place, k.asked_of(given, history, result.terms.sizing), result)

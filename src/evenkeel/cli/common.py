@@ -6,6 +6,7 @@ Ctrl-C. JSON answers go to stdout; what went wrong goes to stderr, in JSON too w
 
 import json
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -37,6 +38,7 @@ HomeOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many at most.")]
 Tell = Callable[[str, int, int], None]
+_BEYOND_CENTS = re.compile(r"^(-?[0-9][0-9,]*\.[0-9]{2}(?:[0-9]*[1-9])?)0+$")
 
 
 def examples(*lines: str, note: str = "") -> str:
@@ -111,6 +113,11 @@ def second(text: str) -> str:
 def plain(value: Decimal | None) -> str | None:
     """A number as a request has it."""
     return None if value is None else f"{value:f}"
+
+
+def neat(text: str) -> str:
+    """A number of an answer as people read it: without zeros beyond its cents. JSON keeps it as it is."""
+    return _BEYOND_CENTS.sub(r"\1", text)
 
 
 def typed_name(ask: str) -> str:
@@ -206,6 +213,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, empty
     if not rows and empty:
         print(empty)
         return
+    rows = [[neat(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
     numeric = [bool(rows) and all(_is_number(row[column]) for row in rows) for column in range(len(headings))]
     for row in (headings, *rows):
@@ -231,8 +239,6 @@ def _fields(item: Mapping[str, Any], under: str = "") -> Iterator[tuple[str, str
         match value:
             case Mapping() if value:
                 yield from _fields(value, f"{shown}: ")
-            case str():
-                yield shown, value
             case list() | tuple():
                 yield shown, ", ".join(_flat(one) for one in value) or "none"
             case _:
@@ -247,7 +253,7 @@ def _flat(value: Any) -> str:
             return "yes" if value else "no"
         case Mapping():
             return " ".join(f"{name.replace('_', ' ')} {_flat(part)}" for name, part in value.items()) or "none"
-    return str(value)
+    return neat(str(value))
 
 
 def wrapped(text: str, indent: str = "") -> str:

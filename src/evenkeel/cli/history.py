@@ -1,7 +1,7 @@
 """What the backtest commands are asked, read once: options, bars, parameters, axes, sizes."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evenkeel.cli.common import number, resolve_home, taking
+from evenkeel.cli.adjusting import adjustments_of
+from evenkeel.cli.common import number, resolve_home, share, taking
 from evenkeel.cli.mtm_terms import mtm_of
 from evenkeel.domain.errors import FieldError, InvalidInput
 
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from evenkeel.market.bars import Bars
     from evenkeel.research.backtest.options import Options
 
+
+def _fraction(text: Any) -> float:
+    return float(share(text))
+
+
+_SHARE: dict[str, Any] = {"parser": _fraction, "metavar": "SHARE"}
 StrategyOption = Annotated[
     str,
     typer.Option(
@@ -29,6 +36,10 @@ DataOption = Annotated[list[Path] | None, typer.Option("--data", metavar="FILE",
 SymbolOption = Annotated[
     list[str] | None,
     typer.Option("--symbol", help="Which of the file's symbols; without --data, stored ones. Repeat for several."),
+]
+AdjustmentsOption = Annotated[
+    Path | None,
+    typer.Option("--adjustments", metavar="FILE", help="Splits and dividends of --data; stored bars have theirs."),
 ]
 TimeframeOption = Annotated[
     str | None,
@@ -54,22 +65,33 @@ FeesBpsOption = Annotated[
 ]
 FillOption = Annotated[str, typer.Option("--fill", help="next-open, close or limit.")]
 SlippageOption = Annotated[float, typer.Option("--slippage-bps", help="Against the order, of price.")]
-SpreadOption = Annotated[float, typer.Option("--spread-share", help="Share of the bar's spread paid; 0.5 is half.")]
-StopOption = Annotated[float | None, typer.Option("--stop-loss", help="Fraction below the entry: 0.05 is 5 %.")]
-TargetOption = Annotated[float | None, typer.Option("--take-profit", help="Fraction above the entry.")]
-TrailOption = Annotated[float | None, typer.Option("--trailing-stop", help="Fraction below the best price since.")]
+SpreadOption = Annotated[
+    float, typer.Option("--spread-share", **_SHARE, help="Share of the bar's spread paid; 0.5 is half.")
+]
+StopOption = Annotated[
+    float | None, typer.Option("--stop-loss", **_SHARE, help="Fraction below the entry: 0.05, or 5%.")
+]
+TargetOption = Annotated[float | None, typer.Option("--take-profit", **_SHARE, help="Fraction above the entry.")]
+TrailOption = Annotated[
+    float | None, typer.Option("--trailing-stop", **_SHARE, help="Fraction below the best price since.")
+]
 OffsetOption = Annotated[
-    float, typer.Option("--limit-offset", help="How far from the close a limit rests: 0.001 is 0.1 % better.")
+    float, typer.Option("--limit-offset", **_SHARE, help="How far from the close a limit rests: 0.001 is 0.1 % better.")
 ]
 MaintenanceOption = Annotated[
-    float | None, typer.Option("--maintenance", help="Share of positions that equity must cover: 0.25 is 25 %.")
+    float | None,
+    typer.Option("--maintenance", **_SHARE, help="Share of positions that equity must cover: 0.25 is 25 %."),
 ]
 ParticipationOption = Annotated[
-    float | None, typer.Option("--participation", metavar="SHARE", help="Of a bar's volume, at most: 0.1 is 10 %.")
+    float | None, typer.Option("--participation", **_SHARE, help="Of a bar's volume, at most: 0.1 is 10 %.")
 ]
-FinancingOption = Annotated[float, typer.Option("--financing", help="Annual rate on cash below zero: 0.06 is 6 %.")]
-CreditOption = Annotated[float, typer.Option("--credit", help="Annual rate earned on cash above zero.")]
-BorrowOption = Annotated[float, typer.Option("--borrow", help="Annual rate on the value of what is held short.")]
+FinancingOption = Annotated[
+    float, typer.Option("--financing", **_SHARE, help="Annual rate on cash below zero: 0.06 is 6 %.")
+]
+CreditOption = Annotated[float, typer.Option("--credit", **_SHARE, help="Annual rate earned on cash above zero.")]
+BorrowOption = Annotated[
+    float, typer.Option("--borrow", **_SHARE, help="Annual rate on the value of what is held short.")
+]
 MtmOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -80,7 +102,9 @@ MtmOption = Annotated[
     ),
 ]
 EngineOption = Annotated[str, typer.Option("--engine", help="auto, compiled or event.")]
-RiskFreeOption = Annotated[float, typer.Option("--risk-free", help="Annual rate for the metrics: 0.03 is 3 %.")]
+RiskFreeOption = Annotated[
+    float, typer.Option("--risk-free", **_SHARE, help="Annual rate for the metrics: 0.03 is 3 %.")
+]
 
 GridOption = Annotated[
     list[str] | None,
@@ -114,6 +138,7 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of the draws: th
 def _shared(
     data: DataOption = None,
     symbols: SymbolOption = None,
+    adjustments: AdjustmentsOption = None,
     timeframe: TimeframeOption = None,
     start: StartOption = None,
     end: EndOption = None,
@@ -166,7 +191,7 @@ def history_of(
 
     if files:
         said = {} if timeframe is None else {"timeframe": timeframe}
-        found = {name: bars for path in files for name, bars in read_all_bars(path, **said).items()}
+        found = _of_files(read_all_bars(path, **said) for path in files)
         if len(files) == 1 and symbols and len(symbols) == 1 and len(found) == 1:
             found = read_all_bars(files[0], symbol=symbols[0], **said)
         found = _chosen(found, symbols)
@@ -175,6 +200,18 @@ def history_of(
     else:
         raise InvalidInput("there is nothing to test on", hint="Name a file with --data, or stored bars with --symbol.")
     return {name: _between(name, bars, start, end) for name, bars in found.items()}
+
+
+def _of_files(read: "Iterable[Mapping[str, Bars]]") -> "dict[str, Bars]":
+    """The bars of several files. Raises InvalidInput where two of them hold one symbol."""
+    found: dict[str, Bars] = {}
+    for bars in read:
+        if twice := sorted(found.keys() & bars.keys()):
+            raise InvalidInput(
+                f"{twice[0]} is in two of the files", hint="Name one of them, or import both: `evenkeel data import`."
+            )
+        found |= bars
+    return found
 
 
 def _chosen(found: "dict[str, Bars]", symbols: list[str] | None) -> "dict[str, Bars]":
@@ -315,9 +352,12 @@ def searched(named: "Named", axes: Mapping[str, Any], where: list[str] | None, *
     return {"params": fixed, "constraints": where or [], "engine": engine}
 
 
-def sized(asked: typer.Context, named: "Named") -> "Options":
-    """The options of a backtest, with the size of the configuration where none was asked for. Raises InvalidInput."""
+def terms_of(asked: typer.Context, named: "Named", bars: "Mapping[str, Bars]") -> "Options":
+    """The options of a backtest on these bars, with what goes ex in them, and with the size of the configuration where
+    none was asked for. Raises InvalidInput.
+    """
     options = options_of(asked.params)
+    options.update(adjustments_of(asked.params, bars))
     source = asked.get_parameter_source("size")
     if named.size is not None and (source is None or source.name == "DEFAULT"):
         options["size"] = named.size
@@ -341,7 +381,7 @@ def size_of(text: str) -> Any:
     from evenkeel.domain.sizing import Cash, Kelly, PercentOfEquity, Units, VolatilityTarget
 
     rule, _, value = text.rpartition(":")
-    amount = _share(value) if value.endswith("%") else number(value)
+    amount = share(value)
     match rule:
         case "" if value.endswith("%"):
             return PercentOfEquity(amount)
@@ -357,7 +397,3 @@ def size_of(text: str) -> Any:
             return Kelly(float(amount))
     message = f"expected 10, 50%, cash:5000, vol:10% or kelly:0.5, not {text!r}"
     raise InvalidInput(f"--size: {message}", errors=(FieldError("--size", message),))
-
-
-def _share(text: str) -> Decimal:
-    return number(text.removesuffix("%")) / Decimal(100)

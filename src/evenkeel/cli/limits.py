@@ -18,11 +18,12 @@ from evenkeel.cli.common import (
     print_table,
     reporting,
     resolve_home,
+    share,
 )
 from evenkeel.cli.order_terms import terms
 from evenkeel.domain.accounts import MANUAL
 from evenkeel.domain.errors import EvenkeelError
-from evenkeel.domain.limits import COUNTS, RULES, SECONDS, Layer
+from evenkeel.domain.limits import AMOUNTS, COUNTS, RULES, SECONDS, Layer
 from evenkeel.domain.orders import Product, Side
 
 LIMITS_EXAMPLES = examples(
@@ -32,7 +33,8 @@ LIMITS_EXAMPLES = examples(
     "evenkeel risk limits --scope strategy:Trend --set 'windows=09:45-15:45 America/New_York 1-5'",
     "evenkeel risk limits --scope user --off max_gross_exposure",
     note="Scopes: instrument:SYMBOL, strategy:NAME, account:NAME, user, platform. Shares and leverage are of equity: "
-    "0.1 is 10 %. Every layer that an order falls under must let it pass. docs/limits.md says what each rule reads.",
+    "0.1 is 10 %, and may be written 10%. Every layer that an order falls under must let it pass. docs/limits.md says "
+    "what each rule reads.",
 )
 CHECK_EXAMPLES = examples(
     "evenkeel risk check Main buy 100 AAPL",
@@ -105,7 +107,10 @@ def _value(name: str, text: str) -> Any:
         if text not in ("yes", "no"):
             raise typer.BadParameter("yes or no", param_hint=f"--set {name}")
         return text == "yes"
-    value = number(text)
+    try:
+        value = (number if name in COUNTS | SECONDS | AMOUNTS else share)(text)
+    except typer.BadParameter as error:
+        raise typer.BadParameter(error.message, param_hint=f"--set {name}") from error
     if name in COUNTS | SECONDS:
         if value != value.to_integral_value():
             raise typer.BadParameter(f"{text} is not a whole number", param_hint=f"--set {name}")

@@ -44,6 +44,7 @@ from evenkeel.cli import (
     user,
     vault,
     watchlist,
+    webhook,
 )
 from evenkeel.cli.common import examples
 from evenkeel.cli.doors import Doors
@@ -98,6 +99,7 @@ app.add_typer(session.app)
 app.add_typer(backtest.app)
 app.add_typer(market.app)
 app.add_typer(watchlist.app)
+app.add_typer(webhook.app)
 app.add_typer(feed.app)
 app.add_typer(data.app)
 app.add_typer(backup.app)

@@ -275,20 +275,20 @@ def check_choice(orders: list[str] | None, given: dict[str, Any], *, all_of_them
 
 
 def filter_of(client: Client, given: dict[str, Any]) -> dict[str, Any]:
-    """A filter of the API: accounts and books by name become ids."""
-    found = {name: str(value) for name, value in given.items() if value is not None}
+    """A filter of the API: accounts and books by name become ids; where nothing narrows it down, it says so."""
+    found: dict[str, str] = {name: str(value) for name, value in given.items() if value is not None}
     if "account" in found:
         found["account_id"] = the_account(client, found.pop("account"))["id"]
     if "book" in found:
         found["book"] = the_book(client, found["book"])
-    return found
+    return dict(found) or {"all": True}
 
 
 def cancel_all(client: Client, given: dict[str, Any], *, as_json: bool) -> None:
     """Cancels every working order that fits, and says which; all of them where nothing narrows that down."""
     answered(
         client,
-        client.call("POST", "/trading/orders/cancel", filter_of(client, given) or {"all": True}),
+        client.call("POST", "/trading/orders/cancel", filter_of(client, given)),
         verb="cancelled",
         as_json=as_json,
     )

@@ -19,7 +19,6 @@ from evenkeel.cli.aiming import (
     ParamOption,
     RiskFreeOption,
     ToleranceOption,
-    at_fault,
     bounds_of,
     by_options,
     numbers,
@@ -37,15 +36,20 @@ from evenkeel.cli.common import (
     reporting,
     taking,
 )
+from evenkeel.cli.idle import check_frontier, check_optimize, check_prices
 from evenkeel.domain.errors import FieldError, InvalidInput
 
 if TYPE_CHECKING:
     from evenkeel.market.bars import Bars
+    from evenkeel.quant.analytics.series import Floats
+    from evenkeel.quant.analytics.summary import Values
     from evenkeel.quant.portfolio.frontier import Frontier
     from evenkeel.research.portfolio.optimize import Optimized
     from evenkeel.research.portfolio.prices import Prices
     from evenkeel.research.portfolio.rebalancing import Comparison
 
+_WHOLE = Decimal(1)
+_BEYOND_BOUNDS = ("constraints", "groups", "exposures", "gross", "turnover", "max_assets", "min_weight")
 _SHOWN = ("sharpe", "return", "risk")  # figures of objectives that are printed anyway
 EIGHT = (
     "min-variance", "max-sharpe", "max-utility", "max-diversification", "min-cvar", "risk-parity", "hrp",
@@ -67,7 +71,9 @@ BACKTEST_EXAMPLES = examples(
     "evenkeel portfolio backtest --prices closes.csv --report sheet.html",
     "evenkeel portfolio backtest --prices closes.csv --objective hrp --objective min-cvar --every quarter --json",
     "evenkeel portfolio backtest --prices closes.csv --lookback 504 --cost-bps 5 --band 0.02 --benchmark SPY",
-    note="Without --objective, eight are walked: " + ", ".join(EIGHT) + ". 1/N is walked beside them.",
+    "evenkeel portfolio backtest --prices closes.csv --objective tracking-error --benchmark SPY=60% --max-assets 10",
+    note="Without --objective, eight are walked: " + ", ".join(EIGHT) + ". 1/N is walked beside them. A benchmark is "
+    "bought once, where the walk begins, and drifts; what is tracked is what it has become by then.",
 )
 ObjectiveOption = Annotated[
     str | None,
@@ -152,6 +158,8 @@ def optimize(
         r.check_places(report)
         own = options_of(asked.params["params"], risk_tolerance, objective=objective)
         wanted = objective or ("max-sharpe" if risk_tolerance is None else "risk-tolerance")
+        check_prices(asked)
+        check_optimize(asked.params, wanted)
         found = _optimized(asked.params, objective=wanted, own=own)
         written = found.to_html(report) if report is not None else None
         if as_json:
@@ -167,14 +175,14 @@ def frontier(asked: typer.Context, home: HomeOption = None, as_json: JsonOption 
     """The exact efficient frontier within the bounds: its corner portfolios, from the most return to the least risk."""
     with reporting(as_json=as_json):
         asked_for = asked.params
-        beyond = [name for name in ("constraints", "gross", "turnover", "max_assets", "min_weight") if asked_for[name]]
+        beyond = [name for name in _BEYOND_BOUNDS if asked_for[name]]
         if beyond:
             raise InvalidInput(
                 f"the frontier is exact within bounds alone, without {beyond[0].replace('_', ' ')}",
                 hint="Take `portfolio optimize` with target-return or target-risk for points under constraints.",
             )
-        if asked_for["params"]:
-            raise at_fault("--param", "is of an objective, and the frontier has none: leave it out")
+        check_prices(asked)
+        check_frontier(asked_for)
         found = _optimized(asked_for, objective="min-variance", own={})
         line, assets = found.frontier(), found.weights.assets
         if as_json:
@@ -202,7 +210,12 @@ def backtest(
     band: Annotated[
         float, typer.Option("--band", parser=finite, metavar="SHARE", help="Trade only where a weight is off by more.")
     ] = 0.0,
-    benchmark: Annotated[str | None, typer.Option("--benchmark", metavar="ASSET", help="An asset to hold.")] = None,
+    benchmark: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--benchmark", metavar="ASSET=SHARE", help="Held beside, and what tracking-error tracks: SPY=60%; repeat."
+        ),
+    ] = None,
     report: ReportOption = None,
     export: Annotated[
         Path | None, typer.Option("--export", metavar="FILE", help="Write all weights there, as CSV or Parquet.")
@@ -215,12 +228,14 @@ def backtest(
 
     with reporting(as_json=as_json):
         r.check_places(report, export)
+        check_prices(asked)
         own = options_of(asked.params["params"], None, objective=None)
         named = {name: _known_options(name, own) for name in objectives or EIGHT}
         _check_options(own, named)
         found = rebalance_history(
             _prices(asked.params, missing="skip"), objectives=named, every=every, lookback=lookback, cost_bps=cost_bps,
-            band=band, benchmark=benchmark, missing=asked.params["missing"] or "skip", **_settings(asked.params),
+            band=band, benchmark=_weights(asked.params, "benchmark", alone=_WHOLE),
+            missing=asked.params["missing"] or "skip", **_settings(asked.params),
         )  # fmt: skip
         written = [found.to_html(report)] if report is not None else []
         written += [r.table_written(found.to_polars(), export)] if export is not None else []
@@ -250,11 +265,8 @@ def _check_options(own: Mapping[str, Any], named: Mapping[str, Mapping[str, Any]
 def _optimized(given: Mapping[str, Any], *, objective: str, own: Mapping[str, float]) -> "Optimized":
     from evenkeel.research.portfolio.optimize import optimize as optimized
 
-    held = {
-        name: weights_of(given[name], f"--{name}", alone=alone)
-        for name, alone in (("present", None), ("benchmark", Decimal(1)))
-        if given.get(name)
-    }
+    both = {name: _weights(given, name, alone=alone) for name, alone in (("present", None), ("benchmark", _WHOLE))}
+    held = {name: found for name, found in both.items() if found is not None}
     prices = _prices(given)
     if prices.times is None and given["periods"] is None:
         raise InvalidInput(
@@ -264,6 +276,10 @@ def _optimized(given: Mapping[str, Any], *, objective: str, own: Mapping[str, fl
     options: dict[str, Any] = held | dict(own) | {"missing": given["missing"] or "fill"}
     with by_options():
         return optimized(prices, objective=objective, **_settings(given), **options)
+
+
+def _weights(given: Mapping[str, Any], name: str, *, alone: Decimal | None) -> dict[str, float] | None:
+    return weights_of(given[name], f"--{name}", alone=alone) if given.get(name) else None
 
 
 def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -331,7 +347,8 @@ def _print_weights(found: "Optimized") -> None:
         if abs(weight) > 5e-5
     ]
     print_table(("asset", "weight %", "part of risk %"), rows)
-    metrics = {name: found.metrics[name] for name in ("expected_return", "volatility", "sharpe_ratio")}
+    wanted = ("expected_return", "volatility", "sharpe_ratio", "turnover")
+    metrics = {name: found.metrics[name] for name in wanted if name in found.metrics}
     told = {name: f"{value:.4f}" if isfinite(value) else "–" for name, value in metrics.items()}
     if found.figure not in _SHOWN:
         told = {found.figure: f"{found.value:.6g}" if isfinite(found.value) else "–", **told}
@@ -342,14 +359,20 @@ def _year(periods: float) -> dict[str, str]:
     return {"rows of a year": f"{periods:g}"}
 
 
+def _gone(equity: "Floats", of: "Values") -> tuple[str, ...]:
+    figures = (of["cagr"], of["volatility"], of["max_drawdown"])
+    a_year, volatility, drawdown = ("–" if value is None else f"{value * 100:.2f}" for value in figures)
+    sharpe = "–" if of["sharpe"] is None else f"{of['sharpe']:.2f}"
+    return f"{equity[-1]:.2f}", a_year, volatility, sharpe, drawdown
+
+
 def _print_paths(found: "Comparison") -> None:
     rows = []
     for name, path in found.paths.items():
-        of = path.metrics
-        figures = [of["cagr"], of["volatility"], of["max_drawdown"], path.turnover, path.costs]
-        shares = ["–" if value is None else f"{value * 100:.2f}" for value in figures]
-        sharpe = "–" if of["sharpe"] is None else f"{of['sharpe']:.2f}"
-        rows.append((name, f"{path.equity[-1]:.2f}", *shares[:2], sharpe, *shares[2:], str(len(path.failed))))
+        traded = (f"{path.turnover * 100:.2f}", f"{path.costs * 100:.2f}", str(len(path.failed)))
+        rows.append((name, *_gone(path.equity, path.metrics), *traded))
+    if found.benchmark is not None and (of := found.benchmark_metrics) is not None:
+        rows.append(("benchmark", *_gone(found.benchmark, of), "–", "–", "–"))
     heads = (
         "objective",
         "worth",

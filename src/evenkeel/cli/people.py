@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _USERS = "/users"
+_MOST = 10_000
 _OPTIONS = {"role": "ROLE", "email": "--email", "hours": "--hours", "networks": "CIDR"}
 
 
@@ -127,9 +128,13 @@ class Home:
 
         async def stopped(at: Stopped) -> list[dict[str, Any]]:
             user = await at.named(name)
-            return [session(one) for one in await at.people.tokens.sessions_of(user.id, time.time_ns())]
+            found, _ = await at.people.tokens.sessions_of(user.id, time.time_ns(), limit=_MOST)
+            return [session(one) for one in found]
 
-        return self._either(lambda: list(self._call("GET", name, "sessions")["items"]), stopped)
+        def running() -> list[dict[str, Any]]:
+            return self._client.pages(path_of("users", self._id(name), "sessions"), limit=_MOST)
+
+        return self._either(running, stopped)
 
     def end_sessions(self, name: str) -> None:
         async def stopped(at: Stopped) -> None:

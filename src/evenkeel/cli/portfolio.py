@@ -13,6 +13,7 @@ from evenkeel.cli.common import (
     JsonOption,
     examples,
     minute,
+    neat,
     number,
     plain,
     print_fields,
@@ -43,6 +44,10 @@ _OPTIONS = {
     "source": "--from",
     "target": "--to",
     "account_id": "--account",
+    "type": "--type",
+    "symbol": "--symbol",
+    "start": "--start",
+    "end": "--end",
 }
 
 
@@ -80,7 +85,7 @@ def list_portfolios(
         print_table(headings, rows, empty=empty)
         for one in client.get("/portfolio/totals", account_id=account_id)["items"] if items else []:
             counts = f"{one['num_portfolios']} portfolios, {one['total_positions']} positions"
-            print(f"Total {one['total_value']} {one['currency']}: {counts}")
+            print(f"Total {neat(one['total_value'])} {one['currency']}: {counts}")
 
 
 @app.command("show", epilog=examples("evenkeel portfolio show Growth"))
@@ -157,7 +162,7 @@ def create(
         if as_json:
             print_json(made)
         else:
-            print(f"Made portfolio {made['name']} with {made['value']} {made['currency']}: {made['id']}")
+            print(f"Made portfolio {made['name']} with {neat(made['value'])} {made['currency']}: {made['id']}")
 
 
 def _the_strategy(client: Client, wanted: str) -> str:
@@ -255,7 +260,8 @@ def adopt(
             print_json(after)
         else:
             print(
-                f"{after['name']} has {len(after['books'])} books, and is worth {after['value']} {after['currency']}."
+                f"{after['name']} has {len(after['books'])} books, "
+                f"and is worth {neat(after['value'])} {after['currency']}."
             )
 
 
@@ -350,4 +356,4 @@ def record(
         if as_json:
             print_json(after)
         else:
-            print(f"{after['name']}: {kind.value} of {amount:f} {after['currency']}; cash is now {after['cash']}")
+            print(f"{after['name']}: {kind.value} of {amount:f} {after['currency']}; cash is now {neat(after['cash'])}")

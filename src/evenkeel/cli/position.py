@@ -155,10 +155,11 @@ def reverse(
 
 @app.command(
     "target",
+    context_settings={"ignore_unknown_options": True},  # -50 is a quantity
     epilog=examples(
         "evenkeel position target Main AAPL 100",
         "evenkeel position target Main AAPL 0",
-        "evenkeel position target Main AAPL -- -50",
+        "evenkeel position target Main AAPL -50",
         note="Orders that work count: given twice, it orders once. A negative quantity is a short.",
     ),
 )

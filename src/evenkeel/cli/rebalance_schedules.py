@@ -10,7 +10,6 @@ from evenkeel.cli.client import Client, find, path_of
 from evenkeel.cli.common import (
     HomeOption,
     JsonOption,
-    LimitOption,
     examples,
     number,
     plain,
@@ -154,12 +153,15 @@ def clear(portfolio: PortfolioArgument, home: HomeOption = None, as_json: JsonOp
 
 @app.command("runs", epilog=examples("evenkeel portfolio schedule runs Growth --limit 10"))
 def runs(
-    portfolio: PortfolioArgument, limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption = False
+    portfolio: PortfolioArgument,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=200, help="How many at most.")] = 50,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """What became of each time it was due, newest first."""
     with reporting(as_json=as_json):
         client = _connected(home)
-        items = client.get(_path(client, portfolio, "runs"), limit=min(limit, 200))["items"]
+        items = client.get(_path(client, portfolio, "runs"), limit=limit)["items"]
         if as_json:
             print_items(items)
             return

@@ -12,7 +12,6 @@ from evenkeel.cli.client import Client, path_of
 from evenkeel.cli.common import (
     HomeOption,
     JsonOption,
-    LimitOption,
     examples,
     finite,
     number,
@@ -25,6 +24,7 @@ from evenkeel.cli.common import (
     share,
     taking,
 )
+from evenkeel.cli.idle import check_rebalance
 from evenkeel.cli.portfolio import PortfolioArgument, the_portfolio
 from evenkeel.cli.portfolio_history import app
 from evenkeel.cli.taxes import print_tax
@@ -83,25 +83,33 @@ def rebalance(
         list[str] | None, typer.Option("--yield", metavar="SYMBOL=SHARE", help="With --across: paid a year; repeat.")
     ] = None,
     wash_days: Annotated[
-        int, typer.Option("--wash-days", metavar="DAYS", help="How near a purchase makes a wash sale.")
-    ] = 30,
+        int | None,
+        typer.Option(
+            "--wash-days",
+            metavar="DAYS",
+            show_default="30",
+            help="With --preview: how near a purchase makes a wash sale.",
+        ),
+    ] = None,
     preview: Annotated[bool, typer.Option("--preview", help="Show what would be traded; trade nothing.")] = False,
     name: Annotated[
         str | None, typer.Option("--id", metavar="NAME", help="Sent again by this name, nothing is traded twice.")
     ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="With --id: place anew what came to nothing.")] = False,
     wait: Annotated[
-        float, typer.Option("--wait", parser=finite, metavar="SECONDS", help="Wait so long for its end.")
-    ] = 0.0,
+        float | None,
+        typer.Option("--wait", parser=finite, metavar="SECONDS", show_default="0", help="Wait so long for its end."),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Trade a portfolio to its weights, in all of its accounts."""
     with reporting(as_json=as_json):
+        check_rebalance(preview, wash_days=wash_days, name=name, retry=retry, wait=wait)
         client = Client(resolve_home(home), options=OPTIONS)
         found = the_portfolio(client, portfolio)
         body = aim_of(asked.params) | {"buffer": plain(buffer), "band": plain(band), "min_trade": plain(min_trade)}
-        body |= {"across": across, "wash_days": wash_days}
+        body |= {"across": across} | ({} if wash_days is None else {"wash_days": wash_days})
         body["yields"] = [share_of(one, "share", option="--yield") for one in yields or ()]
         if preview:
             plan = client.call("POST", path_of("portfolio", found["id"], "rebalance", "preview"), body)
@@ -109,7 +117,7 @@ def rebalance(
             return
         body |= {"client_rebalance_id": name, "retry": retry}
         one = client.call("POST", path_of("portfolio", found["id"], "rebalance"), body)
-        one = _ended(client, one, seconds=wait)
+        one = _ended(client, one, seconds=wait or 0.0)
         print_json(one) if as_json else _print_rebalance(client, one, currency=found["currency"])
 
 
@@ -180,13 +188,16 @@ def _print_rebalance(client: Client, one: dict[str, Any], *, currency: str) -> N
 
 @app.command("rebalances", epilog=examples("evenkeel portfolio rebalances Growth --json"))
 def rebalances(
-    portfolio: PortfolioArgument, limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption = False
+    portfolio: PortfolioArgument,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=500, help="How many at most.")] = 50,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """A portfolio's rebalances, newest first."""
     with reporting(as_json=as_json):
         client = Client(resolve_home(home), options=OPTIONS)
         path = path_of("portfolio", the_portfolio(client, portfolio)["id"], "rebalances")
-        items = client.get(path, limit=min(limit, 500))["items"]
+        items = client.get(path, limit=limit)["items"]
         if as_json:
             print_items(items)
             return

@@ -167,7 +167,7 @@ def _job(given: dict[str, Any], asked: typer.Context, objective: str) -> _Job:
     axes = h.axes_or_ranges(given["grid"], named)
     study = given["study"] if place is None or given["study"] is not None else place.studies
     how = {
-        **h.sized(asked, named),
+        **h.terms_of(asked, named, bars),
         **h.searched(named, axes, given["where"], engine=given["engine"]),
         "risk_free": given["risk_free"],
         "workers": given["workers"],

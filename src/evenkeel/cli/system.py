@@ -46,8 +46,14 @@ def _shown(found: dict[str, Any], home: str) -> dict[str, Any]:
         "accounts ready": f"{found['accounts_ready']} of {found['accounts_total']}",
         "feed": _feed(feed),
         "journal": f"{journal['seq']} records, {journal['lag']} of them not yet in the tables",
-        "healthy": found["healthy"],
+        "healthy": _health(found),
     }
+
+
+def _health(found: dict[str, Any]) -> str:
+    if found["halted"] is None:
+        return "yes" if found["healthy"] else "no"
+    return f"no, trading has halted: {found['halted']}; mend that, and start the desk again"
 
 
 def _feed(feed: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from evenkeel.cli.account import AccountArgument, GroupOption, the_account
+from evenkeel.cli.aiming import at_fault
 from evenkeel.cli.client import Client, path_of
 from evenkeel.cli.common import (
     HomeOption,
@@ -135,6 +136,7 @@ def lots(
 ) -> None:
     """What is left of each purchase, with its gain at the last price and the days until that is long-term."""
     with reporting(as_json=as_json):
+        _check_form(as_json, as_csv)
         client, wanted = _asked(home, portfolio, account, group=group, symbol=symbol, method=method)
         items = client.get("/portfolio/lots", **wanted)["items"]
         if as_json or as_csv:
@@ -170,6 +172,7 @@ def gains(
 ) -> None:
     """What sales of a year have realised, short-term and long-term, and the losses that a wash sale puts at risk."""
     with reporting(as_json=as_json):
+        _check_form(as_json, as_csv)
         client, wanted = _asked(home, portfolio, account, group=group, symbol=symbol, method=method)
         found = client.get("/portfolio/gains", year=year, wash_days=wash_days, **wanted)
         if as_json or as_csv:
@@ -210,6 +213,11 @@ def _asked(
 
 def _names(client: Client) -> dict[str, str]:
     return {one["id"]: one["name"] for one in client.get("/accounts")["items"]}
+
+
+def _check_form(as_json: bool, as_csv: bool) -> None:
+    if as_json and as_csv:
+        raise at_fault("--csv", "is another form of the answer than --json: leave one of the two out")
 
 
 def _print_csv(items: Sequence[dict[str, Any]]) -> None:

@@ -24,10 +24,12 @@ Network = IPv4Network | IPv6Network
 
 
 class Policy(Struct, frozen=True):
-    """`two_factors` names the roles that must have them; `networks` says where a role may come from."""
+    """`two_factors` names the roles that must have them; `networks` says where a role may come from; `sessions` is how
+    many sign-ins of one person go on at once."""
 
     two_factors: frozenset[str] = frozenset()
     networks: Mapping[str, tuple[str, ...]] = {}
+    sessions: int = 100
 
     def admits(self, user: User, address: str) -> bool:
         """Whether this person may come from that address."""

@@ -28,7 +28,7 @@ _SECRET = re.compile(
     r"passw|passphrase|secret|token|credential|private|cookie|otp|recovery|signature|authorization|seal|code$|_?key$",
     re.IGNORECASE,
 )
-_LOOKS_SECRET = re.compile(r"\b(ev[ks]_[A-Za-z0-9_-]{8,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+)")
+_LOOKS_SECRET = re.compile(r"\b(ev[ksw]_[A-Za-z0-9_-]{8,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+)")
 
 
 class AuditRows(Protocol):

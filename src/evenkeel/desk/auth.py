@@ -27,15 +27,13 @@ from evenkeel.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, 
 from evenkeel.domain.ids import Random
 
 ACCESS_SECONDS = 15 * 60
-IDLE = 14 * 24 * 3600 * SECOND
-ABSOLUTE = 90 * 24 * 3600 * SECOND
+IDLE, ABSOLUTE = 14 * 24 * 3600 * SECOND, 90 * 24 * 3600 * SECOND
 RACE = 20 * SECOND
 LINK_SECONDS = 10 * 60
 TICKET_SECONDS = 30
 STEP_SECONDS = 5 * 60
 FRESH = 10 * 60 * SECOND
-_AUDIENCE = "evenkeel"
-_REMEMBERED = 10_000
+_AUDIENCE, _REMEMBERED = "evenkeel", 10_000
 T = TypeVar("T")
 
 
@@ -295,9 +293,13 @@ class Auth:
     async def end(self, session_id: str) -> None:
         """Ends one session, wherever its tokens are."""
         await self.tokens.revoke_family(session_id, self.wall())
+        self._forget_sessions(session_id)
+
+    def _forget_sessions(self, *session_ids: str) -> None:
         self._changes += 1
-        self._live.pop(session_id, None)
-        self._confirmed.pop(session_id, None)
+        for one in session_ids:
+            self._live.pop(one, None)
+            self._confirmed.pop(one, None)
 
     async def _open(self, pending: Pending, *, address: str, agent: str) -> SignIn:
         user, now, secret = pending.user, self.wall(), secrets.token_urlsafe(32)
@@ -324,7 +326,15 @@ class Auth:
             for watcher in self.watchers:
                 await watcher.proved(user, pending.password)
         await self._note(user, "session.open", session=token.family_id, address=address, agent=agent, how=pending.how)
+        await self._crowd_out(user, token.family_id, address=address, agent=agent)
         return SignIn(user, self._access(user, token.family_id), secret, self.csrf_of(token.family_id))
+
+    async def _crowd_out(self, user: User, opened: str, *, address: str, agent: str) -> None:
+        """Ends the sessions beyond the most, those seen longest ago, and never the one just opened."""
+        keep = self.admission.policy.sessions
+        if ended := await self.tokens.revoke_beyond(user.id, self.wall(), keep=keep, first=opened):
+            self._forget_sessions(*ended)
+            await self._note(user, "session.crowded-out", session=",".join(ended), address=address, agent=agent)
 
     async def _note(self, user: User, action: str, *, session: str, address: str, agent: str, **after: str) -> None:
         await self.admission.audit.note(

@@ -237,7 +237,7 @@ class Keys:
             await self.signatures.take(key.id, self._signing_secrets(key), asked=asked, headers=headers)
         elif key.signed:
             raise Unauthenticated("this API key takes signed requests only", hint="See `docs/access.md`.")
-        if (held.networks and not _is_within(address, held.networks)) or not self._admits(held.user, address):
+        if (held.networks and not is_within(address, held.networks)) or not self._admits(held.user, address):
             raise Forbidden(f"this API key may not be used from {address or 'here'}")
         self._used[key.id] = (now, address)
         return Principal(
@@ -342,7 +342,8 @@ def _invalid() -> Unauthenticated:
     return Unauthenticated("the API key is not valid, has expired, or was revoked")
 
 
-def _is_within(address: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+def is_within(address: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    """Whether an address is in one of the networks; IPv4 in IPv6 is IPv4."""
     try:
         here = ip_address(address)
     except ValueError:

@@ -3,6 +3,8 @@
 Guesses made here count like those at the door: whoever holds a stolen session may not try passwords with it.
 """
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from evenkeel.desk.auth import Auth
@@ -120,13 +122,16 @@ class OwnSignIn:
         await self.factors.remove(user.id)
         await self.people.end_sessions(user.id)
 
-    async def sessions(self, user_id: str) -> tuple[Session, ...]:
-        """A person's sessions that go on, the one seen last first."""
-        return await self.auth.tokens.sessions_of(user_id, self.auth.wall())
+    async def sessions(
+        self, user_id: str, *, limit: int = 100, cursor: str | None = None
+    ) -> tuple[Sequence[Session], str | None]:
+        """A person's sessions that go on, the one seen last first, and the cursor of the next page."""
+        return await self.auth.tokens.sessions_of(user_id, self.auth.wall(), limit=limit, cursor=cursor)
 
     async def end_session(self, user_id: str, session_id: str) -> None:
         """Raises NotFound for one that is not theirs, or has ended."""
-        if not await self.auth.tokens.sessions_of(user_id, self.auth.wall(), only=session_id):
+        found, _ = await self.auth.tokens.sessions_of(user_id, self.auth.wall(), only=session_id)
+        if not found:
             raise NotFound(f"there is no session {session_id!r}")
         await self.auth.end(session_id)
 

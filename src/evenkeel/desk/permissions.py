@@ -64,6 +64,7 @@ class Door(StrEnum):
 
     SESSION = "session"
     KEY = "api-key"
+    WEBHOOK = "webhook"
     HOME = "home"
     """The private socket, or the home's files: whoever may open them is its owner."""
 

@@ -2,7 +2,7 @@
 they do. Times are wall-clock ns. Secrets come here as hashes, or sealed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
@@ -174,10 +174,17 @@ class RefreshTokens(Protocol):
     async def family_is_live(self, family_id: str) -> bool:
         """Whether the family exists and has not been revoked."""
 
-    async def sessions_of(self, user_id: str, at: int, *, only: str | None = None) -> tuple[Session, ...]:
-        """Those that have neither ended nor been revoked, or of them `only` one, the one seen last first."""
+    async def sessions_of(
+        self, user_id: str, at: int, *, only: str | None = None, limit: int = 100, cursor: str | None = None
+    ) -> tuple[Sequence[Session], str | None]:
+        """Those that have neither ended nor been revoked, or of them `only` one, the one seen last first; and the
+        cursor of the next page. Raises InvalidInput for one that this did not give."""
 
     async def revoke_family(self, family_id: str, at: int) -> None: ...
+
+    async def revoke_beyond(self, user_id: str, at: int, *, keep: int, first: str) -> Sequence[str]:
+        """Ends a user's sessions but for `keep` of them: `first`, if it goes on, and those that were seen last. Says
+        which ones, the one seen longest ago last."""
 
     async def revoke_user(self, user_id: str, at: int, *, but: str | None = None) -> None:
         """All families of a user, or all `but` one."""

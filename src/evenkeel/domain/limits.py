@@ -205,7 +205,9 @@ def _fault(name: str, value: object) -> str:
             if not (is_bookable(value) and value >= 0):
                 return "a number of zero or more" if name in AMOUNTS else "a fraction of zero or more"
             if name.startswith("drawdown_") and not 0 < value < 1:
-                return "a fraction above 0 and below 1"
+                return "a fraction above 0 and below 1: 4 % is 0.04"
+            if name == "daily_loss" and value > 1:
+                return "a fraction of 0 to 1: 2 % is 0.02"
             return "a correlation of 0 to 1" if name == "max_correlation" and value > 1 else ""
         case bool():
             return ""

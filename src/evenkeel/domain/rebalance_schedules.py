@@ -206,6 +206,8 @@ def schedule_faults(this: Schedule) -> list[FieldError]:
             found.append(FieldError(name, f"above 0, to 1, not {band}"))
     if timing.cadence is Cadence.BAND and timing.last:
         found.append(FieldError("last", "is of a period, and bands are looked at each day: leave it out"))
+    if timing.cadence is Cadence.DAILY and timing.last:
+        found.append(FieldError("last", "is of a week, a month or a quarter: a day has one session. Leave it out"))
     if timing.cadence is Cadence.BAND and bands.is_open:
         found.append(FieldError("band", "is required: the cadence `band` goes by how far a weight is off"))
     if bands.reach is Reach.BEYOND and bands.is_open:

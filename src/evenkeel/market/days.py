@@ -1,5 +1,6 @@
 """The trading days that bars fall into, and how many of them a year has: measured by the calendar, else by the bars."""
 
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import numpy as np
@@ -34,6 +35,30 @@ def days_of(bars: Bars) -> Days:
     last, dates = _intraday(bars) if timeframe(bars.timeframe).intraday else _one_a_bar(bars)
     per_year, basis = _per_year(bars, dates)
     return Days(last, dates, per_year, basis)
+
+
+def days_together(series: Sequence[Bars], moments: Ints, *, of: Callable[[Bars], Days] = days_of) -> Days:
+    """The trading days of bars of several instruments, at least one each; `last` are places in `moments`, which are the
+    closes of all their bars. `of` finds the days of one.
+
+    They are those of the series with the most bars. Before it begins and after it has ended they are those of the one
+    with the next most, and so on: what happens then counts, too.
+    """
+    longest, *others = sorted(series, key=len, reverse=True)
+    first = of(longest)
+    closes, dates = longest.close_ts[first.last], first.dates
+    for bars in others:
+        if bars.close_ts[0] >= closes[0] and bars.close_ts[-1] <= closes[-1]:
+            continue
+        days = of(bars)
+        ends = bars.close_ts[days.last]
+        early = (ends < closes[0]) & (days.dates < dates[0])
+        late = (ends > closes[-1]) & (days.dates > dates[-1])
+        closes = np.concatenate((ends[early], closes, ends[late]))
+        dates = np.concatenate((days.dates[early], dates, days.dates[late]))
+    last = np.searchsorted(moments, closes, side="right") - 1
+    last[-1] = len(moments) - 1
+    return Days(last.astype(np.int64), dates, first.per_year, first.basis)
 
 
 def dates_at(closes: Ints, exchange: str) -> Ints:

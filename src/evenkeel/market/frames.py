@@ -15,6 +15,7 @@ from evenkeel.market.timeframes import timeframe as parse
 ASSET = "ASSET"
 _OPTIONAL = ("volume", "spread", "close_ts")
 _OTHERS = ("symbol", "timeframe", "instrument")
+_HAIR = 1e-9  # of a price
 
 
 def completed(given: Mapping[str, Any]) -> tuple[str, str, Instrument | None, dict[str, Any]]:
@@ -94,7 +95,9 @@ def _column(name: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _check_prices(columns: Mapping[str, Any]) -> None:
-    """Prices must be positive, and each high at least the low; the first bar at fault is named."""
+    """Prices must be positive, and each open and close lie from low to high, or a hair beyond, as a close that is the
+    high does once both are adjusted by a factor; the first bar at fault is named.
+    """
     high, low = columns["high"], columns["low"]
     for name in ("volume", "spread"):
         bad = np.flatnonzero(np.less(columns.get(name, 0.0), 0.0))
@@ -109,6 +112,16 @@ def _check_prices(columns: Mapping[str, Any]) -> None:
     if len(high) == len(low) and (crossed := np.flatnonzero(high < low)).size:
         where = f"bar {crossed[0]}: high {high[crossed[0]]} is below low {low[crossed[0]]}"
         raise InvalidInput(f"{len(crossed)} bars have a high below their low; {where}")
+    for name in ("open", "close"):
+        inside = columns[name]
+        if (
+            len(inside) == len(high) == len(low)
+            and (outside := np.flatnonzero((inside > high * (1.0 + _HAIR)) | (inside < low * (1.0 - _HAIR)))).size
+        ):
+            where = f"bar {outside[0]}: {inside[outside[0]]} is not from {low[outside[0]]} to {high[outside[0]]}"
+            raise InvalidInput(
+                f"{len(outside)} bars have their {name} outside low to high; {where}", errors=(FieldError(name, where),)
+            )
 
 
 def columns_of(frame: Any) -> dict[str, Any]:

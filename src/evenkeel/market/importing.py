@@ -28,6 +28,7 @@ from evenkeel.market.columns import Floats, Ints
 from evenkeel.market.inference import Wanted, checked_symbol, instrument_for, spacing, symbol_of
 from evenkeel.market.spans import spans
 from evenkeel.market.tables import Table, read_table
+from evenkeel.market.ticks import check_tick, tick_for
 from evenkeel.market.timeframes import timeframe as parse
 from evenkeel.market.times import Times, parse_times
 from evenkeel.market.validation import Faults, check
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 Find = Callable[[str, str | None], tuple[Instrument, ...]]
 _NOT_A_TIME = "is not a time: expected ISO 8601 such as 2005-09-01T14:30:00Z, or an epoch number"
+_BETWEEN = (
+    "most prices lie between ticks of {:f}, as adjusted ones do: what is traded here is rounded to ticks; "
+    "import prices as they were traded, or name their step with --tick"
+)
 _SKIPPED = "is not a time, or one that the change of the clock skips or passes twice"
 
 
@@ -287,23 +292,15 @@ def _prepared(path: Path, part: _Part, notes: tuple[str, ...]) -> Prepared:
     kept = ~part.faults.bad
     columns = {name: values[kept] for name, values in part.columns.items()}
     bars = Bars.of(part.instrument.id, part.timeframe, columns)
-    _check_tick(part.instrument, float(bars.low.min()))
+    check_tick(part.instrument.symbol, part.instrument.tick_size, float(bars.low.min()))
+    if tick_for(bars, part.instrument.tick_size) != part.instrument.tick_size:
+        notes += (f"{part.instrument.symbol}: {_BETWEEN.format(part.instrument.tick_size)}",)
     said = symbol_of(path.name.split(".")[0])[1]
     if said not in (None, part.timeframe):
         notes += (f"the file's name says {said}, its rows are {part.timeframe} apart",)
     dropped = tuple(part.faults.first())
     source = Source(path.name, len(bars), dropped, part.faults.total, (*part.notes, *notes))
     return Prepared(part.instrument, bars, source)
-
-
-def _check_tick(instrument: Instrument, lowest: float) -> None:
-    """A price below one tick would be traded at zero, or at many times itself."""
-    if lowest < float(instrument.tick_size):
-        raise InvalidInput(
-            f"{instrument.symbol} has prices as low as {lowest:g}, below its tick of {instrument.tick_size:f}",
-            errors=(FieldError("tick", "coarser than the prices"),),
-            hint="Name the step of its prices with --tick, such as 0.00000001.",
-        )
 
 
 def _hint(sheet: _Sheet) -> str:

@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from evenkeel.domain.errors import InvalidInput, NotFound
 from evenkeel.domain.instruments import Instrument
 from evenkeel.market.bars import Bars
-from evenkeel.market.importing import ImportOptions, prepare
+from evenkeel.market.importing import ImportOptions, Prepared, prepare
+from evenkeel.market.ticks import tick_for
 
 
 def read_bars(path: str | Path, symbol: str | None = None, **options: Any) -> Bars:
@@ -39,7 +42,13 @@ def read_all_bars(path: str | Path, **options: Any) -> dict[str, Bars]:
     named = {one.instrument.symbol: one for one in prepared}
     if wanted is not None and len(named) == 1 and wanted not in named:
         prepared = prepare(source, ImportOptions(symbol=wanted, **options), _unknown)
-    return {one.instrument.symbol: one.bars.of_instrument(one.instrument) for one in prepared}
+    listed = [one.instrument if "tick" in options else _on_its_grid(one) for one in prepared]
+    return {one.symbol: prepared_.bars.of_instrument(one) for one, prepared_ in zip(listed, prepared, strict=True)}
+
+
+def _on_its_grid(one: Prepared) -> Instrument:
+    """The instrument, with a finer tick than was guessed where the prices lie between ticks, as adjusted ones do."""
+    return structs.replace(one.instrument, tick_size=tick_for(one.bars, one.instrument.tick_size))
 
 
 def sample_bars(symbol: str) -> Bars:

@@ -8,9 +8,10 @@ infinite or NaN; plain, it raises.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -19,6 +20,8 @@ from typing import Any, TypeVar
 
 import platformdirs
 
+log = logging.getLogger(__name__)
+REMEDY = "set NUMBA_CACHE_DIR to a folder that can be written"
 F = TypeVar("F", bound=Callable[..., Any])
 Signature = Callable[[Any], Any]
 
@@ -90,6 +93,11 @@ def load() -> None:
         one.dispatcher()
 
 
+def can_keep() -> bool:
+    """Whether what is compiled can be kept: its folder is there, or could be made, and can be written."""
+    return _usable(_base(os.environ.get("NUMBA_CACHE_DIR", "")) / _version())
+
+
 def are_kept(*names: str) -> bool:
     """Whether the cache has compiled code of these, such as `critical_line.walk`, of the present text of all kernels;
     numba is not imported to know it."""
@@ -124,15 +132,16 @@ def _types() -> Any:
 
 
 def _compile(plain: Callable[..., Any], signature: Any, *, allocates: bool) -> Any:
-    from numba import njit
+    import numba
 
+    config: Any = numba.config
     _register()
     options: dict[str, Any] = {"_nrt": allocates, "error_model": "numpy", "no_cfunc_wrapper": True}
-    try:
-        with _cached_by_source():
-            return njit(signature, cache=True, **options)(plain)
-    except RuntimeError:  # no writable folder to keep the compiled code in
-        return njit(signature, **options)(plain)
+    with _cached_by_source() as usable, suppress(OSError, RuntimeError):  # such as of a disk that is full
+        if usable:
+            return numba.njit(signature, cache=True, **options)(plain)
+    _say_that_nothing_is_kept(_base(config.CACHE_DIR))
+    return numba.njit(signature, **options)(plain)
 
 
 def _register() -> None:
@@ -144,24 +153,35 @@ def _register() -> None:
 
 
 @contextmanager
-def _cached_by_source() -> Iterator[None]:
-    """A folder named by the text of all kernels: numba itself would not notice a change in a function called by one."""
+def _cached_by_source() -> Iterator[bool]:
+    """A folder named by the text of all kernels, and no other: numba itself would not notice a change in a function
+    called by one. False where it cannot be written."""
     import numba
 
     config: Any = numba.config
-    before = config.CACHE_DIR
-    folder = _base(before) / _version()
+    before = config.CACHE_DIR, getattr(config, "CACHE_LOCATOR_CLASSES", "")
+    folder = _base(config.CACHE_DIR) / _version()
+    usable = _usable(folder)
+    if usable:
+        config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = str(folder), "UserProvidedCacheLocator"
+    try:
+        yield usable
+    finally:
+        config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = before
+
+
+def _usable(folder: Path) -> bool:
+    """Whether a folder is there, or could be made, and it and what is in it can be written: not another user's."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        usable = os.access(folder, os.W_OK)
+        return all(os.access(one, os.W_OK | os.X_OK) for one in (folder, *folder.iterdir()))
     except OSError:
-        usable = False
-    if usable:
-        config.CACHE_DIR = str(folder)
-    try:
-        yield
-    finally:
-        config.CACHE_DIR = before
+        return False
+
+
+@cache
+def _say_that_nothing_is_kept(folder: Path) -> None:
+    log.warning("compiled code cannot be kept in %s, and is made again at each start: %s", folder, REMEDY)
 
 
 @cache

@@ -50,6 +50,7 @@ from evenkeel.server.api import (
     vault,
     walkforward,
     watchlists,
+    webhooks,
 )
 from evenkeel.server.contract import PREFIX, document
 from evenkeel.server.counting import OrderCounter, hosts, panics, portfolios, senders, silence
@@ -101,6 +102,7 @@ ENDPOINTS = (
     *taxes.ENDPOINTS,
     *portfolio.ENDPOINTS,
     *watchlists.ENDPOINTS,
+    *webhooks.ENDPOINTS,
     *market.ENDPOINTS,
     *backups.ENDPOINTS,
     *system.ENDPOINTS,
@@ -160,6 +162,7 @@ def _bind(app: FastAPI, parts: AppParts) -> None:
 async def rebind(app: FastAPI) -> None:
     """After `parts.runner` or `parts.feed` have been exchanged: every stream starts anew (1012) on the new ones."""
     await app.state.streams.stop()
+    app.state.parts.answered.forget()
     _bind(app, app.state.parts)
     app.state.streams.start()
 
@@ -188,10 +191,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _write_uses(parts: AppParts) -> None:
-    """When and from where API keys were last used, now and then."""
+    """When and from where API keys were last used, now and then; and the log of webhooks keeps what is recent."""
     while True:
         await asyncio.sleep(USES_EVERY)
         await _write_uses_now(parts)
+        try:
+            await parts.webhooks.tidy()
+        except EvenkeelError as error:
+            log.warning("old deliveries to webhooks could not be removed", reason=error.message)
 
 
 async def _write_uses_now(parts: AppParts) -> None:

@@ -54,6 +54,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     Who may ask for it is said by `needs`, or that anybody may by `public`; one without either raises ValueError.
     `fresh`: only just after signing in, or signed. `cost`: tokens it takes of what a person may ask for in a while.
     `journalled`: its commands stand in the journal with who gave them, and not in the audit log once more.
+    `projected`: it reads what is projected from the journal, and waits a moment for what its person has just done.
     """
 
     method: str
@@ -70,6 +71,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     fresh: bool = False
     cost: float = 0.0
     journalled: bool = False
+    projected: bool = False
     links: tuple[Link, ...] = ()
 
     def __post_init__(self) -> None:

@@ -4,13 +4,14 @@ the audit log where something changes. Routes are mounted behind it; nothing els
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from ipaddress import ip_network
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from msgspec.structs import replace
 
-from evenkeel.desk.keys import PREFIX, is_signed
+from evenkeel.desk.keys import PREFIX, is_signed, is_within
 from evenkeel.desk.permissions import Door, Permission, Principal, person
 from evenkeel.desk.signing import Asking
 from evenkeel.domain.audit import Entry
@@ -68,7 +69,18 @@ async def through(one: Endpoint, request: Request, *, parts: AppParts, work: Wor
     if one.cost:
         parts.costly.take(by.user.id, one.cost)
     request.scope[PRINCIPAL], request.scope[NEEDS] = by, one.needs
-    if one.journalled or one.method in _SAFE or one.needs is Permission.READ:
+    if one.projected:
+        await parts.answered.wait(by.user.id, parts.history)
+    if one.method in _SAFE:
+        return await work(request)
+    try:
+        return await _changing(one, request, by=by, parts=parts, work=work)
+    finally:
+        parts.answered.note(by.user.id, parts.runner.committed_seq)
+
+
+async def _changing(one: Endpoint, request: Request, *, by: Principal, parts: AppParts, work: Work) -> Response:
+    if one.journalled or one.needs is Permission.READ:
         return await work(request)
     entry = _entry(one, request, by=by)
     async with parts.trail.under(entry, firm=one.needs in _FIRM) as asked:
@@ -141,6 +153,17 @@ def address_of(request: Request) -> str:
     if request.scope.get(LOCAL):
         return "local"
     return request.client.host if request.client else ""
+
+
+def peer_of(request: Request, proxies: tuple[str, ...]) -> str:
+    """As `address_of`; where that is a trusted proxy's, what it says of who asked it: the last address of
+    `X-Forwarded-For` that is no such proxy itself. What stands before that, anybody may have written."""
+    address, trusted = address_of(request), tuple(map(ip_network, proxies))
+    told = ",".join(request.headers.getlist("x-forwarded-for") if trusted else ()).split(",")
+    hops = [hop.strip()[:64] for hop in told if hop.strip()]
+    while hops and is_within(address, trusted):
+        address = hops.pop()
+    return address
 
 
 def _entry(one: Endpoint, request: Request, *, by: Principal) -> Entry:

@@ -79,8 +79,8 @@ def verdict(state: State, part: Part) -> Verdict:
 
 
 class OrdersFilter(Struct, forbid_unknown_fields=True):
-    """Working orders that fit everything given; nothing given, all of yours. `book` is a strategy's id, or manual,
-    `group` a group of accounts by name or id."""
+    """Working orders that fit everything given, of which something must be; with `all` alone, every one of yours.
+    `book` is a strategy's id, or manual, `group` a group of accounts by name or id."""
 
     account_id: Reference | None = None
     group: Name | None = None
@@ -90,16 +90,7 @@ class OrdersFilter(Struct, forbid_unknown_fields=True):
     side: Side | None = None
     kind: OrderKind | None = None
     product: Product | None = None
-
-
-class CancelFilter(OrdersFilter, forbid_unknown_fields=True, kw_only=True):
-    """Working orders that fit everything given, of which something must be; with `all` alone, every one of yours."""
-
     all: bool = False
-
-    @property
-    def names_something(self) -> bool:
-        return any(getattr(self, name) is not None for name in OrdersFilter.__struct_fields__)
 
 
 class Change(Struct, forbid_unknown_fields=True, kw_only=True):

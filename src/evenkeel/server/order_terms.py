@@ -70,8 +70,9 @@ def read_trail(
 def read_moment(name: str, text: str, *, fields: wire.Fields) -> int | None:
     """A moment in ns, which must say its time zone; None after a fault."""
     moment = moment_of(name, text, fields)
-    if moment is not None and datetime.fromisoformat(text).tzinfo is None:
-        fields.fault(name, f"{text} says no time zone: write {text}Z, or an offset such as {text}+05:30")
+    if moment is not None and (plain := datetime.fromisoformat(text)).tzinfo is None:
+        whole = plain.isoformat()
+        fields.fault(name, f"{text} says no time zone: write {whole}Z, or an offset such as {whole}+05:30")
         return None
     return moment
 
@@ -120,8 +121,9 @@ async def ranged(parts: AppParts, instrument: Instrument, trail: Trail, fields: 
     assert wanted is not None
     try:
         bars = await asyncio.to_thread(bars_as_known, parts.bars, instrument, timeframe=wanted.timeframe, at=at)
-    except NotFound as error:
-        fields.fault("trail_atr", error.message)
+    except NotFound:
+        none = f"no {wanted.timeframe} bars of {instrument.symbol} are stored"
+        fields.fault("trail_atr", f"{none}: import some, name a timeframe of which there are, or trail by an amount")
         return trail
     amount = _range_amount(bars.tail(_BARS_OF_PERIOD * wanted.period), wanted, instrument)
     if amount is None:

@@ -15,7 +15,9 @@ from evenkeel.desk.keys import Keys
 from evenkeel.desk.purging import Purging
 from evenkeel.desk.shares import Shares
 from evenkeel.desk.vault.safe import Safe
+from evenkeel.desk.webhooks import Webhooks
 from evenkeel.domain.accounts import Limits
+from evenkeel.server.answered import Answered
 from evenkeel.server.jobs.queue import BacktestQueue
 from evenkeel.server.portfolio_ports import PortfolioPast, Watchlists
 from evenkeel.server.ports import (
@@ -51,9 +53,11 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """How the doors are set: host names answered to beyond loopback, whether docs are shown, the built web desk."""
+    """How the doors are set: host names answered to beyond loopback, whether docs are shown, the built web desk, and
+    from which addresses proxies may say who asks."""
 
     hosts: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
     docs: bool = True
     static: Path = STATIC
     secure_cookie: bool = False
@@ -85,10 +89,12 @@ class AppParts:
     totals: Totals
     portfolios: PortfolioPast
     watchlists: Watchlists
+    webhooks: Webhooks
     purging: Purging
     safe: Safe
     backups: Backups
     costly: Buckets = field(default_factory=Buckets)
+    answered: Answered = field(default_factory=Answered)
     doors: Doors = field(default_factory=Doors)
     limits: Limits = field(default_factory=Limits)
     volatility: Volatility = _unmeasured

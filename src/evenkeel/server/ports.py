@@ -48,6 +48,10 @@ class Trading(Protocol):
     @property
     def healthy(self) -> bool: ...
 
+    @property
+    def failure(self) -> BaseException | None:
+        """What halted trading, until the desk is started again."""
+
     async def submit(self, command: AnyCommand) -> Outcome:
         """Answers once committed. Raises an EvenkeelError with nothing changed."""
 
@@ -260,6 +264,10 @@ class History(Protocol):
 
     def fault(self) -> str | None:
         """Why the projections are stuck; None when they are not."""
+
+    async def passed(self, seq: int, *, within: float) -> bool:
+        """Whether the projections hold that committed record: waits for it for at most `within` seconds, and not at
+        all where they are stuck or nothing makes them."""
 
 
 class BarSource(Protocol):

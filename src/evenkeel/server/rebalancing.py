@@ -63,9 +63,9 @@ class RebalanceIn(Struct, forbid_unknown_fields=True, kw_only=True):
     """Either `targets` or an objective to `optimise`. What the portfolio holds and is not named is sold. `buffer` is
     the share that stays in cash, `band` how far a weight may be off and is left alone, `min_trade` the least value of a
     trade. With `across`, weights are shares of all accounts together, and each sells or buys where the least tax is
-    paid, with what instruments yield in a year in `yields`. Wash sales are looked for within `wash_days`. A name that
-    is known, `client_rebalance_id` or the header `Idempotency-Key`, places nothing new; with `retry` what came to
-    nothing of it is placed anew."""
+    paid, with what instruments yield in a year in `yields`. A preview looks for wash sales within `wash_days`, and has
+    no use for what follows: a name that is known, `client_rebalance_id` or the header `Idempotency-Key`, places nothing
+    new; with `retry` what came to nothing of it is placed anew."""
 
     targets: Annotated[list[TargetIn], Meta(max_length=MOST_ASSETS)] = []
     optimise: WishIn | None = None

@@ -35,6 +35,8 @@ class HostOut(Struct):
 
 
 class StatusOut(Struct):
+    """`live_trading`: an account whose orders are real is switched on. `halted`: why nothing is taken any more."""
+
     id: str
     name: str
     version: str
@@ -42,6 +44,7 @@ class StatusOut(Struct):
     clock: s.Moment
     live_trading: bool
     healthy: bool
+    halted: str | None
     feed: s.FeedOut
     journal: JournalOut
     accounts_ready: int
@@ -115,8 +118,9 @@ def status(parts: AppParts, lag: int) -> StatusOut:
         version=identity.version,
         mode="demo" if identity.mode == "demo" else "up",
         clock=clock.iso(now(parts)),
-        live_trading=False,
+        live_trading=any(not held.account.is_simulated and not held.is_off for held in accounts),
         healthy=parts.runner.healthy,
+        halted=None if parts.runner.failure is None else str(parts.runner.failure),
         feed=feed(parts.feed, state),
         journal=JournalOut(parts.runner.committed_seq, lag),
         accounts_ready=sum(1 for held in accounts if held.readiness is Readiness.READY),

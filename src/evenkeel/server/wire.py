@@ -125,9 +125,9 @@ async def body(request: Request, shape: type[T], *, most: int = MAX_BODY) -> T:
     raise InvalidInput("the request is not valid", errors=tuple(faults))
 
 
-async def whole(request: Request) -> bytes:
-    """All of a request's body, of whatever type. Raises PayloadTooLarge."""
-    return await _read(request, MAX_MANY)
+async def whole(request: Request, *, most: int = MAX_MANY) -> bytes:
+    """All of a request's body, of whatever type and at most so many bytes. Raises PayloadTooLarge."""
+    return await _read(request, most)
 
 
 async def _read(request: Request, most: int) -> bytes:
@@ -197,17 +197,26 @@ def _names(shape: type[Struct]) -> set[str]:
 
 
 _WHERE = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
+_GOT = re.compile(r"^Expected `(int|float)\b[^`]*`, got `(str|float)`")
 
 
-def _explained(shape: Any, error: Exception, *, at: str) -> FieldError:
+def _explained(shape: Any, error: Exception, *, at: str, is_json: bool = True) -> FieldError:
     """A fault in words of the field `at`: what it may be, where the type says so, else what the decoder saw."""
     text = _one_line(error)
     where = _WHERE.search(text)
     path = re.sub(r"\[(\d*)(\.\.\.)?\]", r".\1", where[1]).rstrip(".") if where else ""
     at_fault = _at(msgspec.inspect.type_info(shape), path.split(".")[1:])
     expected = None if at_fault is None or "`key in" in text else _expected(at_fault)
-    message = f"must be {expected}" if expected else _WHERE.sub("", text)
+    message = f"must be {expected}{_form(text) if is_json else ''}" if expected else _WHERE.sub("", text)
     return FieldError(at + path, message[0].lower() + message[1:])
+
+
+def _form(text: str) -> str:
+    """How a number is to be written that was given in another form; nothing where its form is not what is wrong."""
+    found = _GOT.search(text)
+    if found is None:
+        return ""
+    return ", as a JSON number without quotes" if found[2] == "str" else ", a whole number"
 
 
 def _at(info: Any, path: list[str]) -> Any:
@@ -296,4 +305,4 @@ def _query_fault(one: Any, value: str) -> Iterable[FieldError]:
     try:
         msgspec.convert(value, one.type, strict=False)
     except msgspec.ValidationError as error:
-        yield _explained(one.type, error, at=one.name)
+        yield _explained(one.type, error, at=one.name, is_json=False)

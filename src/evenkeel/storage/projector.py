@@ -21,6 +21,7 @@ from evenkeel.storage import projections
 from evenkeel.storage.database import Database
 from evenkeel.storage.engines import sync_engine
 from evenkeel.storage.journal import JournalReader, StoredBatch, open_reader
+from evenkeel.storage.milestones import Milestones
 from evenkeel.storage.projections import Place
 from evenkeel.storage.tables import PROJECTED
 from evenkeel.storage.tables.system import projection_cursors as cursors
@@ -31,6 +32,7 @@ GROUP = 2_000
 PAUSE = 0.05
 LONGEST_WAIT = 30.0
 CROWD, MOST_LATE = 200, 400_000
+FAR = 50_000
 BREAK, LONGEST_BREAK = 3.0, 1.0
 
 
@@ -47,7 +49,6 @@ class Projector:
 
     def __init__(self, database: Database, shard: str) -> None:
         self.shard = shard
-        self.seq = 0
         self.fault: str | None = None
         self._database = database
         self._engine: Engine = sync_engine(database, "project")
@@ -55,14 +56,31 @@ class Projector:
         self._reader: JournalReader | None = None
         self._checked = False
         self._target = 0
+        self._done = Milestones()
         self._wake = threading.Event()
+        self._hurry = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+
+    @property
+    def seq(self) -> int:
+        """The last record that the projections hold."""
+        return self._done.seq
 
     @property
     def lag(self) -> int:
         """Committed records that the projections do not hold yet."""
         return max(0, self._target - self.seq)
+
+    async def passed(self, seq: int, *, within: float) -> bool:
+        """Whether the projections hold a committed record: waits for it for at most `within` seconds, and not at all
+        where nothing follows the journal, or cannot, or is FAR behind, as while all is projected again."""
+        is_far = self._checked and seq - self.seq > FAR
+        if is_far or self.fault is not None or self._thread is None:
+            return self.seq >= seq
+        if self.seq < seq:
+            self._hurry.set()  # the pause that gathers records is cut short
+        return await self._done.passed(seq, within=within)
 
     def committed(self, batch: Batch, records: tuple[AnyRecord, ...]) -> None:
         """Implements `trading.live.ports.Subscriber`: takes note and returns."""
@@ -81,6 +99,7 @@ class Projector:
         self._wake.set()
         if self._thread is not None:
             self._thread.join(timeout)
+            self._done.give_up()
             if self._thread.is_alive():
                 log.warning("projections are left behind; the next start catches up", shard=self.shard, lag=self.lag)
                 return
@@ -110,7 +129,7 @@ class Projector:
             for table in (*PROJECTED, cursors):
                 connection.execute(delete(table).where(table.c.shard == self.shard))
         self._unit.clear()
-        self.seq = 0
+        self._done.reach(0)
         self._checked = True
 
     def advance(self) -> bool:
@@ -129,7 +148,7 @@ class Projector:
         except BaseException:
             self._unit.clear()
             raise
-        self.seq = group[-1].last_seq
+        self._done.reach(group[-1].last_seq)
         return True
 
     def _open(self) -> JournalReader:
@@ -145,7 +164,7 @@ class Projector:
             log.warning("projections are made again from the journal", shard=self.shard, cursor=stored.seq)
             self.empty()
         else:
-            self.seq = stored.seq if stored is not None else 0
+            self._done.reach(stored.seq if stored is not None else 0)
         self._checked = True
 
     def _write(self, connection: Connection, group: list[StoredBatch]) -> None:
@@ -193,7 +212,8 @@ class Projector:
             except Exception as error:  # noqa: BLE001 - whatever it is, projections are late and say so
                 failures += 1
                 self._stumbled(error)
-            time.sleep(0 if self._stopping.is_set() else PAUSE)
+            self._hurry.wait(0 if self._stopping.is_set() else PAUSE)
+            self._hurry.clear()
 
     def _keep_up(self) -> None:
         """As `catch_up`, but while many records arrive most of the time is left to whoever commits them."""
@@ -209,6 +229,7 @@ class Projector:
         traced = None if isinstance(error, EvenkeelError | SQLAlchemyError | sqlite3.Error | OSError) else error
         log.error("projections are late", shard=self.shard, seq=self.seq, error=self.fault, exc_info=traced)
         self._checked = False
+        self._done.give_up()
         if self._reader is not None:
             self._reader.close()
             self._reader = None

@@ -21,12 +21,13 @@ from evenkeel.telemetry.unspoken import HIDDEN, without_secrets
 _SECRET_KEY = re.compile(r"pass(word|wd)?$|secret|token|authorization|cookie|api_?key|ticket|credential", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
     r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]+"  # access tokens
+    r"|\bevw_[\w-]{8,}"  # tokens of webhooks, which are in their addresses
     r"|(?<=[Bb]earer )[^\s\"']+"
     r"|(?<=[?&]token=)[^&\s\"']+|(?<=[?&]ticket=)[^&\s\"']+|(?<=[?&]apikey=)[^&\s\"']+"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user:password in an address
 )
 
-_SIGNS = ("eyJ", "earer ", "=", "://")  # one of these is in every text that _SECRET_TEXT finds
+_SIGNS = ("eyJ", "evw_", "earer ", "=", "://")  # one of these is in every text that _SECRET_TEXT finds
 _SOON = 0.1
 _MOST_WAITING = 500
 

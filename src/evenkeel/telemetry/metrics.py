@@ -106,6 +106,7 @@ class Metrics(Collector):
         self._hosts: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0)
         self._exchanges = _Histogram()
         self._optimizations: dict[str, _Histogram] = {}
+        self._webhooks: dict[str, _Histogram] = {}
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -142,6 +143,10 @@ class Metrics(Collector):
         """How long the desk took to find the weights of an objective, prices included."""
         self._optimizations.setdefault(objective, _Histogram()).observe(seconds)
 
+    def observe_webhook(self, outcome: str, seconds: float) -> None:
+        """How long a delivery to a webhook took to be answered, and what was made of it."""
+        self._webhooks.setdefault(outcome, _Histogram()).observe(seconds)
+
     def observe_stage(self, stage: str, seconds: float) -> None:
         """How long an order took to reach `stage` (received, decided, committed, sent, acknowledged, filled).
 
@@ -170,6 +175,7 @@ class Metrics(Collector):
         yield from self._stage_metrics()
         yield from self._host_metrics()
         yield from self._optimization_metrics()
+        yield from self._webhook_metrics()
         yield GaugeMetricFamily("event_loop_lag_seconds", "Longest recent delay of the event loop", self.loop_lag)
         yield GaugeMetricFamily(
             "evenkeel_uptime_seconds", "Time since the process started", self._clock() - self._started
@@ -276,6 +282,16 @@ class Metrics(Collector):
         family = HistogramMetricFamily(name, text, labels=("objective",))
         for objective, held in self._optimizations.items():
             family.add_metric((objective,), buckets=held.buckets(), sum_value=held.sum)
+        yield family
+
+    def _webhook_metrics(self) -> Iterator[Metric]:
+        """The counts of the histogram are the deliveries by what was made of them."""
+        if not self._webhooks:
+            return
+        name, text = "evenkeel_webhook_seconds", "Time to answer a delivery to a webhook"
+        family = HistogramMetricFamily(name, text, labels=("outcome",))
+        for outcome, held in self._webhooks.items():
+            family.add_metric((outcome,), buckets=held.buckets(), sum_value=held.sum)
         yield family
 
     def _stage_metrics(self) -> Iterator[Metric]:

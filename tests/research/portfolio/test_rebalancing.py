@@ -93,11 +93,65 @@ def test_settings_are_for_all_or_for_one() -> None:
     assert metrics["cagr"] is not None
 
 
+@pytest.mark.parametrize("setting", [{"max_assets": 2}, {"bounds": (0.0, 0.3)}, {"total": 0.6}])
+def test_the_yardstick_keeps_to_what_is_asked_of_it_alone(setting: dict[str, Any]) -> None:
+    free = rebalance_history(table(450), objectives=["equal-weight"], lookback=30)
+    beside = rebalance_history(table(450), objectives=["min-variance"], lookback=30, **setting)
+    assert not beside.paths["equal-weight"].failed
+    assert np.array_equal(beside.paths["equal-weight"].equity, free.paths["equal-weight"].equity)
+    asked = rebalance_history(table(450), objectives=["equal-weight"], lookback=30, **setting)
+    assert asked.paths["equal-weight"].failed, "as it was asked for"
+
+
 def test_turnover_is_limited_from_the_second_rebalancing_on() -> None:
     found = rebalance_history(table(), objectives=["max-sharpe"], every="week", lookback=30, turnover=0.2)
     later = found.paths["max-sharpe"].rebalances[1:]
     assert later
     assert all(one.turnover <= 0.2 + 1e-6 for one in later)
+
+
+@pytest.mark.parametrize("benchmark", ["A1", {"A1": 1.0}, {"A0": 0.6, "A2": 0.4}])
+def test_what_can_be_tracked_exactly_is(benchmark: Any) -> None:
+    """Free to hold what the benchmark has drifted to, tracking it is holding it."""
+    asked = {"every": "week", "lookback": 30, "cost_bps": 0.0, "benchmark": benchmark}
+    found = rebalance_history(table(), objectives=["tracking-error"], **asked)
+    path = found.paths["tracking-error"]
+    assert not path.failed
+    assert found.benchmark is not None
+    assert path.equity == pytest.approx(found.benchmark, rel=1e-5)
+
+
+def test_what_a_benchmark_leaves_is_cash() -> None:
+    whole = rebalance_history(table(), objectives=["equal-weight"], lookback=20, benchmark="A1").benchmark
+    half = rebalance_history(table(), objectives=["equal-weight"], lookback=20, benchmark={"A1": 0.5}).benchmark
+    assert whole is not None
+    assert half is not None
+    assert half == pytest.approx(0.5 + 0.5 * whole)
+
+
+def test_a_benchmark_is_bought_once_and_drifts() -> None:
+    """Halves of A and B bought at the end of January; A doubles: at the end of February it is two thirds."""
+    dates = [date(2020, 1, 28), date(2020, 1, 29), date(2020, 1, 30), date(2020, 1, 31)]
+    dates += [date(2020, 2, 27), date(2020, 2, 28), date(2020, 3, 2)]
+    frame = pl.DataFrame(
+        {"date": dates, "A": [1.0, 1.1, 1.0, 1.0, 1.2, 2.0, 4.0], "B": [1.0, 1.0, 1.1, 1.0, 1.0, 1.0, 1.0]}
+    )
+    found = rebalance_history(
+        frame,
+        objectives={
+            "it": {"objective": "tracking-error"},
+            "fixed": {"objective": "tracking-error", "benchmark": [0.5, 0.5]},
+        },
+        lookback=2,
+        cost_bps=0.0,
+        benchmark={"A": 0.5, "B": 0.5},
+    )
+    assert found.benchmark is not None
+    assert found.benchmark.tolist() == pytest.approx([1.0, 1.1, 1.5, 2.5])
+    wanted = [one.after.tolist() for one in found.paths["it"].rebalances]
+    assert wanted[0] == pytest.approx([0.5, 0.5])
+    assert wanted[-1] == pytest.approx([2 / 3, 1 / 3], abs=1e-6)
+    assert found.paths["fixed"].rebalances[-1].after.tolist() == pytest.approx([0.5, 0.5], abs=1e-6)
 
 
 def test_where_nothing_is_found_what_is_held_stays() -> None:
@@ -120,11 +174,17 @@ def test_where_nothing_is_found_what_is_held_stays() -> None:
         ({"lookback": 500}, "leave no rebalancing"),
         ({"cost_bps": -1.0}, "not below zero"),
         ({"benchmark": "SPY"}, "no asset 'SPY'"),
+        ({"benchmark": {"A0": 0.5, "SPY": 0.5}}, "no asset 'SPY'"),
+        ({"benchmark": {"A0": float("nan")}}, "weight of A0 is a finite number"),
+        ({"benchmark": {}}, "holds something"),
+        ({"benchmark": {"A0": -200.0, "A1": 201.0}}, "lost all"),
+        ({"objectives": ["tracking-error"]}, "tracking-error needs a benchmark"),
+        ({"objectives": ["no-such"]}, "no objective is called 'no-such'"),
     ],
 )
 def test_what_cannot_be_walked_is_said(given: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
-        rebalance_history(table(), objectives=["equal-weight"], **{"lookback": 20, **given})
+        rebalance_history(table(), **{"objectives": ["equal-weight"], "lookback": 20, **given})
 
 
 def test_prices_without_times_are_refused() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from evenkeel.domain import commands as c
 from evenkeel.domain import events as e
 from evenkeel.domain.events import RiskInputs
-from evenkeel.domain.money import add, mul, sub
+from evenkeel.domain.money import add, mul, neg, sub
 from evenkeel.domain.orders import Order, OrderKind, Side
 from evenkeel.trading.engine.cells import Cell, Cells, Worth, cell_worth
 from evenkeel.trading.engine.figures import exposure
@@ -71,10 +71,15 @@ def assert_judged_again(state: State, account: AccountState, order: Order) -> No
     asked = Asked(account, order.spec, quantity, price, state.time, Reserves(state), order)
     found, whole = walked(state, account), Worth()
     is_buy = order.spec.side is Side.BUY
-    found[mine] = found[mine].moved(sub(quantity, order.remaining), is_buy=is_buy)
+    others = found[mine].moved(neg(order.remaining), is_buy=is_buy)
+    found[mine] = others.moved(quantity, is_buy=is_buy)
     for name, cell in found.items():
-        unit = price if name == mine else last_price(state, name, accounts=(account,))
-        whole = whole.plus(cell_worth(cell, mul(unit, state.instruments[name].multiplier)))
+        last = last_price(state, name, accounts=(account,))
+        worth = cell_worth(cell, mul(price if name == mine else last, state.instruments[name].multiplier))
+        if name == mine:
+            moving = add(mul(add(others.buys, others.sells), last), mul(quantity, price))
+            worth = worth._replace(moving=mul(moving, state.instruments[name].multiplier))
+        whole = whole.plus(worth)
     assert exposure(of_account(state, account), asked)[0] == whole
 
 

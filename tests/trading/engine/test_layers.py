@@ -163,7 +163,7 @@ def test_money_of_two_currencies_does_not_add_up() -> None:
     account = Account("E", "u", "E", "sim", "EUR", limits=OPEN, type=AccountType.MARGIN)
     world.step(c.OpenAccount(provenance=WHO, account=account, initial_cash=D(10**9)))
     ruled(world, USER, max_gross_leverage="0.5")
-    assert refused(world.submit(Side.BUY, "10001")) == ("max-gross-leverage", "0.5000", Layer.USER)
+    assert refused(world.submit(Side.BUY, "10001")) == ("max-gross-leverage", "0.50005", Layer.USER)
     assert passes(world.submit(Side.BUY, "10000"))
 
 
@@ -191,6 +191,20 @@ def test_turnover_is_what_has_filled_today_and_what_works() -> None:
     assert passes(world.submit(Side.BUY, "100", book="trend"))
     world.price(ACME, 10.0, 1)
     assert passes(world.submit(Side.BUY, "100", book="trend")), "what filled yesterday is not today's"
+    assert_sound(world)
+
+
+@pytest.mark.parametrize("scope", [STRATEGY, USER, PLATFORM, OF_ACME], ids=lambda one: one.kind)
+def test_a_low_price_of_one_order_does_not_make_the_turnover_of_others_less(scope: LimitScope) -> None:
+    world = desk()
+    ruled(world, scope, max_turnover="1")
+    equity = {STRATEGY: 20_000, PLATFORM: 300_000}.get(scope, 200_000)
+    half = {"book": "trend", "kind": OrderKind.LIMIT, "limit_price": D(5)}
+    world.resting(Side.BUY, str(equity // 10), **half)  # judged at 5; from now on it counts at the last price, 10
+    one = {"book": "trend", "kind": OrderKind.LIMIT, "limit_price": D("0.01")}
+    rule, value, layer = refused(world.submit(Side.BUY, "1", **one))
+    assert (rule, layer) == ("max-turnover", scope.kind)
+    assert 1 < D(value or 0) < D("1.000001")
     assert_sound(world)
 
 
@@ -354,11 +368,12 @@ RULES_OF_ANY_KIND = st.fixed_dictionaries(
             (
                 "max_position", "max_position_value", "max_gross_exposure", "max_net_exposure", "max_order_quantity",
                 "max_order_value", "max_position_share", "max_gross_leverage", "max_net_leverage", "max_margin_use",
-                "max_turnover", "daily_loss", "daily_loss_amount", "price_collar", "min_diversification",
+                "max_turnover", "daily_loss_amount", "price_collar", "min_diversification",
             ),
             amounts,
         ),
         **dict.fromkeys(("max_open_orders", "max_trades_per_day", "max_quote_age"), counts),
+        "daily_loss": st.sampled_from([None, "0", "0.01", "1"]),
         "drawdown_reduce": st.sampled_from([None, "0.0001", "0.05"]),
         "exchange_hours": st.sampled_from([None, True]),
     }

@@ -25,6 +25,7 @@ def test_an_overdue_intent_ends_unsent(world: World) -> None:
     world.step(e.IntentOverdue(order.id))
     assert order.state is OrderState.EXPIRED_UNSENT
     assert world.alerts() == ["order-unsent"]
+    assert world.of(r.AlertRaised)[-1].message.startswith("A: BUY 100 ACME MARKET was not sent: ")
     assert world.state.accounts["A"].working == {}
 
 
@@ -90,6 +91,9 @@ def test_an_uncertain_send_is_in_doubt_until_the_venue_is_asked(world: World) ->
     assert order.id in world.state.accounts["A"].working, "what may be there counts"
     assert [type(effect) for effect in step.effects] == [WantReconcile]
     assert world.alerts() == ["order-in-doubt"]
+    said = world.of(r.AlertRaised)[-1].message
+    assert said.startswith("A: BUY 100 ACME MARKET: it is not known whether the broker has it: no answer.")
+    assert said.endswith(f"evenkeel order resolve {order.id}")
     assert not world.step(e.SendUncertain(order.id, "no answer")).records
 
 
@@ -146,6 +150,7 @@ def test_a_failed_send_ends_unsent_and_a_failed_change_changes_nothing(world: Wo
     world.step(e.SendFailed(resting.id, "modify", "the line is dead"))
     assert (order.state, resting.state) == (OrderState.EXPIRED_UNSENT, OrderState.ACCEPTED)
     assert world.alerts() == ["order-unsent", "modify-failed"]
+    assert ": its change came to nothing: " in world.of(r.AlertRaised)[-1].message
 
 
 def test_links_open_and_shut_the_gate(world: World) -> None:

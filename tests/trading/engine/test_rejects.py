@@ -10,11 +10,11 @@ from evenkeel.domain import commands as c
 from evenkeel.domain import events as e
 from evenkeel.domain.accounts import Limits
 from evenkeel.domain.clock import SECOND
-from evenkeel.domain.composites import SLICE, Iceberg
+from evenkeel.domain.composites import SLICE, Bracket, CompositeState, Iceberg
 from evenkeel.domain.errors import Conflict, InvalidInput
 from evenkeel.domain.limit_records import RejectsHalted
 from evenkeel.domain.limits import Layer, LimitScope, RuleSet
-from evenkeel.domain.orders import OrderKind, Side, TimeInForce
+from evenkeel.domain.orders import Order, OrderKind, Side, TimeInForce
 from evenkeel.domain.provenance import Provenance, Source
 from evenkeel.trading.engine.composites import children
 from evenkeel.trading.engine.turn import Turn
@@ -103,6 +103,48 @@ def test_a_strategy_is_paused_alone_and_its_account_goes_on() -> None:
     world.step(c.ChangeDeployment(provenance=WHO, deployment_id="trend", enabled=True))
     assert world.state.deployments["trend"].is_running
     assert_sound(world)
+
+
+def ask(world: World, quantity: str, *, name: str = "") -> Order:
+    """An order that the strategy's host asks for."""
+    spec = world.spec(Side.BUY, quantity, book="trend", **({"client_order_id": name} if name else {}))
+    step = world.step(c.SubmitOrder(provenance=Provenance("trend", Source.DEPLOYMENT), spec=spec))
+    assert step.outcome is not None
+    return world.state.orders[step.outcome.id]
+
+
+def test_what_a_strategy_had_asked_for_before_it_was_paused_is_not_placed() -> None:
+    """F28: the rest of a burst neither trades nor takes the account down with it."""
+    world = desk()
+    first = ask(world, "1", name="first")
+    assert passes(first)
+    assert [ask(world, "101").rule for _ in range(3)] == ["max-order-quantity"] * 3
+    late = ask(world, "1")
+    assert (late.rule, late.limit, late.value) == ("strategy-running", "running", "paused")
+    assert "trend is paused and places no orders: 3 orders came to nothing" in (late.reason or "")
+    assert [ask(world, "101").rule for _ in range(9)] == ["strategy-running"] * 9
+    assert world.state.accounts["A"].standing.barred is None
+    assert passes(world.submit(Side.BUY, "1")), "the account goes on, and so does a person in the strategy's book"
+    assert passes(world.submit(Side.BUY, "1", book="trend"))
+    assert ask(world, "1", name="first") is first, "what was placed before is found again"
+    world.step(c.ChangeDeployment(provenance=WHO, deployment_id="trend", enabled=True))
+    assert passes(ask(world, "1"))
+    world.step(c.ChangeDeployment(provenance=WHO, deployment_id="trend", enabled=False))
+    assert ask(world, "1").reason == "trend is off and places no orders"
+    assert_sound(world)
+
+
+def test_a_bracket_that_a_paused_strategy_had_asked_for_is_refused_as_a_whole() -> None:
+    world = desk()
+    world.step(c.ChangeDeployment(provenance=WHO, deployment_id="trend", enabled=False))
+    terms = Bracket(world.spec(Side.BUY, "1", book="trend"), stop_loss=D(9))
+    by = Provenance("trend", Source.DEPLOYMENT)
+    step = world.step(c.SubmitComposite(provenance=by, client_order_id="one", terms=terms))
+    assert step.outcome is not None
+    found = world.state.composites.find(step.outcome.id)
+    assert found is not None
+    assert found.state is CompositeState.REFUSED
+    assert not world.state.accounts["A"].working
 
 
 def test_a_strategy_has_the_limit_of_its_own_layer() -> None:

@@ -138,7 +138,28 @@ REFUSED: list[tuple[str, RiskView, tuple[str, str, str, str]]] = [
     (
         "a short beside a resting sale",
         view(Side.SELL, "100", held="100", working_sells="50"),
-        ("short-selling", "off", "50", "this would leave the account 50 short, and short selling is off"),
+        (
+            "short-selling",
+            "off",
+            "50",
+            (
+                "this would leave the account 50 short, and short selling is off: orders that work sell 50 of the 100 "
+                "ACME held; cancel one, or place both as an OCO"
+            ),
+        ),
+    ),
+    (
+        "a stop beside a purchase that has not filled",
+        view(Side.SELL, "10", working_buys="10"),
+        (
+            "short-selling",
+            "off",
+            "10",
+            (
+                "this would leave the account 10 short, and short selling is off: what is being bought of ACME counts "
+                "once it has filled; a bracket waits for that"
+            ),
+        ),
     ),
     (
         "a short in a cash account",

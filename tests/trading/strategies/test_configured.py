@@ -121,3 +121,7 @@ def test_a_folder_of_files_is_loaded_but_for_the_broken_ones(tmp_path: Path) -> 
     assert not registry.has("three")
     assert [Path(fault.partition(": ")[0]).name for fault in faults] == ["four.py", "three.py", "two.py"]
     assert registry.load_folder(tmp_path / "nothing") == ()
+    with pytest.raises(NotFound) as looked_for:
+        registry.info("three")
+    assert "A file could not be loaded: three.py: " in (looked_for.value.hint or "")
+    assert str(tmp_path) not in (looked_for.value.hint or "")

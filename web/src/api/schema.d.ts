@@ -657,7 +657,7 @@ export interface paths {
         };
         /**
          * A person's sessions
-         * @description A person's sign-ins that go on. Needs the permission `admin`.
+         * @description A person's sign-ins that go on, the one seen last first. Needs the permission `admin`.
          */
         get: operations["list_sessions_of"];
         put?: never;
@@ -3676,6 +3676,118 @@ export interface paths {
         patch: operations["change_watched"];
         trace?: never;
     };
+    "/api/v2/webhooks/in/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send an alert
+         * @description An alert becomes one order of the webhook's account, however often it is sent. 200 means that it is written down durably, with what was made of it; an order that risk refuses is that, too. 4xx: it was not taken, and to send it again is of no use. 503: nothing could be written, send it again. No broker is waited for. The body is JSON, as application/json or text/plain; the token in the address is the sign-in.
+         */
+        post: operations["take_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Webhooks
+         * @description Your webhooks, by name. Their tokens are shown nowhere. Needs the permission `read`.
+         */
+        get: operations["list_webhooks"];
+        put?: never;
+        /**
+         * Make a webhook
+         * @description Makes a webhook. Its token is in this answer and nowhere else: whoever has it can place orders in the account. Needs the permission `manage`, just after signing in, or a signed request.
+         */
+        post: operations["create_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/webhooks/{webhook_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A webhook
+         * @description One webhook. Needs the permission `read`.
+         */
+        get: operations["get_webhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget a webhook
+         * @description Forgets a webhook and its log of deliveries; orders that came of them stay as they are. Needs the permission `manage`.
+         */
+        delete: operations["remove_webhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a webhook
+         * @description Changes a webhook; what is left out stays. Needs a sign-in of a moment ago, but to switch it off. Needs the permission `manage`.
+         */
+        patch: operations["change_webhook"];
+        trace?: never;
+    };
+    "/api/v2/webhooks/{webhook_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook another token
+         * @description Gives a webhook another token, shown in this answer alone; the old one ends at once. Needs the permission `manage`, just after signing in, or a signed request.
+         */
+        post: operations["rotate_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/webhooks/{webhook_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was sent to a webhook
+         * @description What was sent to a webhook and what was made of it, the newest first; kept for 90 days. Needs the permission `read`.
+         */
+        get: operations["list_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/market/symbols": {
         parameters: {
             query?: never;
@@ -4110,6 +4222,35 @@ export interface components {
             strategy: string;
             /** @default null */
             account_id: string | null;
+        };
+        /**
+         * AlertIn
+         * @description What is sent to a webhook. Further fields that only describe are kept in the log; others are refused.
+         */
+        AlertIn: {
+            symbol: string;
+            /**
+             * @default entry
+             * @enum {unknown}
+             */
+            signal_type: "entry" | "exit";
+            /** @default null */
+            action: ("buy" | "sell") | null;
+            quantity?: string | number | null;
+            /** @default null */
+            price: ("limit" | "market") | null;
+            limit_price?: string | number | null;
+            trigger_price?: string | number | null;
+            /** @default null */
+            account_id: string | null;
+            /** @default null */
+            timestamp: string | number | null;
+            /** @default null */
+            id: string | null;
+            /** @default null */
+            strategy_id: string | null;
+            /** @default null */
+            alert_name: string | null;
         };
         /** AllocationIn */
         AllocationIn: {
@@ -5350,6 +5491,69 @@ export interface components {
             close: boolean;
             /** @default false */
             keep: boolean;
+        };
+        /**
+         * Decision
+         * @description What was made of a delivery. Only those of `FINAL` were taken for good: a sender that sends again gets the same
+         *         answer, and anything else is looked at anew.
+         * @enum {unknown}
+         */
+        Decision: "closing" | "declined" | "failed" | "nothing" | "ordered" | "received" | "refused" | "repeated";
+        /**
+         * DeliveredOut
+         * @description What was made of an alert, the same however often it is sent: `ordered`, `refused` by a risk limit with its rule,
+         *         limit and value, `closing` where cancels come first, or `nothing` where nothing was held.
+         */
+        DeliveredOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            webhook_id: string;
+            identity: string;
+            decision: string;
+            client_order_id: string;
+            /** @default null */
+            order_id: string | null;
+            /** @default null */
+            rule: string | null;
+            /** @default null */
+            limit: string | null;
+            /** @default null */
+            value: string | null;
+            /** @default null */
+            reason: string | null;
+        };
+        /**
+         * DeliveryOut
+         * @description One request to a webhook; its body without secrets.
+         */
+        DeliveryOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            id: string;
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            webhook_id: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            received_at: string;
+            address: string;
+            body: string;
+            identity: string;
+            sent_at: string | null;
+            symbol: string | null;
+            decision: components["schemas"]["Decision"];
+            order_id: string | null;
+            client_order_id: string | null;
+            reason: string | null;
         };
         /**
          * DepartureOut
@@ -7534,6 +7738,61 @@ export interface components {
             symbols: string[];
         };
         /**
+         * NewWebhook
+         * @description A webhook of an account. `symbols` maps what the sender writes to our symbols; `allowed` are the only ones it may
+         *         trade; `quantity` is for alerts without one; `networks` may name `tradingview`.
+         */
+        NewWebhook: {
+            /** @description 1 to 64 printable characters, no space at either end */
+            name: string;
+            /** @description 1 to 64 printable characters */
+            account_id: string;
+            /**
+             * @description 1 to 64 printable characters
+             * @default manual
+             */
+            book: string;
+            /** @default NONE */
+            product: components["schemas"]["Product"];
+            /** @default [] */
+            networks: string[];
+            /**
+             * @description 1 to 6000
+             * @default 60
+             */
+            per_minute: number;
+            /**
+             * @description 1 to 86400 seconds
+             * @default 60
+             */
+            max_age: number;
+            /**
+             * @description 5 to 600 seconds
+             * @default 30
+             */
+            window: number;
+            /** @default true */
+            in_order: boolean;
+            quantity?: string | number | null;
+            /** @default {} */
+            symbols: {
+                [key: string]: string;
+            };
+            /** @default [] */
+            allowed: string[];
+            /** @default true */
+            enabled: boolean;
+        };
+        /**
+         * NewWebhookOut
+         * @description A webhook with what is shown of it once: its token, and the path of the address to send to.
+         */
+        NewWebhookOut: {
+            webhook: components["schemas"]["WebhookOut"];
+            token: string;
+            path: string;
+        };
+        /**
          * ObjectiveOut
          * @description As it was asked for; without an objective, by the portfolio's own tolerance of risk.
          */
@@ -7758,8 +8017,8 @@ export interface components {
         };
         /**
          * OrdersFilter
-         * @description Working orders that fit everything given; nothing given, all of yours. `book` is a strategy's id, or manual,
-         *         `group` a group of accounts by name or id.
+         * @description Working orders that fit everything given, of which something must be; with `all` alone, every one of yours.
+         *         `book` is a strategy's id, or manual, `group` a group of accounts by name or id.
          */
         OrdersFilter: {
             /** @default null */
@@ -7778,6 +8037,8 @@ export interface components {
             kind: components["schemas"]["OrderKind"] | null;
             /** @default null */
             product: components["schemas"]["Product"] | null;
+            /** @default false */
+            all: boolean;
         };
         /** OwnCodeIn */
         OwnCodeIn: {
@@ -7916,6 +8177,15 @@ export interface components {
          */
         Page_CopyLinkOut_: {
             items: components["schemas"]["CopyLinkOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
+         * Page[DeliveryOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_DeliveryOut_: {
+            items: components["schemas"]["DeliveryOut"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -8240,6 +8510,15 @@ export interface components {
          */
         Page_WatchlistOut_: {
             items: components["schemas"]["WatchlistOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
+         * Page[WebhookOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_WebhookOut_: {
+            items: components["schemas"]["WebhookOut"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -8927,9 +9206,9 @@ export interface components {
          * @description Either `targets` or an objective to `optimise`. What the portfolio holds and is not named is sold. `buffer` is
          *         the share that stays in cash, `band` how far a weight may be off and is left alone, `min_trade` the least value of a
          *         trade. With `across`, weights are shares of all accounts together, and each sells or buys where the least tax is
-         *         paid, with what instruments yield in a year in `yields`. Wash sales are looked for within `wash_days`. A name that
-         *         is known, `client_rebalance_id` or the header `Idempotency-Key`, places nothing new; with `retry` what came to
-         *         nothing of it is placed anew.
+         *         paid, with what instruments yield in a year in `yields`. A preview looks for wash sales within `wash_days`, and has
+         *         no use for what follows: a name that is known, `client_rebalance_id` or the header `Idempotency-Key`, places nothing
+         *         new; with `retry` what came to nothing of it is placed anew.
          */
         RebalanceIn: {
             /** @default [] */
@@ -9730,7 +10009,10 @@ export interface components {
             since: string | null;
             codes_left: number;
         };
-        /** StatusOut */
+        /**
+         * StatusOut
+         * @description `live_trading`: an account whose orders are real is switched on. `halted`: why nothing is taken any more.
+         */
         StatusOut: {
             id: string;
             name: string;
@@ -9745,6 +10027,7 @@ export interface components {
             clock: string;
             live_trading: boolean;
             healthy: boolean;
+            halted: string | null;
             feed: components["schemas"]["FeedOut"];
             journal: components["schemas"]["JournalOut"];
             accounts_ready: number;
@@ -10604,6 +10887,76 @@ export interface components {
              * @example 2005-09-01T20:00:00Z
              */
             updated_at: string;
+        };
+        /**
+         * WebhookChange
+         * @description What is left out stays as it is; a null `quantity` takes it away.
+         */
+        WebhookChange: {
+            /** @description 1 to 64 printable characters, no space at either end */
+            name?: string;
+            /** @description 1 to 64 printable characters */
+            book?: string;
+            product?: components["schemas"]["Product"];
+            networks?: string[];
+            /** @description 1 to 6000 */
+            per_minute?: number;
+            /** @description 1 to 86400 seconds */
+            max_age?: number;
+            /** @description 5 to 600 seconds */
+            window?: number;
+            in_order?: boolean;
+            quantity?: string | number | null;
+            symbols?: {
+                [key: string]: string;
+            };
+            allowed?: string[];
+            enabled?: boolean;
+        };
+        /** WebhookOut */
+        WebhookOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            id: string;
+            name: string;
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            account_id: string;
+            enabled: boolean;
+            book: string;
+            product: components["schemas"]["Product"];
+            networks: string[];
+            per_minute: number;
+            max_age: number;
+            window: number;
+            in_order: boolean;
+            quantity: string | null;
+            symbols: {
+                [key: string]: string;
+            };
+            allowed: string[];
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            updated_at: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            rotated_at: string;
         };
         /** WeightOut */
         WeightOut: {
@@ -12982,7 +13335,10 @@ export interface operations {
     };
     list_my_sessions: {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -13019,6 +13375,15 @@ export interface operations {
             };
             /** @description Another host's name */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14297,7 +14662,10 @@ export interface operations {
     };
     list_sessions_of: {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
             header?: never;
             path: {
                 user_id: string;
@@ -14345,6 +14713,15 @@ export interface operations {
             };
             /** @description Another host's name */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -33032,6 +33409,766 @@ export interface operations {
             };
             /** @description Body of another type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    take_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertIn"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveredOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WebhookOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    create_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewWebhookOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    remove_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done, nothing to say */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookChange"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookOut"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Body of another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    rotate_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewWebhookOut"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_deliveries: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                decision?: components["schemas"]["Decision"];
+            };
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DeliveryOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from evenkeel.research.portfolio.optimize import Optimized
 
 LEAST = 20
-TRACKING = "tracking-error"
 _STEP, _SLACK = Decimal("0.000001"), 1e-9
 
 
@@ -75,10 +74,11 @@ def _misplaced(aim: Aim) -> Iterator[tuple[str, str]]:
         elif name in aim.options and name not in (*one.needs, *one.options):
             takers = [other.name for other in OBJECTIVES.values() if name in (*other.needs, *other.options)]
             yield name, f"{one.name} has no such option: leave it out, or take {' or '.join(takers)}"
-    if one.name == TRACKING and not aim.benchmark:
+    if one.tracks and not aim.benchmark:
         yield "benchmark", f"{one.name} needs it: the weights to track, of the same instruments"
-    if one.name != TRACKING and aim.benchmark:
-        yield "benchmark", f"{one.name} tracks nothing: leave it out, or take {TRACKING}"
+    if aim.benchmark and not one.tracks:
+        takers = [other.name for other in OBJECTIVES.values() if other.tracks]
+        yield "benchmark", f"{one.name} tracks nothing: leave it out, or take {' or '.join(takers)}"
 
 
 def _impossible(aim: Aim, symbols: Sequence[str]) -> list[tuple[str, str]]:

@@ -20,6 +20,8 @@ from evenkeel.domain.orders import OrderKind, Side
 from evenkeel.quant.kernels import kernel
 
 MARKET, LIMIT, STOP, STOP_LIMIT = 0, 1, 2, 3
+COUNTED = 2.0**53  # lots; beyond it every float is whole, and no integer of a machine
+HAIR = 8e-15  # of a count of lots: what sums and quotients may be below the one meant
 KINDS = {
     OrderKind.MARKET: MARKET,
     OrderKind.LIMIT: LIMIT,
@@ -167,7 +169,9 @@ def capped_quantity(quantity: float, volume: float, participation: float, lot: f
     """`quantity`, or if less the whole lots within `participation` x `volume` (participation inf: all)."""
     if isnan(volume) or volume <= 0.0 or participation == inf:
         return quantity
-    lots = floor(participation * volume / lot + 1e-9)
+    lots = participation * volume / lot
+    if lots < COUNTED:
+        lots = floor(lots + min(lots * HAIR + 1e-9, 0.5))
     return min(quantity, lots * lot)
 
 

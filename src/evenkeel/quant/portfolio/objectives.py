@@ -58,9 +58,8 @@ Few = Literal["whole", "least", "most"]
 class Objective:
     """One objective: `solve` and the `value` reached, called `figure`; `needs` are options without a default.
 
-    `few` says how it finds the best of few assets: whole, by itself, such as by whole numbers in a linear programme; or
-    by a search for the least or the most of its value; None: not at all.
-    """
+    One that `tracks` takes a benchmark. `few` says how it finds the best of few assets: whole, by itself, as by whole
+    numbers in a linear programme; or by a search for the least or the most of its value; None: not at all."""
 
     name: str
     summary: str
@@ -71,6 +70,7 @@ class Objective:
     options: Mapping[str, float] = field(default_factory=dict)
     any_room: bool = True
     few: Few | None = None
+    tracks: bool = False
 
 
 def _curved(curvature: Floats, slope: Floats, inputs: Inputs, room: Room) -> Floats:
@@ -317,7 +317,7 @@ OBJECTIVES: dict[str, Objective] = {
         Objective("max-diversification", "most risk of the parts for the risk of the whole", _max_diversification,
                   _diversification, "diversification", few="most"),
         Objective("tracking-error", "least risk against a benchmark", _tracking, _tracking_error, "tracking-error",
-                  few="least"),
+                  few="least", tracks=True),
         Objective("min-cvar", "least mean loss in the worst of days",
                   lambda i, r, o: tails.min_cvar(i.past, r, o["confidence"]),
                   lambda i, w, o: tails.cvar(i.past, w, o["confidence"]), "cvar", options=_TAIL, few="whole"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +18,7 @@ from evenkeel.domain.instruments import Instrument
 from evenkeel.market.bars import Bars
 from evenkeel.market.days import Days
 from evenkeel.market.panel import Panel
+from evenkeel.quant.costs.fills import COUNTED
 from evenkeel.quant.costs.tables import charge_table
 from evenkeel.research.backtest import kernel as k
 from evenkeel.research.backtest.joint import Joint, Together
@@ -87,8 +89,8 @@ class CompiledRun:
 
     @property
     def days(self) -> Days:
-        """The trading days of the series with the most bars."""
-        return max(self.lines, key=lambda line: len(line.raw)).days
+        """The trading days of the account, by their last moments."""
+        return self.lines[0].days if len(self.lines) == 1 else self.joint.days
 
     @property
     def moments(self) -> Ints:
@@ -167,13 +169,18 @@ class CompiledRun:
             at=self.moments,
             equity=numbers.path[0],
             cash=numbers.path[1],
-            positions=numbers.path[2:],
+            positions=self._positions(numbers.path[2:]),
             fills=self._fills(numbers),
             orders=int(report[k.ORDERS]),
             refused=0,
             notes=borrowed(float(report[k.LOWEST_CASH]), charged=bool(self.terms.financing)),
             carried=Carried(float(report[k.INTEREST]), _any(lines[:, k.BORROWED]), _any(lines[:, k.DIVIDENDS])),
         )
+
+    def _positions(self, held: Floats) -> Floats:
+        for row, line in zip(held, self.lines, strict=False):
+            row[:] = _in_lots(row, line.instrument.lot_size)
+        return held
 
     def _fills(self, numbers: Numbers) -> Fills:
         """Those of one moment by their time, and at one time in the sequence of their orders, as the live engine has
@@ -186,13 +193,17 @@ class CompiledRun:
             phase = ~is_exit if self.terms.fill is FillAt.CLOSE else is_exit
             order = np.lexsort((np.where(is_exit, np.inf, rows[:, k.OF_ORDER]), at, phase, rows[:, k.BAR]))
             rows, at = rows[order], at[order]
+        quantity, instrument = rows[:, k.QUANTITY].copy(), rows[:, k.OF_LINE].astype(np.int64)
+        for n, line in enumerate(self.lines):
+            mine = instrument == n
+            quantity[mine] = _in_lots(quantity[mine], line.instrument.lot_size)
         return Fills(
             symbols=tuple(line.instrument.symbol for line in self.lines),
             bar=rows[:, k.BAR].astype(np.int64),
             at=at,
-            instrument=rows[:, k.OF_LINE].astype(np.int64),
+            instrument=instrument,
             side=rows[:, k.SIDE].astype(np.int64),
-            quantity=rows[:, k.QUANTITY].copy(),
+            quantity=quantity,
             price=rows[:, k.PRICE].copy(),
             fee=rows[:, k.FEE].copy(),
             why=rows[:, k.WHY].astype(np.int64),
@@ -207,6 +218,14 @@ class CompiledRun:
             mine = opened & (rows[:, k.OF_LINE] == n)
             at[mine] = line.raw.ts[self._bar(n, moment[mine])]
         return at
+
+
+def _in_lots(quantity: Floats, lot: Decimal) -> Floats:
+    """Quantities as the decimals that they stand for: 0.06, not 0.060000000000000005."""
+    places = -int(lot.normalize().as_tuple().exponent)
+    if places <= 0:
+        return quantity
+    return np.where(np.abs(quantity) * 10.0**places < COUNTED, np.round(quantity, places), quantity)
 
 
 def _any(amounts: Floats) -> tuple[float, ...]:

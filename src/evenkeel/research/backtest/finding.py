@@ -1,7 +1,9 @@
 """A strategy as people name it: by its name, by its file, by its class."""
 
+from copy import Error, deepcopy
 from functools import cache
 from pathlib import Path
+from pickle import PicklingError
 
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.trading.strategies.base import PanelStrategy, SignalStrategy, Strategy
@@ -29,6 +31,21 @@ def find(strategy: StrategyLike) -> AnyStrategy:
     if name or strategy.endswith(".py"):
         return load_template(Path(path + ".py" if name else strategy), name or None)()
     return known().create(strategy)
+
+
+def fresh(strategy: AnyStrategy) -> AnyStrategy:
+    """A copy that serves one run: what a strategy remembers of one must not reach another.
+
+    Raises InvalidInput where it holds what cannot be copied.
+    """
+    try:
+        return deepcopy(strategy)
+    except (TypeError, Error, PicklingError) as error:
+        raise InvalidInput(
+            f"strategy {strategy.name} cannot be copied, and every run is given a copy of its own: {error}",
+            hint="Make a lock, an open file or a connection when it is first needed, or say in `__deepcopy__` how to "
+            "copy it. A single backtest takes the class, too, and then copies nothing.",
+        ) from error
 
 
 @cache

@@ -13,6 +13,7 @@ import numpy as np
 
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.market.columns import PRICES
+from evenkeel.market.days import days_together
 from evenkeel.quant.costs.carrying import day_roll, days_at, nights
 from evenkeel.research.backtest import joint_kernel as j
 from evenkeel.research.backtest import kernel as k
@@ -35,7 +36,9 @@ class Together(NamedTuple):
 
 
 class Joint:
-    """Instruments side by side. `moments` are their closes (ns), `rows` the moment of every bar of each."""
+    """Instruments side by side. `moments` are their closes (ns), `rows` the moment of every bar of each,
+    `days` the trading days by their last moments.
+    """
 
     def __init__(self, lines: Sequence[Prepared], charges: Floats) -> None:
         """`charges`: the `charge_table` of their terms. Raises InvalidInput for bars that value no account."""
@@ -47,9 +50,9 @@ class Joint:
         self.moments = closes[0] if self.is_aligned else _merged(closes)
         every = np.arange(len(self.moments))
         self.rows = [every if self.is_aligned else np.searchsorted(self.moments, ts) for ts in closes]
-        longest = max(self.lines, key=lambda line: len(line.raw))
-        last = longest.raw.close_ts[longest.days.last]
-        self.day_last = np.searchsorted(self.moments, last, side="right") - 1
+        known = {id(line.raw): line for line in self.lines}
+        series = [line.raw for line in self.lines]
+        self.days = days_together(series, self.moments, of=lambda bars: known[id(bars)].days)
         self._settings = np.stack([line.settings for line in self.lines])
         self._settings[:, k.LINE] = np.arange(len(self.lines))
 
@@ -62,7 +65,7 @@ class Joint:
             lines[:, k.SHARED_BY] = 1.0 if together.whole else float(len(self.lines))
             orders = np.zeros((room * len(self.lines), ORDER_COLUMNS))
             j.simulate_joint(
-                *self._columns, targets, self._scale, self._days, self.day_last, at, events, self.charges,
+                *self._columns, targets, self._scale, self._days, self.days.last, at, events, self.charges,
                 account, lines, orders, path, day_equity, fills,
             )  # fmt: skip
             if not account[k.CROWDED]:

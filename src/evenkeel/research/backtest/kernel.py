@@ -17,7 +17,7 @@ from evenkeel.quant.costs.exits import (
     stop_comes_first,
     value_of,
 )
-from evenkeel.quant.costs.fills import LIMIT, MARKET, STOP, plain_touch, taken_at
+from evenkeel.quant.costs.fills import COUNTED, HAIR, LIMIT, MARKET, STOP, plain_touch, taken_at
 from evenkeel.quant.costs.tables import charge_at_once
 from evenkeel.quant.kernels import compiled, kernel
 from evenkeel.research.backtest.outcome import Floats, Ints
@@ -41,14 +41,15 @@ FILL_COLUMNS = 9
 SIGNAL = 0
 
 _STEPS = 1e9
-_NEARLY, _ULPS = 1e-10, 8e-15  # of a lot, and of their count: far below the billionth of a share's rounding
+_NEARLY = 1e-10  # of a lot: far below the billionth of a share's rounding
 
 
 @kernel
 def whole_lots(quantity: float, lot: float) -> float:
     """`quantity` cut to whole lots, towards zero; what is a hair below a lot counts as one."""
     lots = abs(quantity) / lot
-    lots = floor(lots + lots * _ULPS + _NEARLY)
+    if lots < COUNTED:
+        lots = floor(lots + min(lots * HAIR + _NEARLY, 0.5))
     return lots * lot if quantity > 0.0 else -lots * lot
 
 

@@ -20,6 +20,7 @@ from evenkeel.research.backtest.run import History, backtest
 
 CENT = 0.01
 _PRICE = 1e-9
+_NOISE = 1e-12  # of a quantity: what floats make of a hundred million lots
 SHOWN = 20
 
 
@@ -78,8 +79,9 @@ def _same(a: Fill | None, b: Fill | None) -> bool:
     if a is None or b is None:
         return False
     whole = _whole(a) == _whole(b)
-    return whole and abs(a.price - b.price) <= _PRICE * a.price and abs(a.fee - b.fee) < CENT
+    near = abs(a.quantity - b.quantity) <= _NOISE * a.quantity and abs(a.price - b.price) <= _PRICE * a.price
+    return whole and near and abs(a.fee - b.fee) < CENT
 
 
 def _whole(fill: Fill) -> tuple[Any, ...]:
-    return fill.bar, fill.at, fill.symbol, fill.side, fill.quantity, fill.why
+    return fill.bar, fill.at, fill.symbol, fill.side, fill.why

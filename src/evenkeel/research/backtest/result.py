@@ -22,7 +22,7 @@ from evenkeel.domain.strategies import Scalar
 from evenkeel.market.bars import Bars
 from evenkeel.market.calendars import calendar
 from evenkeel.market.columns import COLUMNS
-from evenkeel.market.days import Days, days_of
+from evenkeel.market.days import Days, days_together
 from evenkeel.quant import analytics
 from evenkeel.quant.costs import Slippage
 from evenkeel.research.backtest import mtm
@@ -87,14 +87,8 @@ class BacktestResult:
 
     @cached_property
     def days(self) -> Days:
-        """The trading days of the bars with the most of them, which the metrics' periods are."""
-        return days_of(max(self.bars, key=len))
-
-    @cached_property
-    def _day_last(self) -> Ints:
-        """The index in `at` of each day's last bar."""
-        closes = max(self.bars, key=len).close_ts[self.days.last]
-        return np.searchsorted(self.at, closes, side="right") - 1
+        """The trading days, by the places in `at` of their last moments; the metrics' periods are these."""
+        return days_together(self.bars, self.at)
 
     @cached_property
     def daily(self) -> analytics.Track:
@@ -102,19 +96,35 @@ class BacktestResult:
         dates = np.array([date.fromordinal(day) for day in self.days.dates.tolist()], dtype="datetime64[D]")
         start = min(np.datetime64(from_ns(self.start).date(), "D"), dates[0])
         return analytics.Track.of_equity(
-            dates, self.equity[self._day_last], start=start, capital=float(self.terms.cash)
+            dates, self.equity[self.days.last], start=start, capital=float(self.terms.cash)
         )
 
     @cached_property
     def benchmark(self) -> Floats:
-        """Daily returns of holding the instruments in equal parts from the first bar on, without costs."""
-        held = np.zeros(len(self._day_last))
-        for bars in self.bars:
+        """Daily returns of holding the instruments in equal parts from the first bar on, without costs. Dividends are
+        kept as cash, as a backtest keeps them.
+        """
+        held = np.zeros(len(self.days.last))
+        for place, bars in enumerate(self.bars):
             adjusted, _ = self._adjusted(bars, self.at[:0])
-            at = np.searchsorted(adjusted.close_ts, self.at[self._day_last], side="right") - 1
-            held += np.where(at < 0, 1.0, adjusted.close[np.maximum(at, 0)] / adjusted.open[0])
+            at = np.searchsorted(adjusted.close_ts, self.at[self.days.last], side="right") - 1
+            worth = (adjusted.close + self._paid_by(place)) / adjusted.open[0]
+            held += np.where(at < 0, 1.0, worth[np.maximum(at, 0)])
         value = held / len(self.bars)
         return np.diff(value, prepend=1.0) / np.concatenate(([1.0], value[:-1]))
+
+    def _paid_by(self, place: int) -> Floats:
+        """The dividends that a share of the last day, held from the first bar on, has been paid by each bar."""
+        bars, start_of = self.bars[place], calendar(self.instruments[place].calendar).day_start
+        paid = np.zeros(len(bars))
+        mine = [one for one in self.terms.dividends if one.instrument_id == bars.instrument_id]
+        for one in mine:
+            start = start_of(one.ex_date)
+            bar = int(np.searchsorted(bars.ts, start, side="left"))
+            if bar > 0:
+                _, ratio = self._adjusted(bars, np.array([start - 1]))
+                paid[bar:] += float(one.amount) / ratio[0]
+        return paid
 
     @cached_property
     def trades(self) -> analytics.RoundTrips:
@@ -152,7 +162,7 @@ class BacktestResult:
     @cached_property
     def holdings(self) -> analytics.Holdings:
         """What was held long and short at the end of every day, and traded in it."""
-        days = len(self._day_last)
+        days = len(self.days.last)
         long, short, traded = np.zeros(days), np.zeros(days), np.zeros(days)
         for place in range(len(self.bars)):
             value = self.held_value(place)
@@ -161,15 +171,15 @@ class BacktestResult:
         fills = self.fills
         sizes = np.array([float(one.multiplier) for one in self.instruments])
         amounts = fills.quantity * fills.price * sizes[fills.instrument]
-        day = np.searchsorted(self.at[self._day_last], fills.at, side="left")
+        day = np.searchsorted(self.at[self.days.last], fills.at, side="left")
         np.add.at(traded, np.minimum(day, days - 1), amounts)
         return analytics.Holdings(long, short, traded)
 
     def held_value(self, place: int) -> Floats:
         """What was held of the instrument in that place at the end of every day, negative for a short."""
         bars = self.bars[place]
-        at = np.maximum(np.searchsorted(bars.close_ts, self.at[self._day_last], side="right") - 1, 0)
-        value: Floats = self.outcome.positions[place][self._day_last] * bars.close[at]
+        at = np.maximum(np.searchsorted(bars.close_ts, self.at[self.days.last], side="right") - 1, 0)
+        value: Floats = self.outcome.positions[place][self.days.last] * bars.close[at]
         return value * float(self.instruments[place].multiplier)
 
     @cached_property
@@ -189,9 +199,13 @@ class BacktestResult:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Names this run: sixteen hex digits of the strategy, its parameters, the terms and every price."""
+        """Names this run: sixteen hex digits of the strategy, its parameters, all terms, what a tick and a lot are, and
+        every price.
+        """
         said = [self.strategy, self.version, sorted(self.params.items()), _terms(self.terms), self.engine]
         said += [self.legs] if self.legs else []
+        said.append(msgspec.to_builtins([self.terms.costs, self.terms.splits, self.terms.dividends], enc_hook=repr))
+        said += [(str(one.tick_size), str(one.lot_size), str(one.multiplier), one.calendar) for one in self.instruments]
         digest = sha256(json.dumps(said, sort_keys=True, default=str).encode())
         for bars in self.bars:
             for name in COLUMNS:

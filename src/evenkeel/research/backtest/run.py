@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal, Unpack, get_args
+from weakref import ref
 
 import numpy as np
 
+from evenkeel.domain.clock import from_ns
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.instruments import AssetClass, Instrument
 from evenkeel.domain.strategies import Scalar
 from evenkeel.market.bars import Bars
-from evenkeel.market.columns import COLUMNS, PRICES
+from evenkeel.market.calendars import calendar
+from evenkeel.market.columns import COLUMNS
+from evenkeel.market.panel import Panel
+from evenkeel.market.ticks import check_tick, tick_for
 from evenkeel.quant.analytics.case import check_rates
 from evenkeel.research.backtest.compiled import CompiledRun, lacks
-from evenkeel.research.backtest.finding import StrategyLike, find
+from evenkeel.research.backtest.finding import StrategyLike, find, fresh
 from evenkeel.research.backtest.options import Options, terms_for
 from evenkeel.research.backtest.outcome import Outcome
 from evenkeel.research.backtest.result import BacktestResult
 from evenkeel.research.backtest.terms import Terms
-from evenkeel.trading.strategies.base import Strategy, TargetStrategy
-from evenkeel.trading.strategies.checks import examine
+from evenkeel.trading.strategies.base import PanelStrategy, Strategy, TargetStrategy
+from evenkeel.trading.strategies.checks import examine, peeks
 from evenkeel.trading.strategies.evaluate import lookback_of
 from evenkeel.trading.strategies.fitting import check_fit
 from evenkeel.trading.strategies.parameters import Params
@@ -30,8 +35,7 @@ from evenkeel.trading.strategies.registry import AnyStrategy, checked
 
 Engine = Literal["auto", "compiled", "event"]
 History = Bars | Mapping[str, Bars]
-_TICKS = tuple(Decimal(text) for text in ("1", "0.5", "0.25", "0.1", "0.05", "0.01", "0.001", "0.0001", "0.00001"))
-_FINEST = Decimal("0.00000001")
+_FAR, _NEARLY, _RARE = 0.7, 0.06, 250  # of a price, of a ratio, bars to a jump: what may be a split
 
 
 def backtest(
@@ -64,14 +68,16 @@ def backtest(
     chosen = choose(found, terms, engine=engine, instruments=len(series))
     check_fit(found, resolved, instruments=len(series), timeframe=series[0].timeframe)
     if check:
-        refuse_sneaky(found, resolved)
+        refuse_sneaky(found, resolved, series)
     if chosen == "compiled":
         assert not isinstance(found, Strategy)
         run = CompiledRun(series, instruments, terms)
         outcome = run.outcome(run.run(*run.signals(found, resolved)))
     else:
-        outcome = _by_event(found, resolved, series, instruments=instruments, terms=terms, told=progress)
-    outcome = replace(outcome, notes=(*_undecided(found, resolved, series), *outcome.notes))
+        mine = fresh(found) if found is strategy else found
+        outcome = _by_event(mine, resolved, series, instruments=instruments, terms=terms, told=progress)
+    notes = (*_undecided(found, resolved, series), *_like_splits(series, instruments, terms), *outcome.notes)
+    outcome = replace(outcome, notes=notes)
     return BacktestResult(
         strategy=found.name,
         version=found.version,
@@ -109,6 +115,24 @@ def _undecided(strategy: AnyStrategy, params: Params, series: tuple[Bars, ...]) 
     )
 
 
+def _like_splits(series: tuple[Bars, ...], instruments: tuple[Instrument, ...], terms: Terms) -> Iterator[str]:
+    """What to say where shares open at a simple part or multiple of the close before, and no split is known of it."""
+    for bars, one in zip(series, instruments, strict=True):
+        if one.asset_class not in (AssetClass.EQUITY, AssetClass.ETF):
+            continue
+        opens, before = bars.open[1:], bars.close[:-1]
+        far = np.flatnonzero((opens < _FAR * before) | (before < _FAR * opens))
+        times = np.maximum(before[far] / opens[far], opens[far] / before[far])
+        simple = far[np.abs(times / np.maximum(np.rint(times), 2.0) - 1.0) < _NEARLY] + 1
+        start_of = calendar(one.calendar).day_start
+        known = [start_of(split.ex_date) for split in terms.splits if split.instrument_id == bars.instrument_id]
+        found = [bar for bar in simple.tolist() if not any(bars.ts[bar - 1] < at <= bars.ts[bar] for at in known)]
+        if 0 < len(found) <= max(1, len(bars) // _RARE):
+            bar = found[0]
+            jump = f"opens at {bars.open[bar]:g} after {bars.close[bar - 1]:g}"
+            yield f"{one.symbol} {jump} on {from_ns(int(bars.ts[bar])):%Y-%m-%d}: if this is a split, it was not given"
+
+
 def _with_symbols(outcome: Outcome, listed: Mapping[str, Instrument]) -> Outcome:
     symbols = tuple(listed[name].symbol if name in listed else name for name in outcome.fills.symbols)
     fills = replace(outcome.fills, symbols=symbols)
@@ -131,22 +155,43 @@ def choose(strategy: AnyStrategy, terms: Terms, *, engine: Engine, instruments: 
     return "event" if engine == "event" or missing else "compiled"
 
 
-def refuse_sneaky(strategy: AnyStrategy, params: Params) -> None:
-    """Raises InvalidInput where its targets look ahead or do not repeat themselves; one that passed is remembered."""
-    key = (type(strategy), tuple(sorted(params.items())))
-    if key in _EXAMINED or isinstance(strategy, Strategy):
+def refuse_sneaky(strategy: AnyStrategy, params: Params, series: tuple[Bars, ...]) -> None:
+    """Raises InvalidInput where its targets look ahead or do not repeat themselves, on made-up bars or on these.
+
+    What passed is remembered: of a strategy whose attributes, if any, are numbers and texts for good, and of these bars
+    for as long as they live.
+    """
+    if isinstance(strategy, Strategy):
         return
     of_targets: TargetStrategy[Any] = strategy
-    faults = examine(of_targets, params).faults
+    own = vars(strategy)
+    plain = all(isinstance(value, bool | int | float | str) for value in own.values())
+    key = (type(strategy), tuple(sorted((own if plain else {}).items())), tuple(sorted(params.items())))
+    if not (plain and key in _EXAMINED):
+        _refuse(strategy, examine(of_targets, params).faults)
+    columns = _EXAMINED.get(key, ())
+    if plain and len(columns) == len(series) and all(a() is b.close for a, b in zip(columns, series, strict=True)):
+        return
+    of_panel = isinstance(strategy, PanelStrategy)
+    seen: list[Any] = [Panel.of({one.instrument_id: one for one in series})] if of_panel else list(series)
+    for bars in seen:
+        bar = peeks(of_targets, bars, params)
+        if bar is not None:
+            said = f"it looks ahead: its target changes when later bars become known (first at bar {bar} of these)"
+            _refuse(strategy, (said,))
+    if plain:
+        _EXAMINED[key] = tuple(ref(one.close) for one in series)
+
+
+def _refuse(strategy: AnyStrategy, faults: tuple[str, ...]) -> None:
     if faults:
         raise InvalidInput(
             f"strategy {strategy.name} may not run: {'; '.join(faults)}",
             hint="The target of a bar may use that bar and earlier ones only; `evenkeel strategy check` shows where.",
         )
-    _EXAMINED.add(key)
 
 
-_EXAMINED: set[tuple[type, tuple[tuple[str, Any], ...]]] = set()
+_EXAMINED: dict[tuple[Any, ...], tuple[ref[Any], ...]] = {}
 
 
 def series_of(bars: History) -> tuple[Bars, ...]:
@@ -185,14 +230,6 @@ def instrument_of(bars: Bars, currency: str | None = None) -> Instrument:
     """
     if bars.instrument is not None:
         return bars.instrument
-    name = bars.instrument_id
-    return Instrument(name, name, "", AssetClass.EQUITY, currency or "USD", tick_size=_tick(bars), lot_size=Decimal(1))
-
-
-def _tick(bars: Bars) -> Decimal:
-    sample = np.concatenate([getattr(bars, name)[:: max(1, len(bars) // 2000)] for name in PRICES])
-    for tick in _TICKS:
-        steps = sample / float(tick)
-        if np.abs(steps - np.rint(steps)).max() <= 1e-6:
-            return tick
-    return _FINEST
+    name, tick = bars.instrument_id, tick_for(bars)
+    check_tick(name, tick, float(bars.low.min()))
+    return Instrument(name, name, "", AssetClass.EQUITY, currency or "USD", tick_size=tick, lot_size=Decimal(1))

@@ -20,6 +20,8 @@ from evenkeel.quant.analytics.bootstrap import block_means
 from evenkeel.quant.analytics.series import Floats, Ints
 from evenkeel.quant.analytics.summary import Values, summary
 from evenkeel.quant.analytics.track import Days, Track
+from evenkeel.quant.portfolio.objectives import objective
+from evenkeel.quant.portfolio.room import check_finite
 from evenkeel.research.portfolio.optimize import optimize
 from evenkeel.research.portfolio.prices import Prices, prices_of, year_of
 
@@ -179,7 +181,7 @@ def rebalance_history(
     lookback: int = 756,
     cost_bps: float = 10.0,
     band: float = 0.0,
-    benchmark: str | None = None,
+    benchmark: str | Mapping[str, float] | None = None,
     missing: str = "skip",
     periods: float | None = None,
     **settings: Any,
@@ -187,9 +189,12 @@ def rebalance_history(
     """Walks `objectives` forward over `prices`, each rebalancing from the last `lookback` returns alone.
 
     `objectives` are names, or a mapping of any names to the settings of `evenkeel.optimize` (its `objective` among
-    them); `settings` are for all. 1/N is always walked beside them. `every` is day, week, month, quarter or year: the
-    last row of each. With `band`, a rebalancing trades only where a weight has drifted from its target by more.
-    `cost_bps` is paid on what is traded, in basis points. `benchmark` names an asset of the prices.
+    them); `settings` are for all that are asked for. 1/N is always walked beside them. `every` is day, week, month,
+    quarter or year: the last row of each. With `band`, a rebalancing trades only where a weight has drifted from its
+    target by more. `cost_bps` is paid on what is traded, in basis points. `benchmark` is an asset of the prices or
+    weights of several, what is left of them in cash: held beside from the first rebalancing on, without costs, and what
+    `tracking-error` and the equilibrium of views take, at each rebalancing in the weights that it has drifted to by
+    then. A `benchmark` among an objective's own settings is fixed weights.
 
     Of gaps `missing` says as in `prices_of`. With skip an asset takes part where it has all of the returns looked back
     at: it joins once it has a past, and leaves, at its last price, where it has not had one for ten rows and ten days.
@@ -199,29 +204,51 @@ def rebalance_history(
     rows = _due(known, every, lookback)
     if cost_bps < 0.0 or not 0.0 <= band < 1.0:
         raise InvalidInput("costs are not below zero, and a band is a share of the whole from 0, below 1")
-    if benchmark is not None and benchmark not in known.assets:
-        raise InvalidInput(f"there is no asset {benchmark!r} for a benchmark")
     year = year_of(known, periods)
     named = dict(objectives) if isinstance(objectives, Mapping) else {name: {"objective": name} for name in objectives}
-    named.setdefault(YARDSTICK, {"objective": YARDSTICK})
-    walk = _Walk(known, rows, cost=cost_bps / 10_000.0, band=band, year=year)
+    asked = {name: {"objective": name, **settings, **own} for name, own in named.items()}
+    asked.setdefault(YARDSTICK, {"objective": YARDSTICK})
+    walk, first = _Walk(known, rows, cost=cost_bps / 10_000.0, band=band, year=year), int(rows[0])
+    held = None if benchmark is None else _Held.of(known, benchmark, first=first)
     paths = {}
-    for name, own in named.items():
-        paths[name] = walk.path(name, _chooser(known, lookback, year, {"objective": name, **settings, **own}))
-    first = rows[0]
-    held = None
-    if benchmark is not None:
-        held = _held(known, benchmark, first=int(first))
-    return Comparison(known, int(first), paths, held, year, every, lookback, cost_bps)
+    for name, own in asked.items():
+        paths[name] = walk.path(name, _chooser(known, lookback, year, own, held))
+    return Comparison(known, first, paths, None if held is None else held.worth, year, every, lookback, cost_bps)
 
 
-def _held(prices: Prices, name: str, *, first: int) -> Floats:
-    """What holding one asset from the first row on has made of one."""
-    place = prices.assets.index(name)
-    if np.isnan(prices.values[first, place]):
-        raise InvalidInput(f"the benchmark {name} has no price where the walk begins: start it later")
-    line = prices.standing()[first:, place]
-    return np.asarray(line / line[0])
+@dataclass(frozen=True)
+class _Held:
+    """A benchmark bought at row `first` and left alone: what it has made of one, `worth` (t,), and each asset's part of
+    that, `parts` (t, n)."""
+
+    first: int
+    worth: Floats
+    parts: Floats
+
+    @staticmethod
+    def of(prices: Prices, benchmark: str | Mapping[str, float], *, first: int) -> _Held:
+        """Raises InvalidInput for assets that there are not, or not yet, and for weights that lose all."""
+        given = {benchmark: 1.0} if isinstance(benchmark, str) else dict(benchmark)
+        check_finite({f"the benchmark's weight of {name}": weight for name, weight in given.items()})
+        for name, weight in given.items():
+            if name not in prices.assets:
+                raise InvalidInput(f"there is no asset {name!r} for a benchmark")
+            if weight and np.isnan(prices.values[first, prices.assets.index(name)]):
+                raise InvalidInput(f"the benchmark {name} has no price where the walk begins: start it later")
+        weights = np.array([given.get(name, 0.0) for name in prices.assets])
+        if not np.any(weights):
+            raise InvalidInput("a benchmark holds something: name an asset, or give it weights that are not all zero")
+        values = prices.standing()[first:]
+        parts = np.zeros(values.shape)
+        parts[:, weights != 0.0] = (weights * values / values[0])[:, weights != 0.0]
+        worth = 1.0 - float(weights.sum()) + parts.sum(axis=1)
+        if np.any(worth <= 0.0):
+            raise InvalidInput("the benchmark has lost all that was put in: take other weights")
+        return _Held(first, worth, parts)
+
+    def weights(self, row: int) -> Floats:
+        """What it has drifted to by that row of the prices (n,)."""
+        return np.asarray(self.parts[row - self.first] / self.worth[row - self.first])
 
 
 def _due(prices: Prices, every: str, lookback: int) -> Ints:
@@ -248,14 +275,20 @@ def _days(prices: Prices) -> Days:
 
 
 def _chooser(
-    prices: Prices, lookback: int, year: float, settings: Mapping[str, Any]
+    prices: Prices, lookback: int, year: float, settings: Mapping[str, Any], benchmark: _Held | None
 ) -> Callable[[int, Floats], Floats]:
-    """From a row and the weights held, the weights wanted; it sees no row after that one."""
-    returns = prices.returns()
+    """From a row and the weights held, the weights wanted; it sees no row after that one. Raises InvalidInput where
+    there is nothing to track."""
+    returns, tracks = prices.returns(), objective(settings["objective"]).tracks
+    if tracks and benchmark is None and settings.get("benchmark") is None:
+        raise InvalidInput(f"{settings['objective']} needs a benchmark: an asset, or the weights to track")
+    follows = benchmark if (tracks or settings.get("views")) and settings.get("benchmark") is None else None
     takes_present = "turnover" in settings or "trading_cost" in settings
 
     def choose(row: int, held: Floats) -> Floats:
         own = dict(settings)
+        if follows is not None:
+            own["benchmark"] = follows.weights(row)
         if takes_present and np.any(held):
             own["present"] = held
         elif takes_present:

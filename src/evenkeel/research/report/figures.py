@@ -64,7 +64,9 @@ def assumptions(sheet: Sheet) -> str:
     }
     if sheet.with_benchmark:
         cash = money(sheet.cash, sheet.currency)
-        said["Benchmark"] = f"{cash} held in {sheet.held} from the first open on, without costs or dividends."
+        said["Benchmark"] = (
+            f"{cash} held in {sheet.held} from the first open on, without costs; dividends are kept as cash."
+        )
     if sheet.bands is not None:
         said["Redrawn histories"] = f"{sheet.bands.method}, {len(sheet.bands.final):,} draws, seed {sheet.bands.seed}"
     lead = "The same bars, strategy and terms give the same sheet, byte for byte."

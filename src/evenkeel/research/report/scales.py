@@ -89,7 +89,7 @@ def spanning(*series: npt.ArrayLike, include: Iterable[float] = (), log: bool = 
 def from_zero(*series: npt.ArrayLike, include: Iterable[float] = (), air: float = 0.08) -> Scale:
     """As `spanning`, with zero for an end or within, and no air beyond a zero end."""
     found = spanning(*series, include=(*include, 0.0), air=0.0)
-    low, high = (found.low, found.high) if found.high - found.low > 1e-8 else (0.0, 1.0)
+    low, high = found.low, found.high if found.high - found.low > 1e-8 else found.low + 1.0
     wide = (high - low) * air
     return Scale(low - wide if low < 0 else 0.0, high + wide if high > 0 else 0.0)
 

@@ -105,9 +105,8 @@ class Sheet:
 
     @cached_property
     def day_ends(self) -> Ints:
-        """The index in `at` of each day's last bar."""
-        closes = max(self.result.bars, key=len).close_ts[self.result.days.last]
-        return np.searchsorted(self.result.at, closes, side="right") - 1
+        """The index in `at` of each day's last moment."""
+        return self.result.days.last
 
     @cached_property
     def points(self) -> Ints:

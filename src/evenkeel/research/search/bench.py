@@ -7,7 +7,6 @@ The compiled engine then reports the figures of a run without its path, where th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, repeat
@@ -23,6 +22,7 @@ from evenkeel.quant.analytics.track import Track
 from evenkeel.research.backtest import kernel as k
 from evenkeel.research.backtest.compiled import CompiledRun, Numbers
 from evenkeel.research.backtest.event import run_event
+from evenkeel.research.backtest.finding import fresh
 from evenkeel.research.backtest.outcome import Floats
 from evenkeel.research.backtest.result import BacktestResult
 from evenkeel.research.backtest.run import instrument_of
@@ -189,9 +189,8 @@ class Place:
             assert not isinstance(strategy, Strategy)
             outcome = self._run.outcome(self._run.run(*self._run.signals(strategy, params)))
         else:
-            # One instance serves one run: what a strategy remembers of another must not reach it.
             outcome = run_event(
-                deepcopy(strategy),
+                fresh(strategy),
                 params,
                 {bars.instrument_id: bars for bars in self._series},
                 instruments={one.id: one for one in self._instruments},

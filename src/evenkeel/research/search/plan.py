@@ -108,4 +108,4 @@ def examine_some(bench: Bench[Any], every: Sequence[Params]) -> None:
         kind = tuple(value for value in params.values() if isinstance(value, bool | str))
         chosen.setdefault(kind, params)
     for params in [*list(chosen.values())[:_MOST_CHECKS], every[-1]]:
-        refuse_sneaky(bench.strategy, params)
+        refuse_sneaky(bench.strategy, params, bench.series)

@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from hashlib import sha256
-from inspect import getsource
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -26,13 +25,17 @@ from evenkeel.market.columns import COLUMNS
 from evenkeel.research.backtest import mtm
 from evenkeel.research.search.bench import Bench, Span, Trial
 from evenkeel.research.search.figures import Figures
-from evenkeel.trading.strategies.registry import AnyStrategy
+from evenkeel.research.search.source import source_of
 
 if TYPE_CHECKING:
     import polars as pl
 
 SUFFIX = ".jsonl"
 _FORM = "evenkeel-study-1"
+_CODE = (
+    " The code is that of the strategy, with the functions, classes and values that it names; a study begun by a "
+    "version that looked at its class alone is not gone on with either."
+)
 
 
 class OtherStudy(InvalidInput):
@@ -157,7 +160,7 @@ def header_of(bench: Bench[Any]) -> dict[str, Any]:
             prices.update(np.ascontiguousarray(getattr(bars, name)).tobytes())
     return {
         "strategy": f"{bench.strategy.name} {bench.strategy.version}",
-        "code": _digest(_code(bench.strategy)),
+        "code": _digest(source_of(bench.strategy)),
         "bars": prices.hexdigest()[:16],
         "terms": _digest(repr(msgspec.to_builtins(terms, enc_hook=repr, str_keys=True))),
         "engine": bench.engine,
@@ -165,15 +168,6 @@ def header_of(bench: Bench[Any]) -> dict[str, Any]:
         "figures": list(bench.names),
         "evenkeel": __version__,
     }
-
-
-def _code(strategy: AnyStrategy) -> str:
-    """The text of its class, and what its attributes hold; the module where there is no text."""
-    try:
-        text = getsource(type(strategy))
-    except (OSError, TypeError):
-        text = type(strategy).__module__
-    return f"{text}{sorted(vars(strategy).items())}"
 
 
 def _digest(text: str) -> str:
@@ -227,7 +221,7 @@ def _check_header(path: Path, line: bytes, wanted: Mapping[str, Any]) -> None:
         said = ", ".join(f"{name} ({header.get(name)}, now {wanted[name]})" for name in other)
         raise OtherStudy(
             f"the study {path} is of something else: {said} differ",
-            hint="Give this search another study name, or remove the file.",
+            hint=f"Give this search another study name, or remove the file.{_CODE if 'code' in other else ''}",
         )
 
 

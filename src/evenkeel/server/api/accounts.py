@@ -240,7 +240,9 @@ ENDPOINTS = (
     Endpoint(method="POST", path=f"{_PATH}/{{account_id}}/cash", handler=move_cash, needs=Permission.MANAGE,
              summary="Deposit or withdraw", tag="accounts", body=requests.CashMove, answers={201: s.AccountOut}),
     Endpoint(method="GET", path=f"{_PATH}/{{account_id}}/equity", handler=list_equity, needs=Permission.READ,
-             summary="Equity history", tag="accounts", query=requests.PageQuery, answers={200: s.Page[s.EquityOut]}),
+             summary="Equity history", tag="accounts", query=requests.PageQuery, answers={200: s.Page[s.EquityOut]},
+             projected=True),
     Endpoint(method="GET", path=f"{_PATH}/{{account_id}}/ledger", handler=list_ledger, needs=Permission.READ,
-             summary="Cash ledger", tag="accounts", query=requests.PageQuery, answers={200: s.Page[s.LedgerOut]}),
+             summary="Cash ledger", tag="accounts", query=requests.PageQuery, answers={200: s.Page[s.LedgerOut]},
+             projected=True),
 )  # fmt: skip

@@ -28,6 +28,7 @@ from evenkeel.trading.engine.state import State
 BASKETS = f"{PREFIX}/trading/baskets"
 _PERCENT = Decimal("0.01")
 _CAME_TO_NOTHING = (OrderState.REFUSED, OrderState.REJECTED, OrderState.EXPIRED_UNSENT)
+_FILTERS = tuple(name for name in many.OrdersFilter.__struct_fields__ if name != "all")
 MOST_ATTEMPTS = 10
 
 
@@ -116,8 +117,11 @@ def selection(
     fields: wire.Fields,
     at: str = "",
 ) -> Selection:
-    """The user's orders, or positions, that a filter names. What names nothing is a fault."""
+    """The user's orders, or positions, that a filter names. What names nothing is a fault, unless it says `all`."""
     found, named = wire.Fields(), given.account_id
+    if given.all is any(getattr(given, name, None) is not None for name in _FILTERS):
+        said = "goes alone" if given.all else "name what is meant, or say `all: true` for all there is of yours"
+        found.fault("all", said)
     if named is not None and not seen.owns(named):
         found.faults.append(unknown_account(seen, "account_id", named))
     instrument_id = None
@@ -149,10 +153,7 @@ async def cancel_orders(
     """Asks for every working order that fits to be cancelled; the answer names each. Every order
     of yours only with `all`."""
     received, fields = time.time_ns(), wire.Fields()
-    given = await wire.body(request, many.CancelFilter)
-    if given.all is given.names_something:
-        said = "goes alone" if given.all else "name what to cancel, or say `all: true` for every order of yours"
-        fields.fault("all", said)
+    given = await wire.body(request, many.OrdersFilter)
     chosen = selection(seen, parts.directory, given, fields=fields)
     fields.check("the filter is not valid")
     outcome = await parts.runner.submit(CancelOrders(selection=chosen, provenance=seen.provenance(received)))

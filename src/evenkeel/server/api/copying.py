@@ -271,5 +271,5 @@ ENDPOINTS = (
              tag="accounts", body=q.ResyncIn, answers={200: c.ResyncOut}, errors=(403, 409), needs=_TRADE),
     Endpoint(method="GET", path=f"{_LINK}/events", handler=list_copy_events, summary="What a copy link has done",
              tag="accounts", query=q.CopyEventsQuery, answers={200: s.Page[c.CopyEventOut]}, errors=(403,),
-             needs=_READ),
+             needs=_READ, projected=True),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from evenkeel.server import wire
 from evenkeel.server.api.auth import caller, depart
 from evenkeel.server.contract import PREFIX, Endpoint
 from evenkeel.server.parts import AppParts
+from evenkeel.server.requests import PageQuery
 from evenkeel.server.scope import parts_of, principal
 
 _PATH = f"{PREFIX}/auth"
@@ -63,9 +64,9 @@ async def switch_off_two_factor(request: Request, parts: AppParts = Depends(part
 
 async def list_my_sessions(request: Request, parts: AppParts = Depends(parts_of)) -> Response:
     """One's sign-ins that go on, the one seen last first."""
-    me = _me(request)
-    found = await parts.household.own_sign_in.sessions(me.user.id)
-    return wire.Json(s.Page([p.session_out(one, me.session_id) for one in found]))
+    query, me = wire.query(request, PageQuery), _me(request)
+    found, after = await parts.household.own_sign_in.sessions(me.user.id, limit=query.limit, cursor=query.cursor)
+    return wire.Json(s.Page([p.session_out(one, me.session_id) for one in found], after))
 
 
 async def end_session(request: Request, session_id: str, *, parts: AppParts = Depends(parts_of)) -> Response:
@@ -126,7 +127,7 @@ ENDPOINTS = (
     Endpoint(method="POST", path=f"{_PATH}/two-factor/off", handler=switch_off_two_factor, needs=Permission.SELF,
              tag="auth", summary="Switch two factors off", body=p.SwitchOffIn, answers={204: None}),
     Endpoint(method="GET", path=f"{_PATH}/sessions", handler=list_my_sessions, needs=Permission.SELF, tag="auth",
-             summary="One's sessions", answers={200: s.Page[p.AuthSessionOut]}),
+             summary="One's sessions", query=PageQuery, answers={200: s.Page[p.AuthSessionOut]}),
     Endpoint(method="DELETE", path=f"{_PATH}/sessions", handler=end_other_sessions, needs=Permission.SELF,
              tag="auth", summary="End one's other sessions", answers={204: None}),
     Endpoint(method="DELETE", path=f"{_PATH}/sessions/{{session_id}}", handler=end_session, needs=Permission.SELF,

@@ -102,9 +102,6 @@ async def flatten_positions(
     received, fields = time.time_ns(), wire.Fields()
     given = await wire.body(request, many.NewFlattening)
     chosen = selection(seen, parts.directory, given, fields=fields)
-    filters = (given.account_id, given.group, given.book, given.symbol, given.venue, given.side, given.product)
-    if given.all is any(one is not None for one in filters):
-        fields.fault("all", "name what to close, or all of it and nothing else")
     fields.check("the filter is not valid")
     command = Flatten(selection=chosen, cancel=given.cancel, provenance=seen.provenance(received))
     return await _moved(parts, command, name=None, where=chosen)

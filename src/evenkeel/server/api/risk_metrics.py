@@ -116,5 +116,6 @@ async def _fall(parts: AppParts, seen: Tenant, *, book: Book, days: int) -> Fall
 
 ENDPOINTS = (
     Endpoint(method="GET", path=f"{PREFIX}/risk/metrics", handler=get_risk_metrics, needs=Permission.READ, cost=1,
-             summary="Risk metrics", tag="risk", query=RiskQuery, answers={200: RiskMetricsOut}, errors=(403, 404)),
+             summary="Risk metrics", tag="risk", query=RiskQuery, answers={200: RiskMetricsOut}, errors=(403, 404),
+             projected=True),
 )  # fmt: skip

@@ -298,5 +298,5 @@ ENDPOINTS = (
     Endpoint(method="POST", path=f"{_ONE}/disable", handler=disable_strategy, needs=Permission.REDUCE,
              summary="Switch off", tag="strategies", answers={200: s.DeploymentOut}, errors=(409,)),
     Endpoint(method="GET", path=f"{_ONE}/signals", handler=list_signals, needs=Permission.READ, summary="Signals",
-             tag="strategies", query=requests.SignalsQuery, answers={200: s.Page[s.SignalOut]}),
+             tag="strategies", query=requests.SignalsQuery, answers={200: s.Page[s.SignalOut]}, projected=True),
 )  # fmt: skip

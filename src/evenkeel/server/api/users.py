@@ -15,6 +15,7 @@ from evenkeel.server import wire
 from evenkeel.server.api.auth import caller, home
 from evenkeel.server.contract import PREFIX, Endpoint
 from evenkeel.server.parts import AppParts
+from evenkeel.server.requests import PageQuery
 from evenkeel.server.scope import parts_of, principal
 
 _PATH = f"{PREFIX}/users"
@@ -79,11 +80,11 @@ async def reset_person(request: Request, user_id: str, *, parts: AppParts = Depe
     return wire.Json(p.link_out(handed, home(request, parts)), 201)
 
 
-async def list_sessions_of(user_id: str, parts: AppParts = Depends(parts_of)) -> Response:
-    """A person's sign-ins that go on."""
-    user = await parts.household.people.one(user_id)
-    found = await parts.household.own_sign_in.sessions(user.id)
-    return wire.Json(s.Page([p.session_out(one) for one in found]))
+async def list_sessions_of(request: Request, user_id: str, *, parts: AppParts = Depends(parts_of)) -> Response:
+    """A person's sign-ins that go on, the one seen last first."""
+    query, user = wire.query(request, PageQuery), await parts.household.people.one(user_id)
+    found, after = await parts.household.own_sign_in.sessions(user.id, limit=query.limit, cursor=query.cursor)
+    return wire.Json(s.Page([p.session_out(one) for one in found], after))
 
 
 async def end_sessions_of(request: Request, user_id: str, *, parts: AppParts = Depends(parts_of)) -> Response:
@@ -150,7 +151,7 @@ ENDPOINTS = (
     Endpoint(method="POST", path=f"{_ONE}/reset", handler=reset_person, summary="A link to set a password anew",
              fresh=True, answers={201: p.LinkOut}, errors=(403,), **_ADMIN),
     Endpoint(method="GET", path=f"{_ONE}/sessions", handler=list_sessions_of, summary="A person's sessions",
-             answers={200: s.Page[p.AuthSessionOut]}, **_ADMIN),
+             query=PageQuery, answers={200: s.Page[p.AuthSessionOut]}, **_ADMIN),
     Endpoint(method="DELETE", path=f"{_ONE}/sessions", handler=end_sessions_of, summary="End a person's sessions",
              answers={204: None}, errors=(403,), **_ADMIN),
     Endpoint(method="DELETE", path=f"{_ONE}/two-factor", handler=take_away_two_factor, fresh=True,

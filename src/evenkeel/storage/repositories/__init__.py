@@ -12,6 +12,7 @@ from evenkeel.storage.repositories.portfolios import PortfolioHistory
 from evenkeel.storage.repositories.templates import StoredTemplates
 from evenkeel.storage.repositories.vault import StoredVault
 from evenkeel.storage.repositories.watchlists import StoredWatchlists
+from evenkeel.storage.repositories.webhooks import StoredWebhooks
 
 __all__ = [
     "Anchor",
@@ -31,4 +32,5 @@ __all__ = [
     "StoredUsers",
     "StoredVault",
     "StoredWatchlists",
+    "StoredWebhooks",
 ]

@@ -42,6 +42,8 @@ class Progress(Protocol):
     @property
     def fault(self) -> str | None: ...
 
+    async def passed(self, seq: int, *, within: float) -> bool: ...
+
 
 class EquityPoint(Struct, frozen=True):
     """An account at the end of one of its days."""
@@ -215,6 +217,10 @@ class History:
     def fault(self) -> str | None:
         """Why the projections are stuck; None when they are not."""
         return self._progress.fault
+
+    async def passed(self, seq: int, *, within: float) -> bool:
+        """Whether the projections hold that committed record, if need be after at most `within` seconds."""
+        return await self._progress.passed(seq, within=within)
 
     def _of(self, table: Table) -> Select[tuple[object, ...]]:
         return select(table).where(table.c.shard == self._shard)

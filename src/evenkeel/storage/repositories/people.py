@@ -4,13 +4,13 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Engine, RowMapping, delete, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Engine, RowMapping, case, delete, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from evenkeel.domain.errors import Conflict, NotFound
 from evenkeel.storage.engines import WRITING
-from evenkeel.storage.repositories.paging import reading
+from evenkeel.storage.repositories.paging import page, reading
 from evenkeel.storage.tables.people import refresh_tokens, users
 
 
@@ -86,6 +86,8 @@ U = TypeVar("U", bound=UserLike)
 K = TypeVar("K", bound=TokenLike)
 S = TypeVar("S")
 _USER = ("id", "username", "role", "password_hash", "is_active", "created_at", "email", "full_name", "networks")
+_AT_ONCE = 1_000
+_SEEN = (refresh_tokens.c.created_at, refresh_tokens.c.family_id)
 _TOKEN = (
     "token_hash",
     "family_id",
@@ -223,40 +225,49 @@ class StoredTokens(Generic[K, S]):
             held, revoked = (await connection.execute(query.where(refresh_tokens.c.family_id == family_id))).one()
         return bool(held) and not revoked
 
-    async def sessions_of(self, user_id: str, at: int, *, only: str | None = None) -> tuple[S, ...]:
-        """The user's sessions that go on, or of them `only` one, the one seen last first; agent and address are those
-        of its last token."""
-        named = refresh_tokens.c.family_id == only if only is not None else true()
-        unended = refresh_tokens.c.revoked_at.is_(None) & (refresh_tokens.c.family_expires_at > at)
-        query = select(refresh_tokens).where(refresh_tokens.c.user_id == user_id, unended, named)
-        query = query.order_by(refresh_tokens.c.created_at)
+    async def sessions_of(
+        self, user_id: str, at: int, *, only: str | None = None, limit: int = 100, cursor: str | None = None
+    ) -> tuple[list[S], str | None]:
+        """The user's sessions that go on, or of them `only` one, the one seen last first, and the next cursor; agent
+        and address are those of its last token. The tokens used before it, of which there may be thousands, are not
+        read."""
+        query = select(refresh_tokens).where(_goes_on(user_id, at))
+        if only is not None:
+            query = query.where(refresh_tokens.c.family_id == only)
         async with reading(self._engine) as connection:
-            rows = (await connection.execute(query)).mappings().all()
-        families: dict[str, list[RowMapping]] = {}
-        for row in rows:
-            families.setdefault(row["family_id"], []).append(row)
-        live = [held for held in families.values() if _goes_on(held, at)]
-        live.sort(key=lambda held: held[-1]["created_at"], reverse=True)
-        return tuple(self._session(held) for held in live)
+            last, after = await page(connection, query, _SEEN, limit=limit, cursor=cursor)
+            began = await _beginnings(connection, [row["family_id"] for row in last])
+        return [self._session(row, began[row["family_id"]]) for row in last], after
 
     async def revoke_family(self, family_id: str, at: int) -> None:
         await self._revoke(refresh_tokens.c.family_id == family_id, at)
+
+    async def revoke_beyond(self, user_id: str, at: int, *, keep: int, first: str) -> list[str]:
+        """Ends the user's sessions but for `keep` of them, `first` before all and then those that were seen last, and
+        says which they were. One such call for a user waits for another: else two sign-ins could end each other."""
+        families = refresh_tokens.c.family_id
+        live = select(families).where(_goes_on(user_id, at))
+        beyond = live.order_by(case((families == first, 0), else_=1), *(column.desc() for column in _SEEN)).offset(keep)
+        async with reading(self._writing) as connection:
+            await connection.execute(select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True))
+            ended = list((await connection.execute(beyond)).scalars())
+            for start in range(0, len(ended), _AT_ONCE):
+                await _revoked(connection, families.in_(ended[start : start + _AT_ONCE]), at)
+        return ended
 
     async def revoke_user(self, user_id: str, at: int, *, but: str | None = None) -> None:
         others = refresh_tokens.c.family_id != but if but is not None else true()
         await self._revoke((refresh_tokens.c.user_id == user_id) & others, at)
 
     async def _revoke(self, where: ColumnElement[bool], at: int) -> None:
-        live = refresh_tokens.c.revoked_at.is_(None)
         async with reading(self._writing) as connection:
-            await connection.execute(update(refresh_tokens).where(where, live).values(revoked_at=at))
+            await _revoked(connection, where, at)
 
-    def _session(self, held: list[RowMapping]) -> S:
-        last = held[-1]
+    def _session(self, last: RowMapping, since: int) -> S:
         return self._make_session(
             id=last["family_id"],
             user_id=last["user_id"],
-            since=held[0]["created_at"],
+            since=since,
             seen=last["created_at"],
             expires_at=min(last["expires_at"], last["family_expires_at"]),
             user_agent=last["user_agent"] or "",
@@ -285,9 +296,24 @@ def _taken(user: UserLike, error: IntegrityError) -> Conflict:
     return Conflict(f"there is already a user {user.username!r}")
 
 
-def _goes_on(held: list[RowMapping], at: int) -> bool:
-    last = held[-1]
-    return bool(at < min(last["expires_at"], last["family_expires_at"]))
+def _goes_on(user_id: str, at: int) -> ColumnElement[bool]:
+    """The last token of each of a user's sessions that go on: each use of a token but the last one has replaced it."""
+    held = refresh_tokens.c
+    unspent = held.used_at.is_(None) & held.revoked_at.is_(None)
+    return (held.user_id == user_id) & unspent & (held.expires_at > at) & (held.family_expires_at > at)
+
+
+async def _beginnings(connection: AsyncConnection, families: list[str]) -> dict[str, int]:
+    held = refresh_tokens.c
+    query = select(held.family_id, func.min(held.created_at)).where(held.family_id.in_(families))
+    return {row[0]: row[1] for row in await connection.execute(query.group_by(held.family_id))}
+
+
+async def _revoked(connection: AsyncConnection, where: ColumnElement[bool], at: int) -> None:
+    """Again until there is none left: one statement does not see the token of a renewal that it has waited for."""
+    left = update(refresh_tokens).where(where, refresh_tokens.c.revoked_at.is_(None)).values(revoked_at=at)
+    while (await connection.execute(left)).rowcount:
+        pass
 
 
 def _row(token: TokenLike) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from evenkeel.storage.tables import (
     trading,
     vault,
     walkforward,
+    webhooks,
 )
 from evenkeel.storage.tables.metadata import METADATA
 
@@ -71,5 +72,5 @@ __all__ = [
     "METADATA", "PROJECTED", "access", "account_groups", "accounts", "composites", "copying", "limits",
     "mtm",
     "order_templates", "people", "portfolios", "rebalancing", "reference", "research", "strategies", "system", "totals",
-    "trading", "vault", "walkforward",
+    "trading", "vault", "walkforward", "webhooks",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ ERASED = (
     access.api_keys,
     *(METADATA.tables[name] for name in (
         "account_credentials", "identities", "person_links", "recovery_codes", "refresh_tokens", "second_factors",
-        "vault_wraps", "vaults", "watchlists",
+        "vault_wraps", "vaults", "watchlists", "webhook_deliveries", "webhooks",
     )),
 )  # fmt: skip
 KEPT = (

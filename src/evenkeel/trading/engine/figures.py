@@ -196,12 +196,11 @@ def exposure(reach: Reach, asked: Asked) -> tuple[Worth, Decimal]:
 def _walked(reach: Reach, account: AccountState, *, asked: Asked) -> Worth:
     """Of a part of an account, by a walk over it."""
     found, mine, whole = cells(reach, account, asked=asked), asked.spec.instrument_id, Worth()
-    if account is asked.account and asked.quantity and reach.reads(account, asked.spec.book, mine):
-        found[mine] = found.get(mine, Cell()).moved(asked.quantity, is_buy=asked.spec.side.sign > 0)
+    own = found.pop(mine, Cell())
     for name, cell in found.items():
-        unit = _unit(reach.state, account, instrument_id=name, price=asked.price if name == mine else None)
-        whole = whole.plus(cell_worth(cell, unit))
-    return whole
+        whole = whole.plus(cell_worth(cell, _unit(reach.state, account, instrument_id=name)))
+    is_added = account is asked.account and reach.reads(account, asked.spec.book, mine)
+    return whole.plus(_own_worth(reach.state, account, asked=asked, cell=own, is_added=is_added))
 
 
 def _running(reach: Reach, account: AccountState, *, asked: Asked) -> Worth:
@@ -209,12 +208,26 @@ def _running(reach: Reach, account: AccountState, *, asked: Asked) -> Worth:
     mine, state, running = asked.spec.instrument_id, reach.state, account.cells
     own = less(running.at(account, asked.reserve).get(mine, Cell()), account, asked.without)
     whole = running.worth(state.marks, lambda name: _unit(state, account, instrument_id=name))
-    if account is asked.account and asked.quantity:
-        own = own.moved(asked.quantity, is_buy=asked.spec.side.sign > 0)
-    elif not asked.price:
+    is_added = account is asked.account
+    if not asked.price and not (is_added and asked.quantity):
         return whole
-    unit = _unit(state, account, instrument_id=mine, price=asked.price)
-    return whole.less(running.worth_in(mine)).plus(cell_worth(own, unit))
+    worth = _own_worth(state, account, asked=asked, cell=own, is_added=is_added)
+    return whole.less(running.worth_in(mine)).plus(worth)
+
+
+def _own_worth(state: State, account: AccountState, *, asked: Asked, cell: Cell, is_added: bool) -> Worth:
+    """Of the order's own instrument, at the order's price, with the order where it is added. What works besides it
+    moves at the last price: it will not fill at the price of another order."""
+    mine, price, added = asked.spec.instrument_id, asked.price, asked.quantity if is_added else ZERO
+    if not added and not any(cell):
+        return Worth()
+    unit = _unit(state, account, instrument_id=mine, price=price)
+    worth = cell_worth(cell.moved(added, is_buy=asked.spec.side.sign > 0) if added else cell, unit)
+    working = add(cell.buys, cell.sells)
+    if not (price and working):
+        return worth
+    at_last = mul(working, _unit(state, account, instrument_id=mine))
+    return worth._replace(moving=add(at_last, mul(added, unit)))
 
 
 def _unit(state: State, account: AccountState, *, instrument_id: str, price: Decimal | None = None) -> Decimal:

@@ -166,7 +166,7 @@ def _wait(turn: Turn, order: Order, *, why: str) -> None:
     kept = order.kept
     assert kept is not None
     if not kept.reached:
-        message = f"{_title(turn.state, order)} is set off and waits: {why}"
+        message = f"{title(turn.state, order)} is set off and waits: {why}"
         turn.alert("critical", "order-waits", message, **_about(order))
     if not kept.reached or kept.again:
         now = msgspec.structs.replace(kept, reached=True, again=0, until=0, day=False)
@@ -200,7 +200,7 @@ def _let_out(turn: Turn, order: Order, *, quantity: Decimal, triggered: bool, si
     if isinstance(verdict, Approved):
         _send(turn, order, spec, approval=verdict, lane=orders.lane_of(view, order.source))
     else:
-        message = f"{_title(turn.state, order)} was set off and is refused: {verdict.check.reason}"
+        message = f"{title(turn.state, order)} was set off and is refused: {verdict.check.reason}"
         turn.alert("critical", "order-refused", message, **_about(order))
         rejects.look(turn, account, order.spec.book)
 
@@ -228,7 +228,7 @@ def take_back(turn: Turn, order: Order, *, reason: str) -> bool:
         r.OrderMoved(at=turn.at, order_id=order.id, event=OrderEvent.HOLD, state=after, reason=reason, by_venue=False)
     )
     turn.emit(OrderKept(at=turn.at, order_id=order.id, kept=again))
-    message = f"{_title(turn.state, order)} could not be sent, and is tried again: {reason}"
+    message = f"{title(turn.state, order)} could not be sent, and is tried again: {reason}"
     turn.alert("critical", "order-waits", message, **_about(order))
     return True
 
@@ -319,9 +319,10 @@ def _end(turn: Turn, order: Order) -> None:
         )
 
 
-def _title(state: State, order: Order) -> str:
-    symbol = state.instruments[order.spec.instrument_id].symbol
-    return f"{order.spec.side} {order.remaining} {symbol} {order.spec.kind}"
+def title(state: State, order: Order) -> str:
+    """An order as alerts call it: its account, and what of it is left."""
+    account, symbol = state.accounts[order.spec.account_id].account, state.instruments[order.spec.instrument_id].symbol
+    return f"{account.name}: {order.spec.side} {order.remaining} {symbol} {order.spec.kind}"
 
 
 def _about(order: Order) -> dict[str, str | None]:

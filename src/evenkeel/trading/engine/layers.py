@@ -52,7 +52,8 @@ _READ_BY: Mapping[str, tuple[str, ...]] = {
 PLAIN = frozenset({"equity", "day", "trades", "drawdown"})
 """What an account's view has of itself on an open day."""
 _DOORS = frozenset({
-    "halted", "mtm", "session-running", "account-active", "live-switch", "account-ready", "max-rejects", "basket",
+    "halted", "mtm", "strategy-running", "session-running", "account-active", "live-switch", "account-ready",
+    "max-rejects", "basket",
 })  # fmt: skip
 MEASURED = frozenset({"alike"})
 """What there is nothing to work out of before correlations have been measured."""

@@ -15,6 +15,7 @@ from evenkeel.trading.engine.turn import Turn
 from evenkeel.trading.risk import assess
 from evenkeel.trading.risk.metrics import Correlations
 
+_RESOLVE = "if it has none, evenkeel order resolve"
 _UNSENT = (OrderState.SUBMITTED, OrderState.CANCEL_PENDING)
 
 
@@ -60,7 +61,7 @@ def end_unsent(turn: Turn, order_id: str, reason: str, check: Check | None = Non
     )
     about = {"account_id": order.spec.account_id, "order_id": order_id}
     if check is not None or not halts.is_over(turn.state, order.spec):  # a panic speaks of all of them at once
-        turn.alert("warning", "order-unsent", f"An order was not sent: {reason}", **about)
+        turn.alert("warning", "order-unsent", f"{held.title(turn.state, order)} was not sent: {reason}", **about)
 
 
 def delayed(turn: Turn, event: e.IntentDelayed) -> None:
@@ -107,7 +108,9 @@ def put_in_doubt(turn: Turn, order_id: str, reason: str) -> None:
         OrderMoved(at=turn.at, order_id=order_id, event=OrderEvent.DOUBT, state=after, reason=reason, by_venue=False)
     )
     about = {"account_id": order.spec.account_id, "order_id": order_id}
-    turn.alert("critical", "order-in-doubt", f"It is not known whether the broker has an order: {reason}", **about)
+    doubt = f"{held.title(turn.state, order)}: it is not known whether the broker has it: {reason}"
+    what_next = f"It is looked up. Where that does not settle it, look at the broker's screen; {_RESOLVE} {order_id}"
+    turn.alert("critical", "order-in-doubt", f"{doubt}. {what_next}", **about)
 
 
 def is_unseen(order: Order) -> bool:
@@ -143,7 +146,8 @@ def failed(turn: Turn, event: e.SendFailed) -> None:
         )
     # A panic asks again, and says once what it cannot do.
     if event.what == "modify" or not halts.is_over(turn.state, order.spec):
-        message = f"Could not {event.what} an order: {event.reason}"
+        asked = "change" if event.what.startswith("modify") else "cancel"
+        message = f"{held.title(turn.state, order)}: its {asked} came to nothing: {event.reason}"
         turn.alert("warning", f"{event.what}-failed", message, **about)
 
 

@@ -17,6 +17,7 @@ from evenkeel.trading.engine.risk_views import risk_view
 from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.turn import Turn
 from evenkeel.trading.risk import RiskView, assess
+from evenkeel.trading.risk.view import STRATEGY_RUNNING
 
 MOST_DIGITS, MARKET_DIGITS = 30, 12
 PANIC_SEND_BY = 60 * SECOND
@@ -32,8 +33,33 @@ def submit(turn: Turn, command: SubmitOrder) -> Outcome:
     if (spec.account_id, spec.client_order_id) in turn.state.composites.names:
         raise IdempotencyConflict(f"client_order_id {spec.client_order_id!r} already names a composite order")
     check_spec(turn.state, spec)
-    place(turn, account, spec, command.provenance)
+    if command.provenance.source is Source.DEPLOYMENT and not at_work(turn.state, command.provenance):
+        _too_late(turn, account, spec, command.provenance)
+    else:
+        place(turn, account, spec, command.provenance)
     return Outcome(turn.state.client_ids[spec.account_id, spec.client_order_id])
+
+
+def at_work(state: State, provenance: Provenance) -> bool:
+    """Whether the strategy that asks is at work; what it had asked for before it was paused may come after that."""
+    held = state.deployments.get(provenance.actor)
+    return held is None or held.is_running
+
+
+def idle(state: State, provenance: Provenance, verdict: Verdict) -> Verdict:
+    """The refusal of a strategy that is not at work, unless a halt refuses it already."""
+    if isinstance(verdict, Refused) and verdict.check.rule == "halted":
+        return verdict
+    this = state.deployments[provenance.actor].deployment
+    what = "paused" if this.paused else "removed" if this.removed else "off"
+    why = f": {this.paused}" if this.paused else ""
+    return Refused(Check(STRATEGY_RUNNING, "running", what, f"{this.name} is {what} and places no orders{why}"))
+
+
+def _too_late(turn: Turn, account: AccountState, spec: OrderSpec, provenance: Provenance) -> None:
+    market.keep_day(turn, account)
+    verdict, lane = judge(turn.state, account, spec, provenance, at=turn.at)
+    enter(turn, account, spec, provenance, verdict=idle(turn.state, provenance, verdict), lane=lane)
 
 
 def _recall(state: State, order_id: str, spec: OrderSpec) -> Outcome:

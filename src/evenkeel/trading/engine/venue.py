@@ -20,7 +20,7 @@ from evenkeel.domain.orders import (
     venue_transition,
 )
 from evenkeel.domain.records import FillBooked, OrderAdopted, OrderMoved
-from evenkeel.trading.engine import keeping, market, notices, rejects
+from evenkeel.trading.engine import held, keeping, market, notices, rejects
 from evenkeel.trading.engine.effects import WantReconcile
 from evenkeel.trading.engine.entries import ledger_entries
 from evenkeel.trading.engine.state import EXTERNAL
@@ -58,7 +58,8 @@ def rejected(turn: Turn, event: e.VenueRejected) -> None:
     _move(turn, event, OrderEvent.REJECT, reason=event.reason)
     if order is not None and order.state is not before:
         about = {"account_id": event.account_id, "order_id": order.id}
-        turn.alert("warning", "order-rejected", f"The broker rejected an order: {event.reason}", **about)
+        message = f"{held.title(turn.state, order)} was rejected by the broker: {event.reason}"
+        turn.alert("warning", "order-rejected", message, **about)
         rejects.look(turn, turn.state.accounts[event.account_id], order.spec.book)
 
 

@@ -174,8 +174,19 @@ def short_selling(view: RiskView) -> Check | None:
     reason = None
     if short > 0 and not allowed:
         why = "a cash account cannot sell short" if view.rules.allow_short else "short selling is off"
-        reason = f"this would leave the account {short} short, and {why}"
+        reason = f"this would leave the account {short} short, and {why}{_why_not_held(view, short)}"
     return Check("short-selling", "on" if allowed else "off", str(max(ZERO, short)), reason)
+
+
+def _why_not_held(view: RiskView, short: Decimal) -> str:
+    """What stands in the way where it is not that too little is held; of several things the first to look at."""
+    symbol = view.instrument.symbol
+    if view.working_sells > 0 and view.held >= view.quantity:
+        sold = min(view.working_sells, view.held)
+        return f": orders that work sell {sold} of the {view.held} {symbol} held; cancel one, or place both as an OCO"
+    if view.working_buys >= short:
+        return f": what is being bought of {symbol} counts once it has filled; a bracket waits for that"
+    return ""
 
 
 def cash(view: RiskView) -> Check | None:

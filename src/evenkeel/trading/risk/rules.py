@@ -44,6 +44,15 @@ def _value(seen: Seen, quantity: Decimal) -> Decimal:
     return ZERO if seen.price is None else mul(mul(quantity, seen.price), seen.instrument.multiplier)
 
 
+def _shown(value: Decimal, step: Decimal, *, limit: Decimal) -> Decimal:
+    """A value to the step, or as finely as it takes for what is beyond the limit not to look like the limit."""
+    shown = rounded(value, step)
+    while shown <= limit < value:
+        step = step.scaleb(-1)
+        shown = rounded(value, step)
+    return shown
+
+
 def _share_of_equity(
     seen: Seen, rule: str, *, limit: Decimal | None, value: Decimal, what: str, in_percent: bool = True
 ) -> Check | None:
@@ -53,7 +62,7 @@ def _share_of_equity(
     if seen.equity <= 0:
         return _no_equity(seen, rule, limit=limit)
     share = ratio(value, seen.equity)
-    shown, reason = rounded(share, SHARE_STEP), None
+    shown, reason = _shown(share, SHARE_STEP, limit=limit), None
     if share > limit:
         now, most = (percent(shown), percent(limit)) if in_percent else (f"{plain(shown)} times", f"{plain(limit)}")
         reason = f"{what} would be {now} of equity, the limit is {most}"
@@ -64,7 +73,7 @@ def _amount(seen: Seen, rule: str, *, limit: Decimal | None, value: Decimal, wha
     """Refuses money beyond `limit`."""
     if limit is None:
         return None
-    currency, shown = seen.instrument.currency, rounded(value, _CENT)
+    currency, shown = seen.instrument.currency, _shown(value, _CENT, limit=limit)
     reason = f"{what} would be {shown} {currency}, the limit is {plain(limit)}" if value > limit else None
     return said(seen, rule, limit=limit, value=shown, reason=reason)
 
@@ -181,7 +190,7 @@ def price_collar(seen: Seen) -> Check | None:
         why = "there is no last price to measure the order's by"
         return said(seen, "price-collar", limit=limit, value="no last price", reason=why)
     away = max(ratio(sub(price, seen.last).copy_abs(), seen.last) for price in named)
-    shown = rounded(away, SHARE_STEP)
+    shown = _shown(away, SHARE_STEP, limit=limit)
     reason = None
     if away > limit:
         reason = f"the order's price is {percent(shown)} from the last, {seen.last}; the limit is {percent(limit)}"
@@ -280,7 +289,7 @@ def correlation(seen: Seen) -> Check | None:
         why = "nothing else is held" if found is not None and not found.unknown else "not measured"
         return said(seen, "max-correlation", limit=limit, value=why, reason=None)
     exactly = Decimal(repr(found.correlation))
-    value, reason = rounded(exactly, SHARE_STEP), None
+    value, reason = _shown(exactly, SHARE_STEP, limit=limit), None
     if exactly > limit:
         reason = f"{seen.instrument.symbol} goes with a position that is held by {value}, the limit is {plain(limit)}"
     shown = f"{value}, {found.unknown} not measured" if found.unknown else value

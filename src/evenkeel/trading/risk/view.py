@@ -19,6 +19,7 @@ from evenkeel.domain.records import Check
 from evenkeel.trading.risk.metrics import Closest
 
 ACCOUNT_ACTIVE, LIVE_SWITCH, SESSION_RUNNING = "account-active", "live-switch", "session-running"
+STRATEGY_RUNNING = "strategy-running"
 RiskCheck = Callable[[Any], Check | None]
 
 

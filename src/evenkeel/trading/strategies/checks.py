@@ -28,6 +28,7 @@ _SAMPLES = 120
 _LATEST = 40
 _SHOCK = 1e4
 _EXAMINED_BARS = 180
+_PREFIXES = 5
 
 
 class Examination(Struct, frozen=True):
@@ -76,10 +77,29 @@ def examine(strategy: TargetStrategy[D], params: Params, bars: D | None = None) 
     )
 
 
-def _peeks(strategy: TargetStrategy[D], bars: D, params: Params, *, whole: Floats) -> int | None:
-    """The first bar found whose target differs once later bars are known."""
+def peeks(strategy: TargetStrategy[D], bars: D, params: Params) -> int | None:
+    """The first bar found, on these bars, whose target differs once later ones are known; None: none does.
+
+    A few prefixes only, which catches what bars made up for `examine` are too short for, or too unlike them. Raises
+    InvalidInput for a malformed answer, and whatever the strategy raises.
+    """
+    bars = read_only(bars)
+    return _peeks(strategy, bars, params, whole=decided(strategy, bars, params), cuts=_prefixes(strategy, bars, params))
+
+
+def _prefixes(strategy: TargetStrategy[D], bars: D, params: Params) -> Iterator[int]:
+    """Where a few prefixes end: from the first bar decided on to the last but one."""
+    first, end = undecided(strategy, bars, params) + 1, len(bars)
+    if first < end:
+        yield from sorted(set(np.linspace(first, end - 1, _PREFIXES).astype(int).tolist()))
+
+
+def _peeks(
+    strategy: TargetStrategy[D], bars: D, params: Params, *, whole: Floats, cuts: Iterator[int] | None = None
+) -> int | None:
+    """The first bar found whose target differs once later bars are known; `cuts` are where the prefixes end."""
     found: list[int] = []
-    for cut in _sample(undecided(strategy, bars, params) + 1, len(bars)):
+    for cut in cuts or _sample(undecided(strategy, bars, params) + 1, len(bars)):
         prefix = decided(strategy, bars.rows(0, cut), params)
         different = _first_difference(whole[:cut], prefix)
         if different is not None:

@@ -88,6 +88,7 @@ class Registry:
     def __init__(self, templates: Iterable[AnyTemplate] = (*BUILT_IN, *PANELS)) -> None:
         self._templates: dict[str, tuple[AnyTemplate, str]] = {t.name: (t, "built-in") for t in templates}
         self._examined: dict[tuple[str, tuple[tuple[str, Scalar], ...]], Examination] = {}
+        self._faults: list[str] = []
 
     def register(self, template: AnyTemplate, source: str) -> TemplateInfo:
         """Adds a template after examining it with its default parameters.
@@ -129,14 +130,16 @@ class Registry:
     def load_folder(self, folder: Path) -> tuple[str, ...]:
         """Registers the template of each Python file in a folder, but for those whose names begin with _.
 
-        A broken one is left out and its fault returned, in words.
+        A broken one is left out and its fault returned, in words; whoever looks for a template that is not there is
+        told of it, too.
         """
         faults = []
         for path in sorted(folder.glob("[!_]*.py")):
             try:
                 self.load(path)
             except Exception as error:  # noqa: BLE001 - a broken file must not keep the desk from starting
-                faults.append(f"{path}: {error}")
+                faults.append(f"{path.name}: {str(error).removeprefix(f'{path} ').replace(str(path), path.name)}")
+        self._faults += faults
         return tuple(faults)
 
     def load_entry_points(self) -> tuple[str, ...]:
@@ -212,8 +215,9 @@ class Registry:
         try:
             return self._templates[self._name(name)]
         except KeyError:
+            broken = "".join(f" A file could not be loaded: {fault}." for fault in self._faults)
             raise NotFound(
-                f"there is no strategy template {name!r}", hint=f"Choose one of {', '.join(self._templates)}."
+                f"there is no strategy template {name!r}", hint=f"Choose one of {', '.join(self._templates)}.{broken}"
             ) from None
 
     def _name(self, word: str) -> str:
