@@ -128,7 +128,8 @@ class Desk:
         from evenkeel.storage.runs import set_aside
 
         await self.run.close()
-        set_aside(self.where, self.shard)
+        # Beside the loop: a request that is writing needs it to come to its end, and holds the database until then.
+        await asyncio.to_thread(set_aside, self.where, self.shard)
         self.run = self._open_run(_market(self.plan, self.settings))
         parts = self._parts()
         for name in ("runner", "feed", "history", "bars", "past", "volatility"):
