@@ -1,10 +1,14 @@
 """Every command against one running demo: what it answers, as text and in JSON."""
 
 import json
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.cli.desk import Desk, invoke, until
@@ -262,6 +266,23 @@ def test_the_demo_starts_over(desk: Desk) -> None:
     assert {one["name"] for one in desk.items("account", "list")} == {"Family", "Trading", "Starter"}
     assert list((desk.home / "runs").glob("*-journal.db"))
     until(lambda: desk.items("order", "fills"))
+
+
+def test_the_desk_answers_while_starting_over_waits_for_the_database(desk: Desk) -> None:
+    before = desk.ask("status")["journal"]["seq"]
+    with (
+        ThreadPoolExecutor() as pool,
+        closing(sqlite3.connect(desk.home / "evenkeel.db", isolation_level=None)) as busy,
+    ):
+        busy.execute("BEGIN IMMEDIATE")
+        asked = pool.submit(desk.ask, "feed", "restart", "--yes")
+        with suppress(TimeoutError):
+            asked.result(timeout=2)
+        answer = httpx.get(f"http://127.0.0.1:{desk.port}/healthz", timeout=5)
+        busy.execute("ROLLBACK")
+        asked.result()
+    assert answer.is_success
+    until(lambda: desk.ask("status")["journal"]["seq"] < before)
 
 
 def test_a_demo_stays_in_its_home_whatever_the_settings_say(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
