@@ -81,13 +81,15 @@ class MemoryTokens:
         return ended
 
     def _sessions(self, user_id: str, at: int, *, only: str | None = None) -> list[Session]:
-        mine = [one.family_id for one in self.rows.values() if one.user_id == user_id]
-        families = dict.fromkeys(family for family in mine if only in (None, family))
+        families: dict[str, list[RefreshToken]] = {}
+        for one in self.rows.values():
+            if one.user_id == user_id and one.revoked_at is None and only in (None, one.family_id):
+                families.setdefault(one.family_id, []).append(one)
         found = []
-        for family in map(self._family, families):
+        for family in families.values():
             first, last = family[0], family[-1]
             until = min(last.expires_at, last.family_expires_at)
-            if last.revoked_at is None and at < until:
+            if at < until:
                 found.append(
                     Session(
                         last.family_id, user_id, first.created_at, last.created_at, until, last.user_agent, last.address
