@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evenkeel.domain.errors import EvenkeelError
-from evenkeel.storage.database import settle
+from evenkeel.storage.database import reader_of
 
 RESEARCH = "research"
 _UNFINISHED = ".part"
@@ -26,11 +26,7 @@ def copy_sqlite(source: Path, target: Path) -> Path:
     part = target.with_suffix(_UNFINISHED)
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        settle(source)
-        with (
-            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as old,
-            closing(sqlite3.connect(part)) as new,
-        ):
+        with closing(reader_of(source)) as old, closing(sqlite3.connect(part)) as new:
             part.chmod(0o600)
             old.backup(new)
         part.replace(target)

@@ -6,6 +6,7 @@ With SQLite, `journal.db` holds the journal and `evenkeel.db` everything that ca
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from msgspec import Struct
@@ -56,16 +57,19 @@ def database(home: Path, url: str | None = None) -> Database:
     return Database(home, url or None)
 
 
-def settle(path: Path) -> None:
-    """Has a SQLite file that may be read without writing: takes back what a process did not live to finish.
+def reader_of(path: Path, *, timeout: float = 10.0, **options: Any) -> sqlite3.Connection:
+    """A connection that only reads a SQLite file, once what a process did not live to finish in it is taken back.
 
     Files are born with a rollback journal and get a write-ahead log with their first connection. Who is killed in
     between leaves a journal that only a connection that writes can play back; each that only reads is refused.
     Raises sqlite3.Error.
     """
+    uri = path.absolute().as_uri()
     if path.with_name(f"{path.name}-journal").exists():
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=5)) as connection:
+        with closing(sqlite3.connect(f"{uri}?mode=rw", uri=True, timeout=timeout)) as connection:
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    found: sqlite3.Connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=timeout, **options)
+    return found
 
 
 def _postgres(url: str) -> SplitResult:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evenkeel.domain.errors import Conflict, EvenkeelError, FieldError, InvalidInput, NotReady
 from evenkeel.storage.backup import copy_sqlite, stamp
-from evenkeel.storage.database import Database, settle
+from evenkeel.storage.database import Database, reader_of
 from evenkeel.storage.migrations import HEAD, REVISIONS
 
 if TYPE_CHECKING:
@@ -156,8 +156,7 @@ def _of_sqlite(path: Path) -> str | None:
     if not path.exists():
         return None
     try:
-        settle(path)
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+        with closing(reader_of(path, timeout=5)) as connection:
             known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
             found = connection.execute(_STORED).fetchone() if known else None
     except sqlite3.Error as error:

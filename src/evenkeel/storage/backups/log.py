@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evenkeel.domain.audit import Head, Kept, broken
 from evenkeel.storage.backups.manifest import AuditEnd, TableEntry
-from evenkeel.storage.database import Database
+from evenkeel.storage.database import Database, reader_of
 
 TABLE = "audit_log"
 _THERE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
@@ -60,4 +60,4 @@ def _has_log(folder: Path, tables: Sequence[TableEntry]) -> bool:
 
 
 def _opened(folder: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{Database(folder).file.absolute().as_uri()}?mode=ro", uri=True)
+    return reader_of(Database(folder).file)

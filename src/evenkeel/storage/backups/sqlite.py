@@ -12,7 +12,7 @@ from pathlib import Path
 
 from evenkeel.domain.errors import NotFound
 from evenkeel.storage.backup import not_copied
-from evenkeel.storage.database import Database, settle
+from evenkeel.storage.database import Database, reader_of
 
 _PIN = "SELECT count(*) FROM sqlite_master"
 _PAGES = 4096
@@ -44,11 +44,7 @@ def place(files: Sequence[Path], database: Database) -> None:
 
 def _pinned(source: Path, stack: ExitStack, folder: Path) -> sqlite3.Connection:
     try:
-        settle(source)
-        uri = f"{source.absolute().as_uri()}?mode=ro"
-        connection = stack.enter_context(
-            closing(sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None, check_same_thread=False))
-        )
+        connection = stack.enter_context(closing(reader_of(source, isolation_level=None, check_same_thread=False)))
         connection.execute("BEGIN")
         connection.execute(_PIN).fetchone()
     except sqlite3.Error as error:

@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
 from evenkeel.domain.errors import CommitFailed, CommitUnknown, JournalCorrupt, JournalError, NotFound
 from evenkeel.domain.records import Batch
-from evenkeel.storage.database import settle
+from evenkeel.storage.database import reader_of
 from evenkeel.storage.journal.chain import (
     COLUMNS,
     PAGE,
@@ -237,11 +237,9 @@ class SqliteReader:
 
 
 def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    mode = "ro" if read_only else "rwc"
-    if read_only:
-        settle(path)
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
-    connection = sqlite3.connect(uri, uri=True, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+    options: dict[str, Any] = {"timeout": _WAIT, "isolation_level": None, "check_same_thread": False}
+    whole = f"{path.absolute().as_uri()}?mode=rwc"
+    connection = reader_of(path, **options) if read_only else sqlite3.connect(whole, uri=True, **options)
     try:
         _prepare(connection, path, read_only)
     except BaseException:
