@@ -18,6 +18,19 @@ async def sender(desk: World) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+def cancels_wait(desk: World, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """The broker cancels nothing until this is set."""
+    broker, release = desk.runner.brokers["simulated"], asyncio.Event()
+    cancel = broker.cancel
+
+    async def slowly(cancellation: Any) -> None:
+        await release.wait()
+        await cancel(cancellation)
+
+    monkeypatch.setattr(broker, "cancel", slowly)
+    return release
+
+
 async def test_an_exit_closes_what_is_held_and_opens_nothing(
     desk: World, owner: httpx.AsyncClient, sender: httpx.AsyncClient
 ) -> None:
@@ -51,14 +64,7 @@ async def test_an_exit_that_has_to_cancel_first_is_one_order_too(
     await desk.next_bar(10.0)
     await send(sender, hook, alert(price="limit", limit_price="5"))
     await desk.runner.quiet()
-    broker, release = desk.runner.brokers["simulated"], asyncio.Event()
-    cancel = broker.cancel
-
-    async def slowly(cancellation: Any) -> None:
-        await release.wait()
-        await cancel(cancellation)
-
-    monkeypatch.setattr(broker, "cancel", slowly)
+    release = cancels_wait(desk, monkeypatch)
     closing = await send(sender, hook, alert(signal_type="exit", action="sell", quantity=None))
     assert closing["decision"] == "closing"
     store(desk).rows.clear()
@@ -79,14 +85,7 @@ async def test_an_exit_that_finds_another_waiting_is_done_when_it_is_sent_again(
     await desk.next_bar(10.0)
     await send(sender, hook, alert(price="limit", limit_price="5"))
     await desk.runner.quiet()
-    broker, release = desk.runner.brokers["simulated"], asyncio.Event()
-    cancel = broker.cancel
-
-    async def slowly(cancellation: Any) -> None:
-        await release.wait()
-        await cancel(cancellation)
-
-    monkeypatch.setattr(broker, "cancel", slowly)
+    release = cancels_wait(desk, monkeypatch)
     out = {"signal_type": "exit", "action": "sell"}
     assert (await send(sender, hook, alert(**out, quantity="4")))["decision"] == "closing"
     rest = alert(**out, quantity=None, id="rest")

@@ -1,5 +1,6 @@
 """`evenkeel webhook`: addresses at which alerts of TradingView, or of any program, become orders."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ from evenkeel.cli.common import (
     print_table,
     reporting,
     resolve_home,
+    taking,
 )
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.orders import Product, Side
@@ -52,17 +54,7 @@ SymbolOption = Annotated[
 AllowOption = Annotated[list[str] | None, typer.Option("--allow", metavar="SYMBOL", help="Only these may be traded.")]
 
 
-@app.command(
-    "add",
-    epilog=examples(
-        "evenkeel webhook add Crossing Main --from tradingview --allow AAPL",
-        "evenkeel webhook add Alerts Main --symbol NASDAQ:AAPL=AAPL --quantity 10 --max-age 30",
-        note="Whoever has the token can place orders in the account: it is shown once, and can be rotated.",
-    ),
-)
-def add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")],
-    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Where its orders go.")],
+def _shared(
     book: BookOption = None,
     product: ProductOption = None,
     networks: FromOption = None,
@@ -73,37 +65,48 @@ def add(
     quantity: QuantityOption = None,
     symbol: SymbolOption = None,
     allow: AllowOption = None,
+) -> None:
+    """The terms of a webhook, as its commands take them."""
+
+
+@app.command(
+    "add",
+    epilog=examples(
+        "evenkeel webhook add Crossing Main --from tradingview --allow AAPL",
+        "evenkeel webhook add Alerts Main --symbol NASDAQ:AAPL=AAPL --quantity 10 --max-age 30",
+        note="Whoever has the token can place orders in the account: it is shown once, and can be rotated.",
+    ),
+)
+@taking(_shared, after="account")
+def add(
+    asked: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")],
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Where its orders go.")],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a webhook, and show its address for the only time."""
     with reporting(as_json=as_json):
         client = Client(resolve_home(home), options=_OPTIONS)
-        terms = _terms(
-            book=book,
-            product=product,
-            networks=networks,
-            per_minute=per_minute,
-            max_age=max_age,
-            window=window,
-            in_order=in_order,
-            quantity=quantity,
-            symbols=_mapped(symbol),
-            allowed=allow,
-        )
-        body = {"name": name, "account_id": the_account(client, account)["id"]} | terms
+        body = {"name": name, "account_id": the_account(client, account)["id"]} | _terms(asked.params)
         _show_once(client.call("POST", _PATH, body), as_json=as_json)
 
 
-def _terms(**given: Any) -> dict[str, Any]:
-    """What was said of a webhook, without what was not."""
-    return {name: value for name, value in given.items() if value is not None}
+def _terms(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was said of a webhook, without what was not. Raises InvalidInput."""
+    names = ("book", "product", "per_minute", "max_age", "window", "in_order")
+    found: dict[str, Any] = {name: given[name] for name in names if given[name] is not None}
+    lists = {"networks": given["networks"], "symbols": given["symbol"], "allowed": given["allow"]}
+    found |= {name: [one for one in several if one] for name, several in lists.items() if several}
+    if "symbols" in found:
+        found["symbols"] = _mapped(found["symbols"])
+    if (quantity := given["quantity"]) is not None:
+        found["quantity"] = None if quantity.lower() == "none" else quantity
+    return found
 
 
-def _mapped(pairs: list[str] | None) -> dict[str, str] | None:
+def _mapped(pairs: list[str]) -> dict[str, str]:
     """Raises InvalidInput for what is no pair."""
-    if pairs is None:
-        return None
     faults = tuple(FieldError("--symbol", f"{one!r} is not THEIRS=OURS") for one in pairs if "=" not in one)
     if faults:
         raise InvalidInput("the symbols are not valid", errors=faults)
@@ -176,47 +179,22 @@ def _told(found: dict[str, Any], *, as_json: bool) -> None:
         note="What is left out stays; what may be given again replaces all of it, and '' empties it.",
     ),
 )
+@taking(_shared, after="rename")
 def edit(
+    asked: typer.Context,
     webhook: HookArgument,
     enabled: Annotated[bool | None, typer.Option("--on/--off", help="Whether it takes alerts.")] = None,
     rename: Annotated[str | None, typer.Option("--name", help="Another name.")] = None,
-    book: BookOption = None,
-    product: ProductOption = None,
-    networks: FromOption = None,
-    per_minute: PerMinuteOption = None,
-    max_age: MaxAgeOption = None,
-    window: WindowOption = None,
-    in_order: OrderOption = None,
-    quantity: QuantityOption = None,
-    symbol: SymbolOption = None,
-    allow: AllowOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change a webhook, or switch it on or off."""
     with reporting(as_json=as_json):
         client = Client(resolve_home(home), options=_OPTIONS | {"name": "--name"})
-        body = _terms(
-            enabled=enabled,
-            name=rename,
-            book=book,
-            product=product,
-            networks=_emptied(networks),
-            per_minute=per_minute,
-            max_age=max_age,
-            window=window,
-            in_order=in_order,
-            symbols=_mapped(_emptied(symbol)),
-            allowed=_emptied(allow),
-        )
-        if quantity is not None:
-            body["quantity"] = None if quantity.lower() == "none" else quantity
+        own = {"enabled": enabled, "name": rename}
+        body = {name: value for name, value in own.items() if value is not None} | _terms(asked.params)
         path = path_of("webhooks", _the_webhook(client, webhook)["id"])
         _told(client.call("PATCH", path, body), as_json=as_json)
-
-
-def _emptied(given: list[str] | None) -> list[str] | None:
-    return None if given is None else [one for one in given if one]
 
 
 @app.command("rotate", epilog=examples("evenkeel webhook rotate Crossing"))

@@ -46,7 +46,7 @@ from evenkeel.domain.webhooks import (
     identity_of,
     order_name,
 )
-from evenkeel.server import alerts, wire
+from evenkeel.server import payloads, wire
 from evenkeel.server.api.trading import find_instrument, submitted
 from evenkeel.server.parts import AppParts
 from evenkeel.server.scope import Tenant
@@ -115,12 +115,12 @@ async def deliver(parts: AppParts, hook: Webhook, *, body: bytes, address: str) 
         user_id=hook.user_id,
         received_at=received,
         address=address[:64],
-        body=alerts.shown(body),
+        body=payloads.shown(body),
         body_hash=hashed,
     )
     line = Line(parts.webhooks.store, delivery)
     try:
-        alert = alerts.read(body)
+        alert = payloads.read(body)
         identity = identity_of(alert, hashed)
         line.delivery = replace(delivery, identity=str(identity), key=identity.key, sent_at=alert.sent_at)
         async with parts.webhooks.turn(hook.id):
@@ -218,7 +218,7 @@ async def _told(written: Awaitable[None]) -> None:
 
 def _reason(error: EvenkeelError) -> str:
     faults = [f"{fault.field}: {fault.message}" for fault in getattr(error, "errors", ())]
-    return alerts.spoken("; ".join(faults or [error.message]))[:1000]
+    return payloads.spoken("; ".join(faults or [error.message]))[:1000]
 
 
 def _instrument(this: Taken, state: State) -> str:

@@ -13,13 +13,13 @@ from evenkeel.domain.webhooks import TRADINGVIEW, Webhook, WebhookTerms, differi
 from evenkeel.server import schemas as s
 from evenkeel.server import webhooks as w
 from evenkeel.server import wire
-from evenkeel.server.alerts import MOST_BODY
 from evenkeel.server.api.accounts import unknown_account
 from evenkeel.server.api.delivering import deliver
 from evenkeel.server.api.trading import find_book, find_instrument
 from evenkeel.server.contract import PREFIX, Endpoint, Link
 from evenkeel.server.gate import peer_of, require_fresh
 from evenkeel.server.parts import AppParts
+from evenkeel.server.payloads import MOST_BODY
 from evenkeel.server.problems import UnsupportedMediaType, status_of
 from evenkeel.server.requests import NoQuery
 from evenkeel.server.scope import Tenant, parts_of, tenant

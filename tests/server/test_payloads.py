@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.domain.orders import OrderKind, Side
 from evenkeel.domain.webhooks import Alert, SignalType, template
-from evenkeel.server.alerts import HARMLESS, OWN, read, shown
+from evenkeel.server.payloads import HARMLESS, OWN, read, shown
 
 ENTRY = {"signal_type": "entry", "symbol": "STK", "action": "buy", "quantity": "10"}
 TEXTS = st.text(max_size=30)
