@@ -138,18 +138,19 @@ def list_orders(
     """Orders, newest first."""
     with reporting(as_json=as_json):
         client = Client(resolve_home(home), options={"status": "--status"})
-        names = {one["id"]: one["name"] for one in client.get("/accounts")["items"]} if account is None else {}
         account_id = the_account(client, account)["id"] if account is not None else None
         wanted = status.lower() if status and status.lower() in ("open", "closed") else status and status.upper()
         items = client.pages("/trading/orders", limit=limit, account_id=account_id, status=wanted, group=group)
         if as_json:
             print_items(items)
             return
+        names = {one["id"]: one["name"] for one in client.get("/accounts")["items"]} if account is None else {}
         rows = [
-            [o["created_at"], *([names[o["account_id"]]] if names else []), o["side"], o["quantity"], o["symbol"],
-             o["kind"], o["limit_price"] or "", o["stop_price"] or o["trigger_price"] or "", o["time_in_force"],
-             o["state"], o["rests_at"] or "", o["filled_quantity"], o["average_price"] or "",
-             o["strategy"] or o["portfolio"] or o["book"], o["reason"] or "", o["id"]]
+            [o["created_at"], *([names.get(o["account_id"], o["account_id"])] if names else []), o["side"],
+             o["quantity"], o["symbol"], o["kind"], o["limit_price"] or "",
+             o["stop_price"] or o["trigger_price"] or "", o["time_in_force"], o["state"], o["rests_at"] or "",
+             o["filled_quantity"], o["average_price"] or "", o["strategy"] or o["portfolio"] or o["book"],
+             o["reason"] or "", o["id"]]
             for o in items
         ]  # fmt: skip
         headings = ["side", "quantity", "symbol", "kind", "limit", "stop", "good for", "state", "rests at", "filled",

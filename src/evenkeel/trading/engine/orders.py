@@ -33,17 +33,17 @@ def submit(turn: Turn, command: SubmitOrder) -> Outcome:
     if (spec.account_id, spec.client_order_id) in turn.state.composites.names:
         raise IdempotencyConflict(f"client_order_id {spec.client_order_id!r} already names a composite order")
     check_spec(turn.state, spec)
-    if command.provenance.source is Source.DEPLOYMENT and not at_work(turn.state, command.provenance):
+    if is_late(turn.state, command.provenance):
         _too_late(turn, account, spec, command.provenance)
     else:
         place(turn, account, spec, command.provenance)
     return Outcome(turn.state.client_ids[spec.account_id, spec.client_order_id])
 
 
-def at_work(state: State, provenance: Provenance) -> bool:
-    """Whether the strategy that asks is at work; what it had asked for before it was paused may come after that."""
-    held = state.deployments.get(provenance.actor)
-    return held is None or held.is_running
+def is_late(state: State, by: Provenance) -> bool:
+    """Whether a strategy asks that is not at work: what it asked for before it was paused may come after that."""
+    held = state.deployments.get(by.actor) if by.source is Source.DEPLOYMENT else None
+    return held is not None and not held.is_running
 
 
 def idle(state: State, provenance: Provenance, verdict: Verdict) -> Verdict:

@@ -21,7 +21,6 @@ from evenkeel.domain.held_records import OrderReleased
 from evenkeel.domain.money import ZERO, add, plain
 from evenkeel.domain.orders import OrderKind, OrderSpec
 from evenkeel.domain.positions import key_of
-from evenkeel.domain.provenance import Source
 from evenkeel.domain.risk import Approved, Refused, Verdict
 from evenkeel.trading.engine import halts, market, orders, timers
 from evenkeel.trading.engine.composites import bracket, children, exits, iceberg, legs, oco, pacing, slices, terms
@@ -74,7 +73,7 @@ def begin(turn: Turn, command: SubmitComposite, *, closes: bool = False) -> str:
     asked, lead = command.terms, terms.lead_of(command.terms)
     composite_id = turn.new_id("composite")
     verdict, by = _judge(turn, command, closes=closes), command.provenance
-    if by.source is Source.DEPLOYMENT and not orders.at_work(turn.state, by):
+    if orders.is_late(turn.state, by):
         verdict = orders.idle(turn.state, by, verdict)
     slots = pacing.slots_of(asked.pace, turn.at, seed=composite_id) if isinstance(asked, d.Slices) else ()
     turn.emit(
