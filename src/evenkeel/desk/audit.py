@@ -167,8 +167,13 @@ def _without_secrets(value: Any) -> Any:
         case list() | tuple():
             return [_without_secrets(part) for part in value]
         case str():
-            return _LOOKS_SECRET.sub(_HIDDEN, value)
+            return hushed(value)
     return value
+
+
+def hushed(text: str) -> str:
+    """A text without what looks like a secret of ours."""
+    return _LOOKS_SECRET.sub(_HIDDEN, text)
 
 
 def _line(text: str) -> str:

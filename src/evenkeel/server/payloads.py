@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from evenkeel.desk.audit import clean
+from evenkeel.desk.audit import clean, hushed
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.domain.orders import OrderKind, Side
 from evenkeel.domain.webhooks import Alert, SignalType, moment
@@ -37,7 +37,6 @@ _EMPTY = (b"null", b'""')
 _LONGEST = {"symbol": 64, "account_id": 64, "id": 128, "timestamp": 60, "action": 20, "signal_type": 20, "price": 60}
 _PAIRS = json.JSONDecoder(object_pairs_hook=list, parse_int=str, parse_float=str)
 _PLAIN = re.compile(rb"[0-9]+(\.[0-9]+)?")
-_SECRETS = re.compile(r"\bev[ksw]_[\w-]{8,}")
 
 
 def read(body: bytes) -> Alert:
@@ -86,7 +85,7 @@ def shown(body: bytes) -> str:
 
 def spoken(text: str) -> str:
     """What a log can hold of a text: printable, and without what looks like a secret."""
-    return _SECRETS.sub("…", "".join(one for one in text if one.isprintable()))
+    return hushed("".join(one for one in text if one.isprintable()))
 
 
 def _given(body: bytes, fields: wire.Fields) -> dict[str, Raw]:
