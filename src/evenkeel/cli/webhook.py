@@ -168,7 +168,7 @@ def _told(found: dict[str, Any], *, as_json: bool) -> None:
         "allowed": ", ".join(found["allowed"]) or "all",
         "enabled": "on" if found["enabled"] else "off",
     }
-    print_fields({name: "" if value is None else str(value) for name, value in shown.items()})
+    print_fields(shown)
 
 
 @app.command(
