@@ -26,7 +26,7 @@ from evenkeel.cli.common import (
 from evenkeel.domain.accounts import MANUAL, UNASSIGNED, AccountType
 from evenkeel.domain.orders import Product
 
-app = typer.Typer(name="account", help="List, open and look into accounts.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Name, id, or beginning of the id.")]
 GroupOption = Annotated[str | None, typer.Option("--group", metavar="GROUP", help="Only accounts of this group.")]

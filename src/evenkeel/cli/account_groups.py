@@ -19,6 +19,7 @@ from evenkeel.cli.common import (
     resolve_home,
     typed_name,
 )
+from evenkeel.cli.user import app as users
 from evenkeel.domain.accounts import AccountMode
 
 LabelOption = Annotated[str | None, typer.Option("--label", metavar="LABEL", help="Only accounts with this label.")]
@@ -356,6 +357,13 @@ def purge(
         print_json(done) if as_json else print(f"Erased. The account is called {done['name']} from now on.")
 
 
+@users.command(
+    "purge",
+    epilog=examples(
+        "evenkeel user purge somebody",
+        note="Deactivate them and their accounts first. Asks for their name, typed; scripts give it with --type-name.",
+    ),
+)
 def purge_user(
     username: Annotated[str, typer.Argument(metavar="USERNAME", help="As `evenkeel user list` shows it.")],
     typed: TypedOption = None,
@@ -380,9 +388,3 @@ def _purge(client: Client, path: str, typed: str | None) -> Any:
     may = client.get(path)
     ask = f"All that is personal of {may['confirm']} is erased, and nothing brings it back. Type the name to go on"
     return client.call("POST", path, {"confirm": typed if typed is not None else typed_name(ask)})
-
-
-PURGE_USER_EXAMPLES = examples(
-    "evenkeel user purge somebody",
-    note="Deactivate them and their accounts first. Asks for their name, typed; scripts give it with --type-name.",
-)

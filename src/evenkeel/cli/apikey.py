@@ -20,7 +20,7 @@ from evenkeel.cli.common import (
 )
 from evenkeel.desk.permissions import LADDER
 
-app = typer.Typer(name="apikey", help="Keys that programs sign in with.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 _PATH = "/auth/keys"
 _OPTIONS = {
     "name": "NAME",

@@ -28,7 +28,7 @@ from evenkeel.domain.errors import Conflict, InvalidInput, NotFound
 if TYPE_CHECKING:
     from evenkeel.storage.database import Database
 
-app = typer.Typer(name="audit", help="Who did what, and whether the log is whole.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 _BROKEN = (

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from evenkeel.desk.backtests import Asked
     from evenkeel.research.backtest.result import BacktestResult
 
-app = typer.Typer(name="backtest", help="Strategies on history.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from evenkeel.storage.backups.manifest import Backup, Manifest
     from evenkeel.storage.backups.restoring import Restored
 
-app = typer.Typer(name="backup", help="Back a home up, running or not, and look after backups.")
+app = typer.Typer()
 ToOption = Annotated[
     Path | None, typer.Option("--to", metavar="DIR", help="Folder for backups.", show_default="as in the settings")
 ]

@@ -26,7 +26,7 @@ from evenkeel.cli.composing import OPTIONS, Limit, Stop, StopLoss, TakeProfit, s
 from evenkeel.cli.order import AccountOption
 from evenkeel.domain.errors import InvalidInput
 
-app = typer.Typer(name="composite", help="Look after orders that consist of several.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 CompositeArgument = Annotated[str, typer.Argument(metavar="COMPOSITE", help="The composite order's id.")]
 

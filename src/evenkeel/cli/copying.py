@@ -23,7 +23,7 @@ from evenkeel.cli.common import (
 from evenkeel.domain.copying import CopyMode, CopySide
 from evenkeel.domain.errors import InvalidInput
 
-app = typer.Typer(name="copy", help="Copy trading: accounts that follow another.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 LinkArgument = Annotated[
     str, typer.Argument(metavar="LINK", help="A link's id, its beginning, or its follower's name.")

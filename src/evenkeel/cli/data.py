@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from evenkeel.market.importing import Imported
     from evenkeel.market.stores.parquet import ParquetStore
 
-app = typer.Typer(name="data", help="Import, list, check and export bars.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 _DAY = 86_400_000_000_000
 _LISTED_GAPS = 10

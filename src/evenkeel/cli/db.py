@@ -8,7 +8,7 @@ import typer
 from evenkeel.cli.common import HomeOption, JsonOption, examples, print_json, print_table, reporting
 from evenkeel.cli.place import DatabaseOption, the_database
 
-app = typer.Typer(name="db", help="Upgrade and describe the database.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command(epilog=examples("evenkeel db upgrade", note="Stop the server first; `up` does this by itself."))

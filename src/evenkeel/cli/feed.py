@@ -17,7 +17,7 @@ from evenkeel.cli.common import (
     resolve_home,
 )
 
-app = typer.Typer(name="feed", help="Steer the replay or simulated market.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("show", epilog=examples("evenkeel feed show"))

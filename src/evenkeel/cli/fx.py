@@ -22,7 +22,7 @@ from evenkeel.cli.common import (
 )
 from evenkeel.domain.errors import FieldError, InvalidInput
 
-app = typer.Typer(name="fx", help="Exchange rates: list them, give them, import them.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 _COLUMNS = ("date", "base", "quote", "rate")
 _AT_ONCE = 5_000
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from evenkeel.cli.account import AccountArgument, the_account
+from evenkeel.cli.account import AccountArgument, app, the_account
 from evenkeel.cli.client import Client, path_of
 from evenkeel.cli.common import (
     HomeOption,
@@ -28,6 +28,8 @@ from evenkeel.domain.errors import InvalidInput
 
 credentials = typer.Typer(name="credentials", help="What an account's broker asks for, sealed.", no_args_is_help=True)
 live = typer.Typer(name="live", help="Open accounts that trade for real, and switch them.", no_args_is_help=True)
+app.add_typer(credentials)
+app.add_typer(live)
 VALUES_VARIABLE = "EVENKEEL_CREDENTIALS"
 
 

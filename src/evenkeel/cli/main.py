@@ -1,4 +1,4 @@
-"""The command line: `evenkeel <noun> <verb>`. This file only lists the nouns; each has a file of its own."""
+"""The command line: the verbs that need no noun, and above them the group of all nouns, which `nouns.py` lists."""
 
 import os
 import signal
@@ -9,50 +9,16 @@ from typing import Annotated, NoReturn
 import typer
 
 from evenkeel import __version__
-from evenkeel.cli import (
-    account,
-    account_groups,
-    apikey,
-    audit,
-    backtest,
-    backup,
-    composite,
-    copying,
-    data,
-    db,
-    doctor,
-    feed,
-    fx,
-    live,
-    market,
-    mtm,
-    optimizing,
-    order,
-    panic,
-    portfolio_history,
-    position,
-    rebalance_schedules,
-    rebalancing,
-    risk,
-    routing,
-    serve,
-    session,
-    shares,
-    strategy,
-    system,
-    taxes,
-    user,
-    vault,
-    watchlist,
-    webhook,
-)
+from evenkeel.cli import backup, doctor, panic, serve, system
 from evenkeel.cli.common import examples
 from evenkeel.cli.doors import Doors
+from evenkeel.cli.nouns import Nouns
 
 INTERRUPTED = 130
 
 app = typer.Typer(
     name="evenkeel",
+    cls=Nouns,
     help="One desk for every account: strategies, orders and risk across brokers, on paper before money.",
     epilog=examples(
         "evenkeel demo                          the desk on sample prices, http://127.0.0.1:8000",
@@ -74,42 +40,7 @@ app.command(epilog=system.EVENTS_EXAMPLES)(system.events)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command(epilog=panic.PANIC_EXAMPLES)(panic.panic)
 app.command(epilog=panic.RESUME_EXAMPLES)(panic.resume)
-account.app.add_typer(live.credentials)
-account.app.add_typer(live.live)
-account.app.command("tax", epilog=taxes.TAX_EXAMPLES)(taxes.tax)
-app.add_typer(account.app)
-app.add_typer(vault.app)
-app.add_typer(copying.app)
-app.add_typer(fx.app)
-app.add_typer(order.app)
-app.add_typer(position.app)
-portfolio_history.app.command("optimize", epilog=optimizing.OPTIMIZE_EXAMPLES)(optimizing.optimize)
-portfolio_history.app.command("frontier", epilog=optimizing.FRONTIER_EXAMPLES)(optimizing.frontier)
-portfolio_history.app.command("backtest", epilog=optimizing.BACKTEST_EXAMPLES)(optimizing.backtest)
-rebalancing.app.add_typer(rebalance_schedules.app)
-portfolio_history.app.command("lots", epilog=taxes.LOTS_EXAMPLES)(taxes.lots)
-portfolio_history.app.command("gains", epilog=taxes.GAINS_EXAMPLES)(taxes.gains)
-app.add_typer(rebalancing.app)
-app.add_typer(composite.app)
-app.add_typer(routing.app)
-app.add_typer(risk.app)
-app.add_typer(mtm.app)
-app.add_typer(strategy.app)
-app.add_typer(session.app)
-app.add_typer(backtest.app)
-app.add_typer(market.app)
-app.add_typer(watchlist.app)
-app.add_typer(webhook.app)
-app.add_typer(feed.app)
-app.add_typer(data.app)
-app.add_typer(backup.app)
 app.command(epilog=backup.RESTORE_EXAMPLES)(backup.restore)
-app.add_typer(db.app)
-user.app.command("purge", epilog=account_groups.PURGE_USER_EXAMPLES)(account_groups.purge_user)
-app.add_typer(user.app)
-app.add_typer(apikey.app)
-app.add_typer(shares.app)
-app.add_typer(audit.app)
 
 
 def _version(wanted: bool) -> None:

@@ -16,7 +16,7 @@ from evenkeel.cli.common import (
     resolve_home,
 )
 
-app = typer.Typer(name="market", help="What can be traded, last prices and bars.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("symbols", epilog=examples("evenkeel market symbols"))

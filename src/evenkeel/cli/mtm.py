@@ -14,9 +14,7 @@ from evenkeel.domain.mtm import Basis, BreachAction, Carry, Watch
 from evenkeel.domain.orders import Product
 from evenkeel.domain.panics import COOLDOWN, LONGEST_COOLDOWN
 
-app = typer.Typer(
-    name="mtm", help="Mark-to-market control: stop, target, trail and lock-in on profit.", no_args_is_help=True
-)
+app = typer.Typer(no_args_is_help=True)
 
 AccountOption = Annotated[
     str | None,

@@ -37,6 +37,7 @@ from evenkeel.cli.common import (
     taking,
 )
 from evenkeel.cli.idle import check_frontier, check_optimize, check_prices
+from evenkeel.cli.portfolio import app
 from evenkeel.domain.errors import FieldError, InvalidInput
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def _shared(
 _on_prices = taking(_shared, after="asked", first=("prices", "symbols"))
 
 
+@app.command("optimize", epilog=OPTIMIZE_EXAMPLES)
 @_on_prices
 def optimize(
     asked: typer.Context,
@@ -170,6 +172,7 @@ def optimize(
             print(f"written: {written}")
 
 
+@app.command("frontier", epilog=FRONTIER_EXAMPLES)
 @_on_prices
 def frontier(asked: typer.Context, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """The exact efficient frontier within the bounds: its corner portfolios, from the most return to the least risk."""
@@ -196,6 +199,7 @@ def frontier(asked: typer.Context, home: HomeOption = None, as_json: JsonOption 
         print_table(heads, rows)
 
 
+@app.command("backtest", epilog=BACKTEST_EXAMPLES)
 @_on_prices
 def backtest(
     asked: typer.Context,

@@ -27,7 +27,7 @@ from evenkeel.domain.accounts import MANUAL
 from evenkeel.domain.errors import EvenkeelError, InvalidInput, NotFound
 from evenkeel.domain.orders import Product, Side
 
-app = typer.Typer(name="order", help="Place, list and cancel orders.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 OrderArgument = Annotated[str, typer.Argument(metavar="ORDER", help="The order's id.")]
 AccountOption = Annotated[

@@ -25,7 +25,7 @@ from evenkeel.cli.common import (
 )
 from evenkeel.domain.accounts import MANUAL
 
-app = typer.Typer(name="portfolio", help="Money set apart, with limits and a history of its own.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 PortfolioArgument = Annotated[str, typer.Argument(metavar="PORTFOLIO", help="Name, id, or beginning of the id.")]
 AccountOption = Annotated[

@@ -25,7 +25,7 @@ from evenkeel.domain.accounts import MANUAL
 from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.orders import Product, Side
 
-app = typer.Typer(name="position", help="Close, reverse and flatten positions; profit and loss.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Name or id of the account.")]
 SymbolArgument = Annotated[str, typer.Argument(metavar="SYMBOL", help="As `evenkeel market symbols` lists it.")]

@@ -23,11 +23,13 @@ from evenkeel.cli.common import (
     taking,
 )
 from evenkeel.cli.portfolio import PortfolioArgument, the_portfolio
+from evenkeel.cli.portfolio import app as portfolios
 from evenkeel.cli.rebalancing import OPTIONS, print_warnings
 from evenkeel.domain.rebalance_schedules import OPTIONS as AIM_OPTIONS
 from evenkeel.domain.rebalance_schedules import Cadence, Mode
 
 app = typer.Typer(name="schedule", help="Have a portfolio rebalanced by itself.", no_args_is_help=True)
+portfolios.add_typer(app)
 RunArgument = Annotated[str, typer.Argument(metavar="[RUN]", help="Id, or beginning of it; else the one that waits.")]
 _OPTIONS = OPTIONS | {
     "cadence": "--every",

@@ -4,7 +4,7 @@ import typer
 
 from evenkeel.cli import limits, risk_metrics
 
-app = typer.Typer(name="risk", help="What is at risk, and what limits allow.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 app.command("limits", epilog=limits.LIMITS_EXAMPLES)(limits.limits)
 app.command("check", epilog=limits.CHECK_EXAMPLES)(limits.check)
 app.command("lift", epilog=limits.LIFT_EXAMPLES)(limits.lift)

@@ -25,7 +25,7 @@ from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.orders import Side, TimeInForce
 from evenkeel.domain.routing import RouteRule
 
-app = typer.Typer(name="route", help="Send orders to the account that takes them best.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 RouteArgument = Annotated[str, typer.Argument(metavar="ROUTE", help="The route's name.")]
 _OPTIONS = {

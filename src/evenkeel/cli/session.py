@@ -22,11 +22,7 @@ from evenkeel.cli.common import (
 )
 from evenkeel.domain.accounts import Marking
 
-app = typer.Typer(
-    name="session",
-    help="Walk-forward sessions: live prices, simulated fills, an account of its own (not `backtest walk-forward`).",
-    no_args_is_help=True,
-)
+app = typer.Typer(no_args_is_help=True)
 
 _PATH = "/walkforward/sessions"
 SessionArgument = Annotated[str, typer.Argument(metavar="SESSION", help="Name, id, or beginning of the id.")]

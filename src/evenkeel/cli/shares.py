@@ -18,7 +18,7 @@ from evenkeel.cli.common import (
 )
 from evenkeel.domain.errors import NotFound
 
-app = typer.Typer(name="share", help="Lend accounts to other people.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 _OPTIONS = {"account_id": "ACCOUNT", "username": "USERNAME", "permission": "--to"}
 AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Name or id of the account.")]
 UserArgument = Annotated[str, typer.Argument(metavar="USERNAME", help="Whom it is lent to.")]

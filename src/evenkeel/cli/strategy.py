@@ -32,7 +32,7 @@ from evenkeel.domain.errors import EvenkeelError, FieldError, InvalidInput
 if TYPE_CHECKING:
     from evenkeel.market.bars import Bars
 
-app = typer.Typer(name="strategy", help="Templates, checks and deployments.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 StrategyArgument = Annotated[str, typer.Argument(metavar="STRATEGY", help="Name or id of a deployment.")]
 RulesOption = Annotated[

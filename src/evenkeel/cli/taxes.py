@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from evenkeel.cli.account import AccountArgument, GroupOption, the_account
+from evenkeel.cli.account import app as accounts
 from evenkeel.cli.aiming import at_fault
 from evenkeel.cli.client import Client, path_of
 from evenkeel.cli.common import (
@@ -24,6 +25,7 @@ from evenkeel.cli.common import (
     reporting,
     resolve_home,
 )
+from evenkeel.cli.portfolio import app as portfolios
 from evenkeel.cli.portfolio import the_portfolio
 from evenkeel.domain.taxes import LotMethod, TaxStatus
 
@@ -58,6 +60,7 @@ MethodOption = Annotated[
 ]
 
 
+@accounts.command("tax", epilog=TAX_EXAMPLES)
 def tax(
     account: AccountArgument,
     status: Annotated[
@@ -124,6 +127,7 @@ def _print_terms(found: dict[str, Any]) -> None:
         print(f"Nothing is said of the time before {first}: no tax is worked out of it.")
 
 
+@portfolios.command("lots", epilog=LOTS_EXAMPLES)
 def lots(
     portfolio: PortfolioArgument = None,
     account: AccountOption = None,
@@ -156,6 +160,7 @@ def _until(one: dict[str, Any]) -> str:
     return f"{one['days_to_long']} days" if one["days_to_long"] else ""
 
 
+@portfolios.command("gains", epilog=GAINS_EXAMPLES)
 def gains(
     portfolio: PortfolioArgument = None,
     year: Annotated[int | None, typer.Option("--year", metavar="YEAR", help="Default: this one.")] = None,

@@ -22,7 +22,7 @@ from evenkeel.cli.place import DatabaseOption, the_database
 if TYPE_CHECKING:
     from evenkeel.desk.ports import User
 
-app = typer.Typer(name="user", help="People: invite, change, deactivate, reset.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 NameArgument = Annotated[str, typer.Argument(metavar="USERNAME", help="As `evenkeel user list` shows it, or the id.")]
 RoleArgument = Annotated[str, typer.Argument(metavar="ROLE", help="super-admin, admin, trader or viewer.")]
 

@@ -23,7 +23,7 @@ from evenkeel.cli.place import DatabaseOption, the_database
 from evenkeel.cli.server_keys import KEYS_VARIABLE
 from evenkeel.domain.errors import InvalidInput
 
-app = typer.Typer(name="vault", help="Keep broker credentials sealed, and open them.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 SECRET_VARIABLE = "EVENKEEL_VAULT_SECRET"  # noqa: S105 - a name, and no secret
 NEW_VARIABLE, CODE_VARIABLE = "EVENKEEL_NEW_VAULT_SECRET", "EVENKEEL_VAULT_CODE"
 ServerOption = Annotated[bool, typer.Option("--server", help="The server's key in place of one's own.")]

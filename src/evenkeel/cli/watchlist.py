@@ -17,7 +17,7 @@ from evenkeel.cli.common import (
 )
 from evenkeel.domain.errors import NotFound
 
-app = typer.Typer(name="watchlist", help="Instruments to keep an eye on.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 ListArgument = Annotated[str, typer.Argument(metavar="LIST", help="Name, id, or beginning of the id.")]
 SymbolArgument = Annotated[str, typer.Argument(metavar="SYMBOL", help="As `evenkeel market symbols` lists it.")]

@@ -24,7 +24,7 @@ from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.orders import Product, Side
 from evenkeel.domain.webhooks import Decision, SignalType, template
 
-app = typer.Typer(name="webhook", help="Alerts of other programs that become orders.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 _PATH = "/webhooks"
 _OPTIONS = {
     "name": "NAME", "account_id": "ACCOUNT", "book": "--book", "product": "--product", "networks": "--from",
