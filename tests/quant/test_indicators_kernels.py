@@ -31,13 +31,36 @@ def plain(kernel: Compiled, *arguments: Any, count: int) -> list[float]:
     return out
 
 
+def halves(values: list[float]) -> float:
+    """The sum of 1, 2, 4 … values: that of the one half and that of the other."""
+    half = len(values) // 2
+    return halves(values[:half]) + halves(values[half:]) if half else values[0]
+
+
+def mean(window: list[float]) -> float:
+    """The parts of a window, the shortest first, whose lengths are powers of two."""
+    total, width = 0.0, 1
+    rest = list(window)
+    while rest:
+        if len(window) & width:
+            total += halves(rest[:width])
+            rest = rest[width:]
+        width *= 2
+    return total / len(window)
+
+
+@settings(deadline=None)
+@given(SERIES, PERIODS)
+def test_a_simple_average_adds_each_window_by_itself_in_a_fixed_order(values: list[float], period: int) -> None:
+    expected = [nan] * min(period - 1, len(values))
+    expected += [mean(values[i : i + period]) for i in range(len(values) - period + 1)]
+    assert same_bits(ind.sma(np.array(values, dtype=np.float64), period), expected)
+
+
 @settings(deadline=None)
 @given(SERIES, PERIODS)
 def test_compiled_averages_give_the_bits_of_their_source(values: list[float], period: int) -> None:
     series = np.array(values, dtype=np.float64)
-    means = np.full(len(values), -1.0)
-    averages.window_means.plain(series, period, means)
-    assert same_bits(ind.sma(series, period), means)
     for function, is_wilder in ((ind.ema, False), (ind.wilder, True)):
         expected = plain(averages.recursive_average, values, period, is_wilder, count=len(values))
         assert same_bits(function(series, period), expected)

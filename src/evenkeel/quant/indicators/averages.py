@@ -8,7 +8,7 @@ from evenkeel.quant.indicators.memo import Floats, memoised
 from evenkeel.quant.indicators.windows import check_period, contiguous
 from evenkeel.quant.kernels import compiled, kernel
 
-_BLOCK = 1_024
+_BLOCK = 8_192
 
 
 @memoised
@@ -25,47 +25,37 @@ def sma(series: Floats, period: int) -> Floats:
     return result
 
 
-@kernel
-def sum_windows(fresh: Floats, period: int, scratch: Floats, sums: Floats) -> None:
-    """Writes the sums of all windows, put together from sums of 1, 2, 4 … values: log2(period) passes."""
-    here, length, width, offset = 0, len(fresh), 1, 0
-    block = scratch[here]
-    for i in range(length):
-        block[i] = fresh[i]
-    for i in range(len(sums)):
-        sums[i] = 0.0
-    while True:
-        block = scratch[here]
-        if period & width:
-            part = block[offset : offset + len(sums)]
-            for i in range(len(sums)):
-                sums[i] += part[i]
-            offset += width
-        if 2 * width > period:
-            return
-        here, length = 1 - here, length - width
-        wider, second = scratch[here], block[width:]
-        for i in range(length):
-            wider[i] = block[i] + second[i]
-        width *= 2
-
-
-@compiled(lambda t: t.void(t.floats, t.int64, t.out))
 def window_means(values: Floats, period: int, out: Floats) -> None:
-    """Writes the means of all windows, a block at a time, for which the passes stay in the fastest cache.
+    """Writes the means of all windows, a block at a time, for which the passes stay in a fast cache.
 
     Blocks overlap by a window, so where one begins changes no value.
     """
     before = period - 1
-    for i in range(min(before, len(out))):
-        out[i] = nan
+    out[:before] = nan
     size = max(_BLOCK, 2 * period)
-    scratch = np.empty((2, size + before))
-    for start in range(0, len(values) - before, size):
-        means = out[start + before : start + before + size]
-        sum_windows(values[start : start + before + len(means)], period, scratch, means)
-        for i in range(len(means)):
-            means[i] /= period
+    scratch = np.empty(size + before), np.empty(size + before)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, len(values) - before, size):
+            means = out[start + before : start + before + size]
+            _sum_windows(values[start : start + before + len(means)], period, scratch, means)
+            means /= period
+
+
+def _sum_windows(block: Floats, period: int, scratch: tuple[Floats, Floats], sums: Floats) -> None:
+    """Writes the sums of all windows, put together from sums of 1, 2, 4 … values: log2(period) passes."""
+    spare, other = scratch
+    width, offset = 1, 0
+    sums[:] = 0.0
+    while True:
+        if period & width:
+            sums += block[offset : offset + len(sums)]
+            offset += width
+        if 2 * width > period:
+            return
+        wider = spare[: len(block) - width]
+        np.add(block[:-width], block[width:], out=wider)
+        block, spare, other = wider, other, spare
+        width *= 2
 
 
 @memoised
