@@ -81,7 +81,7 @@ def test_positions_by_account_and_together() -> None:
 def test_what_has_not_been_seen_is_said() -> None:
     ctx = context()
     assert ctx.quote() is None
-    ctx.saw_quote(Quote("i", 1, 1.0, 2.0, 1.5))
+    ctx.shown["i"] = Quote("i", 1, 1.0, 2.0, 1.5)
     quote = ctx.quote()
     assert quote is not None
     assert quote.ask == 2.0

@@ -64,7 +64,8 @@ class Context:
         self.wishes: list[Wish] = []
         self._numbered = (0, 0)
         self._positions: dict[tuple[str, str], Decimal] = {}
-        self._quotes: dict[str, Quote] = {}
+        self.shown: dict[str, Quote] = {}
+        """The last quote of each instrument. For the host."""
 
     def bars(self, count: int, instrument_id: str | None = None, *, timeframe: str | None = None) -> Bars:
         """The last `count` bars or as many as there are, adjusted as known now.
@@ -80,7 +81,7 @@ class Context:
 
     def quote(self, instrument_id: str | None = None) -> Quote | None:
         """The last quote seen, if any."""
-        return self._quotes.get(self._instrument(instrument_id))
+        return self.shown.get(self._instrument(instrument_id))
 
     def position(self, instrument_id: str | None = None, account_id: str | None = None) -> Decimal:
         """The signed quantity this deployment holds, in one account or, without `account_id`, in all
@@ -180,10 +181,6 @@ class Context:
         wishes = self.wishes.copy()
         self.wishes.clear()
         return wishes
-
-    def saw_quote(self, quote: Quote) -> None:
-        """For the host."""
-        self._quotes[quote.instrument_id] = quote
 
     def set_position(self, account_id: str, instrument_id: str, quantity: Decimal) -> None:
         """For the host: the position as the engine's owner states it."""

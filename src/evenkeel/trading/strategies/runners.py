@@ -231,7 +231,7 @@ class EventRunner:
         self._fire_timers()
         for quote in market.quotes:
             if quote.instrument_id in self._windows:
-                self._context.saw_quote(quote)
+                self._context.shown[quote.instrument_id] = quote
                 self._strategy.on_quote(self._context, quote)
         fresh = [b for b in market.bars if b.instrument_id in self._windows and self._append(b)]
         for bar in fresh:
@@ -260,6 +260,7 @@ class EventRunner:
     def on_quotes(self, moments: Iterable[tuple[Quote, ...]]) -> tuple[tuple[Quote, ...], list[Output]]:
         """The same with quotes."""
         context, wishes, on_quote = self._context, self._context.wishes, self._strategy.on_quote
+        shown = context.shown
         quotes: tuple[Quote, ...] = ()
         self._seen_by = None
         for quotes in moments:
@@ -267,7 +268,7 @@ class EventRunner:
             if context.timers:
                 self._fire_timers()
             for quote in quotes:
-                context.saw_quote(quote)
+                shown[quote.instrument_id] = quote
                 on_quote(context, quote)
             if wishes:
                 break
