@@ -8,6 +8,7 @@ instead of failing half way.
 from functools import partial
 from typing import Any, Literal
 
+import msgspec
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -24,14 +25,15 @@ Purpose = Literal["migrate", "project", "read"]
 def sync_engine(database: Database, purpose: Purpose) -> Engine:
     """An engine for one thread. "project" keeps its connection; "read" cannot write, and sees one snapshot a time."""
     pool: dict[str, Any] = {"pool_size": 1, "max_overflow": 0} if purpose == "project" else {"poolclass": NullPool}
+    options: dict[str, Any] = pool | {"json_serializer": _json}
     if not database.is_sqlite:
-        creator = partial(_psycopg, database, purpose)
-        return create_engine("postgresql+psycopg://", creator=creator, pool_pre_ping=purpose == "project", **pool)
+        options |= {"creator": partial(_psycopg, database, purpose), "pool_pre_ping": purpose == "project"}
+        return create_engine("postgresql+psycopg://", paramstyle="format", **options)
     mode = "?mode=ro&uri=true" if purpose == "read" else "?mode=rwc&uri=true"
     engine = create_engine(
         f"sqlite:///{database.file.absolute().as_uri()}{mode}",
         connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
-        **pool,
+        **options,
     )
     synchronous = {"migrate": "FULL", "project": "NORMAL", "read": None}[purpose]
     _prepare_sqlite(engine, synchronous)
@@ -55,6 +57,10 @@ def async_engine(database: Database) -> AsyncEngine:
     return create_async_engine(
         "postgresql+asyncpg://", async_creator=connect, pool_size=_POOL, pool_pre_ping=True, pool_recycle=1800
     )
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _psycopg(database: Database, purpose: Purpose) -> Any:

@@ -38,7 +38,8 @@ from evenkeel.storage.projections import (
     trading,
     walkforward,
 )
-from evenkeel.storage.projections.unit import Place, Row, Unit
+from evenkeel.storage.projections.unit import Place, Unit
+from evenkeel.storage.projections.writing import Row
 from evenkeel.storage.tables.accounts import account_limits, balances, daily_marks
 from evenkeel.storage.tables.accounts import accounts as account_rows
 from evenkeel.storage.tables.composites import composites as composite_rows

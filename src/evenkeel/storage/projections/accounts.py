@@ -13,7 +13,8 @@ from evenkeel.domain.money import ZERO, add, ratio, sub
 from evenkeel.domain.provenance import Provenance
 from evenkeel.storage.projections import totals
 from evenkeel.storage.projections.money import book_entries
-from evenkeel.storage.projections.unit import Place, Row, Unit
+from evenkeel.storage.projections.unit import Place, Unit
+from evenkeel.storage.projections.writing import Row
 from evenkeel.storage.tables.accounts import account_limits, accounts, daily_marks, performance_history
 
 

@@ -10,7 +10,8 @@ from evenkeel.domain.composite_records import CompositeEnded, CompositeMoved, Co
 from evenkeel.domain.composites import CompositeState, Terms, specs_of
 from evenkeel.domain.money import add, plain, sub
 from evenkeel.storage.projections.orders import checks_of, explain
-from evenkeel.storage.projections.unit import Place, Row, Unit
+from evenkeel.storage.projections.unit import Place, Unit
+from evenkeel.storage.projections.writing import Row
 from evenkeel.storage.tables.composites import composites
 from evenkeel.trading.engine.composites.standing import reopened
 

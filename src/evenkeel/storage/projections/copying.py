@@ -3,7 +3,8 @@
 from msgspec import to_builtins
 
 from evenkeel.domain.copy_records import CopyCursorMoved, CopyLinkSet, CopyTaken
-from evenkeel.storage.projections.unit import Place, Row, Unit
+from evenkeel.storage.projections.unit import Place, Unit
+from evenkeel.storage.projections.writing import Row
 from evenkeel.storage.tables.copying import copies, copy_links
 
 

@@ -3,7 +3,8 @@
 from evenkeel.domain.held_records import OrderKept, OrderReleased
 from evenkeel.domain.orders import Kept, OrderState, Side
 from evenkeel.storage.projections.orders import checks_of, explain, history, kept_of, move
-from evenkeel.storage.projections.unit import Place, Row, Unit
+from evenkeel.storage.projections.unit import Place, Unit
+from evenkeel.storage.projections.writing import Row
 from evenkeel.storage.tables.trading import orders
 
 

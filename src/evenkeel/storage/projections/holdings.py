@@ -5,7 +5,8 @@ from decimal import Decimal
 from evenkeel.domain.money import ZERO, add, sub
 from evenkeel.domain.positions import Position, PositionKey
 from evenkeel.storage.projections import totals
-from evenkeel.storage.projections.unit import Place, Row, Unit
+from evenkeel.storage.projections.unit import Place, Unit
+from evenkeel.storage.projections.writing import Row
 from evenkeel.storage.tables.reference import instruments
 from evenkeel.storage.tables.trading import position_totals, positions
 

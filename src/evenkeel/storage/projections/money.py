@@ -8,7 +8,8 @@ from evenkeel.domain.accounts import EXTERNAL_FLOWS, LedgerEntry, LedgerKind
 from evenkeel.domain.ids import layout
 from evenkeel.domain.money import ZERO, add
 from evenkeel.storage.projections import totals
-from evenkeel.storage.projections.unit import Place, Row, Unit
+from evenkeel.storage.projections.unit import Place, Unit
+from evenkeel.storage.projections.writing import Row
 from evenkeel.storage.tables.accounts import accounts, balances, ledger_entries
 from evenkeel.storage.tables.portfolios import book_balances
 

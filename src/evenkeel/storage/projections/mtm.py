@@ -4,7 +4,8 @@ from msgspec import to_builtins
 
 from evenkeel.domain import mtm_records as m
 from evenkeel.domain.panics import Scope, ScopeKind
-from evenkeel.storage.projections.unit import Place, Row, Unit
+from evenkeel.storage.projections.unit import Place, Unit
+from evenkeel.storage.projections.writing import Row
 from evenkeel.storage.tables.mtm import mtm_breaches, mtm_rules
 
 

@@ -10,7 +10,8 @@ from msgspec import to_builtins
 from evenkeel.domain import records as r
 from evenkeel.domain.money import ZERO, add, sub
 from evenkeel.domain.orders import Kept, OrderSpec, OrderState
-from evenkeel.storage.projections.unit import Place, Row, Unit
+from evenkeel.storage.projections.unit import Place, Unit
+from evenkeel.storage.projections.writing import Row
 from evenkeel.storage.tables.strategies import strategies
 from evenkeel.storage.tables.trading import order_events, orders
 from evenkeel.trading.engine.keeping import limit_of, stop_of

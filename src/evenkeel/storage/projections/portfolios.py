@@ -10,7 +10,8 @@ from evenkeel.domain.ids import layout
 from evenkeel.domain.money import sub
 from evenkeel.domain.portfolios import BookMoved, CashTransferred, Portfolio, PortfolioChanged, PortfolioDayClosed
 from evenkeel.storage.projections.money import book_entries
-from evenkeel.storage.projections.unit import Place, Row, Unit
+from evenkeel.storage.projections.unit import Place, Unit
+from evenkeel.storage.projections.writing import Row
 from evenkeel.storage.tables.accounts import accounts
 from evenkeel.storage.tables.portfolios import (
     portfolio_books,

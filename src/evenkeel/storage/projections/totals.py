@@ -10,7 +10,8 @@ from typing import Any
 
 from evenkeel.domain.account_records import FxRatesSet
 from evenkeel.domain.money import ZERO, add, neg, sub
-from evenkeel.storage.projections.unit import Place, Row, Unit
+from evenkeel.storage.projections.unit import Place, Unit
+from evenkeel.storage.projections.writing import Row
 from evenkeel.storage.tables.accounts import accounts
 from evenkeel.storage.tables.totals import fx_rates, instrument_totals, kept_totals
 

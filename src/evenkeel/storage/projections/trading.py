@@ -10,7 +10,8 @@ from evenkeel.domain.orders import Product
 from evenkeel.domain.positions import PositionKey
 from evenkeel.storage.projections import composites, holdings, orders, portfolios
 from evenkeel.storage.projections.money import book_entries
-from evenkeel.storage.projections.unit import Place, Row, Unit
+from evenkeel.storage.projections.unit import Place, Unit
+from evenkeel.storage.projections.writing import Row
 from evenkeel.storage.tables.reference import splits
 from evenkeel.storage.tables.strategies import strategies
 from evenkeel.storage.tables.trading import fills

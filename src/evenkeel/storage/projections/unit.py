@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, and_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from evenkeel.domain.errors import JournalCorrupt
+from evenkeel.storage.projections.writing import Row, Writer
 
-Row = dict[str, Any]
 Key = tuple[Any, ...]
 
 
@@ -34,6 +33,7 @@ class Unit:
         self._changed: dict[Table, dict[Key, Row]] = {}
         self._added: dict[Table, list[Row]] = {}
         self._whole: set[Table] = set()
+        self._writer = Writer()
 
     def get(self, table: Table, *key: Any) -> Row:
         """The row of a key, to be changed in place. Raises JournalCorrupt where there is none."""
@@ -85,10 +85,10 @@ class Unit:
         """Writes what has changed; rows that `closed` says will hardly be needed again are let go."""
         connection = self._connected()
         for table, rows in self._added.items():
-            connection.execute(table.insert(), rows)
+            self._writer.insert(connection, table, rows)
         for table, changed in self._changed.items():
             if changed:
-                connection.execute(_upsert(table, connection.dialect.name), list(changed.values()))
+                self._writer.upsert(connection, table, list(changed.values()))
             known = self._rows[table]
             for key in [key for key, row in changed.items() if closed(table, row)]:
                 del known[key]
@@ -139,16 +139,3 @@ class Unit:
 
 def _key(table: Table, row: Row) -> Key:
     return tuple(row[column.name] for column in table.primary_key.columns if column.name != "shard")
-
-
-_UPSERTS: dict[tuple[Table, str], Any] = {}
-
-
-def _upsert(table: Table, dialect: str) -> Any:
-    known = _UPSERTS.get((table, dialect))
-    if known is None:
-        keys = [column.name for column in table.primary_key.columns]
-        statement: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table)
-        fresh = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
-        known = _UPSERTS[table, dialect] = statement.on_conflict_do_update(index_elements=keys, set_=fresh)
-    return known
