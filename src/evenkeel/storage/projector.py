@@ -28,7 +28,7 @@ from evenkeel.storage.tables.system import projection_cursors as cursors
 
 log = structlog.get_logger(__name__)
 NAME = "all"
-GROUP = 2_000
+GROUP = 4_000
 PAUSE = 0.05
 LONGEST_WAIT = 30.0
 CROWD, MOST_LATE = 200, 400_000
