@@ -123,6 +123,41 @@ def test_every_process_finds_the_same_text(tmp_path: Path) -> None:
     assert " at 0x" not in told.pop()
 
 
+LATE = """
+import evenkeel as ek
+import numpy as np
+
+
+class Late(ek.SignalStrategy):
+    name = "late"
+
+    def warmup(self, params):
+        return 0
+
+    def signals(self, bars, params):
+        from helpers_of_late import size
+        return np.full(len(bars), size())
+"""
+
+
+def test_what_is_imported_as_it_runs_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    file, helpers, further = (tmp_path / f"{name}.py" for name in ("late", "helpers_of_late", "further_of_late"))
+    file.write_text(LATE)
+    further.write_text("ONE = 1.0\n")
+    helpers.write_text("def size():\n    import further_of_late\n    return further_of_late.ONE\n")
+    before, again = source_of(find(str(file))), source_of(find(str(file)))
+    assert before == again
+    assert "import numpy" not in before, "what a file says at its top is told by the names that are used"
+    further.write_text("ONE = 0.5\n")
+    changed = source_of(find(str(file)))
+    assert changed != before
+    helpers.write_text("def size():\n    return 1.0\n")
+    assert source_of(find(str(file))) not in (before, changed)
+    (tmp_path / "beside.py").write_text("UNUSED = 1\n")
+    assert "UNUSED" not in source_of(find(str(file)))
+
+
 def test_what_holds_itself_comes_to_an_end() -> None:
     held: list[Any] = [np.arange(3.0), {"a", "b"}]
     held.append(held)

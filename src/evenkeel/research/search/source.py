@@ -1,10 +1,12 @@
 """The code that a strategy's figures depend on, as text: a study of other code is another study.
 
 That is its class, with the bases that are not the platform's, and what these name in their own module and in modules
-beside it: functions, classes and plain values. Libraries are not followed; the platform's version is told apart. The
-text is the same in every process: it has no addresses, no order of sets, and nothing that a module fills as it runs.
+beside it: functions, classes and plain values; of a file beside it that is imported as they run, the whole. Libraries
+are not followed; the platform's version is told apart. The text is the same in every process: it has no addresses, no
+order of sets, and nothing that a module fills as it runs.
 """
 
+import ast
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -14,6 +16,7 @@ from hashlib import sha256
 from inspect import getattr_static, getsource, isclass, isfunction, ismodule
 from pathlib import Path
 from sys import modules
+from textwrap import dedent
 from types import CodeType
 from typing import Any
 
@@ -44,7 +47,36 @@ def source_of(strategy: AnyStrategy) -> str:
                 found.add(f"{name} {_text(value)}")
             elif isinstance(value, _PLAIN):
                 found.add(f"{one.__qualname__} {name} {_said(value)}")
+    found |= {f"{path.name} {text}" for path, text in _imported_late(found, _folder(mine.__module__)).items()}
     return f"{sorted(found)}{sorted((name, _said(value)) for name, value in vars(strategy).items())}"
+
+
+def _imported_late(found: set[str], folder: Path) -> dict[Path, str]:
+    """The files in a folder that pieces of code import, with their texts, and those that these import."""
+    files: dict[Path, str] = {}
+    texts = [said.partition(" ")[2] for said in found]
+    while texts:
+        for path in _imports(texts.pop(), folder):
+            if path not in files:
+                files[path] = path.read_text(encoding="utf-8", errors="replace")
+                texts.append(files[path])
+    return files
+
+
+def _imports(text: str, folder: Path) -> Iterator[Path]:
+    """The files in a folder that a piece of code imports by name, wherever in it."""
+    try:
+        nodes = list(ast.walk(ast.parse(dedent(text))))
+    except (SyntaxError, ValueError):  # a value, or a piece such as a lambda's line
+        return
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.level < 2:
+            inside = f"{node.module}." if node.module else ""
+            names += [node.module or "", *(f"{inside}{alias.name}" for alias in node.names)]
+    for name in names:
+        path = folder.joinpath(*name.split("."))
+        yield from (file for file in (path.with_suffix(".py"), path / "__init__.py") if name and file.is_file())
 
 
 def _belongs(one: Any, mine: type) -> bool:
