@@ -34,6 +34,14 @@ def differences(link: Link, found: Ours) -> list[str]:
     return [f"{name}: {words}" for words in said]
 
 
+def lately(link: Link, found: Ours) -> Iterator[str]:
+    """The last that a link told of, and the orders of it that did not fill."""
+    yield from (f"  {event}" for event in link.events[-25:])
+    for order in found.orders:
+        if order["book"] == link.shown["id"] and order["state"] != "FILLED":
+            yield f"  not filled: {order}"
+
+
 def _orders(link: Link, found: Ours) -> Iterator[str]:
     """No order twice, and none from nowhere: each is told of by the one event whose number it is named after.
 

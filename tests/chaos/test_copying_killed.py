@@ -55,17 +55,20 @@ async def _agree(made: World) -> str:
     """Waits until every link has come to rest and does what it says; raises AssertionError with all that is wrong."""
     wrong: list[str] = []
     shown: list[copied.Link] = []
+    lately: list[str] = []
 
     async def agrees() -> bool:
         shown[:] = await copied.links(made.client)
         found = await ours(made.client)
         wrong[:] = [words for link in shown for words in copied.differences(link, found)]
+        lately[:] = [words for link in shown if copied.differences(link, found) for words in copied.lately(link, found)]
         return not wrong
 
     try:
         await until(agrees, "the links do what they say", SETTLED_WITHIN)
     except AssertionError as error:
-        raise AssertionError("\n".join(["the links do not do what they say:", *wrong[:12]])) from error
+        said = ["the links do not do what they say:", *wrong[:12], "what happened there last:", *lately[:60]]
+        raise AssertionError("\n".join(said)) from error
     return f"{sum(link.shown['events'] for link in shown)} events, {sum(link.shown['skips'] for link in shown)} skips"
 
 

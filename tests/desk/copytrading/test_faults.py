@@ -219,3 +219,35 @@ def test_what_a_follower_settles_is_judged_when_all_of_the_masters_is_read() -> 
     for command in found:
         desk.step(command)
     assert (desk.has(), desk.works()) == (D(10), [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "again"),
+    [(e.VenueExpired, True), (e.IntentOverdue, True), (e.VenueRejected, False), (e.VenueCancelled, False)],
+)
+def test_a_closing_that_time_has_ended_is_asked_for_again(kind: type[Any], again: bool) -> None:
+    """After a start an account may be compared while its closing is still on the way, and only then found not sent."""
+    desk = Desk()
+    desk.trade(Side.BUY, "10")
+    desk.fill_all()
+    desk.trade(Side.SELL, "4")
+    closing = desk.copies()[-1]
+    if kind is e.IntentOverdue:
+        desk.step(e.IntentOverdue(closing.id))
+    else:
+        if kind is not e.VenueRejected:
+            desk.step(desk.said(e.VenueAccepted, closing))
+        desk.step(desk.said(kind, closing, **{"reason": "no"} if kind is e.VenueRejected else {}))
+    assert not closing.is_open
+    assert desk.works() == ([(Side.SELL, D(4))] if again else [])
+    desk.fill_all()
+    assert desk.has() == D(6 if again else 10)
+    assert_sound(desk)
+
+
+def test_an_opening_that_time_has_ended_is_not_asked_for_again() -> None:
+    desk = Desk()
+    desk.trade(Side.BUY, "10")
+    desk.step(desk.said(e.VenueAccepted, desk.copies()[-1]))
+    desk.step(desk.said(e.VenueExpired, desk.copies()[-1]))
+    assert (desk.has(), desk.works()) == (D(0), [])

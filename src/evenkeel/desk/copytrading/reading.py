@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from evenkeel.desk.copytrading.factors import Volatility, factor
 from evenkeel.domain import records as r
+from evenkeel.domain.accounts import Readiness
 from evenkeel.domain.commands import TakeCopy
 from evenkeel.domain.copying import (
     CopyEvent,
@@ -22,7 +23,7 @@ from evenkeel.domain.copying import (
 )
 from evenkeel.domain.held_records import OrderKept, OrderReleased
 from evenkeel.domain.money import ZERO, add
-from evenkeel.domain.orders import Order, OrderEvent
+from evenkeel.domain.orders import Order, OrderEvent, OrderState
 from evenkeel.domain.provenance import Provenance, Source
 from evenkeel.trading.engine.copying.links import LinkState
 from evenkeel.trading.engine.state import State
@@ -156,11 +157,22 @@ def _changed(state: State, record: r.OrderMoved | OrderReleased | OrderKept) -> 
         master_id = mine.masters[order.id]
         if mine.copies[master_id].stale:
             yield mine, MasterChange(master_id)
+    if mine is not None and mine.follows and mine.link.mode is CopyMode.FILLS and _came_to_nothing(state, record):
+        yield from _settling(state, mine, only=order.spec.instrument_id)
     if not _matters(record):
         return
     for one in state.copying.of_master(order.spec.account_id):
         if one.link.mode is CopyMode.ORDERS and one is not mine:
             yield one, MasterChange(order.id)
+
+
+def _came_to_nothing(state: State, record: r.OrderMoved | OrderReleased | OrderKept) -> bool:
+    """Whether time has ended an order: what it was to close is still held. One that its venue rejects is not asked for
+    over and over, nor what a person has cancelled; an account that is away settles when it is back."""
+    if not isinstance(record, r.OrderMoved) or record.state not in (OrderState.EXPIRED, OrderState.EXPIRED_UNSENT):
+        return False
+    account_id = state.orders[record.order_id].spec.account_id
+    return state.accounts[account_id].readiness is Readiness.READY
 
 
 def _matters(record: r.OrderMoved | OrderReleased | OrderKept) -> bool:
