@@ -21,8 +21,8 @@ _POOL = 5
 
 Purpose = Literal["migrate", "project", "read"]
 _DURABLE = ("journal_mode=WAL", "synchronous=FULL")
-# Projecting touches a few pages of every index again and again: 32 MiB of them at hand, and in the log.
-_AT_HAND = ("cache_size=-32768", "wal_autocheckpoint=8192")
+# Projecting touches a few pages of every index again and again: 32 MiB of them at hand.
+_AT_HAND = ("cache_size=-32768",)
 _SETTINGS: dict[Purpose, tuple[str, ...]] = {
     "migrate": _DURABLE, "project": ("journal_mode=WAL", "synchronous=NORMAL", *_AT_HAND), "read": (),
 }  # fmt: skip
