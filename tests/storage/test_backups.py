@@ -28,7 +28,7 @@ from evenkeel.storage.ownership import Owner
 from evenkeel.storage.repositories.audit import Anchor, StoredAudit, every_row
 from evenkeel.storage.schema import upgrade
 from tests.postgres import PostgresCluster
-from tests.storage.stories import SHARD, Story, projected
+from tests.storage.stories import SHARD, Story, commit, projected
 from tests.storage.test_durability import writer
 
 
@@ -72,6 +72,22 @@ def test_a_backup_comes_back_whole(database: Database, second: Database, tmp_pat
     with Owner(second) as owner:
         epoch = owner.take(SHARD)
     assert epoch > 1
+
+
+def test_the_tables_of_what_is_restored_are_level_with_its_journal(
+    database: Database, second: Database, tmp_path: Path
+) -> None:
+    """Tables and journal are copied one after the other, and the tables are behind where much is going on."""
+    with Owner(database) as owner:
+        upgrade(database)
+        journal = owner.journal(SHARD)
+        commit(journal, Story(7).tell(60).records)
+        journal.close()
+    assert examine(database).lag > 0
+    back = restore(make(database, tmp_path / "copies", version="1").path, second).report
+    assert back is not None
+    assert (back.ok, back.lag) == (True, 0)
+    assert examine(second).lag == 0
 
 
 def test_a_home_is_never_restored_over(database: Database, second: Database, tmp_path: Path) -> None:
