@@ -60,8 +60,9 @@ async def _agree(made: World) -> str:
     async def agrees() -> bool:
         shown[:] = await copied.links(made.client)
         found = await ours(made.client)
-        wrong[:] = [words for link in shown for words in copied.differences(link, found)]
-        lately[:] = [words for link in shown if copied.differences(link, found) for words in copied.lately(link, found)]
+        by_link = [(link, copied.differences(link, found)) for link in shown]
+        wrong[:] = [words for _, said in by_link for words in said]
+        lately[:] = [words for link, said in by_link if said for words in copied.lately(link, found)]
         return not wrong
 
     try:

@@ -91,9 +91,14 @@ def _filled(state: State, record: r.FillBooked, *, volatility: Volatility) -> Fo
             one,
             MasterFill(kind, fill.instrument_id, fill.signed, fill.price, at, fill.order_id, size, why),
         )
-    mine = state.copying.links.get(fill.book)
+    yield from _settling_own(state, fill.book, instrument_id=fill.instrument_id)
+
+
+def _settling_own(state: State, book: str, *, instrument_id: str) -> Found:
+    """What a copy that has filled, or come to nothing, leaves its link to settle, where that follows fills."""
+    mine = state.copying.links.get(book)
     if mine is not None and mine.follows and mine.link.mode is CopyMode.FILLS:
-        yield from _settling(state, mine, only=fill.instrument_id)
+        yield from _settling(state, mine, only=instrument_id)
 
 
 def _settling(state: State, one: LinkState, *, only: str | None = None) -> Found:
@@ -157,8 +162,8 @@ def _changed(state: State, record: r.OrderMoved | OrderReleased | OrderKept) -> 
         master_id = mine.masters[order.id]
         if mine.copies[master_id].stale:
             yield mine, MasterChange(master_id)
-    if mine is not None and mine.follows and mine.link.mode is CopyMode.FILLS and _came_to_nothing(state, record):
-        yield from _settling(state, mine, only=order.spec.instrument_id)
+    if _came_to_nothing(state, record):
+        yield from _settling_own(state, order.spec.book, instrument_id=order.spec.instrument_id)
     if not _matters(record):
         return
     for one in state.copying.of_master(order.spec.account_id):

@@ -32,34 +32,36 @@ _EMPTY = r"^{}\b[^=\n]*=\s*(\{{\s*\}}|\[\s*\]|[\w.]+\([a-z]*\))\s*(#.*)?$"
 
 def source_of(strategy: AnyStrategy) -> str:
     """The text of its class and of all that is reached from it, and what its attributes hold."""
-    mine, found, seen = type(strategy), set[str](), set[int]()
+    mine, found, seen, texts = type(strategy), set[str](), set[int](), list[str]()
     waiting: list[Any] = [one for one in mine.__mro__ if _belongs(one, mine)]
     while waiting:
         one = waiting.pop()
         if id(one) in seen:
             continue
         seen.add(id(one))
-        found.add(f"{one.__qualname__} {_text(one)}")
+        texts.append(_text(one))
+        found.add(f"{one.__qualname__} {texts[-1]}")
         for name, value in _named(one):
             if (isclass(value) or isfunction(value)) and _belongs(value, mine):
                 waiting.append(value)
             elif ismodule(value) and _folder(value.__name__) == _folder(mine.__module__):
-                found.add(f"{name} {_text(value)}")
+                texts.append(_text(value))
+                found.add(f"{name} {texts[-1]}")
             elif isinstance(value, _PLAIN):
                 found.add(f"{one.__qualname__} {name} {_said(value)}")
-    found |= {f"{path.name} {text}" for path, text in _imported_late(found, _folder(mine.__module__)).items()}
+    found.update(f"{path.name} {text}" for path, text in _imported_late(texts, _folder(mine.__module__)).items())
     return f"{sorted(found)}{sorted((name, _said(value)) for name, value in vars(strategy).items())}"
 
 
-def _imported_late(found: set[str], folder: Path) -> dict[Path, str]:
+def _imported_late(texts: list[str], folder: Path) -> dict[Path, str]:
     """The files in a folder that pieces of code import, with their texts, and those that these import."""
     files: dict[Path, str] = {}
-    texts = [said.partition(" ")[2] for said in found]
-    while texts:
-        for path in _imports(texts.pop(), folder):
+    waiting = list(texts)
+    while waiting:
+        for path in _imports(waiting.pop(), folder):
             if path not in files:
                 files[path] = path.read_text(encoding="utf-8", errors="replace")
-                texts.append(files[path])
+                waiting.append(files[path])
     return files
 
 
@@ -67,7 +69,7 @@ def _imports(text: str, folder: Path) -> Iterator[Path]:
     """The files in a folder that a piece of code imports by name, wherever in it."""
     try:
         nodes = list(ast.walk(ast.parse(dedent(text))))
-    except (SyntaxError, ValueError):  # a value, or a piece such as a lambda's line
+    except (SyntaxError, ValueError):  # a piece that does not stand by itself, such as a lambda's line
         return
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     for node in nodes:
