@@ -187,7 +187,7 @@ def whole_steps(amount: float, step: float, parts: float, rule: float) -> float:
         steps += 1.0
     if steps * step / parts == size:
         return sign * steps
-    if rule <= HALF_UP:
+    if rule in (HALF_EVEN, HALF_UP):
         half = (2.0 * steps + 1.0) * step / (2.0 * parts)
         odd = steps % 2.0 == 1.0
         away = size > half or (size == half and (rule == HALF_UP or odd))

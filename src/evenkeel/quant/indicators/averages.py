@@ -21,11 +21,11 @@ def sma(series: Floats, period: int) -> Floats:
     check_period(period)
     series = contiguous(series)
     result = np.empty(len(series))
-    window_means(series, int(period), result)
+    _window_means(series, int(period), result)
     return result
 
 
-def window_means(values: Floats, period: int, out: Floats) -> None:
+def _window_means(values: Floats, period: int, out: Floats) -> None:
     """Writes the means of all windows, a block at a time, for which the passes stay in a fast cache.
 
     Blocks overlap by a window, so where one begins changes no value.
