@@ -1,4 +1,4 @@
-"""The command line: the verbs that need no noun, and above them the group of all nouns, which `nouns.py` lists."""
+"""The command line: `evenkeel <noun> <verb>`. Here are the verbs that need no noun; `nouns.py` lists the nouns."""
 
 import os
 import signal

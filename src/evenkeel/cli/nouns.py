@@ -85,5 +85,4 @@ def _imported(name: str) -> Any:
     room, *_ = [import_module(f"evenkeel.cli.{one}") for one in (noun.room, *noun.beside)]
     above = typer.Typer(rich_markup_mode=None)
     above.add_typer(room.app, name=name, help=noun.help)
-    above.callback()(_imported)
     return typer.main.get_group(above).commands[name]

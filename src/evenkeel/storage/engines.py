@@ -21,11 +21,12 @@ _POOL = 5
 
 Purpose = Literal["migrate", "project", "read"]
 _DURABLE = ("journal_mode=WAL", "synchronous=FULL")
-# Projecting touches a few pages of every index again and again: 32 MiB of them at hand.
-_AT_HAND = ("cache_size=-32768",)
 _SETTINGS: dict[Purpose, tuple[str, ...]] = {
-    "migrate": _DURABLE, "project": ("journal_mode=WAL", "synchronous=NORMAL", *_AT_HAND), "read": (),
-}  # fmt: skip
+    "migrate": _DURABLE,
+    # A few pages of every index are touched again and again: 32 MiB of them are kept at hand.
+    "project": ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-32768"),
+    "read": (),
+}
 
 
 def sync_engine(database: Database, purpose: Purpose) -> Engine:
