@@ -87,23 +87,24 @@ class Gate:
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        if self.is_shut:
-            writer.close()
-            return
+        ends = {writer}
+        self._writers.add(writer)
         try:
             venue_reader, venue_writer = await asyncio.open_unix_connection(self._back)
-        except OSError:
-            writer.close()
-            return
-        ends = {writer, venue_writer}
-        self._writers |= ends
-        asked: Asked = {}
-        try:
+            ends.add(venue_writer)
+            self._writers.add(venue_writer)
+            if self.is_shut or writer.is_closing():
+                return
+            asked: Asked = {}
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._up(reader, venue_writer, asked))
                 group.create_task(self._down(venue_reader, writer, asked))
+        except OSError:
+            return
         finally:
             self._writers -= ends
+            for end in ends:
+                end.close()
 
     async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: Asked) -> None:
         with suppress(ConnectionError):

@@ -100,6 +100,7 @@ async def test_the_link_is_lost_and_orders_fill_meanwhile(made: World) -> None:
     await made.trader.stop()
     await made.client.feed("pause")
     await rest_some(made)
+    await until(lambda: agreed(made), "nothing is on its way")
     before = executions(made)
     made.gate.is_shut = True
     made.gate.cut()
