@@ -97,6 +97,9 @@ class Settings(BaseModel):
     strategy_host: Literal["process", "inline"] = Field(
         "process", description="Where strategies run: in a process for each user, or in the desk's own (inline)."
     )
+    projector: Literal["process", "inline"] = Field(
+        "process", description="Where tables are kept behind the journal: in a process, or in the desk's own (inline)."
+    )
     strategy_deadline: float = Field(1.0, gt=0, le=60, description="Seconds that one call of a strategy may take.")
     strategy_start: float = Field(60.0, ge=1, le=3600, description="Seconds to start one and go through its history.")
     strategy_memory: int = Field(2048, ge=512, description="MiB of address space for a user's strategies.")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,12 +14,14 @@ from msgspec.structs import replace
 from sqlalchemy import Column, Table, delete, select, update
 
 from evenkeel.domain.records import OrderMoved, encode
-from evenkeel.storage import projections
+from evenkeel.storage import following, projections
 from evenkeel.storage import projector as projector_module
 from evenkeel.storage.database import Database
 from evenkeel.storage.doctor import Report, examine
 from evenkeel.storage.engines import sync_engine
+from evenkeel.storage.following import Follower
 from evenkeel.storage.ownership import Owner
+from evenkeel.storage.projecting.process import ProjectorProcess
 from evenkeel.storage.projector import Projector
 from evenkeel.storage.schema import upgrade
 from evenkeel.storage.tables import PROJECTED
@@ -27,6 +29,14 @@ from evenkeel.storage.tables.accounts import balances, ledger_entries
 from evenkeel.storage.tables.system import alerts, projection_cursors
 from evenkeel.storage.tables.trading import orders, positions
 from tests.storage.stories import SHARD, Story, commit
+
+
+@pytest.fixture(params=[Projector, ProjectorProcess], ids=["thread", "process"])
+def follower(request: pytest.FixtureRequest, database: Database) -> Iterator[Follower]:
+    """A projector that may be started, wherever it works."""
+    made: Follower = request.param(database, SHARD)
+    yield made
+    made.stop()
 
 
 def everything(database: Database) -> dict[str, list[tuple[object, ...]]]:
@@ -116,22 +126,21 @@ def test_groups_end_between_batches(database: Database, monkeypatch: pytest.Monk
     assert steps > 5
 
 
-def test_a_projector_follows_a_running_journal(database: Database) -> None:
+def test_a_projector_follows_a_running_journal(database: Database, follower: Follower) -> None:
     story = Story(11).tell(300)
     with Owner(database) as owner:
         upgrade(database)
         journal = owner.journal(SHARD)
-        projector = Projector(database, SHARD)
-        projector.start()
+        follower.start()
         for seq, record in enumerate(story.records, 1):
             batch = journal.append(encode((record,)), seq, seq)
-            projector.committed(batch, (record,))
+            follower.committed(batch, (record,))
             if seq % 50 == 0:
                 assert examine(database).differences == []
-        eventually(lambda: projector.lag == 0)
-        projector.stop()
+        eventually(lambda: follower.lag == 0)
+        follower.stop()
         journal.close()
-    assert projector.fault is None
+    assert follower.fault is None
     assert examine(database).differences == []
 
 
@@ -251,79 +260,75 @@ def test_a_record_that_does_not_fold_is_told(database: Database) -> None:
     assert any(f"does not fold beyond sequence {count}" in text and "nobody" in text for text in report.differences)
 
 
-def test_the_projector_says_why_it_is_stuck(database: Database) -> None:
+def test_the_projector_says_why_it_is_stuck(database: Database, follower: Follower) -> None:
     """Without its tables it reports a fault, keeps trying, and goes on once they are there."""
     with Owner(database) as owner:
         journal = owner.journal(SHARD)
         commit(journal, Story(1).tell(20).records)
         journal.close()
-        projector = Projector(database, SHARD)
-        projector.start()
-        eventually(lambda: projector.fault is not None)
+        follower.start()
+        eventually(lambda: follower.fault is not None)
         upgrade(database)
-        eventually(lambda: projector.fault is None)
-        projector.stop()
-    assert projector.fault is None
+        eventually(lambda: follower.fault is None)
+        follower.stop()
+    assert follower.fault is None
     assert examine(database).differences == []
 
 
-async def test_whoever_waits_for_a_record_finds_it_projected(database: Database) -> None:
+async def test_whoever_waits_for_a_record_finds_it_projected(database: Database, follower: Follower) -> None:
     story = Story(12).tell(200)
     with Owner(database) as owner:
         upgrade(database)
         journal = owner.journal(SHARD)
-        projector = Projector(database, SHARD)
-        projector.start()
+        follower.start()
         for seq, record in enumerate(story.records, 1):
-            projector.committed(journal.append(encode((record,)), seq, seq), (record,))
+            follower.committed(journal.append(encode((record,)), seq, seq), (record,))
             if seq % 40 == 0:
-                assert await projector.passed(seq, within=30.0)
-                assert projector.seq >= seq
+                assert await follower.passed(seq, within=30.0)
+                assert follower.seq >= seq
         last = len(story.records)
-        assert await projector.passed(last, within=30.0)
-        assert not await projector.passed(last + 1, within=0.05), "which nobody has committed"
-        await asyncio.to_thread(projector.stop)
+        assert await follower.passed(last, within=30.0)
+        assert not await follower.passed(last + 1, within=0.05), "which nobody has committed"
+        await asyncio.to_thread(follower.stop)
         journal.close()
     assert examine(database).lag == 0
 
 
-async def test_nobody_waits_where_nothing_projects(database: Database) -> None:
+async def test_nobody_waits_where_nothing_projects(database: Database, follower: Follower) -> None:
     """Neither for a projector that was not started, nor for one that is stuck, nor for one that stops meanwhile."""
     with Owner(database) as owner:
         journal = owner.journal(SHARD)
         count = commit(journal, Story(1).tell(20).records)
         journal.close()
-        projector = Projector(database, SHARD)
         async with asyncio.timeout(20):
-            assert not await projector.passed(count, within=60.0)
-            projector.start()
-            assert not await projector.passed(count, within=60.0), "its tables are not there"
-            assert projector.fault is not None
+            assert not await follower.passed(count, within=60.0)
+            follower.start()
+            assert not await follower.passed(count, within=60.0), "its tables are not there"
+            assert follower.fault is not None
             upgrade(database)
-            await asyncio.to_thread(eventually, lambda: projector.fault is None)
-            waiting = asyncio.create_task(projector.passed(count + 1, within=60.0))
+            await asyncio.to_thread(eventually, lambda: follower.fault is None)
+            waiting = asyncio.create_task(follower.passed(count + 1, within=60.0))
             await asyncio.sleep(0.01)
-            await asyncio.to_thread(projector.stop)
+            await asyncio.to_thread(follower.stop)
             assert not await waiting
-            assert await projector.passed(count, within=60.0)
+            assert await follower.passed(count, within=60.0)
 
 
 async def test_nobody_waits_for_what_takes_longer_than_a_moment(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, follower: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projector_module, "FAR", 10)
+    monkeypatch.setattr(following, "FAR", 10)
     with Owner(database) as owner:
         upgrade(database)
         journal = owner.journal(SHARD)
         count = commit(journal, Story(1).tell(5).records)
         journal.close()
-        projector = Projector(database, SHARD)
-        projector.start()
+        follower.start()
         async with asyncio.timeout(20):
-            assert await projector.passed(count, within=60.0), "however far it is before it is known how far"
-            assert not await projector.passed(count + 11, within=60.0)
-            assert not await projector.passed(count + 10, within=0.02)
-        await asyncio.to_thread(projector.stop)
+            assert await follower.passed(count, within=60.0), "however far it is before it is known how far"
+            assert not await follower.passed(count + 11, within=60.0)
+            assert not await follower.passed(count + 10, within=0.02)
+        await asyncio.to_thread(follower.stop)
 
 
 def _bug(*_: object) -> None:

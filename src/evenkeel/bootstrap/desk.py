@@ -20,7 +20,7 @@ from evenkeel.bootstrap.backups import backups_of
 from evenkeel.bootstrap.copying import copying_of
 from evenkeel.bootstrap.people import household_of, keys_of
 from evenkeel.bootstrap.process import brokers, live_brokers
-from evenkeel.bootstrap.running import Run, hosts_of
+from evenkeel.bootstrap.running import Run, hosts_of, projector_of
 from evenkeel.bootstrap.vault import vaulting_of
 from evenkeel.cli.client import socket_path
 from evenkeel.cli.doors import ServePlan
@@ -191,7 +191,6 @@ class Desk:
         self.accounts = await accounts_of(engine, self.shard, users=users)
 
     def _open_run(self, market: Market) -> Run:
-        from evenkeel.storage.projector import Projector
         from evenkeel.trading.live.feed import FeedControl
         from evenkeel.trading.live.runner import Clock, Runner
         from evenkeel.trading.live.strategies import StrategyDesk
@@ -219,7 +218,7 @@ class Desk:
                 on_exchange=self.metrics.observe_exchange,
             )
             runner.subscribe(strategies)
-        projector = Projector(self.where, self.shard)
+        projector = projector_of(self.plan, self.settings, self.where, self.shard)
         runner.subscribe(projector)
         copying = copying_of(runner)
         kind = "replay" if self.plan.mode == "demo" else self.settings.feed

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from evenkeel.domain.marketdata import MarketSlice
     from evenkeel.market.ports import BarStore
     from evenkeel.settings import Settings
-    from evenkeel.storage.projector import Projector
+    from evenkeel.storage.database import Database
+    from evenkeel.storage.following import Follower
     from evenkeel.trading.live.feed import FeedControl
     from evenkeel.trading.live.hosting.ports import Hosts
     from evenkeel.trading.live.ports import Journal
@@ -37,7 +38,7 @@ class Run:
     journal: Journal
     runner: Runner
     control: FeedControl
-    projector: Projector
+    projector: Follower
     bars: BarStore
     instruments: Sequence[Instrument]
     copying: Copying
@@ -81,3 +82,13 @@ def hosts_of(plan: ServePlan, settings: Settings, registry: Registry) -> Hosts:
         return InlineHosts(registry, monotonic=time.monotonic_ns, deadline=round(deadline * 1e9))
     bounds = Bounds(deadline, settings.strategy_start, settings.strategy_memory, settings.strategy_files)
     return ProcessHosts(registry, bounds)
+
+
+def projector_of(plan: ServePlan, settings: Settings, database: Database, shard: str) -> Follower:
+    """Who keeps the tables. A named run has its projector in this process, as it has its strategies."""
+    from evenkeel.storage.projecting.process import ProjectorProcess
+    from evenkeel.storage.projector import Projector
+
+    if plan.run is not None or settings.projector == "inline":
+        return Projector(database, shard)
+    return ProjectorProcess(database, shard, log_level=settings.log_level, log_format=settings.log_format)

@@ -8,7 +8,7 @@ copy was restored), or the projections are another version's, they are made agai
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import structlog
@@ -16,12 +16,12 @@ from sqlalchemy import Connection, Engine, delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from evenkeel.domain.errors import EvenkeelError, JournalCorrupt, NotFound
-from evenkeel.domain.records import AnyRecord, Batch, decode
+from evenkeel.domain.records import decode
 from evenkeel.storage import projections
 from evenkeel.storage.database import Database
 from evenkeel.storage.engines import sync_engine
+from evenkeel.storage.following import Follower
 from evenkeel.storage.journal import JournalReader, StoredBatch, open_reader
-from evenkeel.storage.milestones import Milestones
 from evenkeel.storage.projections import Place
 from evenkeel.storage.tables import PROJECTED
 from evenkeel.storage.tables.system import projection_cursors as cursors
@@ -32,7 +32,6 @@ GROUP = 4_000
 PAUSE = 0.05
 LONGEST_WAIT = 30.0
 CROWD, MOST_LATE = 200, 400_000
-FAR = 50_000
 BREAK, LONGEST_BREAK = 3.0, 1.0
 
 
@@ -44,48 +43,34 @@ class Cursor(NamedTuple):
     version: int
 
 
-class Projector:
-    """Keeps one shard's projections: `start` it as a subscriber of the runner, or call `catch_up` or `rebuild`."""
+class Projector(Follower):
+    """Keeps one shard's projections: `start` it as a subscriber of the runner, or call `catch_up` or `rebuild`.
 
-    def __init__(self, database: Database, shard: str) -> None:
-        self.shard = shard
-        self.fault: str | None = None
+    `on_change` is called, in its thread, whenever `seq`, `is_placed` or `fault` has changed.
+    """
+
+    def __init__(self, database: Database, shard: str, on_change: Callable[[], None] | None = None) -> None:
+        super().__init__(shard)
         self._database = database
         self._engine: Engine = sync_engine(database, "project")
         self._unit = projections.unit_of(shard)
         self._reader: JournalReader | None = None
-        self._checked = False
-        self._target = 0
-        self._done = Milestones()
+        self._on_change = on_change or (lambda: None)
         self._wake = threading.Event()
         self._hurry = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
-    def seq(self) -> int:
-        """The last record that the projections hold."""
-        return self._done.seq
+    def follows(self) -> bool:
+        return self._thread is not None
 
-    @property
-    def lag(self) -> int:
-        """Committed records that the projections do not hold yet."""
-        return max(0, self._target - self.seq)
-
-    async def passed(self, seq: int, *, within: float) -> bool:
-        """Whether the projections hold a committed record: waits for it for at most `within` seconds, and not at all
-        where nothing follows the journal, or cannot, or is FAR behind, as while all is projected again."""
-        is_far = self._checked and seq - self.seq > FAR
-        if is_far or self.fault is not None or self._thread is None:
-            return self.seq >= seq
-        if self.seq < seq:
-            self._hurry.set()  # the pause that gathers records is cut short
-        return await self._done.passed(seq, within=within)
-
-    def committed(self, batch: Batch, records: tuple[AnyRecord, ...]) -> None:
-        """Implements `trading.live.ports.Subscriber`: takes note and returns."""
-        self._target = batch.last_seq
+    def follow(self, seq: int) -> None:
+        self._target = seq
         self._wake.set()
+
+    def hasten(self) -> None:
+        self._hurry.set()
 
     def start(self) -> None:
         """Begins to catch up and to follow, in a thread."""
@@ -94,14 +79,13 @@ class Projector:
         self._wake.set()
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Projects what has been committed so far, as long as `timeout` seconds allow, and ends the thread."""
         self._stopping.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join(timeout)
             self._done.give_up()
             if self._thread.is_alive():
-                log.warning("projections are left behind; the next start catches up", shard=self.shard, lag=self.lag)
+                self._left_behind()
                 return
             self._thread = None
         self.close()
@@ -130,12 +114,12 @@ class Projector:
                 connection.execute(delete(table).where(table.c.shard == self.shard))
         self._unit.clear()
         self._done.reach(0)
-        self._checked = True
+        self._placed()
 
     def advance(self) -> bool:
         """Projects the next group of batches in one transaction; False when there is none. Raises EvenkeelError."""
         reader = self._open()
-        if not self._checked:
+        if not self.is_placed:
             self._begin(reader)
         group = list(_grouped(reader.read(self.seq)))
         if not group:
@@ -149,6 +133,7 @@ class Projector:
             self._unit.clear()
             raise
         self._done.reach(group[-1].last_seq)
+        self._on_change()
         return True
 
     def _open(self) -> JournalReader:
@@ -165,7 +150,11 @@ class Projector:
             self.empty()
         else:
             self._done.reach(stored.seq if stored is not None else 0)
-        self._checked = True
+            self._placed()
+
+    def _placed(self) -> None:
+        self.is_placed = True
+        self._on_change()
 
     def _write(self, connection: Connection, group: list[StoredBatch]) -> None:
         unit = self._unit
@@ -206,7 +195,8 @@ class Projector:
             self._wake.clear()
             try:
                 self._keep_up()
-                failures, self.fault = 0, None
+                failures = 0
+                self._recovered()
             except NotFound:
                 failures = 0
             except Exception as error:  # noqa: BLE001 - whatever it is, projections are late and say so
@@ -224,12 +214,18 @@ class Projector:
             if self._target - target >= CROWD and self.lag < MOST_LATE:
                 self._stopping.wait(min(LONGEST_BREAK, BREAK * (time.perf_counter() - began)))
 
+    def _recovered(self) -> None:
+        if self.fault is not None:
+            self.fault = None
+            self._on_change()
+
     def _stumbled(self, error: Exception) -> None:
         self.fault = (str(error) or type(error).__name__).splitlines()[0]
         traced = None if isinstance(error, EvenkeelError | SQLAlchemyError | sqlite3.Error | OSError) else error
         log.error("projections are late", shard=self.shard, seq=self.seq, error=self.fault, exc_info=traced)
-        self._checked = False
+        self.is_placed = False
         self._done.give_up()
+        self._on_change()
         if self._reader is not None:
             self._reader.close()
             self._reader = None
