@@ -102,14 +102,15 @@ class ProjectorProcess(Follower):
                     pass_fds=(theirs.fileno(),),
                     start_new_session=True,
                 )
-            self._begin(ours)
             try:
+                self._begin(ours)
                 with ours.makefile("rb") as told:
                     for line in told:
                         self._heard(wire.progress(line))
             finally:
                 with self._lock:
                     self._line = None
+                ours.close()  # whatever it is doing, it leaves now
                 code = process.wait()
         return code
 
