@@ -18,6 +18,7 @@ from evenkeel.storage.doctor import examine
 from evenkeel.storage.ownership import Owner
 from evenkeel.storage.projecting import process
 from evenkeel.storage.projecting.process import ProjectorProcess
+from evenkeel.storage.projector import Projector
 from evenkeel.storage.schema import upgrade
 from tests.storage.stories import SHARD, Story, commit
 from tests.storage.test_projector import eventually
@@ -86,6 +87,21 @@ def test_one_that_cannot_be_started_is_tried_again(
         eventually(lambda: projector.fault is not None)
         assert "No such file" in str(projector.fault)
     eventually(lambda: projector.fault is None and projector.seq == count)
+
+
+def test_where_the_tables_stand_is_known_before_it_has_come_up(
+    database: Database, projector: ProjectorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Owner(database) as owner, closing(owner.journal(SHARD)) as journal:
+        count = commit(journal, Story(10).tell(20).records)
+    before = Projector(database, SHARD)
+    assert before.catch_up() == count
+    before.close()
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    projector.follow(count)
+    projector.start()
+    eventually(lambda: projector.fault is not None)
+    assert (projector.seq, projector.lag, projector.is_placed) == (count, 0, False)
 
 
 def test_stopped_before_it_has_come_up_it_still_does_its_work(database: Database, projector: ProjectorProcess) -> None:

@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 NAME = "all"
 GROUP = 4_000
 PAUSE = 0.05
-LONGEST_WAIT = 30.0
+LONGEST_WAIT = 5.0
 CROWD, MOST_LATE = 200, 400_000
 BREAK, LONGEST_BREAK = 3.0, 1.0
 
@@ -46,16 +46,25 @@ class Cursor(NamedTuple):
 class Projector(Follower):
     """Keeps one shard's projections: `start` it as a subscriber of the runner, or call `catch_up` or `rebuild`.
 
-    `on_change` is called, in its thread, whenever `seq`, `is_placed` or `fault` has changed.
+    `on_change` is called, in its thread, whenever `seq`, `is_placed` or `fault` has changed. It `gives_way` to whoever
+    commits in the same process.
     """
 
-    def __init__(self, database: Database, shard: str, on_change: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        shard: str,
+        on_change: Callable[[], None] | None = None,
+        *,
+        gives_way: bool = True,
+    ) -> None:
         super().__init__(shard)
         self._database = database
         self._engine: Engine = sync_engine(database, "project")
         self._unit = projections.unit_of(shard)
         self._reader: JournalReader | None = None
         self._on_change = on_change or (lambda: None)
+        self._gives_way = gives_way
         self._wake = threading.Event()
         self._hurry = threading.Event()
         self._stopping = threading.Event()
@@ -191,7 +200,7 @@ class Projector(Follower):
     def _follow(self) -> None:
         failures = 0
         while not (self._stopping.is_set() and (self.lag == 0 or failures)):
-            self._wake.wait(timeout=None if not failures else min(LONGEST_WAIT, 0.1 * 2**failures))
+            self._wake.wait(timeout=None if not failures else min(LONGEST_WAIT, 0.1 * 2 ** min(failures, 10)))
             self._wake.clear()
             try:
                 self._keep_up()
@@ -206,12 +215,12 @@ class Projector(Follower):
             self._hurry.clear()
 
     def _keep_up(self) -> None:
-        """As `catch_up`, but while many records arrive most of the time is left to whoever commits them."""
+        """As `catch_up`; where it gives way, most of the time is left to whoever commits while many records arrive."""
         while True:
             target, began = self._target, time.perf_counter()
             if not self.advance():
                 return
-            if self._target - target >= CROWD and self.lag < MOST_LATE:
+            if self._gives_way and self._target - target >= CROWD and self.lag < MOST_LATE:
                 self._stopping.wait(min(LONGEST_BREAK, BREAK * (time.perf_counter() - began)))
 
     def _recovered(self) -> None:

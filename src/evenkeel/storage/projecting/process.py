@@ -11,12 +11,14 @@ import sys
 import threading
 import time
 
-import msgspec
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from evenkeel.storage.database import Database
+from evenkeel.storage.engines import sync_engine
 from evenkeel.storage.following import Follower
 from evenkeel.storage.projecting import wire
+from evenkeel.storage.projector import stored_cursor
 
 log = structlog.get_logger(__name__)
 _COMMAND = ("-P", "-m", "evenkeel.storage.projecting")
@@ -29,6 +31,7 @@ class ProjectorProcess(Follower):
 
     def __init__(self, database: Database, shard: str, *, log_level: str = "info", log_format: str = "auto") -> None:
         super().__init__(shard)
+        self._database = database
         home = str(database.home.absolute())
         self._terms = wire.Terms(os.getpid(), home, database.url, shard, log_level, log_format)
         self._told = 0
@@ -72,23 +75,39 @@ class ProjectorProcess(Follower):
         if thread.is_alive() and self._process is not None:
             self._process.kill()
             thread.join()
-            self._left_behind()
         self._done.give_up()
+        if self.lag:
+            self._left_behind()
 
     def _keep(self) -> None:
         """Has a process run until told to stop. The kernel ends it with the thread that started it: this one."""
         failures = 0
+        self._look_up()
         while not self._stopping.is_set():
             began = time.monotonic()
             try:
                 why = f"it ended with exit code {self._accompany()}"
-            except (OSError, msgspec.MsgspecError) as error:
-                why = str(error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, another process is tried
+                why = str(error) or type(error).__name__
             if self._stopping.is_set():
                 return
             failures = 1 if time.monotonic() - began > LASTED else failures + 1
             self._stumbled(f"the process that keeps the tables: {why}")
-            self._stopping.wait(min(LONGEST_WAIT, 0.1 * 2**failures))
+            self._stopping.wait(min(LONGEST_WAIT, 0.1 * 2 ** min(failures, 10)))
+
+    def _look_up(self) -> None:
+        """Where the tables stand, which the process says only once it has come up; without them, it says why."""
+        engine = sync_engine(self._database, "read")
+        try:
+            with engine.connect() as connection:
+                stored = stored_cursor(connection, self.shard)
+        except SQLAlchemyError as error:
+            log.debug("the tables cannot be read yet", error=str(error))
+            return
+        finally:
+            engine.dispose()
+        if stored is not None and self._line is None:
+            self._done.reach(stored.seq)
 
     def _accompany(self) -> int:
         """Starts a process, and hears what it says until it ends; its exit code."""
@@ -100,7 +119,7 @@ class ProjectorProcess(Follower):
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     pass_fds=(theirs.fileno(),),
-                    start_new_session=True,
+                    process_group=0,  # Ctrl-C on the terminal is for the owner
                 )
             try:
                 self._begin(ours)
