@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from evenkeel.domain.records import encode
 from evenkeel.storage.database import Database
 from evenkeel.storage.doctor import examine
 from evenkeel.storage.ownership import Owner
-from evenkeel.storage.projecting import process
+from evenkeel.storage.projecting import process, wire
 from evenkeel.storage.projecting.process import ProjectorProcess
 from evenkeel.storage.projector import Projector
 from evenkeel.storage.schema import upgrade
@@ -34,6 +35,16 @@ while not one.is_placed:
     time.sleep(0.01)
 print(one.pid, flush=True)
 time.sleep(60)
+"""
+
+
+BROKEN = """
+import sys
+from evenkeel.storage.projecting import __main__ as ours
+def fail(_):
+    raise RuntimeError("nobody foresaw this")
+ours.Projector._follow = fail
+ours.main(int(sys.argv[1]))
 """
 
 
@@ -158,6 +169,20 @@ def test_it_ends_with_its_owner(database: Database) -> None:
         assert runs(pid)
         owned.kill()
     eventually(lambda: not runs(pid))
+
+
+def test_a_projector_that_ends_unforeseen_ends_its_process(database: Database) -> None:
+    """It would go on listening else, with nobody at work."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        number = theirs.fileno()
+        with subprocess.Popen(
+            [sys.executable, "-c", BROKEN, str(number)], pass_fds=(number,), stderr=subprocess.PIPE, text=True
+        ) as broken:
+            terms = wire.Terms(os.getpid(), str(database.home), database.url, SHARD, "info", "json")
+            ours.sendall(wire.line(terms))
+            _, said = broken.communicate(timeout=30)
+    assert (broken.returncode, "nobody foresaw" in said) == (1, True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -177,6 +177,7 @@ async def _open(stack: AsyncExitStack, home: Path, *, url: str | None) -> tuple[
     from evenkeel.desk.portfolios.manager import PortfolioManager
     from evenkeel.storage.engines import async_engine
     from evenkeel.storage.ownership import Owner
+    from evenkeel.storage.projector import catch_up
     from evenkeel.storage.remains import owner_of_journal
     from evenkeel.storage.schema import upgrade
     from evenkeel.storage.secrets import FirstPassword
@@ -191,7 +192,7 @@ async def _open(stack: AsyncExitStack, home: Path, *, url: str | None) -> tuple[
     await people.ensure_owner("owner", user_id=owner_of_journal(where), first=FirstPassword(home))
     founder = await people.founder()
     assert founder is not None, "ensure_owner has made one"
-    stack.push_async_callback(asyncio.to_thread, _project, where, founder.id)
+    stack.push_async_callback(asyncio.to_thread, catch_up, where, founder.id)
     runner = await _runner(stack, owner.journal(founder.id))
     accounts = await accounts_of(engine, founder.id, users=people.users)
     manager = Manager(runner, people, accounts.directory, limits=settings.limits())
@@ -221,14 +222,3 @@ def _place(home: Path, url: str | None) -> tuple[Settings, Database]:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings, _ = load(home)
     return settings, database(home, url if url is not None else settings.database_url)
-
-
-def _project(where: Database, shard: str) -> None:
-    """Brings the tables up to where the journal is."""
-    from evenkeel.storage.projector import Projector
-
-    projector = Projector(where, shard)
-    try:
-        projector.catch_up()
-    finally:
-        projector.close()

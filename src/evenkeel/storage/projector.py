@@ -240,6 +240,15 @@ class Projector(Follower):
             self._reader = None
 
 
+def catch_up(database: Database, shard: str) -> int:
+    """Brings tables that nobody keeps at present level with the journal; where that is. Raises EvenkeelError."""
+    projector = Projector(database, shard)
+    try:
+        return projector.catch_up()
+    finally:
+        projector.close()
+
+
 def stored_cursor(connection: Connection, shard: str) -> Cursor | None:
     """How far the projections of a shard have come; None before the first batch."""
     query = select(cursors.c.seq, cursors.c.batch_hash, cursors.c.version)

@@ -21,7 +21,7 @@ from evenkeel.storage.backups.parts import settle, under_way, written
 from evenkeel.storage.database import Database
 from evenkeel.storage.doctor import Report, examine
 from evenkeel.storage.migrations import REVISIONS
-from evenkeel.storage.projector import Projector
+from evenkeel.storage.projector import catch_up
 from evenkeel.storage.repositories.audit import Anchor, parsed
 from evenkeel.storage.secrets import adopt_secrets
 
@@ -91,20 +91,11 @@ def _built(folder: Path, manifest: Manifest, made: Database, *, secrets: bytes |
     if manifest.schema is not None:
         schema.upgrade(made)
     for shard in manifest.shards:
-        _project(made, shard)
+        catch_up(made, shard)  # the tables had been copied already while the journal still got records
     report = examine(made) if manifest.shards else None
     if report is not None and not report.ok:
         raise EvenkeelError(f"what {folder} makes is not sound: {report.differences[0]}", hint="take another backup")
     return report
-
-
-def _project(made: Database, shard: str) -> None:
-    """Writes into the tables what the journal got while they had been copied already."""
-    projector = Projector(made, shard)
-    try:
-        projector.catch_up()
-    finally:
-        projector.close()
 
 
 def _fill(folder: Path, manifest: Manifest, database: Database) -> None:

@@ -44,7 +44,7 @@ def main(descriptor: int) -> None:
 def _leave(unexpected: threading.ExceptHookArgs) -> None:
     """A projector that ends in a way that nobody foresaw ends the process: the desk begins another."""
     try:
-        sys.__excepthook__(unexpected.exc_type, unexpected.exc_value or unexpected.exc_type(), unexpected.exc_traceback)
+        threading.__excepthook__(unexpected)
     finally:
         os._exit(1)
 
