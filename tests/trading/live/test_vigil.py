@@ -360,3 +360,20 @@ async def test_a_replay_that_stands_still_is_told(made: list[Desk]) -> None:
     await one.after(1)
     assert len(one.alerts("feed-stalled")) == 1
     assert one.runner.state.marks.stalled
+
+
+async def test_what_a_replay_shows_again_after_a_kill_is_no_silence(made: list[Desk]) -> None:
+    """The market stands where it had come to; the slices behind the cursor come again from before that, one by one."""
+    one = await desk(made, replay=True)
+    control = FeedControl(one.runner, Feed(), None, kind="replay", speed=Decimal(1))
+    one.runner.vigil.silence.watch(control, 60)
+    await one.runner.post_all([market(30)])
+    one.clock.at, one.runner.last_market = market(30).at, market(30)
+    one.runner.state.marks.clear()
+    await control.hand_over(market(8))
+    await one.after(1)
+    assert one.alerts("feed-silent") == []
+    assert one.runner.state.orders[(await one.runner.submit(buy())).id].rule is None
+    await control.hand_over(msgspec.structs.replace(market(30), bars=()))
+    await one.after(1)
+    assert len(one.alerts("feed-silent")) == 1

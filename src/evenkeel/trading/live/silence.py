@@ -75,8 +75,8 @@ class SilenceWatch:
     async def look(self) -> None:
         if not self.limit or self._control is None or self._runner.failure is not None:
             return
-        marks = self._runner.state.marks
-        now, shown = self._runner.clock.now(), self._candidates()
+        marks, now = self._runner.state.marks, self._now()
+        shown = self._candidates(now)
         silent = await asyncio.to_thread(self._silent, shown, now) if shown else {}
         current = self._runner.state.marks
         silent = {name: age for name, age in silent.items() if name not in current or current[name].at <= now}
@@ -85,9 +85,14 @@ class SilenceWatch:
             watched = len(marks) + sum(name not in marks for name in self._awaited)
             self._runner.post(FeedSilent(silent, self.limit, watched, stalled=stalled))
 
-    def _candidates(self) -> list[Shown]:
+    def _now(self) -> int:
+        """The clock's time; in a replay the feed's, which after a kill shows again what it had shown before it."""
+        market, clock = self._runner.last_market, self._runner.clock
+        return market.at if clock.is_replay and market is not None else clock.now()
+
+    def _candidates(self, now: int) -> list[Shown]:
         """What has shown no price for a while, or none at all since something depends on it."""
-        state, now = self._runner.state, self._runner.clock.now()
+        state = self._runner.state
         self._await(now)
         since = {name: mark.at for name, mark in state.marks.items()}
         since |= {name: moment for name, moment in self._awaited.items() if name not in since}
