@@ -4,7 +4,7 @@ No event is made of it: the engine records both itself, with the same functions.
 less than a lot to do ends, and is said to be cancelled.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from evenkeel.domain.instruments import Instrument
@@ -15,7 +15,7 @@ from evenkeel.trading.brokers.simulated.orders import BookState, OrderKey, Venue
 from evenkeel.trading.brokers.splits import SplitTerms, split_order, split_position
 
 
-def apply_splits(run: Run, market: MarketSlice, *, working: Mapping[str, Mapping[OrderKey, VenueOrder]]) -> None:
+def apply_splits(run: Run, market: MarketSlice, *, working: Callable[[str], Mapping[OrderKey, VenueOrder]]) -> None:
     """Applies each split of the slice once: not again for one known, or older than what the book has seen."""
     state = run.state
     for split in market.splits:
@@ -27,7 +27,7 @@ def apply_splits(run: Run, market: MarketSlice, *, working: Mapping[str, Mapping
         instrument = state.instruments.get(name)
         if instrument is None:
             continue
-        for order in tuple(working.get(name, {}).values()):
+        for order in tuple(working(name).values()):
             _adjust_order(run, order, split=split, at=market.at)
         last_price = _last_price(run, market, split=split)
         _adjust_holdings(run, split, instrument=instrument, last_price=last_price)

@@ -49,6 +49,7 @@ from evenkeel.trading.brokers.simulated.orders import (
     venue_order_id,
 )
 from evenkeel.trading.brokers.simulated.restoring import state_of
+from evenkeel.trading.brokers.simulated.rooms import Rooms
 from evenkeel.trading.brokers.simulated.screening import amendment_fault, ticket_fault
 from evenkeel.trading.brokers.simulated.terms import Terms
 from evenkeel.trading.brokers.standing import Standing
@@ -77,8 +78,7 @@ class Book:
         self._find_schedule = schedules
         self.reused_ids: list[str] = []
         self.now = max(self.state.seen.values(), default=0)
-        self._working: dict[str, dict[OrderKey, VenueOrder]] = {}
-        self._exits: dict[str, dict[OrderKey, VenueOrder]] = {}
+        self._rooms = Rooms()
         self._shown = MarketSlice(0)
         self._fresh: dict[str, Bar] = {}
         self._volumes: execution.Volumes = {}
@@ -179,6 +179,7 @@ class Book:
             raise BrokerRejected(f"order {order.venue_order_id} cannot be changed: {fault}")
         order.amend(amendment.spec)
         order.since = max(order.since, amendment.since or amendment.at + self._terms.late(order.spec))
+        self._rooms.move(order)
         return [
             VenueAmended(
                 **execution.names(order),
@@ -197,7 +198,7 @@ class Book:
             reason = f"the order is {order.state} already"
             return [VenueCancelRefused(**execution.names(order), at=at, reason=reason)]
         order.state = OrderState.CANCELLED
-        self._forget(order)
+        self._rooms.leave(order)
         return [VenueCancelled(**execution.names(order), at=at)]
 
     def observe(self, market: MarketSlice) -> list[AnyVenueEvent]:
@@ -205,7 +206,7 @@ class Book:
         self._shown = market
         if self._volumes:
             self._volumes = {}
-        if self._working or self._exits or market.splits or market.dividends:
+        if self._rooms or market.splits or market.dividends:
             return self._work_through(market)
         seen, prices = self.state.seen, self.state.prices
         for bar in market.bars:
@@ -225,8 +226,8 @@ class Book:
         if market.dividends:
             adjusting.pay_dividends(self.state, market)
         if market.splits:
-            adjusting.apply_splits(run, market, working=self._both(market))
-        seen, prices, working = self.state.seen, self.state.prices, self._working
+            adjusting.apply_splits(run, market, working=self._rooms.of)
+        seen, prices, working = self.state.seen, self.state.prices, self._rooms.free
         for bar in market.bars:
             name = bar.instrument_id
             last = seen.get(name, -1)
@@ -236,43 +237,40 @@ class Book:
                 continue
             if bar.ts >= last:
                 self._fresh[name] = bar
-                if name in working:
-                    run.match_bar(working[name], bar)
+                room = working.get(name)
+                if room is not None:
+                    run.match_bar(room.rest, bar, room.line)
             seen[name] = bar.close_ts
             prices[name] = bar.close
         for quote in market.quotes:
             if quote.ts > seen.get(quote.instrument_id, -1):
-                if quote.instrument_id in working:
-                    run.match_quote(working[quote.instrument_id], quote)
+                room = working.get(quote.instrument_id)
+                if room is not None:
+                    run.match_quote(room.orders, quote)
                 self._mark(quote)
         self.now = max(self.now, market.at)
         self._settle(run)
         return run.in_order()
 
-    def _both(self, market: MarketSlice) -> dict[str, dict[OrderKey, VenueOrder]]:
-        """All that works in instruments that split."""
-        names = {split.instrument_id for split in market.splits}
-        return {name: self._working.get(name, {}) | self._exits.get(name, {}) for name in names}
-
     def finish(self, market: MarketSlice) -> list[AnyVenueEvent]:
         """Has exits meet the slice that was observed last, once all else that it caused has been answered."""
-        if not self._exits:
+        if not self._rooms.exits:
             return []
         run = self._new_run()
         run.volumes = self._volumes
         for name, bar in self._fresh.items():
-            if name in self._exits:
+            if name in self._rooms.exits:
                 run.match_exits(self._unexecuted(name, bar), bar, at_close=self.at_close)
         for quote in market.quotes:
-            if quote.instrument_id in self._exits and quote.ts == self.state.seen.get(quote.instrument_id):
-                run.match_quote(self._exits[quote.instrument_id], quote)
+            if quote.instrument_id in self._rooms.exits and quote.ts == self.state.seen.get(quote.instrument_id):
+                run.match_quote(self._rooms.exits[quote.instrument_id], quote)
         self._fresh.clear()
         self._settle(run)
         return run.in_order()
 
     def _unexecuted(self, name: str, bar: Bar) -> dict[OrderKey, VenueOrder]:
         """The exits of an instrument, but for those of a link that has executed in this bar before a restart."""
-        exits = self._exits[name]
+        exits = self._rooms.exits[name]
         if self._behind.get(name) != bar.close_ts:
             return exits
         known = {fill.execution_id for fills in self.state.executions.values() for fill in fills}
@@ -295,12 +293,12 @@ class Book:
             if order.is_working:
                 run.expire(order, at=day_end, bar=self.now)
         for order in run.done:
-            self._forget(order)
+            self._rooms.leave(order)
 
     @property
     def is_quiet(self) -> bool:
         """True when no order works here, so that the market causes nothing."""
-        return not (self._working or self._exits)
+        return not self._rooms
 
     def balance(self, account_id: str) -> BrokerBalance:
         """Cash by currency. Raises BrokerUnavailable, as every query does for an unknown account."""
@@ -317,9 +315,7 @@ class Book:
 
     def open_orders(self, account_id: str) -> tuple[BrokerOrder, ...]:
         self._account(account_id)
-        rooms = (*self._working.values(), *self._exits.values())
-        held = (order for orders in rooms for order in orders.values())
-        mine = sorted((o for o in held if o.spec.account_id == account_id), key=lambda o: o.order_id)
+        mine = sorted((o for o in self._rooms if o.spec.account_id == account_id), key=lambda o: o.order_id)
         return tuple(shown(order) for order in mine)
 
     def executions(self, account_id: str, since: int) -> tuple[VenueFilled, ...]:
@@ -363,8 +359,6 @@ class Book:
 
     def _index(self, order: VenueOrder) -> None:
         spec = order.spec
-        room = self._exits if spec.link else self._working
-        room.setdefault(spec.instrument_id, {})[order.key] = order
         last = self.state.seen.get(spec.instrument_id, 0)
         # Restored: it has met the market before, and it still works, so the last bar was of its session.
         if spec.time_in_force is TimeInForce.DAY and last > order.since and not order.day_end:
@@ -373,12 +367,7 @@ class Book:
             order.day_end = day_bounds(day, account.time_zone, account.roll)[1]
         if order.day_end:
             heappush(self._ends, (order.day_end, order.key))
-
-    def _forget(self, order: VenueOrder) -> None:
-        room = self._exits if order.spec.link else self._working
-        orders = room.get(order.spec.instrument_id)
-        if orders is not None and orders.pop(order.key, None) is not None and not orders:
-            del room[order.spec.instrument_id]
+        self._rooms.enter(order, apart=spec.account_id in self._terms)
 
     def _account(self, account_id: str) -> Account:
         try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
+from heapq import merge
 from math import isnan, nan
 from typing import NamedTuple, TypedDict
 
@@ -27,8 +28,9 @@ from evenkeel.quant.costs import (
 )
 from evenkeel.quant.costs.fills import Attempt
 from evenkeel.trading.brokers.simulated.exits import first_of_each, work_from_the_open
-from evenkeel.trading.brokers.simulated.matching import Volume, at_quote, reached
+from evenkeel.trading.brokers.simulated.matching import Reach, Volume, at_quote, reached, sequence
 from evenkeel.trading.brokers.simulated.orders import BookState, OrderKey, VenueOrder, execution_id
+from evenkeel.trading.brokers.simulated.rooms import Line
 from evenkeel.trading.brokers.simulated.terms import Own, Queue, merely_touches
 
 _AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
@@ -56,13 +58,32 @@ def names(order: VenueOrder) -> Names:
 
 
 class Meeting(NamedTuple):
-    """A bar as some orders meet it: all those of the crowd, or those of one account with terms of its own."""
+    """A bar as some orders meet it: all those of the crowd, or those of one account with terms of its own.
+
+    The crowd's may stand in `line`: once the volume is spent, the bar does nothing to those behind.
+    """
 
     orders: Collection[VenueOrder]
     bar: Bar
     volume: Volume
     model: FillModel
     queue: Queue | None
+    line: Line | None = None
+
+    def reaches(self) -> Iterable[Reach]:
+        """What the bar reaches, in sequence."""
+        others = reached(self.orders, self.bar, slippage=self.model.slippage) if self.orders else []
+        if not self.line:
+            return others
+        return merge(others, self._in_line(self.line), key=sequence) if others else self._in_line(self.line)
+
+    def _in_line(self, line: Line) -> Iterable[Reach]:
+        bar, volume, fills = self.bar, self.volume, not isnan(self.bar.open)
+        is_last = line.ends_with(bar)
+        for order in line.until(bar.ts):
+            if not is_last and volume.is_spent:
+                return
+            yield Reach(bar.ts, order.since, order.spec.account_id, order.order_id, order, fills, 0)
 
     def attempt(self, order: VenueOrder) -> Attempt:
         """How the bar fills an order with what is left of it."""
@@ -102,15 +123,20 @@ class Run:
     def tell(self, order: VenueOrder, event: AnyVenueEvent) -> None:
         self._events.append((event.at, order.spec.account_id, order.order_id, event))
 
-    def match_bar(self, orders: Mapping[OrderKey, VenueOrder], bar: Bar) -> None:
+    def match_bar(self, orders: Mapping[OrderKey, VenueOrder], bar: Bar, line: Line | None = None) -> None:
         """Works through every order that `bar` can reach, in sequence, sharing its volume."""
-        for meeting in self._meetings(orders.values(), bar):
+        if line:
+            line.meet(bar.ts, self._learn)
+        for meeting in self._meetings(orders.values(), bar, line):
             self._match(meeting)
 
-    def _meetings(self, orders: Collection[VenueOrder], bar: Bar) -> Iterable[Meeting]:
+    def _meetings(self, orders: Collection[VenueOrder], bar: Bar, line: Line | None = None) -> Iterable[Meeting]:
+        crowd = Meeting(orders, bar, self._volume(bar, "", self.model), self.model, None, line)
         if not self.own:
-            return (Meeting(orders, bar, self._volume(bar, "", self.model), self.model, None),)
-        return [self._meeting(name, group, bar) for name, group in self._apart(orders).items()]
+            return (crowd,)
+        groups = self._apart(orders)
+        shared = crowd._replace(orders=groups.pop("", ()))
+        return [shared, *(self._meeting(name, group, bar) for name, group in groups.items())]
 
     def _apart(self, orders: Iterable[VenueOrder]) -> dict[str, list[VenueOrder]]:
         """The orders of each account that has terms of its own, and under no name all others'."""
@@ -121,9 +147,7 @@ class Run:
         return groups
 
     def _meeting(self, name: str, orders: Collection[VenueOrder], bar: Bar) -> Meeting:
-        own = self.own.get(name)
-        if own is None:
-            return Meeting(orders, bar, self._volume(bar, "", self.model), self.model, None)
+        own = self.own[name]
         shown, queue = own.bar(bar), None
         volume = self._volume(shown, name, own.model)
         if own.queue is not None:
@@ -148,7 +172,7 @@ class Run:
 
     def _match(self, meeting: Meeting) -> None:
         bar = meeting.bar
-        for reach in reached(meeting.orders, bar, slippage=meeting.model.slippage):
+        for reach in meeting.reaches():
             order = reach.order
             if self._is_over(order, opens=bar.ts, bar=bar.close_ts):
                 continue
@@ -214,12 +238,15 @@ class Run:
         if order.spec.time_in_force is not TimeInForce.DAY:
             return False
         if not order.day_end:
-            order.day_end = self._end_of_day(order.spec.account_id, opens)
-            self.sessions.append(order)
+            self._learn(order, opens)
         if opens < order.day_end:
             return False
         self.expire(order, at=order.day_end, bar=bar)
         return True
+
+    def _learn(self, order: VenueOrder, opens: int) -> None:
+        order.day_end = self._end_of_day(order.spec.account_id, opens)
+        self.sessions.append(order)
 
     def _end_of_day(self, account_id: str, at: int) -> int:
         """The end of the account's day that holds the moment `at`."""

@@ -12,7 +12,7 @@ from evenkeel.domain.marketdata import Bar
 from evenkeel.domain.orders import OrderKind
 from evenkeel.quant.costs.exits import stop_comes_first
 from evenkeel.quant.costs.fills import Slippage
-from evenkeel.trading.brokers.simulated.matching import Reach, price_of, reached
+from evenkeel.trading.brokers.simulated.matching import Reach, price_of, reached, sequence
 from evenkeel.trading.brokers.simulated.orders import VenueOrder
 
 
@@ -37,7 +37,7 @@ def first_of_each(
     for _, group in groupby(sorted(touched, key=_link), key=_link):
         first, *others = group
         chosen.append(first if not others else _first(first, others[0], bar))
-    return sorted(chosen, key=lambda reach: reach[:4])
+    return sorted(chosen, key=sequence)
 
 
 def _link(reach: Reach) -> tuple[str, str]:

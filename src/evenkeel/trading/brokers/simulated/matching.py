@@ -38,8 +38,13 @@ def reached(orders: Iterable[VenueOrder], bar: Bar, *, slippage: Slippage) -> li
     """
     reaches = [_reach(order, bar, slippage=slippage) for order in orders if order.is_working and order.since <= bar.ts]
     if len(reaches) > 1:
-        reaches.sort(key=lambda reach: reach[:4])
+        reaches.sort(key=sequence)
     return reaches
+
+
+def sequence(reach: Reach) -> tuple[int, int, str, str]:
+    """What decides who comes before whom."""
+    return reach[:4]
 
 
 def _reach(order: VenueOrder, bar: Bar, *, slippage: Slippage) -> Reach:
@@ -99,6 +104,11 @@ class Volume:
                 slippage.impact,
             )
         )
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether less than a lot is left, so that nothing more can fill."""
+        return self._left() is None
 
     def take(self, quantity: float) -> None:
         self._taken += quantity
