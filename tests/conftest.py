@@ -1,5 +1,6 @@
 """Fixtures for every room of tests: shared market data, a real PostgreSQL, a browser, free ports, how hard to shake."""
 
+import gc
 import random
 import sys
 from collections.abc import Iterator
@@ -47,6 +48,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Parallel workers draw from the seed that the run announced."""
     node.workerinput["seed"] = node.config.getoption("--seed")
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays to the end: to look through it for garbage only takes time from tests."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header(config: pytest.Config) -> str:

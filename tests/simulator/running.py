@@ -34,11 +34,7 @@ def quietly() -> Iterator[None]:
 
 def run(seed: int, *, without: Iterable[Fault] = (), copies: bool | None = None) -> Outcomes:
     """One seed; `copies` as of `World`. Raises Failed."""
-    try:
-        return World(seed, without=without, copies=copies).run()
-    finally:
-        # Every recovery freezes what it has made, as a desk that starts once may; here it is garbage soon.
-        gc.unfreeze()
+    return World(seed, without=without, copies=copies).run()
 
 
 def many(seeds: Iterable[int], *, without: Iterable[Fault] = (), copies: bool | None = None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from evenkeel.bootstrap.backups import backups_of
 from evenkeel.bootstrap.copying import copying_of
 from evenkeel.bootstrap.people import household_of, keys_of
 from evenkeel.bootstrap.process import brokers, live_brokers
-from evenkeel.bootstrap.running import Run, hosts_of, projector_of
+from evenkeel.bootstrap.running import Run, hosts_of, lasting, projector_of
 from evenkeel.bootstrap.vault import vaulting_of
 from evenkeel.cli.client import socket_path
 from evenkeel.cli.doors import ServePlan
@@ -197,17 +197,18 @@ class Desk:
 
         feed = market.feed
         journal = self.owner.journal(self.shard)
-        runner = Runner(
-            journal,
-            lambda state: {
-                **brokers(state, feed, self.plan.broker_socket, self.settings.broker_options()),
-                **live_brokers(self._live_names, self.vaulting.safe.credentials, egress=self.accounts.directory),
-            },
-            ids=self._ids,
-            clock=Clock(replay=feed is not None),
-            deterministic=self.plan.run is not None,
-            on_stage=self.metrics.observe_stage,
-        )
+        with lasting():
+            runner = Runner(
+                journal,
+                lambda state: {
+                    **brokers(state, feed, self.plan.broker_socket, self.settings.broker_options()),
+                    **live_brokers(self._live_names, self.vaulting.safe.credentials, egress=self.accounts.directory),
+                },
+                ids=self._ids,
+                clock=Clock(replay=feed is not None),
+                deterministic=self.plan.run is not None,
+                on_stage=self.metrics.observe_stage,
+            )
         strategies = None
         if feed is not None:
             runner.clock.at = max(runner.clock.at, feed.start)

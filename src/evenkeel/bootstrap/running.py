@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from evenkeel import __version__
 from evenkeel.domain.errors import EvenkeelError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from evenkeel.bootstrap.copying import Copying
     from evenkeel.cli.doors import ServePlan
@@ -68,6 +70,18 @@ class Run:
         await self.runner.stop()
         await asyncio.to_thread(self.projector.stop)
         self.journal.close()
+        gc.unfreeze()
+
+
+@contextmanager
+def lasting() -> Iterator[None]:
+    """What is made here stays until the run closes: to look through it for garbage would only hold trading up."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def hosts_of(plan: ServePlan, settings: Settings, registry: Registry) -> Hosts:

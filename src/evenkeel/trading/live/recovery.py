@@ -18,19 +18,18 @@ def recover(journal: Journal, *, marks: Mapping[str, Mark] = MappingProxyType({}
 
     Raises JournalCorrupt where the sequence does not fit the records.
     """
-    with _keeping_all():
+    with _looking_for_no_garbage():
         return _folded(journal, marks, as_of)
 
 
 @contextmanager
-def _keeping_all() -> Iterator[None]:
-    """Whatever the fold makes stays: looking through it for garbage, now or later, would only hold trading up."""
+def _looking_for_no_garbage() -> Iterator[None]:
+    """A fold makes none."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
         if was_enabled:
             gc.enable()
 
