@@ -1,12 +1,13 @@
 """Malformed requests: each gets a problem that names the field, never a 500."""
 
+import asyncio
 from typing import Any
 
 import httpx
 import pytest
 
 from evenkeel.domain import errors as e
-from evenkeel.server import problems
+from evenkeel.server import problems, wire
 from tests.server.world import DEPLOYMENT, OTHER_ACCOUNT, OWN_ACCOUNT, World, order
 
 ORDERS = "/api/v2/trading/orders"
@@ -134,6 +135,21 @@ async def test_a_large_body_is_refused_with_and_without_its_length(owner: httpx.
             yield b" " * 1_000
 
     check_problem(await owner.post(ORDERS, content=pieces(), headers=JSON), 413)
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    owner: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "BODY_SECONDS", 0.05)
+
+    async def trickle() -> Any:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.02)
+
+    answer = await owner.post(ORDERS, content=trickle(), headers=JSON)
+    check_problem(answer, 408)
+    assert (answer.json()["code"], answer.headers["connection"]) == ("body-too-slow", "close")
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])

@@ -21,14 +21,13 @@ _REF = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"{(\w+)}")
 _MEANING = {
     200: "Success", 201: "Created", 202: "Accepted", 204: "Done, nothing to say",
-    400: "Not JSON", 401: "Not signed in", 403: "Not allowed", 404: "Not found", 405: "Wrong method", 409: "Conflict",
-    413: "Body too large", 415: "Body of another type", 421: "Another host's name",
-    422: "Invalid, with the fields at fault",
-    423: "The vault is locked",
+    400: "Not JSON", 401: "Not signed in", 403: "Not allowed", 404: "Not found", 405: "Wrong method",
+    408: "Body too slow", 409: "Conflict", 413: "Body too large", 415: "Body of another type",
+    421: "Another host's name", 422: "Invalid, with the fields at fault", 423: "The vault is locked",
     429: "Too many for now; Retry-After says when", 503: "Not ready",
 }  # fmt: skip
 _ONLY_FRESH = ", just after signing in, or a signed request"
-_BODY_FAULTS = (400, 413, 415, 422)
+_BODY_FAULTS = (400, 408, 413, 415, 422)
 
 
 class Html:

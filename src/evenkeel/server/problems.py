@@ -32,12 +32,19 @@ class PayloadTooLarge(e.InvalidInput):
     code = "payload-too-large"
 
 
+class BodyTooSlow(e.InvalidInput):
+    """The rest of a body does not come."""
+
+    code = "body-too-slow"
+
+
 class UnsupportedMediaType(e.InvalidInput):
     code = "unsupported-media-type"
 
 
 STATUS: dict[type[e.EvenkeelError], int] = {
     MalformedBody: 400,
+    BodyTooSlow: 408,
     PayloadTooLarge: 413,
     UnsupportedMediaType: 415,
     TooManyAttempts: 429,
@@ -70,6 +77,8 @@ def problem_of(error: e.EvenkeelError, request_id: str | None = None) -> Respons
         headers["WWW-Authenticate"] = 'Bearer realm="evenkeel"'
     if status == 503:
         headers["Retry-After"] = "1"
+    if isinstance(error, PayloadTooLarge | BodyTooSlow):
+        headers["Connection"] = "close"  # what else may come of the body is not waited for
     if isinstance(error, TooManyAttempts | e.QueueFull):
         headers["Retry-After"] = str(ceil(error.retry_after))
     faults = getattr(error, "errors", ())

@@ -4,6 +4,7 @@ The fast path is one msgspec decode. Only when that fails is the request read ag
 of its faults at once.
 """
 
+import asyncio
 import re
 from collections.abc import Iterable
 from decimal import Decimal
@@ -17,12 +18,13 @@ from msgspec import Raw, Struct
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.sizing import Sizing, Units
 from evenkeel.server import requests
-from evenkeel.server.problems import MalformedBody, PayloadTooLarge, UnsupportedMediaType
+from evenkeel.server.problems import BodyTooSlow, MalformedBody, PayloadTooLarge, UnsupportedMediaType
 
 T = TypeVar("T", bound=Struct)
 
 MAX_BODY = 64 * 1024
 MAX_MANY = 1024 * 1024
+BODY_SECONDS = 30.0
 ENCODER = msgspec.json.Encoder()
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,16})(\.[0-9]{1,18})?")
 _LONGEST = 6 * 37 + 2  # a sign, 35 digits and the point, each of them escaped, in quotes; nothing longer is kept
@@ -126,7 +128,7 @@ async def body(request: Request, shape: type[T], *, most: int = MAX_BODY) -> T:
 
 
 async def whole(request: Request, *, most: int = MAX_MANY) -> bytes:
-    """All of a request's body, of whatever type and at most so many bytes. Raises PayloadTooLarge."""
+    """All of a request's body, of whatever type and at most so many bytes. Raises PayloadTooLarge, BodyTooSlow."""
     return await _read(request, most)
 
 
@@ -135,10 +137,14 @@ async def _read(request: Request, most: int) -> bytes:
     if stated.isdigit() and int(stated) > most:
         raise PayloadTooLarge(f"the body is larger than {most // 1024} KiB")
     data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > most:
-            raise PayloadTooLarge(f"the body is larger than {most // 1024} KiB")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                data += chunk
+                if len(data) > most:
+                    raise PayloadTooLarge(f"the body is larger than {most // 1024} KiB")
+    except TimeoutError:
+        raise BodyTooSlow(f"the whole body did not come within {BODY_SECONDS:g} seconds") from None
     return bytes(data)
 
 
