@@ -15,40 +15,43 @@ NEVER = maxsize
 _CAN_WAIT = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD})
 
 
-def place(order: VenueOrder) -> tuple[int, str, str]:
+def _place(item: tuple[OrderKey, VenueOrder]) -> tuple[int, str, str]:
     """Where an order stands among those that a bar reaches at the same moment: the longest there is the first."""
+    order = item[1]
     return order.since, order.spec.account_id, order.order_id
 
 
 class Line:
-    """Market orders that wait for their turn, the first in front. Times in ns."""
+    """Market orders that wait for their turn, the first in front. Times in ns.
 
-    __slots__ = ("_first_end", "_is_sorted", "_last", "_new", "_orders")
+    Those who have come since a bar last met the line are put in their places before the next one does.
+    """
+
+    __slots__ = ("_come", "_first_end", "_last", "_new", "_orders")
 
     def __init__(self) -> None:
         self._orders: dict[OrderKey, VenueOrder] = {}
+        self._come: dict[OrderKey, VenueOrder] = {}
         self._new: list[VenueOrder] = []
         self._clear()
 
     def __bool__(self) -> bool:
-        return bool(self._orders)
+        return bool(self._orders or self._come)
 
     def _clear(self) -> None:
-        self._last, self._is_sorted, self._first_end = (-1, "", ""), True, NEVER
+        self._last, self._first_end = (-1, "", ""), NEVER
         self._new.clear()
 
     def join(self, order: VenueOrder) -> None:
-        stands = place(order)
-        self._is_sorted = self._is_sorted and stands > self._last
-        self._last = stands
-        self._orders[order.key] = order
+        self._come[order.key] = order
         if order.day_end:
             self._first_end = min(self._first_end, order.day_end)
         elif order.spec.time_in_force is TimeInForce.DAY:
             self._new.append(order)
 
     def leave(self, key: OrderKey) -> None:
-        if self._orders.pop(key, None) is not None and not self._orders:
+        gone = self._orders.pop(key, None) or self._come.pop(key, None)
+        if gone is not None and not self:
             self._clear()
 
     def meet(self, opens: int, learn: Callable[[VenueOrder, int], None]) -> None:
@@ -67,19 +70,29 @@ class Line:
         until = bar.close_ts + (bar.close_ts - bar.ts)
         if until < self._first_end:
             return False
-        self._first_end = min((order.day_end for order in self._orders.values() if order.day_end), default=NEVER)
+        known = (*self._orders.values(), *self._come.values())
+        self._first_end = min((order.day_end for order in known if order.day_end), default=NEVER)
         return until >= self._first_end
 
     def until(self, opens: int) -> Iterator[VenueOrder]:
         """Those that a bar which opens then can meet, in sequence."""
-        if not self._is_sorted:
-            self._orders = dict(sorted(self._orders.items(), key=lambda item: place(item[1])))
-            self._last, self._is_sorted = place(self._orders[next(reversed(self._orders))]), True
+        if self._come:
+            self._take_in()
         for order in self._orders.values():
             if order.since > opens:
                 return
             if order.is_working:
                 yield order
+
+    def _take_in(self) -> None:
+        """Puts those who have come where they belong: mostly behind all others."""
+        come = sorted(self._come.items(), key=_place)
+        if _place(come[0]) < self._last:
+            come = sorted([*self._orders.items(), *come], key=_place)
+            self._orders.clear()
+        self._orders.update(come)
+        self._last = _place(come[-1])
+        self._come.clear()
 
 
 class Room:
