@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from sqlalchemy import Column, Table, delete, select, update
 
+from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.records import OrderMoved, encode
 from evenkeel.storage import following, projections
 from evenkeel.storage import projector as projector_module
@@ -20,6 +22,7 @@ from evenkeel.storage.database import Database
 from evenkeel.storage.doctor import Report, examine
 from evenkeel.storage.engines import sync_engine
 from evenkeel.storage.following import Follower
+from evenkeel.storage.journal import StoredBatch
 from evenkeel.storage.ownership import Owner
 from evenkeel.storage.projecting.process import ProjectorProcess
 from evenkeel.storage.projector import Projector
@@ -124,6 +127,34 @@ def test_groups_end_between_batches(database: Database, monkeypatch: pytest.Monk
         assert examine(database).differences == []
     projector.close()
     assert steps > 5
+
+
+def test_what_lies_ahead_is_read_once_and_again_after_a_group_that_failed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projector_module, "GROUP", 1)
+    told(database, seed=5, steps=300)
+    projector = Projector(database, SHARD)
+    reader, begun = projector._open(), list[int]()
+    read = reader.read
+
+    def counted(after_seq: int = 0) -> Iterator[StoredBatch]:
+        begun.append(after_seq)
+        return read(after_seq)
+
+    monkeypatch.setattr(reader, "read", counted)
+    for _ in range(3):
+        assert projector.advance()
+    assert begun == [0]
+    with monkeypatch.context() as broken:
+        broken.setattr(projector, "_move_cursor", Mock(side_effect=EvenkeelError("the disk is full")))
+        with pytest.raises(EvenkeelError, match="the disk is full"):
+            projector.advance()
+    reached = projector.seq
+    projector.catch_up()
+    assert begun == [0, reached]
+    projector.close()
+    assert examine(database).ok
 
 
 def test_a_projector_follows_a_running_journal(database: Database, follower: Follower) -> None:

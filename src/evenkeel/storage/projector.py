@@ -63,6 +63,7 @@ class Projector(Follower):
         self._engine: Engine = sync_engine(database, "project")
         self._unit = projections.unit_of(shard)
         self._reader: JournalReader | None = None
+        self._ahead: Iterator[StoredBatch] | None = None
         self._on_change = on_change or (lambda: None)
         self._gives_way = gives_way
         self._wake = threading.Event()
@@ -100,10 +101,14 @@ class Projector(Follower):
         self.close()
 
     def close(self) -> None:
+        self._shut()
+        self._engine.dispose()
+
+    def _shut(self) -> None:
+        self._ahead = None
         if self._reader is not None:
             self._reader.close()
             self._reader = None
-        self._engine.dispose()
 
     def catch_up(self) -> int:
         """Projects all that the journal holds now, and returns the sequence reached. Raises EvenkeelError."""
@@ -121,6 +126,7 @@ class Projector(Follower):
         with self._engine.begin() as connection:
             for table in (*PROJECTED, cursors):
                 connection.execute(delete(table).where(table.c.shard == self.shard))
+        self._ahead = None
         self._unit.clear()
         self._done.reach(0)
         self._placed()
@@ -130,7 +136,7 @@ class Projector(Follower):
         reader = self._open()
         if not self.is_placed:
             self._begin(reader)
-        group = list(_grouped(reader.read(self.seq)))
+        group = self._next_group(reader)
         if not group:
             self._target = max(self._target, self.seq)
             return False
@@ -139,11 +145,25 @@ class Projector(Follower):
             with self._engine.begin() as connection:
                 self._write(connection, group)
         except BaseException:
+            self._ahead = None
             self._unit.clear()
             raise
         self._done.reach(group[-1].last_seq)
         self._on_change()
         return True
+
+    def _next_group(self, reader: JournalReader) -> list[StoredBatch]:
+        """Whole batches of together about GROUP records; what was read beyond them is kept for the next time."""
+        if self._ahead is None:
+            self._ahead = reader.read(self.seq)
+        group, count = list[StoredBatch](), 0
+        for batch in self._ahead:
+            group.append(batch)
+            count += batch.last_seq - batch.first_seq + 1
+            if count >= GROUP:
+                return group
+        self._ahead = None
+        return group
 
     def _open(self) -> JournalReader:
         if self._reader is None:
@@ -152,6 +172,7 @@ class Projector(Follower):
 
     def _begin(self, reader: JournalReader) -> None:
         """Goes on from the stored cursor, or from the first record where the journal does not agree with it."""
+        self._ahead = None
         with self._engine.connect() as connection:
             stored = stored_cursor(connection, self.shard)
         if stored is not None and (stored.version != projections.VERSION or not agrees(reader, stored)):
@@ -235,9 +256,7 @@ class Projector(Follower):
         self.is_placed = False
         self._done.give_up()
         self._on_change()
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+        self._shut()
 
 
 def catch_up(database: Database, shard: str) -> int:
@@ -263,13 +282,3 @@ def agrees(reader: JournalReader, stored: Cursor) -> bool:
     except JournalCorrupt:
         return False
     return batch is not None and (batch.last_seq, batch.hash) == (stored.seq, stored.batch_hash)
-
-
-def _grouped(batches: Iterator[StoredBatch]) -> Iterator[StoredBatch]:
-    """Whole batches of together about GROUP records."""
-    count = 0
-    for batch in batches:
-        yield batch
-        count += batch.last_seq - batch.first_seq + 1
-        if count >= GROUP:
-            return

@@ -5,6 +5,7 @@ transaction that was open is then taken back, and the next start goes on from th
 """
 
 import ctypes
+import gc
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ from evenkeel.storage.projector import Projector
 from evenkeel.telemetry import logs
 
 NICENESS = 2
+SELDOM = 50_000, 20, 100
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
 
 
@@ -34,6 +36,8 @@ def main(descriptor: int) -> None:
             os._exit(1)
         os.nice(NICENESS)
         logs.configure(level=terms.log_level, style=terms.log_format)
+        gc.freeze()
+        gc.set_threshold(*SELDOM)  # rows are many, and none of them is garbage before its group is written
         worker = Worker(terms, line)
         for request in asked:
             if worker.is_done_with(wire.request(request)):
