@@ -1,6 +1,7 @@
 """Those who stand in line for a bar's volume meet the market as if the bar looked at every order."""
 
 from dataclasses import dataclass
+from math import nan
 from unittest.mock import patch
 
 import msgspec
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from evenkeel.domain.accounts import FillTerms
 from evenkeel.domain.errors import BrokerRejected
-from evenkeel.domain.events import AnyVenueEvent, VenueFilled
+from evenkeel.domain.events import AnyVenueEvent, VenueExpired, VenueFilled
 from evenkeel.domain.marketdata import Bar, Split
 from evenkeel.domain.orders import OrderSpec, Side, TimeInForce
 from evenkeel.quant.costs import FillModel
@@ -123,7 +124,7 @@ def play(story: list[Moment]) -> tuple[list[AnyVenueEvent], Book]:
         if moment.restart:
             book = Book(book.state, model=TENTH)
         if moment.quote:
-            told += book.observe(quoted(at + 1, float(moment.path[0]), float(moment.path[0]) + 0.01))
+            told += book.observe(quoted(at + 1, nan, float(moment.path[0]) if moment.volume else nan))
             continue
         day = FIRST_DAY.replace(day=FIRST_DAY.day + number)
         split = (Split(ACME.id, day, D(1), D(10)),) if moment.split else ()
@@ -144,6 +145,17 @@ def test_a_line_changes_nothing_of_what_happens(story: list[Moment]) -> None:
     assert {name: room.orders.keys() for name, room in book._rooms.free.items()} == {
         name: room.orders.keys() for name, room in other._rooms.free.items()
     }
+
+
+def test_whoever_has_met_a_quote_first_ends_with_the_last_bar_of_the_day_as_well() -> None:
+    """Nobody is behind the quote, so that the order learns its session from it, and waits; the bars fill another."""
+    orders = [spec(quantity=40, time_in_force=TimeInForce.GTC), spec(quantity=1)]
+    asked = Moment(orders, [], [], [D(10)] * 4, 0.0, quote=True, split=False, restart=False)
+    then = Moment([], [], [], [D(10)] * 4, 50.0, quote=False, split=False, restart=False)
+    told, _ = play([asked, *[then] * 4])
+    with patch.object(rooms, "_CAN_WAIT", frozenset()):
+        assert told == play([asked, *[then] * 4])[0]
+    assert [one.venue_client_id for one in told if isinstance(one, VenueExpired)] == ["N8.0.1"]
 
 
 def test_a_bar_looks_at_no_more_of_a_line_than_it_fills() -> None:

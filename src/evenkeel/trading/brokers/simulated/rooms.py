@@ -60,8 +60,9 @@ class Line:
             return
         early = [order for order in self._new if order.since > opens]
         for order in self._new:
-            if order.since <= opens and order.is_working and not order.day_end:
-                learn(order, opens)
+            if order.since <= opens and order.is_working:
+                if not order.day_end:  # no quote has met it before
+                    learn(order, opens)
                 self._first_end = min(self._first_end, order.day_end)
         self._new = early
 
