@@ -75,7 +75,11 @@ class Run:
 
 @contextmanager
 def lasting() -> Iterator[None]:
-    """What is made here stays until the run closes: to look through it for garbage would only hold trading up."""
+    """What is made here stays until the run closes: to look through it for garbage would only hold trading up.
+
+    What is left of the run before is looked for first, as nobody would find it later.
+    """
+    gc.collect()
     gc.disable()
     try:
         yield

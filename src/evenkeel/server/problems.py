@@ -77,7 +77,7 @@ def problem_of(error: e.EvenkeelError, request_id: str | None = None) -> Respons
         headers["WWW-Authenticate"] = 'Bearer realm="evenkeel"'
     if status == 503:
         headers["Retry-After"] = "1"
-    if isinstance(error, PayloadTooLarge | BodyTooSlow):
+    if isinstance(error, BodyTooSlow):
         headers["Connection"] = "close"  # what else may come of the body is not waited for
     if isinstance(error, TooManyAttempts | e.QueueFull):
         headers["Retry-After"] = str(ceil(error.retry_after))

@@ -157,12 +157,13 @@ class Projector(Follower):
         if self._ahead is None:
             self._ahead = reader.read(self.seq)
         group, count = list[StoredBatch](), 0
-        for batch in self._ahead:
+        ahead, self._ahead = self._ahead, None
+        for batch in ahead:
             group.append(batch)
             count += batch.last_seq - batch.first_seq + 1
             if count >= GROUP:
-                return group
-        self._ahead = None
+                self._ahead = ahead
+                break
         return group
 
     def _open(self) -> JournalReader:

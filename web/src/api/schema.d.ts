@@ -3687,7 +3687,7 @@ export interface paths {
         put?: never;
         /**
          * Send an alert
-         * @description An alert becomes one order of the webhook's account, however often it is sent. 200 means that it is written down durably, with what was made of it; an order that risk refuses is that, too. 4xx: it was not taken, and to send it again is of no use. 503: nothing could be written, send it again. No broker is waited for. The body is JSON, as application/json or text/plain; the token in the address is the sign-in.
+         * @description An alert becomes one order of the webhook's account, however often it is sent. 200 means that it is written down durably, with what was made of it; an order that risk refuses is that, too. 4xx: it was not taken, and to send it again is of no use, but after 408 and 429. 503: nothing could be written, send it again. No broker is waited for. The body is JSON, as application/json or text/plain; the token in the address is the sign-in.
          */
         post: operations["take_alert"];
         delete?: never;

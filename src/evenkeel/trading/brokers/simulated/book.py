@@ -162,7 +162,7 @@ class Book:
         shown = Bar(name, at, at, close, close, close, close, bar.volume, bar.spread)
         run.volumes = {key: left.of(shown) for key, left in self._volumes.items() if key[0] == name}
         run.match_bar({order.key: order}, shown)
-        self._volumes |= run.volumes
+        self._volumes |= {key: used.of(self._terms.seen_by(key[1], bar)) for key, used in run.volumes.items()}
         if order.is_working:
             run.cancel(order, "it could not be filled in full at the close", at=at, bar=at)
         self._settle(run)

@@ -131,20 +131,19 @@ class Run:
             self._match(meeting)
 
     def _meetings(self, orders: Collection[VenueOrder], bar: Bar, line: Line | None = None) -> Iterable[Meeting]:
-        crowd = Meeting(orders, bar, self._volume(bar, "", self.model), self.model, None, line)
-        if not self.own:
-            return (crowd,)
-        groups = self._apart(orders)
-        shared = crowd._replace(orders=groups.pop("", ()))
-        return [shared, *(self._meeting(name, group, bar) for name, group in groups.items())]
+        groups = self._apart(orders) if self.own else {"": orders}
+        crowd, met = groups.pop("", ()), list[Meeting]()
+        if crowd or line:
+            met.append(Meeting(crowd, bar, self._volume(bar, "", self.model), self.model, None, line))
+        return [*met, *(self._meeting(name, group, bar) for name, group in groups.items())]
 
-    def _apart(self, orders: Iterable[VenueOrder]) -> dict[str, list[VenueOrder]]:
+    def _apart(self, orders: Iterable[VenueOrder]) -> dict[str, Collection[VenueOrder]]:
         """The orders of each account that has terms of its own, and under no name all others'."""
         groups: dict[str, list[VenueOrder]] = {}
         for order in orders:
             account_id = order.spec.account_id
             groups.setdefault(account_id if account_id in self.own else "", []).append(order)
-        return groups
+        return dict(groups)
 
     def _meeting(self, name: str, orders: Collection[VenueOrder], bar: Bar) -> Meeting:
         own = self.own[name]

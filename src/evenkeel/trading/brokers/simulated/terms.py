@@ -57,6 +57,11 @@ class Terms(dict[str, Own]):
             model = FillModel(slippage, terms.participation)
             self[account.id] = Own(model, terms.latency + terms.delay, terms.spread, terms.queue)
 
+    def seen_by(self, account_id: str, bar: Bar) -> Bar:
+        """A bar as an account meets it."""
+        own = self.get(account_id)
+        return bar if own is None else own.bar(bar)
+
     def late(self, spec: OrderSpec) -> int:
         """How long (ns) after its sending an order counts; the exits of a position are there when it is."""
         own = self.get(spec.account_id)
