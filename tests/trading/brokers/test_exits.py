@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from evenkeel.domain import events as e
+from evenkeel.domain.accounts import Account, FillTerms
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.domain.marketdata import Dividend, MarketSlice
 from evenkeel.domain.orders import OrderSpec, OrderState, Side, TimeInForce
@@ -33,6 +34,7 @@ from tests.contracts.samples import (
 from tests.trading.brokers.test_book import fills, kinds, make_book
 from tests.trading.brokers.test_restore import ours
 
+APART = msgspec.structs.replace(ALPHA, id="apart", terms=FillTerms())
 SELL, GTC, BAR = Side.SELL, TimeInForce.GTC, TimeInForce.BAR
 
 
@@ -196,6 +198,19 @@ def test_what_cannot_meet_the_close_is_cancelled_and_other_kinds_wait() -> None:
     book.observe(shown(bar(0, 9, 12, 8, 10, volume=400)))
     assert kinds(book.place(ticket("A", spec()))) == ["Accepted", "Filled", "Cancelled"]
     assert kinds(book.place(ticket("B", spec(limit=11)))) == ["Accepted"]
+
+
+@pytest.mark.parametrize(("account", "left"), [(ALPHA, "90"), (APART, "100")], ids=["of the crowd", "apart"])
+def test_exits_meet_the_whole_bar_after_others_have_met_its_close(account: Account, left: str) -> None:
+    book = at_close(FillModel(participation=0.1))
+    book.open_account(APART, CASH)
+    book.observe(shown(flat(0, 100.0)))
+    book.place(ticket("entry", spec()))
+    book.place(ticket("stop", linked(spec(SELL, stop=95))))
+    market = shown(bar(1, 100, 101, 90, 100, volume=1000))
+    book.observe(market)
+    assert fills(book.place(ticket("other", spec(quantity=10, account=account), day=1))) == [("10", "100.00")]
+    assert fills(book.finish(market)) == [(left, "95.00")]
 
 
 def test_without_that_close_it_waits_for_the_next_open() -> None:
