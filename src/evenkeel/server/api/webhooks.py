@@ -33,8 +33,8 @@ _TYPES = frozenset({"application/json", "text/plain"})
 async def take_alert(token: str, request: Request, parts: AppParts = Depends(parts_of)) -> Response:
     """An alert becomes one order of the webhook's account, however often it is sent. 200 means that it is written down
     durably, with what was made of it; an order that risk refuses is that, too. 4xx: it was not taken, and to send it
-    again is of no use, but after 408 and 429. 503: nothing could be written, send it again. No broker is waited for. The body is JSON, as
-    application/json or text/plain; the token in the address is the sign-in."""
+    again is of no use, but after 408 and 429. 503: nothing could be written, send it again. No broker is waited for.
+    The body is JSON, as application/json or text/plain; the token in the address is the sign-in."""
     began, outcome = time.perf_counter(), "failed"
     try:
         address = peer_of(request, parts.doors.proxies)
