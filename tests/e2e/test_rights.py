@@ -84,6 +84,12 @@ def test_a_viewer_is_offered_nothing_that_changes_anything(
     expect(screen.page.get_by_role("dialog")).to_have_count(0)
     screen.page.keyboard.press("?")
     expect(screen.page.get_by_role("dialog")).not_to_contain_text("New order")
+    screen.page.keyboard.press("Escape")
+    screen.at("to-backtests").click()
+    expect(screen.page.get_by_text("No backtests yet.", exact=True)).to_be_visible()
+    expect(screen.at("run-new")).to_have_count(0)
+    screen.page.keyboard.press("n")
+    expect(screen.page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_who_was_lent_accounts_is_offered_what_they_were_lent_for(

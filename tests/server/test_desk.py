@@ -152,6 +152,13 @@ async def test_instruments_and_quotes(owner: httpx.AsyncClient) -> None:
     assert [(one["symbol"], one["last"]) for one in quotes] == [("STK", "10.00")]
 
 
+async def test_the_bars_there_are_end_at_the_clock(owner: httpx.AsyncClient) -> None:
+    (series,) = (await owner.get("/api/v2/market/series")).json()["items"]
+    assert (series["id"], series["symbol"], series["timeframe"]) == (f"{STOCK.id}:1d", "STK", "1d")
+    bars = (await owner.get("/api/v2/market/bars", params={"symbol": "STK"})).json()["items"]
+    assert (series["start"], series["end"]) == (bars[0]["ts"], bars[-1]["close_ts"])
+
+
 async def test_bars_are_adjusted_as_known_and_never_from_the_future(desk: World, owner: httpx.AsyncClient) -> None:
     async def bars(**query: str) -> list[dict[str, str]]:
         answer = await owner.get("/api/v2/market/bars", params={"symbol": "STK", **query})

@@ -3,17 +3,30 @@
 import time
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from evenkeel.domain import clock
 from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.instruments import Instrument
 from evenkeel.server import wire
 from evenkeel.server.parts import AppParts
 from evenkeel.server.ports import BarSource
+from evenkeel.server.schemas import Moment
 
 if TYPE_CHECKING:
     from evenkeel.market.bars import Bars
 
 _EARLIEST, _YEAR_2262 = -9_223_372_036_854_775_807, 9_223_372_036_854_775_807
+
+
+class SeriesOut(Struct):
+    """Bars that are kept of a symbol: the open of the first, and the close of the last; in a replay, its clock."""
+
+    id: str
+    symbol: str
+    timeframe: str
+    start: Moment
+    end: Moment
 
 
 def moment_of(name: str, text: str | None, fields: wire.Fields) -> int | None:

@@ -17,6 +17,8 @@ export interface Call {
   /** Calls that the session cookie alone authorises show that they come from this page. */
   cookie?: boolean;
   timeout?: number;
+  /** What the answer is, where it is not JSON. */
+  as?: "text";
 }
 
 function address(path: string, query: Call["query"]): string {
@@ -31,7 +33,7 @@ const CSRF = /(?:^|; )evenkeel_csrf=([0-9a-f]+)/;
 export const csrfToken = (cookies: string): string => CSRF.exec(cookies)?.[1] ?? "";
 
 async function send(path: string, call: Call, token: string | null): Promise<Response> {
-  const headers = new Headers({ Accept: "application/json" });
+  const headers = new Headers({ Accept: call.as === "text" ? "*/*" : "application/json" });
   if (call.body !== undefined) headers.set("Content-Type", "application/json");
   if (token) headers.set("Authorization", `Bearer ${token}`);
   if (call.cookie) headers.set("X-CSRF-Token", csrfToken(document.cookie));
@@ -49,11 +51,11 @@ async function send(path: string, call: Call, token: string | null): Promise<Res
   }
 }
 
-async function read<T>(response: Response): Promise<T> {
+async function read<T>(response: Response, as?: Call["as"]): Promise<T> {
   if (!response.ok) throw await problemFrom(response);
   if (response.status === 204) return undefined as T;
   try {
-    return (await response.json()) as T;
+    return (await (as === "text" ? response.text() : response.json())) as T;
   } catch (error) {
     throw new NoAnswer(error);
   }
@@ -62,9 +64,9 @@ async function read<T>(response: Response): Promise<T> {
 /** Calls the API; on 401 renews the access token once and asks again. */
 export function makeRequest(credentials: Credentials) {
   return async function request<T>(path: string, call: Call = {}): Promise<T> {
-    if (call.open) return read<T>(await send(path, call, null));
+    if (call.open) return read<T>(await send(path, call, null), call.as);
     const first = await send(path, call, credentials.token());
-    if (first.status !== 401 || !(await credentials.renew())) return read<T>(first);
-    return read<T>(await send(path, call, credentials.token()));
+    if (first.status !== 401 || !(await credentials.renew())) return read<T>(first, call.as);
+    return read<T>(await send(path, call, credentials.token()), call.as);
   };
 }

@@ -1,6 +1,7 @@
 import { request } from "@/session/session";
 import type {
-  Allocation, Deployment, EquityPoint, Feed, Fill, Order, OrderBody, Page, Share, SymbolInfo, SystemStatus,
+  Allocation, Backtest, BacktestDetail, BacktestEquity, Combination, Comparison, Deployment, EquityPoint, Feed, Fill, HeatMap,
+  Order, OrderBody, Page, Series, Share, SymbolInfo, SystemStatus, Template, Trade, WalkWindow,
 } from "./types";
 
 const PAGE = 200;
@@ -31,6 +32,45 @@ export const switchStrategy = (id: string, on: boolean) =>
 
 export const allocate = (id: string, accounts: Allocation[]) =>
   request<Deployment>(`/strategies/${encodeURIComponent(id)}`, { method: "PATCH", body: { accounts } });
+
+export const listSeries = () => request<Page<Series>>("/market/series");
+
+export const listTemplates = () => request<Page<Template>>("/strategies/templates");
+
+const RUNS = "/backtesting";
+const run = (id: string, part = "") => `${RUNS}/${encodeURIComponent(id)}${part}`;
+
+export const listBacktests = (cursor: string | null) => request<Page<Backtest>>(RUNS, { query: { limit: 100, cursor } });
+
+export const getBacktest = (id: string) => request<BacktestDetail>(run(id));
+
+/** Where what is asked for differs, so does the address: a test, a sweep or a walk-forward. */
+export const startBacktest = (kind: Backtest["kind"], body: unknown) =>
+  request<Backtest>(kind === "backtest" ? RUNS : `${RUNS}/${kind}s`, { method: "POST", body });
+
+/** Cancels what waits or runs; removes what has ended, and then answers nothing. */
+export const dropBacktest = (id: string) => request<Backtest | undefined>(run(id), { method: "DELETE" });
+
+export const resumeBacktest = (id: string) => request<Backtest>(run(id, "/resume"), { method: "POST" });
+
+export const compareBacktests = (ids: readonly string[]) =>
+  request<Comparison>(`${RUNS}/compare`, { query: { ids: ids.join(",") } });
+
+export const listBacktestEquity = (id: string, points: number) =>
+  request<Page<BacktestEquity>>(run(id, "/equity"), { query: { points } });
+
+export const listTrades = (id: string, cursor: string | null) =>
+  request<Page<Trade>>(run(id, "/trades"), { query: { limit: PAGE, cursor } });
+
+export const listCombinations = (id: string, sort: string | null, cursor: string | null) =>
+  request<Page<Combination>>(run(id, "/combinations"), { query: { limit: PAGE, sort, cursor } });
+
+export const getHeatMap = (id: string, value: string | null) => request<HeatMap>(run(id, "/heat-map"), { query: { value } });
+
+export const listWindows = (id: string, cursor: string | null) =>
+  request<Page<WalkWindow>>(run(id, "/windows"), { query: { limit: PAGE, cursor } });
+
+export const getTearSheet = (id: string) => request<string>(run(id, "/report"), { as: "text", timeout: 60_000 });
 
 export const getStatus = () => request<SystemStatus>("/system/status");
 

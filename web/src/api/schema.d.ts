@@ -3828,6 +3828,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/market/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stored bars
+         * @description What bars there are, by symbol and timeframe: the runs of them that a backtest can be made on. Needs the permission `read`.
+         */
+        get: operations["list_series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/market/quotes": {
         parameters: {
             query?: never;
@@ -8442,6 +8462,15 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * Page[SeriesOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_SeriesOut_: {
+            items: components["schemas"]["SeriesOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
          * Page[SessionOut]
          * @description One page of a list; `next_cursor` asks for the next one, null at the end.
          */
@@ -9768,6 +9797,27 @@ export interface components {
         /** SecretGiven */
         SecretGiven: {
             secret: string;
+        };
+        /**
+         * SeriesOut
+         * @description Bars that are kept of a symbol: the open of the first, and the close of the last; in a replay, its clock.
+         */
+        SeriesOut: {
+            id: string;
+            symbol: string;
+            timeframe: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            start: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            end: string;
         };
         /**
          * SessionDayOut
@@ -35172,6 +35222,81 @@ export interface operations {
             };
             /** @description Not found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_series: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SeriesOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -39,6 +39,22 @@ export type SystemStatus = Schemas["StatusOut"];
 export type DeskEvent = Schemas["EventOut"];
 export type Halt = Schemas["PanicOut"];
 
+export type Series = Schemas["SeriesOut"];
+export type Template = Schemas["TemplateOut"];
+export type Parameter = Schemas["ParameterOut"];
+export type Backtest = Schemas["BacktestOut"];
+export type BacktestDetail = Schemas["BacktestDetail"];
+export type BacktestSummary = Schemas["BacktestSummary"];
+export type BacktestEquity = Schemas["BacktestEquityOut"];
+export type Trade = Schemas["BacktestTradeOut"];
+export type Comparison = Schemas["BacktestComparison"];
+export type MetricRow = Schemas["MetricRow"];
+export type Combination = Schemas["CombinationOut"];
+export type HeatMap = Schemas["HeatMapOut"];
+export type WalkWindow = Schemas["evenkeel.server.searches.WindowOut"];
+export type Luck = Schemas["Luck"];
+export type Scalar = boolean | number | string;
+
 export interface Page<T> {
   items: T[];
   next_cursor?: string | null;

@@ -1,26 +1,25 @@
 "use client";
 
-import { useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
-import { renewIfNear } from "@/session/session";
 import { describe } from "@/stream/freshness";
-import { openStream } from "@/stream/live";
-import { useStream } from "@/stream/store";
+import { useStreaming } from "@/stream/useStreaming";
 import { TicketDrawer } from "@/ticket/TicketDrawer";
 import { AccountsPanel } from "./AccountsPanel";
 import { Banners } from "./Banners";
 import classes from "./Desk.module.css";
 import { EquityPanel } from "./EquityPanel";
 import { EventsPanel } from "./EventsPanel";
+import { FeedControls } from "./FeedControls";
 import { Header } from "./Header";
 import { Help } from "./Help";
-import { useKeys } from "./keys";
+import { KEYS, useKeys } from "./keys";
 import { OrderDrawer } from "./OrderDrawer";
 import { OrdersPanel } from "./OrdersPanel";
 import { PositionsPanel } from "./PositionsPanel";
 import { useShares } from "./rights";
 import { resetDesk } from "./store";
 import { StrategiesPanel } from "./StrategiesPanel";
+import { Toolbar } from "./Toolbar";
 import { useAlarms, useConnection, useTitle } from "./watch";
 
 const ANCHORS = [
@@ -30,26 +29,6 @@ const ANCHORS = [
   { id: "strategies", label: "Strategies" },
   { id: "events", label: "Events" },
 ] as const;
-
-/** The stream lives as long as the desk; what was read over REST is read anew when the server's epoch changes. */
-function useStreaming(): void {
-  const queries = useQueryClient();
-  useEffect(() => {
-    const close = openStream();
-    const stop = useStream.subscribe((now, before) => {
-      const [epoch, last] = [now.channels.system.epoch, before.channels.system.epoch];
-      if (last !== null && epoch !== null && epoch !== last) void queries.invalidateQueries();
-    });
-    document.addEventListener("visibilitychange", renewIfNear);
-    return () => {
-      document.removeEventListener("visibilitychange", renewIfNear);
-      stop();
-      close();
-      queries.clear();
-      resetDesk();
-    };
-  }, [queries]);
-}
 
 /** The way about the desk on a phone, where the header scrolls away: it tells too when figures may be old. */
 function Anchors() {
@@ -71,11 +50,15 @@ export function Desk() {
   useKeys();
   useTitle();
   useAlarms();
+  useEffect(() => resetDesk, []);
   return (
     <div className={classes.desk}>
       <a className="skip-link" href="#accounts">Skip to the desk</a>
       <div className={classes.top}>
-        <Header />
+        <Header>
+          <FeedControls />
+          <Toolbar />
+        </Header>
         <Banners />
       </div>
       <main className={classes.grid}>
@@ -90,7 +73,7 @@ export function Desk() {
       <Anchors />
       <TicketDrawer />
       <OrderDrawer />
-      <Help />
+      <Help keys={KEYS} rest="Click an account to see only its part of the desk; click an order for its whole record." />
     </div>
   );
 }

@@ -1,12 +1,10 @@
 "use client";
 
 import { useComputedColorScheme } from "@mantine/core";
-import {
-  createChart, CrosshairMode, type IChartApi, type IPriceLine, type ISeriesApi, LineSeries, type UTCTimestamp,
-} from "lightweight-charts";
+import { type IChartApi, type IPriceLine, type ISeriesApi, LineSeries } from "lightweight-charts";
 import { useEffect, useRef } from "react";
-import { MINUS } from "@/format/number";
-import { type ChartPoint, type EquityScale, stepBetween } from "./equity";
+import { asAmount, asPercent, type ChartPoint, makeChart, paint, resolve, stamped } from "@/ui/chart";
+import { type EquityScale, stepBetween } from "./equity";
 
 export interface ChartLine {
   id: string;
@@ -21,39 +19,6 @@ interface Drawn {
   label: IPriceLine;
   points: ChartPoint[];
   scale: EquityScale;
-}
-
-const resolve = (colour: string): string => {
-  const name = /^var\((.+)\)$/.exec(colour)?.[1];
-  return name ? getComputedStyle(document.documentElement).getPropertyValue(name).trim() : colour;
-};
-
-const amount = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
-const formatter = (scale: EquityScale) => (value: number) =>
-  scale === "amount" ? amount.format(value) : `${value.toFixed(2).replace("-", MINUS)} %`;
-
-const stamped = ({ time, value }: ChartPoint) => ({ time: time as UTCTimestamp, value });
-
-function paint(chart: IChartApi): void {
-  const grid = { color: resolve("var(--line)") };
-  chart.applyOptions({
-    layout: { textColor: resolve("var(--muted)"), background: { color: resolve("var(--panel)") } },
-    grid: { vertLines: { visible: false }, horzLines: grid },
-    rightPriceScale: { borderColor: grid.color },
-    timeScale: { borderColor: grid.color },
-  });
-}
-
-function makeChart(host: HTMLElement): IChartApi {
-  return createChart(host, {
-    autoSize: true,
-    layout: { fontSize: 11, fontFamily: getComputedStyle(document.body).fontFamily, attributionLogo: true },
-    rightPriceScale: { scaleMargins: { top: 0.12, bottom: 0.08 } },
-    // Only where the left edge is fixed does the library keep the first label of the axis whole.
-    timeScale: { timeVisible: false, rightOffset: 3, minBarSpacing: 0.05, fixLeftEdge: true },
-    crosshair: { mode: CrosshairMode.Magnet },
-    handleScroll: { vertTouchDrag: false },
-  });
 }
 
 function addLine(chart: IChartApi): Pick<Drawn, "series" | "label"> {
@@ -71,7 +36,7 @@ function draw(chart: IChartApi, drawn: Map<string, Drawn>, lines: readonly Chart
     const held = drawn.get(id);
     const { series, label } = held ?? addLine(chart);
     label.applyOptions({ price: now, color: resolve(colour), axisLabelVisible: points.length > 0 });
-    series.applyOptions({ color: resolve(colour), priceFormat: { type: "custom", formatter: formatter(scale), minMove: 0.01 } });
+    series.applyOptions({ color: resolve(colour), priceFormat: { type: "custom", formatter: scale === "amount" ? asAmount : asPercent, minMove: 0.01 } });
     const step = held && held.scale === scale ? stepBetween(held.points, points) : "all";
     if (step === "all") series.setData(points.map(stamped));
     else for (const point of step ?? []) series.update(stamped(point));

@@ -1,23 +1,23 @@
 "use client";
 
 import { ActionIcon, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import Link from "next/link";
+import { usePathname } from "next/navigation";
 import type { ReactNode } from "react";
 import { splitInstant } from "@/format/time";
 import { signOut } from "@/session/session";
 import { useSession } from "@/session/store";
 import { reconnect } from "@/stream/live";
 import { describe, STALE_AFTER_MS } from "@/stream/freshness";
-import { useStream } from "@/stream/store";
+import { useChannel, useStream } from "@/stream/store";
 import { HelpIcon, LeaveIcon, MoonIcon, SunIcon } from "@/ui/icons";
 import { Logo } from "@/ui/Logo";
 import { notifyFailure } from "@/ui/notices";
 import { Tag } from "@/ui/Tag";
 import { useAccounts } from "./data";
-import { FeedControls } from "./FeedControls";
 import classes from "./Header.module.css";
 import { setHelp, toggleZone, useDesk } from "./store";
 import { useClock } from "./system";
-import { Toolbar } from "./Toolbar";
 import { useConnection } from "./watch";
 
 /** What the accounts are, never a switch: each account carries its own mode. */
@@ -91,17 +91,35 @@ function ThemeButton() {
   );
 }
 
-export function Header() {
+/** The parts of Evenkeel; how many backtests are under way stands beside theirs. */
+function Parts() {
+  const here = usePathname();
+  const { items } = useChannel("backtests");
+  const busy = [...items.values()].filter(({ state }) => state === "queued" || state === "running").length;
+  const at = (path: string) => (here.replace(/\/$/, "") === path.replace(/\/$/, "") ? "page" : undefined);
+  return (
+    <nav className={classes.parts} aria-label="Evenkeel">
+      <Link href="/" aria-current={at("/")} prefetch={false}>Desk</Link>
+      <Link href="/backtests/" aria-current={at("/backtests/")} prefetch={false} data-testid="to-backtests">
+        Backtests
+        {busy > 0 && <span className={classes.busy} title={`${busy} under way`}>{busy}</span>}
+      </Link>
+    </nav>
+  );
+}
+
+/** What every page has, around what belongs to one alone. */
+export function Header({ children }: { children: ReactNode }) {
   const user = useSession((state) => state.user);
   return (
     <header className={classes.header}>
       <span className={classes.brand}>
         <Logo /> Evenkeel
       </span>
+      <Parts />
       <Modes />
       <Clock />
-      <FeedControls />
-      <Toolbar />
+      {children}
       <ConnectionState />
       <span className={classes.buttons}>
         <IconButton label="Keys (?)" onClick={() => setHelp(true)}><HelpIcon /></IconButton>

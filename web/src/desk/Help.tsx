@@ -3,17 +3,22 @@
 import { Kbd, Modal } from "@mantine/core";
 import { Fragment } from "react";
 import classes from "./Help.module.css";
-import { KEYS } from "./keys";
 import { useMay } from "./rights";
 import { setHelp, useDesk } from "./store";
 
-export function Help() {
+export interface KeyWords {
+  keys: string;
+  what: string;
+}
+
+/** The keys of a page, and what else can be done there by hand. */
+export function Help({ keys: all, rest }: { keys: readonly KeyWords[]; rest: string }) {
   const open = useDesk((desk) => desk.help);
   const may = useMay();
   return (
     <Modal opened={open} onClose={() => setHelp(false)} title="Keys" size="md" closeButtonProps={{ "aria-label": "Close" }}>
       <dl className={classes.keys}>
-        {KEYS.filter(({ keys }) => keys !== "n" || may("trade")).map(({ keys, what }) => (
+        {all.filter(({ keys }) => keys !== "n" || may("trade")).map(({ keys, what }) => (
           <Fragment key={keys}>
             <dt>
               <Kbd>{keys}</Kbd>
@@ -22,7 +27,7 @@ export function Help() {
           </Fragment>
         ))}
       </dl>
-      <p className="muted">Keys rest while you type. Click an account to see only its part of the desk; click an order for its whole record.</p>
+      <p className="muted">Keys rest while you type. {rest}</p>
     </Modal>
   );
 }

@@ -1,10 +1,6 @@
 import type { EquityPoint } from "@/api/types";
 import { toSeconds } from "@/format/time";
-
-export interface ChartPoint {
-  time: number;
-  value: number;
-}
+import type { ChartPoint } from "@/ui/chart";
 
 export type EquityScale = "return" | "amount";
 

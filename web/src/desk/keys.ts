@@ -1,10 +1,11 @@
 import { useEffect } from "react";
+import type { KeyWords } from "./Help";
 import { mayTrade } from "./rights";
 import { closeTicket, openTicket, setHelp, setText, toggleZone, useDesk } from "./store";
 
 export const FILTER_ID = "desk-filter";
 
-export const KEYS: readonly { keys: string; what: string }[] = [
+export const KEYS: readonly KeyWords[] = [
   { keys: "n", what: "New order" },
   { keys: "/", what: "Filter positions, orders, strategies and events" },
   { keys: "u", what: "Times in UTC or local" },

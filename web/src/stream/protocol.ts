@@ -1,5 +1,5 @@
 import type {
-  Account, Deployment, DeskEvent, EquityPoint, Fill, Halt, Order, Position, Quote, SystemStatus,
+  Account, Backtest, Deployment, DeskEvent, EquityPoint, Fill, Halt, Order, Position, Quote, SystemStatus,
 } from "@/api/types";
 
 export interface ChannelItems {
@@ -12,6 +12,7 @@ export interface ChannelItems {
   events: DeskEvent;
   equity: EquityPoint;
   halts: Halt;
+  backtests: Backtest;
   system: SystemStatus;
 }
 
@@ -19,7 +20,7 @@ export type Channel = keyof ChannelItems;
 export type AnyItem = ChannelItems[Channel];
 
 export const CHANNELS: readonly Channel[] = [
-  "system", "accounts", "positions", "orders", "strategies", "events", "equity", "quotes", "fills", "halts",
+  "system", "accounts", "positions", "orders", "strategies", "events", "equity", "quotes", "fills", "halts", "backtests",
 ];
 
 export interface Snapshot {
@@ -77,6 +78,8 @@ export interface Policy {
 
 const ENDED = new Set(["FILLED", "CANCELLED", "REJECTED", "EXPIRED", "REFUSED", "EXPIRED_UNSENT"]);
 
+const isUnderWay = ({ state }: Backtest): boolean => state === "queued" || state === "running";
+
 export const POLICIES: Record<Channel, Policy> = {
   accounts: { contiguous: true, keep: Infinity },
   positions: { contiguous: true, keep: Infinity },
@@ -87,5 +90,6 @@ export const POLICIES: Record<Channel, Policy> = {
   fills: { contiguous: true, keep: 400 },
   events: { contiguous: true, keep: 200 },
   equity: { contiguous: true, keep: 6000 },
+  backtests: { contiguous: true, keep: 400, pinned: (item) => isUnderWay(item as Backtest) },
   halts: { contiguous: true, keep: Infinity, gone: (item) => (item as Halt).state === "resumed" },
 };

@@ -9,10 +9,11 @@ from evenkeel.desk.permissions import Permission
 from evenkeel.domain import clock
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.domain.instruments import Instrument
+from evenkeel.market.ports import Series
 from evenkeel.server import requests, views, wire
 from evenkeel.server import schemas as s
 from evenkeel.server.api.trading import find_instrument
-from evenkeel.server.bars import bars_as_known, moment_of, seen_until
+from evenkeel.server.bars import SeriesOut, bars_as_known, moment_of, seen_until
 from evenkeel.server.contract import PREFIX, Endpoint
 from evenkeel.server.parts import AppParts
 from evenkeel.server.scope import Tenant, parts_of, tenant
@@ -71,6 +72,28 @@ def _bar(bars: "Bars", index: int, instrument: Instrument) -> s.BarOut:
     )
 
 
+async def list_series(
+    request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """What bars there are, by symbol and timeframe: the runs of them that a backtest can be made on."""
+    wire.query(request, requests.NoQuery)
+    until, listed = seen_until(parts), seen.state.instruments
+    stored = await asyncio.to_thread(parts.bars.series)
+    known = [one for one in stored if one.instrument_id in listed and one.first_ts < until]
+    shown = [_series(one, listed[one.instrument_id], until) for one in known]
+    return wire.Json(s.Page(sorted(shown, key=lambda one: (one.symbol, one.start))))
+
+
+def _series(series: Series, instrument: Instrument, until: int) -> SeriesOut:
+    return SeriesOut(
+        id=f"{instrument.id}:{series.timeframe}",
+        symbol=instrument.symbol,
+        timeframe=series.timeframe,
+        start=clock.iso(series.first_ts),
+        end=clock.iso(min(series.last_close_ts, until)),
+    )
+
+
 async def list_quotes(
     request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
@@ -94,6 +117,8 @@ ENDPOINTS = (
              summary="Instruments", tag="market", query=requests.NoQuery, answers={200: s.Page[s.InstrumentOut]}),
     Endpoint(method="GET", path=f"{_PATH}/bars", handler=list_bars, needs=Permission.READ, summary="Bars",
              tag="market", query=requests.BarsQuery, answers={200: s.Page[s.BarOut]}, errors=(404,)),
+    Endpoint(method="GET", path=f"{_PATH}/series", handler=list_series, needs=Permission.READ, summary="Stored bars",
+             tag="market", query=requests.NoQuery, answers={200: s.Page[SeriesOut]}),
     Endpoint(method="GET", path=f"{_PATH}/quotes", handler=list_quotes, needs=Permission.READ, summary="Quotes",
              tag="market", query=requests.QuotesQuery, answers={200: s.Page[s.QuoteOut]}),
 )  # fmt: skip
