@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -97,11 +98,19 @@ class Desk:
 
 
 @contextmanager
-def running_demo(*options: str, stop: int = signal.SIGINT) -> Iterator[Desk]:
-    """A demo in a home with a short path; stopped by `stop`, after which it must have said nothing unseemly."""
+def running_demo(
+    *options: str, stop: int = signal.SIGINT, begun: Path | None = None, keep: Path | None = None
+) -> Iterator[Desk]:
+    """A demo in a home with a short path; stopped by `stop`, after which it must have said nothing unseemly.
+
+    With `begun` it goes on from a copy of that home, which is quicker than beginning; `keep` is where its own is copied
+    to at the end.
+    """
     port = pick_port()
     with TemporaryDirectory(prefix="ek-") as folder, (Path(folder) / "log").open("w+", encoding="utf-8") as log:
         home = Path(folder) / "home"
+        if begun is not None:
+            shutil.copytree(begun, home)
         command = [EVENKEEL, "demo", "--home", home, "--port", port, "--no-open", "--password", PASSWORD, *options]
         process = subprocess.Popen(
             [str(one) for one in command],
@@ -123,6 +132,8 @@ def running_demo(*options: str, stop: int = signal.SIGINT) -> Iterator[Desk]:
         log.seek(0)
         printed = log.read()
         assert (code, "Traceback" in printed) == (0, False), printed
+        if keep is not None:
+            shutil.copytree(home, keep)
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

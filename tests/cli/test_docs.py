@@ -36,13 +36,21 @@ def demo_pages() -> list[Path]:
     return [page for page in pages() if any(block.mode == "demo" for block in blocks(page))]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", demo_pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_examples_run_against_a_demo_as_printed(page: Path, tmp_path: Path) -> None:
-    with running_demo("--speed", "20") as desk:
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a demo that holds something, and has refused something."""
+    home = tmp_path_factory.mktemp("begun") / "home"
+    with running_demo("--speed", "20", keep=home) as desk:
         until(
             lambda: desk.items("order", "list", "--status", "REFUSED") and desk.items("account", "positions", "Family")
         )
+    return home
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", demo_pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_examples_run_against_a_demo_as_printed(page: Path, tmp_path: Path, begun: Path) -> None:
+    with running_demo("--speed", "20", begun=begun) as desk:
         if page.name in OF_A_YEAR:
             until(lambda: month(desk) <= "03")
             desk.run("feed", "speed", 4)
