@@ -287,20 +287,32 @@ _Status = Literal[
 ]  # fmt: skip
 
 
-class OrdersQuery(PageQuery, forbid_unknown_fields=True):
-    """`group` is a group of accounts, by name or id."""
+class TradedQuery(PageQuery, forbid_unknown_fields=True):
+    """What fits everything given. `group` is a group of accounts, `strategy` a deployment, each by name or id; `book`
+    is an id, or manual. A `symbol` without a `venue` is that of every venue. `start` is inclusive, `end` exclusive."""
 
     account_id: Reference | None = None
     group: Name | None = None
     status: _Status | None = None
+    book: Reference | None = None
+    strategy: Name | None = None
+    symbol: Symbol | None = None
+    venue: Symbol | None = None
+    side: Side | None = None
+    kind: OrderKind | None = None
+    product: Product | None = None
+    start: Annotated[str, MOMENT] | None = None
+    end: Annotated[str, MOMENT] | None = None
 
 
-class FillsQuery(PageQuery, forbid_unknown_fields=True):
-    """`status` is that of the fill's order, `group` a group of accounts by name or id."""
+class OrdersQuery(TradedQuery, forbid_unknown_fields=True):
+    """Times are those at which orders were decided on."""
 
-    account_id: Reference | None = None
-    group: Name | None = None
-    status: _Status | None = None
+
+class FillsQuery(TradedQuery, forbid_unknown_fields=True):
+    """`status`, `kind` and `product` are those of the fill's order; times are those of execution."""
+
+    order_id: Reference | None = None
 
 
 class PositionsQuery(PageQuery, forbid_unknown_fields=True):
