@@ -253,7 +253,7 @@ class DeploymentChange(Struct, forbid_unknown_fields=True):
     """What is left out stays as it is. Shares by account, or one for all accounts the strategy already trades.
 
     With another `template`, parameters begin from its own; without one, from those in force. With `size` null it is the
-    allocated share of equity; with `rules` null there are none.
+    allocated share of equity; with `rules` null there are none; with `entry` null its orders go out at the market.
     """
 
     accounts: Annotated[list[AllocationIn], _ACCOUNTS] | None = None
@@ -262,6 +262,7 @@ class DeploymentChange(Struct, forbid_unknown_fields=True):
     parameters: dict[Reference, Scalar] = {}
     size: Size = field(default_factory=Raw)
     rules: RulesIn | UnsetType | None = UNSET
+    entry: EntryIn | UnsetType | None = UNSET
 
 
 class FeedChange(Struct, forbid_unknown_fields=True):
