@@ -45,6 +45,28 @@ async def test_a_template_that_places_its_own_orders_leaves_no_entry_behind(
     assert changed["protection"] == made["protection"]
 
 
+async def test_the_entry_of_a_strategy_at_work_is_changed_and_taken_away(owner: httpx.AsyncClient) -> None:
+    made = (await owner.post("/api/v2/strategies", json=BODY)).json()
+    path = f"/api/v2/strategies/{made['id']}"
+    changed = (await owner.patch(path, json={"entry": {"offset": 0.01}})).json()
+    assert changed["entry"] == {"offset": 0.01}
+    assert {**changed, "entry": None} == {**made, "entry": None}
+    assert (await owner.patch(path, json={"size": None})).json()["entry"] == {"offset": 0.01}
+    assert (await owner.patch(path, json={"entry": None})).json()["entry"] is None
+    answer = await owner.patch(path, json={"entry": {"offset": 1}})
+    assert [fault["field"] for fault in answer.json()["errors"]] == ["entry.offset"]
+
+
+async def test_no_entry_is_given_to_a_template_that_places_its_own_orders(
+    desk: World, owner: httpx.AsyncClient
+) -> None:
+    desk.parts.templates = lambda: Registry((*BUILT_IN, Ordering))
+    made = (await owner.post("/api/v2/strategies", json=BODY)).json()
+    body = {"template": "ordering", "entry": {"offset": 0.01}}
+    answer = await owner.patch(f"/api/v2/strategies/{made['id']}", json=body)
+    assert [fault["field"] for fault in answer.json()["errors"]] == ["entry"]
+
+
 async def test_exits_that_make_no_sense_are_named(owner: httpx.AsyncClient) -> None:
     for wrong, field in (
         ({"protection": {"stop_loss": 1}}, "protection.stop_loss"),

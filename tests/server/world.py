@@ -44,7 +44,7 @@ from evenkeel.market.stores.memory import MemoryStore
 from evenkeel.server.app import create_app
 from evenkeel.server.jobs.queue import BacktestQueue
 from evenkeel.server.parts import AppParts, Doors, Identity
-from evenkeel.storage.repositories.history import CopyLine
+from evenkeel.storage.repositories.history import CopyLine, OrderLine
 from evenkeel.telemetry.metrics import Metrics
 from evenkeel.trading.live.feed import FeedControl
 from evenkeel.trading.live.runner import Runner
@@ -54,6 +54,7 @@ from tests.desk.memory import MemoryUsers, memory_stores
 from tests.desk.paging import page
 from tests.desk.webhook_memory import MemoryWebhooks
 from tests.server import backtests, configurations, order_templates, portfolios
+from tests.server.order_journal import order_lines
 from tests.server.safekeeping import MemoryShelf, new_safe, watching, with_acme
 from tests.trading.live.desk import BY, DAY, START, STOCK, MemoryJournal, bar, make_runner, market
 
@@ -183,6 +184,11 @@ class JournalHistory:
             if isinstance(one, CopyTaken) and one.link_id == link_id and (one.skipped or not skipped)
         ]
         return page(rows[::-1], limit, cursor)
+
+    async def order_lines(
+        self, order_id: str, *, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[OrderLine], str | None]:
+        return page(list(order_lines(self.journal.records(), order_id)), limit, cursor)
 
     async def lag(self) -> int:
         return 0

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evenkeel.desk import ports
 from evenkeel.desk.ports import RefreshToken, Session, User
+from evenkeel.domain import records as r
 from evenkeel.domain.errors import Conflict, InvalidInput, NotFound, NotReady
 from evenkeel.storage.database import Database
 from evenkeel.storage.engines import async_engine
@@ -180,6 +181,30 @@ async def test_fills_ledger_signals_days_and_alerts_are_there(told: Told) -> Non
     assert [(line.seq, line.line) for line in ledger] == sorted(((one.seq, one.line) for one in ledger), reverse=True)
     assert await history.lag() == 0
     assert history.fault() is None
+
+
+async def test_an_orders_history_is_told_from_its_decision_on(told: Told) -> None:
+    state, history = told.story.state, told.history
+    records = [one for one in told.story.records if isinstance(one, r.OrderDecided)]
+    for record in records:
+        lines, cursor = await history.order_lines(record.order_id, limit=1000)
+        assert cursor is None
+        decided, last = lines[0], lines[-1]
+        assert (decided.event, decided.at, decided.checks) == ("DECIDED", record.at, record.checks)
+        assert (decided.actor, decided.source) == (record.provenance.actor, record.provenance.source)
+        assert last.state == state.orders[record.order_id].state
+        seqs = [int(line.id) for line in lines]
+        assert seqs == sorted(seqs)
+        fills = [one.id for one in state.fills.values() if one.order_id == record.order_id]
+        assert sorted(line.fill_id for line in lines if line.fill_id is not None) == sorted(fills)
+    longest = max(state.orders, key=lambda one: state.orders[one].updated_at - state.orders[one].created_at)
+    whole, _ = await history.order_lines(longest, limit=1000)
+    found, cursor = await history.order_lines(longest, limit=1)
+    while cursor is not None:
+        more, cursor = await history.order_lines(longest, limit=1, cursor=cursor)
+        found += more
+    assert found == whole
+    assert len(whole) > 1
 
 
 _COUNTED = ("SignalRecorded", "AlertRaised", "DayClosed")

@@ -25,6 +25,7 @@ SOCKET = "evenkeel.sock"
 HOME = "--home"
 _COMMANDS = {
     "GET /api/v2/market/symbols lists": "`evenkeel market symbols` lists",
+    "GET /api/v2/strategies lists": "`evenkeel strategy list` lists",
     "POST /api/v2/trading/routes declares": "`evenkeel route set` declares",
 }
 _UNCERTAIN = "Look with `evenkeel status` and `evenkeel order list` before you try again."

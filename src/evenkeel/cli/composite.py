@@ -23,7 +23,7 @@ from evenkeel.cli.common import (
     resolve_home,
 )
 from evenkeel.cli.composing import OPTIONS, Limit, Stop, StopLoss, TakeProfit, said
-from evenkeel.cli.order import AccountOption
+from evenkeel.cli.order_lists import AccountOption
 from evenkeel.domain.errors import InvalidInput
 
 app = typer.Typer(no_args_is_help=True)

@@ -6,20 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
-from evenkeel.cli import many, order_templates, order_terms
-from evenkeel.cli.account import GroupOption, the_account, the_book
+from evenkeel.cli import many, order_history, order_lists, order_templates, order_terms
+from evenkeel.cli.account import the_account, the_book
 from evenkeel.cli.client import Client, path_of
 from evenkeel.cli.common import (
     HomeOption,
     JsonOption,
-    LimitOption,
     examples,
     number,
     plain,
     print_fields,
     print_items,
     print_json,
-    print_table,
     reporting,
     resolve_home,
 )
@@ -30,9 +28,6 @@ from evenkeel.domain.orders import Product, Side
 app = typer.Typer(no_args_is_help=True)
 
 OrderArgument = Annotated[str, typer.Argument(metavar="ORDER", help="The order's id.")]
-AccountOption = Annotated[
-    str | None, typer.Option("--account", metavar="ACCOUNT", help="Name or id; without it, all accounts.")
-]
 _OPTIONS = order_terms.OPTIONS | {
     "symbol": "SYMBOL",
     "quantity": "QUANTITY",
@@ -117,57 +112,22 @@ def _placed(order: dict[str, Any], *, as_json: bool) -> None:
         raise EvenkeelError(f"refused by {order['rule']}: {order['reason']}", hint=hint)
 
 
-@app.command(
-    "list",
-    epilog=examples(
-        "evenkeel order list --account Main --status open",
-        "evenkeel order list --status REFUSED --limit 5 --json",
-        note="States are told in docs/trading.md.",
-    ),
-)
-def list_orders(
-    account: AccountOption = None,
-    group: GroupOption = None,
-    status: Annotated[
-        str | None, typer.Option("--status", metavar="STATUS", help="open, closed, or a state such as FILLED.")
-    ] = None,
-    limit: LimitOption = 50,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Orders, newest first."""
-    with reporting(as_json=as_json):
-        client = Client(resolve_home(home), options={"status": "--status"})
-        account_id = the_account(client, account)["id"] if account is not None else None
-        wanted = status.lower() if status and status.lower() in ("open", "closed") else status and status.upper()
-        items = client.pages("/trading/orders", limit=limit, account_id=account_id, status=wanted, group=group)
-        if as_json:
-            print_items(items)
-            return
-        names = {one["id"]: one["name"] for one in client.get("/accounts")["items"]} if account is None else {}
-        rows = [
-            [o["created_at"], *([names.get(o["account_id"], o["account_id"])] if names else []), o["side"],
-             o["quantity"], o["symbol"], o["kind"], o["limit_price"] or "",
-             o["stop_price"] or o["trigger_price"] or "", o["time_in_force"], o["state"], o["rests_at"] or "",
-             o["filled_quantity"], o["average_price"] or "", o["strategy"] or o["portfolio"] or o["book"],
-             o["reason"] or "", o["id"]]
-            for o in items
-        ]  # fmt: skip
-        headings = ["side", "quantity", "symbol", "kind", "limit", "stop", "good for", "state", "rests at", "filled",
-                    "price", "book", "reason", "id"]  # fmt: skip
-        headings = ["at", *(["account"] if names else []), *headings]
-        print_table(headings, rows, empty="No orders. Place one: evenkeel order place Main buy 1 AAPL")
+app.command("list", epilog=order_lists.LIST_EXAMPLES)(order_lists.list_orders)
 
 
 @app.command("show", epilog=examples("evenkeel order show 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061"))
 def show(order: OrderArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """One order in full."""
+    """One order in full, with its history: checks and what they saw, states, changes, fills."""
     with reporting(as_json=as_json):
-        found = _of_order(Client(resolve_home(home)), order)
+        client = Client(resolve_home(home))
+        found = _of_order(client, order)
+        events = order_history.history_of(client, found["id"])
         if as_json:
-            print_json(found)
-        else:
-            print_fields(found)
+            print_json(found | {"history": events})
+            return
+        print_fields(found)
+        print()
+        order_history.print_history(events)
 
 
 def _of_order(client: Client, order: str, *, method: str = "GET", verb: str | None = None) -> dict[str, Any]:
@@ -260,37 +220,7 @@ def _cancel(client: Client, wanted: list[str]) -> tuple[list[dict[str, Any]], li
     return done, faults
 
 
-@app.command("fills", epilog=examples("evenkeel order fills --account Main --limit 20"))
-def fills(
-    account: AccountOption = None, limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption = False
-) -> None:
-    """Executions, newest first, with price and fees."""
-    with reporting(as_json=as_json):
-        client = Client(resolve_home(home))
-        account_id = the_account(client, account)["id"] if account is not None else None
-        items = client.pages("/trading/fills", limit=limit, account_id=account_id)
-        if as_json:
-            print_items(items)
-            return
-        rows = [
-            [
-                f["executed_at"],
-                f["side"],
-                f["quantity"],
-                f["symbol"],
-                f["price"],
-                f["fees"],
-                f["strategy"] or f["portfolio"] or f["book"],
-            ]
-            for f in items
-        ]
-        print_table(
-            ["at", "side", "quantity", "symbol", "price", "fees", "book"],
-            rows,
-            empty="No fills yet. `evenkeel order list` shows what works.",
-        )
-
-
+app.command("fills", epilog=order_lists.FILLS_EXAMPLES)(order_lists.fills)
 app.command("basket", epilog=many.BASKET_EXAMPLES)(many.basket)
 app.command("modify", epilog=many.MODIFY_EXAMPLES)(many.modify)
 app.add_typer(order_templates.app)

@@ -21,6 +21,7 @@ from evenkeel.cli.common import (
     print_table,
     reporting,
     resolve_home,
+    share,
     wrapped,
 )
 from evenkeel.cli.history import SizeRule
@@ -43,9 +44,18 @@ RulesOption = Annotated[
         help='When it is switched off and on again: {"max_drawdown": 0.1, "recovery": 0.03}; none for no rules.',
     ),
 ]
+EntryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--entry",
+        metavar="SHARE",
+        help="Orders go out as limits so much better than the last price: 0.2%; none for market orders.",
+    ),
+]
 _OPTIONS = {
     "name": "NAME", "template": "--template", "parameters": "--parameters", "allocation": "SHARE", "size": "--size",
-    "rules": "--rules",
+    "rules": "--rules", "entry": "--entry", "protection.stop_loss": "--stop-loss",
+    "protection.take_profit": "--take-profit", "protection.trailing_stop": "--trailing-stop",
 }  # fmt: skip
 
 
@@ -173,6 +183,8 @@ def show(
     epilog=examples(
         "evenkeel strategy deploy Slow --template sma-crossover --symbol AAPL --symbol MSFT \\",
         """    --account Main=0.2 --account Margin=0.1 --parameters '{"fast": 20, "slow": 100}'""",
+        "evenkeel strategy deploy Guarded --template sma-crossover --symbol AAPL --account Main=0.2 \\",
+        "    --entry 0.2% --stop-loss 5% --take-profit 15%",
     ),
 )
 def deploy(
@@ -185,6 +197,19 @@ def deploy(
     parameters: ParametersOption = "{}",
     size: Annotated[str | None, SizeRule] = None,
     rules: RulesOption = None,
+    entry: EntryOption = None,
+    stop_loss: Annotated[
+        Decimal | None,
+        typer.Option("--stop-loss", parser=share, metavar="SHARE", help="Exit so far against the entry: 5%."),
+    ] = None,
+    take_profit: Annotated[
+        Decimal | None,
+        typer.Option("--take-profit", parser=share, metavar="SHARE", help="Exit so far in its favour: 10%."),
+    ] = None,
+    trailing_stop: Annotated[
+        Decimal | None,
+        typer.Option("--trailing-stop", parser=share, metavar="SHARE", help="Exit so far below the best since: 8%."),
+    ] = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Deploy without switching on.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -201,16 +226,21 @@ def deploy(
             "symbols": symbols,
             "accounts": [_allocation(client, text) for text in accounts],
             "enabled": not disabled,
-            **_terms(size, rules),
+            **_terms(size, rules, entry),
         }
+        exits = {"stop_loss": stop_loss, "take_profit": take_profit, "trailing_stop": trailing_stop}
+        guards = {key: float(value) for key, value in exits.items() if value is not None}
+        body |= {"protection": guards} if guards else {}
         _print(client, client.call("POST", "/strategies", body), as_json=as_json)
 
 
-def _terms(size: str | None, rules: str | None) -> dict[str, Any]:
-    """Size and rules as a request has them, those that were given."""
+def _terms(size: str | None, rules: str | None, entry: str | None) -> dict[str, Any]:
+    """Size, rules and entry as a request has them, those that were given."""
     told: dict[str, Any] = {} if size is None else {"size": sizing(size)}
     if rules is not None:
         told["rules"] = None if rules == "none" else object_of(rules, "--rules")
+    if entry is not None:
+        told["entry"] = None if entry == "none" else {"offset": float(share(entry))}
     return told
 
 
@@ -228,14 +258,15 @@ def change(
     parameters: ParametersOption = "{}",
     size: Annotated[str | None, SizeRule] = None,
     rules: RulesOption = None,
+    entry: EntryOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change what a deployment runs with. With other parameters it begins anew, and its orders are cancelled."""
     with reporting(as_json=as_json):
         client = Client(resolve_home(home), options=_OPTIONS)
-        body = {"template": template, "parameters": object_of(parameters, "--parameters"), **_terms(size, rules)}
-        body = {key: value for key, value in body.items() if value or key == "rules"}
+        body = {"template": template, "parameters": object_of(parameters, "--parameters"), **_terms(size, rules, entry)}
+        body = {key: value for key, value in body.items() if value or key in ("rules", "entry")}
         path = path_of("strategies", _find(client, strategy)["id"])
         _print(client, client.call("PATCH", path, body), as_json=as_json)
 

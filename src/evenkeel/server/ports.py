@@ -14,6 +14,7 @@ from evenkeel.domain.marketdata import Dividend, Split
 from evenkeel.domain.order_templates import OrderTemplate, SavedTemplate
 from evenkeel.domain.records import AnyRecord
 from evenkeel.domain.strategies import Scalar
+from evenkeel.server.order_ports import OrderRow
 from evenkeel.trading.engine.effects import Outcome
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.live.hosting.ports import HostStatus
@@ -258,6 +259,11 @@ class History(Protocol):
         self, link_id: str, *, skipped: bool = False, limit: int, cursor: str | None = None
     ) -> tuple[Sequence[CopyRow], str | None]:
         """What a copy link has made of events; with `skipped`, only what was not copied in full."""
+
+    async def order_lines(
+        self, order_id: str, *, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[OrderRow], str | None]:
+        """What has happened to an order, oldest first."""
 
     async def lag(self) -> int:
         """How many committed records the projections have not seen yet."""

@@ -253,7 +253,7 @@ class DeploymentChange(Struct, forbid_unknown_fields=True):
     """What is left out stays as it is. Shares by account, or one for all accounts the strategy already trades.
 
     With another `template`, parameters begin from its own; without one, from those in force. With `size` null it is the
-    allocated share of equity; with `rules` null there are none.
+    allocated share of equity; with `rules` null there are none; with `entry` null its orders go out at the market.
     """
 
     accounts: Annotated[list[AllocationIn], _ACCOUNTS] | None = None
@@ -262,6 +262,7 @@ class DeploymentChange(Struct, forbid_unknown_fields=True):
     parameters: dict[Reference, Scalar] = {}
     size: Size = field(default_factory=Raw)
     rules: RulesIn | UnsetType | None = UNSET
+    entry: EntryIn | UnsetType | None = UNSET
 
 
 class FeedChange(Struct, forbid_unknown_fields=True):
@@ -287,20 +288,32 @@ _Status = Literal[
 ]  # fmt: skip
 
 
-class OrdersQuery(PageQuery, forbid_unknown_fields=True):
-    """`group` is a group of accounts, by name or id."""
+class TradedQuery(PageQuery, forbid_unknown_fields=True):
+    """What fits everything given. `group` is a group of accounts, `strategy` a deployment, each by name or id; `book`
+    is an id, or manual. A `symbol` without a `venue` is that of every venue. `start` is inclusive, `end` exclusive."""
 
     account_id: Reference | None = None
     group: Name | None = None
     status: _Status | None = None
+    book: Reference | None = None
+    strategy: Name | None = None
+    symbol: Symbol | None = None
+    venue: Symbol | None = None
+    side: Side | None = None
+    kind: OrderKind | None = None
+    product: Product | None = None
+    start: Annotated[str, MOMENT] | None = None
+    end: Annotated[str, MOMENT] | None = None
 
 
-class FillsQuery(PageQuery, forbid_unknown_fields=True):
-    """`status` is that of the fill's order, `group` a group of accounts by name or id."""
+class OrdersQuery(TradedQuery, forbid_unknown_fields=True):
+    """Times are those at which orders were decided on."""
 
-    account_id: Reference | None = None
-    group: Name | None = None
-    status: _Status | None = None
+
+class FillsQuery(TradedQuery, forbid_unknown_fields=True):
+    """`status`, `kind` and `product` are those of the fill's order; times are those of execution."""
+
+    order_id: Reference | None = None
 
 
 class PositionsQuery(PageQuery, forbid_unknown_fields=True):

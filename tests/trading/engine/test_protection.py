@@ -326,6 +326,20 @@ def test_another_program_leaves_the_exits_of_what_is_held() -> None:
     assert len(exits(world)) == 2
 
 
+def test_another_entry_leaves_the_exits_of_what_is_held_and_has_to_make_sense() -> None:
+    world = guarded()
+    entered(world)
+    before = terms(world)
+    revision = Revision("sma", "1", {}, sizing=Units(D(100)), entry=Entry(offset=0.01))
+    world.step(c.ChangeDeployment(provenance=WHO, deployment_id="trend", revision=revision))
+    assert world.state.deployment("trend").deployment.entry == Entry(offset=0.01)
+    assert terms(world) == before
+    wrong = msgspec.structs.replace(revision, entry=Entry(offset=1.0))
+    with pytest.raises(InvalidInput) as refused:
+        world.step(c.ChangeDeployment(provenance=WHO, deployment_id="trend", revision=wrong))
+    assert [fault.field for fault in refused.value.errors] == ["entry.offset"]
+
+
 def test_without_rules_nothing_is_noted() -> None:
     world = guarded(protection=None)
     entered(world)

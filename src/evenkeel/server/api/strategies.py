@@ -91,13 +91,17 @@ async def deployment_of(
         sizing=size or code.size,
         rules=rules,
         configuration=code.configuration,
-        entry=None if given.entry is None else Entry(**asdict(given.entry)),
+        entry=_entry(given.entry),
         protection=None if given.protection is None else Protection(**asdict(given.protection)),
     )
 
 
 def _rules(given: requests.RulesIn | None) -> SwitchRules | None:
     return None if given is None else SwitchRules(**asdict(given))
+
+
+def _entry(given: requests.EntryIn | None) -> Entry | None:
+    return None if given is None else Entry(**asdict(given))
 
 
 async def _check_form(name: str, given: object, template: str, parts: AppParts, fields: wire.Fields) -> None:
@@ -157,11 +161,11 @@ async def _switch(deployment_id: str, seen: Tenant, parts: AppParts, *, enabled:
 async def change_strategy(
     deployment_id: str, request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
-    """Sets the strategy's shares of accounts, its template, parameters, size or rules, while it runs.
+    """Sets the strategy's shares of accounts, its template, parameters, size, rules or entry, while it runs.
 
-    A share or a size counts from its next change of target. With another template or other parameters it begins anew,
-    and its working orders are cancelled; what it holds stays. With one that places its own orders, the limits at which
-    orders went out before (`entry`) are gone.
+    A share, a size or an entry counts from its next change of target. With another template or other parameters it
+    begins anew, and its working orders are cancelled; what it holds stays. With one that places its own orders, the
+    limits at which orders went out before (`entry`) are gone.
     """
     given = await wire.body(request, requests.DeploymentChange)
     held = seen.deployment(deployment_id).deployment
@@ -173,7 +177,7 @@ async def change_strategy(
     if _is_revised(given):
         revision = await _revision(seen, parts, held, given=given, fields=fields)
     elif accounts is None and not fields.faults:
-        fields.fault("", "give something to change: accounts, allocation, template, parameters, size or rules")
+        fields.fault("", "give something to change: accounts, allocation, template, parameters, size, rules or entry")
     fields.check("the strategy cannot be changed so")
     provenance = seen.provenance(time.time_ns())
     command = ChangeDeployment(deployment_id=held.id, accounts=accounts, revision=revision, provenance=provenance)
@@ -181,7 +185,8 @@ async def change_strategy(
 
 
 def _is_revised(given: requests.DeploymentChange) -> bool:
-    return bool(given.template or given.parameters or bytes(given.size) or given.rules is not UNSET)
+    is_reset = given.rules is not UNSET or given.entry is not UNSET
+    return bool(given.template or given.parameters or bytes(given.size) or is_reset)
 
 
 async def _revision(
@@ -207,8 +212,18 @@ async def _revision(
         sizing=None if bytes(given.size) == b"null" else sizing,
         rules=rules,
         configuration=code.configuration,
-        entry=None if held.entry is None or await _places_orders(code.template, parts) else held.entry,
+        entry=await _revised_entry(held, given, code.template, parts=parts, fields=fields),
     )
+
+
+async def _revised_entry(
+    held: Deployment, given: requests.DeploymentChange, template: str, *, parts: AppParts, fields: wire.Fields
+) -> Entry | None:
+    """The one asked for, else the one that stands, where the template gives signals that it could follow."""
+    if given.entry is UNSET:
+        return None if held.entry is None or await _places_orders(template, parts) else held.entry
+    await _check_form("entry", given.entry, template, parts, fields)
+    return _entry(given.entry)
 
 
 async def remove_strategy(

@@ -11,14 +11,18 @@ from evenkeel.domain.accounts import MANUAL, UNASSIGNED
 from evenkeel.domain.commands import CancelOrder, ResolveOrder, RouteOrder, SubmitOrder
 from evenkeel.domain.errors import EvenkeelError, FieldError, InvalidInput, MoneyError, QueueFull
 from evenkeel.domain.ids import Random
-from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState
+from evenkeel.domain.instruments import Instrument
+from evenkeel.domain.orders import OrderKind, OrderSpec, OrderState
 from evenkeel.domain.positions import Position
 from evenkeel.server import requests, views, wire
 from evenkeel.server import schemas as s
 from evenkeel.server.account_scope import ids_of
 from evenkeel.server.api.accounts import unknown_account
+from evenkeel.server.bars import moment_of
 from evenkeel.server.contract import PREFIX, Endpoint, Link
 from evenkeel.server.listing import Listing, page
+from evenkeel.server.order_filters import Wanted
+from evenkeel.server.order_history import OrderEventOut, event_out
 from evenkeel.server.order_terms import completed, later_terms
 from evenkeel.server.parts import AppParts
 from evenkeel.server.scope import Tenant, parts_of, tenant
@@ -140,16 +144,30 @@ def _client_order_id(request: Request, given: requests.OrderTerms, fields: wire.
 
 def find_instrument(state: State, symbol: str, venue: str | None, *, fields: wire.Fields, field: str = "symbol") -> str:
     """The id of the instrument of that symbol; where there is none, or more than one, a fault and ''."""
-    wanted = symbol.upper()
-    found = [one for one in state.instruments.values() if one.symbol.upper() == wanted and venue in (None, one.venue)]
+    found = listed(state, symbol, venue)
     if len(found) == 1:
         return found[0].id
     if found:
         fields.fault(field, f"{symbol!r} is listed at {', '.join(one.venue for one in found)}: say which as `venue`")
     else:
-        at = f" at {venue!r}" if venue is not None else ""
-        fields.fault(field, f"there is no instrument {symbol!r}{at}; GET /api/v2/market/symbols lists them")
+        fields.fault(field, _unlisted(symbol, venue))
     return ""
+
+
+def listed(state: State, symbol: str | None, venue: str | None) -> list[Instrument]:
+    """The instruments of a symbol in any case, of a venue, or of both."""
+    wanted = None if symbol is None else symbol.upper()
+    return [
+        one
+        for one in state.instruments.values()
+        if (wanted is None or one.symbol.upper() == wanted) and venue in (None, one.venue)
+    ]
+
+
+def _unlisted(symbol: str | None, venue: str | None) -> str:
+    what = "instrument" if symbol is None else f"instrument {symbol!r}"
+    at = f" at {venue!r}" if venue is not None else ""
+    return f"there is no {what}{at}; GET /api/v2/market/symbols lists them"
 
 
 async def list_orders(
@@ -157,22 +175,54 @@ async def list_orders(
 ) -> Response:
     """Orders, newest first. `status` is a state, or open, or closed."""
     query = wire.query(request, requests.OrdersQuery)
-    meant = frozenset(ids_of(seen, parts.directory, account_id=query.account_id, group=query.group))
+    wanted = _wanted(seen, parts, query)
 
     def take(order_id: str) -> s.OrderOut | None:
         order = seen.state.orders[order_id]
-        if order.spec.account_id not in meant:
-            return None
-        return views.order(seen.state, order) if _fits(order, query.status) else None
+        return views.order(seen.state, order) if wanted.has_order(order) else None
 
     listing = _listing(request)
     return wire.Json(page(listing.orders, take, limit=query.limit, cursor=query.cursor))
 
 
-def _fits(order: Order, status: str | None) -> bool:
-    if status in ("open", "closed"):
-        return order.is_open is (status == "open")
-    return status in (None, order.state)
+def _wanted(seen: Tenant, parts: AppParts, query: requests.TradedQuery) -> Wanted:
+    """Raises NotFound for an account or a group that is not there, InvalidInput for what else names nothing."""
+    accounts = ids_of(seen, parts.directory, account_id=query.account_id, group=query.group)
+    fields = wire.Fields()
+    found = Wanted(
+        accounts=frozenset(accounts),
+        status=query.status,
+        books=_books(seen, query, fields),
+        instruments=_instruments(seen.state, query, fields),
+        side=query.side,
+        kind=query.kind,
+        product=query.product,
+        start=moment_of("start", query.start, fields),
+        end=moment_of("end", query.end, fields),
+    )
+    fields.check("the query is not valid")
+    return found
+
+
+def _books(seen: Tenant, query: requests.TradedQuery, fields: wire.Fields) -> frozenset[str] | None:
+    named = None if query.book is None else frozenset((find_book(seen, query.book, fields),))
+    if query.strategy is None:
+        return named
+    held = [one for one in seen.state.deployments.values() if seen.sees(one)]
+    meant = {one.deployment.id for one in held if query.strategy in (one.deployment.id, one.deployment.name)}
+    if not meant:
+        fields.fault("strategy", f"there is no strategy {query.strategy!r}; GET /api/v2/strategies lists them")
+    return frozenset(meant) if named is None else named & meant
+
+
+def _instruments(state: State, query: requests.TradedQuery, fields: wire.Fields) -> frozenset[str] | None:
+    if query.symbol is None and query.venue is None:
+        return None
+    found = frozenset(one.id for one in listed(state, query.symbol, query.venue))
+    if not found:
+        name = "venue" if query.symbol is None else "symbol"
+        fields.fault(name, _unlisted(query.symbol, query.venue))
+    return found
 
 
 def _listing(request: Request) -> Listing:
@@ -184,6 +234,26 @@ def _listing(request: Request) -> Listing:
 async def get_order(order_id: str, seen: Tenant = Depends(tenant)) -> Response:
     """One order as it stands."""
     return wire.Json(views.order(seen.state, seen.order(order_id)))
+
+
+async def list_order_history(
+    order_id: str, request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
+) -> Response:
+    """What has happened to an order, oldest first: its verdict with every check and what that saw, each state it went
+    through, changes, fills."""
+    query = wire.query(request, requests.PageQuery)
+    order = seen.order(order_id)
+    rows, cursor = await parts.history.order_lines(order.id, limit=query.limit, cursor=query.cursor)
+    names = await _names(seen, parts, {row.actor for row in rows if row.actor})
+    return wire.Json(s.Page([event_out(row, names) for row in rows], cursor))
+
+
+async def _names(seen: Tenant, parts: AppParts, actors: set[str]) -> dict[str, str]:
+    """What actors are called, by id: people, and deployments."""
+    held = seen.state.deployments
+    people = [await parts.shares.users.by_id(one) for one in actors if one not in held]
+    names = {one: held[one].deployment.name for one in actors if one in held}
+    return names | {one.id: one.username for one in people if one is not None}
 
 
 async def cancel_order(order_id: str, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)) -> Response:
@@ -205,14 +275,14 @@ async def resolve_order(order_id: str, seen: Tenant = Depends(tenant), parts: Ap
 async def list_fills(request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)) -> Response:
     """Executions, newest first."""
     query = wire.query(request, requests.FillsQuery)
-    meant = frozenset(ids_of(seen, parts.directory, account_id=query.account_id, group=query.group))
+    wanted = _wanted(seen, parts, query)
+    order_id = None if query.order_id is None else seen.order(query.order_id).id
 
     def take(key: tuple[str, str]) -> s.FillOut | None:
-        if key[0] not in meant:
-            return None
         fill = seen.state.fills[key]
-        fits = query.status is None or _fits(seen.state.orders[fill.order_id], query.status)
-        return views.fill(seen.state, fill) if fits else None
+        if order_id not in (None, fill.order_id):
+            return None
+        return views.fill(seen.state, fill) if wanted.has_fill(fill, seen.state.orders[fill.order_id]) else None
 
     return wire.Json(page(_listing(request).fills, take, limit=query.limit, cursor=query.cursor))
 
@@ -232,7 +302,7 @@ async def list_positions(
     return wire.Json(page(found[::-1], take, limit=query.limit, cursor=query.cursor))
 
 
-_LINKS = (Link("get_order", "order_id"), Link("cancel_order", "order_id"))
+_LINKS = (Link("get_order", "order_id"), Link("cancel_order", "order_id"), Link("list_order_history", "order_id"))
 ENDPOINTS = (
     Endpoint(method="POST", path=f"{_PATH}/orders", handler=place_order, needs=Permission.TRADE,
              summary="Place an order", tag="trading", body=requests.NewOrder,
@@ -241,6 +311,9 @@ ENDPOINTS = (
              tag="trading", query=requests.OrdersQuery, answers={200: s.Page[s.OrderOut]}, errors=(404,)),
     Endpoint(method="GET", path=f"{_PATH}/orders/{{order_id}}", handler=get_order, needs=Permission.READ,
              summary="An order", tag="trading", answers={200: s.OrderOut}),
+    Endpoint(method="GET", path=f"{_PATH}/orders/{{order_id}}/history", handler=list_order_history,
+             needs=Permission.READ, summary="An order's history", tag="trading", query=requests.PageQuery,
+             answers={200: s.Page[OrderEventOut]}, projected=True),
     Endpoint(method="DELETE", path=f"{_PATH}/orders/{{order_id}}", handler=cancel_order, needs=Permission.REDUCE,
              summary="Cancel an order", tag="trading", answers={200: s.OrderOut, 202: s.OrderOut}, errors=(409,),
              journalled=True),

@@ -2,7 +2,7 @@
 
 from evenkeel.domain.held_records import OrderKept, OrderReleased
 from evenkeel.domain.orders import Kept, OrderState, Side
-from evenkeel.storage.projections.orders import checks_of, explain, history, kept_of, move
+from evenkeel.storage.projections.orders import checks_of, explain, history, kept_of, move, source_of
 from evenkeel.storage.projections.unit import Place, Unit
 from evenkeel.storage.projections.writing import Row
 from evenkeel.storage.tables.trading import orders
@@ -13,8 +13,8 @@ def order_kept(unit: Unit, place: Place, record: OrderKept) -> None:
     row |= {"kept": kept_of(record.kept), "updated_at": record.at, "updated_seq": place.seq}
     if record.kept.trail is not None and row["state"] == OrderState.HELD:
         _follow(row, record.kept)
-    actor = record.provenance.actor if record.provenance else None
-    history(unit, place, row, "KEPT", at=record.at, price=record.kept.level, actor=actor)
+    actor, details = record.provenance.actor if record.provenance else None, source_of(record.provenance)
+    history(unit, place, row, "KEPT", at=record.at, price=record.kept.level, actor=actor, details=details)
 
 
 def _follow(row: Row, kept: Kept) -> None:

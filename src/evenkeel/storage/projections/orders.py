@@ -10,6 +10,7 @@ from msgspec import to_builtins
 from evenkeel.domain import records as r
 from evenkeel.domain.money import ZERO, add, sub
 from evenkeel.domain.orders import Kept, OrderSpec, OrderState
+from evenkeel.domain.provenance import Provenance
 from evenkeel.storage.projections.unit import Place, Unit
 from evenkeel.storage.projections.writing import Row
 from evenkeel.storage.tables.strategies import strategies
@@ -43,7 +44,8 @@ def order_decided(unit: Unit, place: Place, record: r.OrderDecided) -> None:
     if not record.approved:
         explain(row, record.checks[-1])
     unit.put(orders, (record.order_id,), row)
-    history(unit, place, row, "DECIDED", at=record.at, actor=source.actor, details={"checks": row["checks"]})
+    details = {"checks": row["checks"], **source_of(source)}
+    history(unit, place, row, "DECIDED", at=record.at, actor=source.actor, details=details)
     deployment = unit.find(strategies, record.spec.book)
     if deployment is not None:
         deployment = unit.get(strategies, record.spec.book)
@@ -97,6 +99,7 @@ def order_moved(unit: Unit, place: Place, record: r.OrderMoved) -> None:
         quantity=record.quantity,
         price=record.limit_price,
         reason=record.reason,
+        details=source_of(record.provenance),
     )
 
 
@@ -116,7 +119,7 @@ def amend_requested(unit: Unit, place: Place, record: r.AmendRequested) -> None:
         actor=record.provenance.actor,
         quantity=record.quantity,
         price=record.limit_price,
-        details={"checks": checks_of(record.checks)},
+        details={"checks": checks_of(record.checks), **source_of(record.provenance)},
     )
 
 
@@ -240,6 +243,11 @@ def explain(row: Row, check: r.Check) -> None:
 
 def checks_of(checks: Sequence[r.Check]) -> list[Any]:
     return [to_builtins(check) for check in checks]
+
+
+def source_of(provenance: Provenance | None) -> dict[str, str]:
+    """By which door a line of history came, where it came by one."""
+    return {} if provenance is None else {"source": provenance.source.value}
 
 
 def history(unit: Unit, place: Place, row: Row, event: str, *, at: int, **more: Any) -> None:

@@ -1,4 +1,6 @@
-"""The history of one shard, read from its projections, newest first: days, ledger, signals, orders, fills, alerts."""
+"""The history of one shard, read from its projections, newest first: days, ledger, signals, orders, fills, alerts; and
+what became of one order, oldest first.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
@@ -22,12 +24,13 @@ from evenkeel.domain.orders import (
     Trail,
     Trigger,
 )
+from evenkeel.domain.record import Check
 from evenkeel.storage.repositories.paging import Keys, page, reading
 from evenkeel.storage.tables.accounts import ledger_entries, performance_history
 from evenkeel.storage.tables.copying import copies
 from evenkeel.storage.tables.strategies import strategy_signals
 from evenkeel.storage.tables.system import alerts
-from evenkeel.storage.tables.trading import fills, orders
+from evenkeel.storage.tables.trading import fills, order_events, orders
 
 L = TypeVar("L", bound=Struct)
 Page = tuple[Sequence[RowMapping], str | None]
@@ -125,6 +128,29 @@ class CopyLine(Struct, frozen=True):
     skipped: str | None
 
 
+class OrderLine(Struct, frozen=True):
+    """What happened to an order, with the checks that were made then. `waited` is how long (ns) it had waited before
+    it was checked anew."""
+
+    id: str
+    at: int
+    venue_at: int | None
+    event: str
+    state: str
+    actor: str | None
+    source: str | None
+    reason: str | None
+    rule: str | None
+    limit: str | None
+    value: str | None
+    layer: str | None
+    quantity: Decimal | None
+    price: Decimal | None
+    fill_id: str | None
+    waited: int | None
+    checks: Sequence[Check]
+
+
 class History:
     """All queries are of this one shard. Each returns its rows and the next cursor; NotReady without a database."""
 
@@ -205,6 +231,16 @@ class History:
         rows, after = await self._page(query, (table.c.executed_at, table.c.id), limit=limit, cursor=cursor)
         return [_fill(row) for row in rows], after
 
+    async def order_lines(
+        self, order_id: str, *, limit: int, cursor: str | None = None
+    ) -> tuple[list[OrderLine], str | None]:
+        """What has happened to an order, oldest first."""
+        table = order_events
+        query, keys = self._of(table).where(table.c.order_id == order_id), (table.c.seq, table.c.order_id)
+        async with reading(self._engine) as connection:
+            rows, after = await page(connection, query, keys, limit=limit, cursor=cursor, oldest_first=True)
+        return [_order_line(row) for row in rows], after
+
     async def alerts(self, *, limit: int, cursor: str | None = None) -> tuple[list[AlertLine], str | None]:
         keys = (alerts.c.at, alerts.c.id)
         rows, after = await self._page(self._of(alerts), keys, limit=limit, cursor=cursor)
@@ -271,6 +307,20 @@ def _order(row: RowMapping) -> Order:
     same = (name for name in Order.__struct_fields__ if name not in ("spec", "state", "kept"))
     kept = row["kept"] and convert(row["kept"], Kept)
     return Order(spec=spec, state=OrderState(row["state"]), kept=kept, **{name: row[name] for name in same})
+
+
+def _order_line(row: RowMapping) -> OrderLine:
+    details = row["details"]
+    own = ("id", "source", "fill_id", "waited", "checks")
+    same = (name for name in OrderLine.__struct_fields__ if name not in own)
+    return OrderLine(
+        id=str(row["seq"]),
+        source=details.get("source"),
+        fill_id=details.get("fill_id"),
+        waited=details.get("waited"),
+        checks=convert(details.get("checks", ()), tuple[Check, ...]),
+        **{name: row[name] for name in same},
+    )
 
 
 def _fill(row: RowMapping) -> Fill:

@@ -1,5 +1,5 @@
-"""Pages of a history, newest first, by keyset: a cursor names the last row seen, so that rows added meanwhile never
-shift a page. Cursors are opaque text; one that was not made here raises InvalidInput."""
+"""Pages of a history, newest or oldest first, by keyset: a cursor names the last row seen, so that rows added
+meanwhile never shift a page. Cursors are opaque text; one that was not made here raises InvalidInput."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Sequence
@@ -35,12 +35,19 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 
 async def page(
-    connection: AsyncConnection, query: Select[Any], keys: Keys, *, limit: int, cursor: str | None
+    connection: AsyncConnection,
+    query: Select[Any],
+    keys: Keys,
+    *,
+    limit: int,
+    cursor: str | None,
+    oldest_first: bool = False,
 ) -> tuple[Sequence[RowMapping], str | None]:
-    """At most `limit` rows after `cursor`, newest first, and the cursor of the next page."""
+    """At most `limit` rows after `cursor`, newest or `oldest_first`, and the cursor of the next page."""
     if cursor is not None:
-        query = query.where(tuple_(*keys) < tuple_(*_read(cursor, keys)))
-    query = query.order_by(keys[0].desc(), keys[1].desc()).limit(limit + 1)
+        seen = tuple_(*_read(cursor, keys))
+        query = query.where(tuple_(*keys) > seen if oldest_first else tuple_(*keys) < seen)
+    query = query.order_by(*(key.asc() if oldest_first else key.desc() for key in keys)).limit(limit + 1)
     rows = (await connection.execute(query)).mappings().all()
     if len(rows) <= limit:
         return rows, None

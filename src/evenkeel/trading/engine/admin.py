@@ -310,10 +310,10 @@ def change_deployment(turn: Turn, command: c.ChangeDeployment) -> Outcome:
         changed = msgspec.structs.replace(changed, enabled=command.enabled, paused=None)
         changed = switches.by_hand(changed, turn.at) if command.enabled else changed
     if command.revision is not None:
-        faults = [*_sizing_faults(command.revision.sizing), *switches.faults(command.revision.rules)]
+        changed = msgspec.structs.replace(changed, **msgspec.structs.asdict(command.revision))
+        faults = [*_sizing_faults(changed.sizing), *_exit_faults(changed), *switches.faults(changed.rules)]
         if faults:
             raise InvalidInput("the strategy cannot be changed so", errors=tuple(faults))
-        changed = msgspec.structs.replace(changed, **msgspec.structs.asdict(command.revision))
     _record_change(turn, known, changed, command)
     if changed.program != known.program:
         for order in _working(turn.state, known.id):
