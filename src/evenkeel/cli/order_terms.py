@@ -91,6 +91,13 @@ def said(order: dict[str, Any]) -> str:
     return f"{order['side']} {order['quantity']} {order['symbol']}: {order['state']}  {order['id']}"
 
 
+def good_for(order: dict[str, Any]) -> str:
+    """How long an order is good: one that waits for a price does so for as long as it takes, but for a GTD."""
+    lasts = str(order["time_in_force"])
+    waits = order["state"] == "HELD" and order["trigger_price"] is not None and lasts != TimeInForce.GTD
+    return f"until triggered, then {lasts}" if waits else lasts
+
+
 def lasting(tif: TimeInForce | None, expires: str | None, *, usual: TimeInForce = TimeInForce.DAY) -> TimeInForce:
     """How long an order works: as said, GTD where only its end is, else as is usual."""
     return tif or (usual if expires is None else TimeInForce.GTD)

@@ -90,8 +90,9 @@ def _crossed(terms: d.OneCancelsOther) -> Iterator[FieldError]:
 
 
 def _at_once(spec: OrderSpec) -> Iterator[FieldError]:
-    if spec.trigger is not None or spec.not_before:
-        yield FieldError("trigger_price", "its orders go out as they are placed, and wait for nothing")
+    for name, waits in (("trigger_price", spec.trigger is not None), ("after_market", spec.not_before > 0)):
+        if waits:
+            yield FieldError(name, "its orders go out as they are placed, and wait for nothing")
 
 
 def _lots(name: str, quantity: Decimal, *, instrument: Instrument) -> Iterator[FieldError]:
