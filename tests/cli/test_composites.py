@@ -90,3 +90,72 @@ def test_what_is_wrong_is_said_by_option(desk: Desk, account: str) -> None:
     assert desk.run("order", "slice", account, "buy", "9", "MSFT", code=2).stdout == ""
     refused = desk.refused("order", "iceberg", account, "buy", "9000000", "MSFT", "--limit", "5", "--displayed", "3")
     assert refused.startswith("Error: refused by ")
+
+
+_UNTIL = "2099-12-31T21:00:00Z"
+
+
+def test_every_kind_ends_at_a_moment(desk: Desk, account: str) -> None:
+    desk.run("feed", "pause")
+    placed = {
+        "bracket": ("buy", "2", "MSFT", "--limit", "5", "--stop-loss", "4"),
+        "cover": ("buy", "2", "MSFT", "--limit", "5", "--stop-loss", "4"),
+        "oco": ("buy", "2", "MSFT", "--limit", "5", "--stop", "900"),
+        "iceberg": ("buy", "9", "MSFT", "--limit", "5", "--displayed", "3"),
+        "slice": ("buy", "9", "MSFT", "--limit", "5", "--size", "4"),
+        "twap": ("buy", "9", "MSFT", "--limit", "5", *_PACE, "--start", "2029-12-31T15:00:00Z"),
+        "participate": ("buy", "9", "MSFT", "--limit", "5", "--share", "0.01"),
+        "legs": ("buy 1 MSFT @ 5", "sell 1 MSFT"),
+    }
+    for verb, rest in placed.items():
+        made = desk.ask("order", verb, account, *rest, "--expires", _UNTIL, "--venue", "XNAS")
+        terms = made["terms"]
+        orders = terms.get("orders") or [terms.get("entry") or terms.get("order") or terms["first"]]
+        assert {one["time_in_force"] for one in orders} == {"GTD"}, verb
+        desk.run("composite", "cancel", made["id"])
+    assert "--expires: " in desk.refused(
+        "order", "iceberg", account, "buy", "9", "MSFT", "--limit", "5", "--displayed", "3", "--tif", "gtd"
+    )
+    desk.run("feed", "resume")
+
+
+def test_entries_wait_for_a_price_or_the_open(desk: Desk, account: str) -> None:
+    desk.run("feed", "pause")
+    bought = ("buy", "2", "MSFT", "--stop-loss", "1")
+    waiting = desk.ask("order", "bracket", account, *bought, "--trigger", "2", "--expires", _UNTIL)
+    assert [one["state"] for one in waiting["orders"]] == ["HELD"]
+    tomorrow = desk.ask("order", "cover", account, *bought, "--after-market")
+    assert tomorrow["orders"][0]["not_before"]
+    stopped = desk.ask("order", "cover", account, *bought, "--stop", "900", "--tif", "gtc")
+    assert (stopped["orders"][0]["kind"], stopped["orders"][0]["stop_price"]) == ("STOP", "900")
+    legs = desk.ask("order", "legs", account, "buy 1 MSFT trigger 2", "sell 1 MSFT @ 3 stop 4", "--tif", "gtc")
+    first, second = legs["terms"]["orders"]
+    assert (first["trigger"]["price"], second["kind"], second["stop_price"]) == ("2", "STOP_LIMIT", "4")
+    for one in (waiting, tomorrow, stopped, legs):
+        desk.run("composite", "cancel", one["id"])
+    desk.run("feed", "resume")
+
+
+def test_the_stop_of_two_trails_or_has_a_limit(desk: Desk, account: str) -> None:
+    two = ("order", "oco", account, "buy", "2", "MSFT", "--limit", "5")
+    trailing = desk.ask(*two, "--trail", "10%", "--trail-limit", "1")
+    assert trailing["terms"]["second"]["kind"] == "TRAILING_STOP_LIMIT"
+    limited = desk.ask(*two, "--stop", "900", "--stop-limit", "901", "--after-market")
+    assert limited["terms"]["second"]["limit_price"] == "901"
+    assert "--stop" in desk.refused(*two, code=2)
+    assert "--gtt" in desk.refused(*two, "--trail", "1", "--gtt", code=2)
+    for one in (trailing, limited):
+        desk.run("composite", "cancel", one["id"])
+
+
+def test_a_routed_order_takes_what_an_order_takes(desk: Desk, account: str) -> None:
+    name = f"r-{account.lower()}"
+    desk.run("route", "set", name, account)
+    way = ("route", "order", name, "buy", "1", "MSFT")
+    held = desk.ask(*way, "--trigger", "2", "--expires", _UNTIL, "--venue", "XNAS")["order"]
+    assert (held["state"], held["time_in_force"]) == ("HELD", "GTD")
+    assert desk.ask(*way, "--trail", "10%", "--tif", "gtc")["order"]["kind"] == "TRAILING_STOP"
+    assert desk.ask(*way, "--after-market")["order"]["not_before"]
+    assert "--expires: " in desk.refused(*way, "--tif", "gtd")
+    desk.run("order", "cancel", "--all", "--account", account)
+    desk.run("route", "remove", name)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from evenkeel.cli.basket_rows import COLUMNS
+from evenkeel.server.requests import NewOrder
 from tests.cli.desk import Desk, invoke, until
 
 
@@ -58,9 +60,51 @@ def test_all_or_none_of_a_json_file(desk: Desk, account: str, tmp_path: Path) ->
     assert "basket" in result.stdout
 
 
+def test_a_basket_holds_every_kind_of_order(desk: Desk, account: str, tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    order = f"{account},MSFT,buy,1"
+    file.write_text(
+        "account,symbol,side,quantity,kind,limit_price,stop_price,trigger_price,trail_percent,expires_at,after_market\n"
+        f"{order},,,,2,,2099-12-31T21:00:00Z,\n{order},SL-M,,900,,,2099-12-31T21:00:00Z,\n"
+        f"{order},sl,901,900,,,,yes\n{order},,,,,10,,no\n",
+        encoding="utf-8",
+    )
+    desk.run("order", "basket", file)
+    found = desk.items("order", "list", "--account", account)
+    kinds = {(one["kind"], one["time_in_force"]) for one in found}
+    assert kinds == {("MARKET", "GTD"), ("STOP", "GTD"), ("STOP_LIMIT", "DAY"), ("TRAILING_STOP", "DAY")}
+    assert [one["kind"] for one in found if one["not_before"]] == ["STOP_LIMIT"]
+    file = tmp_path / "orders.json"
+    trail = {"multiple": 3, "period": 20}
+    rows: list[dict[str, object]] = [
+        {"trail_atr": trail, "trail_limit_offset": 1},
+        {"trail_atr": "2atr"},
+        {"trigger_price": 2},
+    ]
+    same: dict[str, object] = {
+        "account": account,
+        "symbol": "MSFT",
+        "side": "buy",
+        "quantity": 1,
+        "time_in_force": "gtc",
+    }
+    file.write_text(json.dumps([same | row for row in rows]), encoding="utf-8")
+    desk.run("order", "basket", file)
+    kinds = {(one["kind"], one["time_in_force"]) for one in desk.items("order", "list", "--account", account)} - kinds
+    assert kinds == {("TRAILING_STOP_LIMIT", "GTC"), ("TRAILING_STOP", "GTC"), ("MARKET", "GTC")}
+    desk.run("order", "cancel", "--all", "--account", account)
+
+
+def test_a_basket_names_all_that_an_order_has() -> None:
+    assert {*COLUMNS} - {"account"} == {*NewOrder.__struct_fields__} - {"account_id"}
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
+        ("a.csv", "account,symbol,side,quantity,kind\nA,MSFT,buy,1,MOON\n", "order 1: 'MOON' is not one of"),
+        ("a.csv", "account,symbol,side,quantity,after_market\nA,MSFT,buy,1,later\n", "is neither true nor false"),
+        ("a.csv", "account,symbol,side,quantity,trail_atr\nA,MSFT,buy,1,2%\n", "is not such as 3atr:14:1d"),
         ("a.csv", "symbol,side\nMSFT,buy\n", "order 1: needs account, quantity"),
         ("a.csv", "account,symbol,side,quantity,price\nA,MSFT,buy,1,5\n", "price: is not one of account"),
         ("a.csv", "", "holds no orders"),

@@ -86,6 +86,13 @@ def test_an_order_waits_for_its_price_until_it_expires(desk: Desk, account: str)
     assert desk.items("order", "cancel", order["id"])[0]["state"] == "CANCELLED"
 
 
+def test_an_order_that_waits_for_its_price_is_not_said_to_end_with_the_day(desk: Desk, account: str) -> None:
+    desk.ask("order", "place", account, "buy", "1", "MSFT", "--trigger", "1.00")
+    assert "until triggered, then DAY" in desk.run("order", "list", "--account", account).stdout
+    desk.run("order", "cancel", "--all", "--account", account)
+    assert "until triggered" not in desk.run("order", "list", "--account", account).stdout
+
+
 def test_stops_of_indian_brokers_and_trails(desk: Desk, account: str) -> None:
     stop = desk.ask("order", "place", account, "buy", "1", "MSFT", "--kind", "SL-M", "--stop", "900", "--tif", "gtc")
     assert stop["kind"] == "STOP"

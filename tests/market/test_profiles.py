@@ -52,3 +52,9 @@ def test_a_night_is_crossed() -> None:
     known = bars({at(8, 23): 100.0, at(9, 0): 300.0})
     profile = volume_profile(known, ZONE, start=start, end=start + 2 * HOUR, every=HOUR)
     assert profile == (0.25, 0.75)
+
+
+def test_only_the_stretches_that_are_named_count() -> None:
+    known = bars({at(8, 10): 100.0, at(8, 11): 500.0, at(8, 12): 300.0})
+    profile = volume_profile(known, ZONE, start=at(12, 10), end=at(12, 13), every=HOUR, numbers=[0, 2])
+    assert profile == (0.25, 0.75)

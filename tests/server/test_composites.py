@@ -141,6 +141,8 @@ WRONG: list[tuple[dict[str, Any], set[str]]] = [
     (body("oco", BUY, SELL), {"first", "second"}),
     (body("iceberg", BUY | {"kind": "LIMIT", "limit_price": "10"}, displayed="10"), {"displayed"}),
     (body("slices", count=3), {"every"}),
+    (body("parts", BUY | {"after_market": True}, size="4"), {"after_market"}),
+    (body("parts", BUY | {"trigger_price": "8"}, size="4"), {"trigger_price"}),
     (body("twap", every=60), {"end"}),
     (body("twap", every=60, end="2020-01-01T00:00:00"), {"end"}),
     (body("participation", end="soon"), {"share", "end"}),

@@ -83,6 +83,7 @@ async def test_refused_by_all_it_is_recorded_as_refused(owner: httpx.AsyncClient
     assert answer.status_code == 201
     assert answer.json()["order"]["state"] == "REFUSED"
     assert {one["refused"] for one in answer.json()["candidates"]} == {"max-position-share"}
+    assert not any(one["taken"] for one in answer.json()["candidates"])
 
 
 async def test_an_order_that_named_its_account_has_no_route(owner: httpx.AsyncClient) -> None:

@@ -10,18 +10,10 @@ import typer
 from evenkeel.cli import order_terms
 from evenkeel.cli.account import the_account, the_book
 from evenkeel.cli.client import Client
-from evenkeel.cli.common import (
-    HomeOption,
-    JsonOption,
-    examples,
-    number,
-    plain,
-    print_json,
-    reporting,
-    resolve_home,
-)
+from evenkeel.cli.common import examples, number, plain, print_json, reporting, resolve_home
 from evenkeel.cli.order import app as orders
-from evenkeel.domain.accounts import MANUAL
+from evenkeel.cli.order_options import OPTIONS as PLAIN
+from evenkeel.cli.order_options import Common, Entry, Later, Sliced, spread
 from evenkeel.domain.composites import OnFailure
 from evenkeel.domain.errors import EvenkeelError
 from evenkeel.domain.orders import Side, TimeInForce
@@ -30,20 +22,13 @@ Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Name or id of t
 TheSide = Annotated[Side, typer.Argument(metavar="SIDE", case_sensitive=False, help="buy or sell.")]
 Quantity = Annotated[Decimal, typer.Argument(metavar="QUANTITY", parser=number, help="Units: shares, ounces …")]
 Symbol = Annotated[str, typer.Argument(metavar="SYMBOL", help="As `evenkeel market symbols` lists it.")]
-Limit = Annotated[Decimal | None, typer.Option("--limit", parser=number, metavar="PRICE", help="Limit price.")]
-Stop = Annotated[Decimal | None, typer.Option("--stop", parser=number, metavar="PRICE", help="Stop price.")]
-Book = Annotated[str, typer.Option("--book", metavar="BOOK", help="manual, unassigned, or a strategy or portfolio.")]
-ClientId = Annotated[
-    str | None,
-    typer.Option("--client-order-id", metavar="ID", help="Yours, up to 64 characters: sent twice, ordered once."),
-]
 StopLoss = Annotated[
     Decimal | None, typer.Option("--stop-loss", parser=number, metavar="PRICE", help="Where it is stopped out.")
 ]
 TakeProfit = Annotated[
     Decimal | None, typer.Option("--take-profit", parser=number, metavar="PRICE", help="Where it takes its profit.")
 ]
-Lasts = Annotated[TimeInForce, typer.Option("--tif", case_sensitive=False, help="How long its orders work.")]
+OwnLimit = Annotated[Decimal, typer.Option("--limit", parser=number, metavar="PRICE", help="Limit price.")]
 Displayed = Annotated[
     Decimal, typer.Option("--displayed", parser=number, metavar="QUANTITY", help="How much is shown at a time.")
 ]
@@ -55,37 +40,31 @@ End = Annotated[str, typer.Option("--end", metavar="TIME", help="When what is le
 Randomise = Annotated[
     float | None, typer.Option("--randomise", min=0, max=0.9, help="Moves moments and sizes by up to this fraction.")
 ]
-_LEG = re.compile(r"(?P<side>buy|sell)\s+(?P<quantity>[0-9.]+)\s+(?P<symbol>\S+?)(\s*@\s*(?P<limit>[0-9.]+))?", re.I)
-OPTIONS = {
+_PRICE = r"(?P<{0}>[0-9.]+)"
+_LEG = re.compile(
+    r"(?P<side>buy|sell)\s+(?P<quantity>[0-9.]+)\s+(?P<symbol>\S+?)"
+    rf"(\s*@\s*{_PRICE.format('limit')})?(\s+stop\s+{_PRICE.format('stop')})?"
+    rf"(\s+trigger\s+{_PRICE.format('trigger')})?",
+    re.IGNORECASE,
+)
+OPTIONS = PLAIN | {
     name: f"--{name.replace('_', '-')}"
     for name in (
         "stop_loss", "take_profit", "displayed", "size", "count", "every", "start", "end", "randomise", "share", "most",
-        "on_failure", "book", "client_order_id",
+        "on_failure",
     )
-} | order_terms.OPTIONS  # fmt: skip
+}  # fmt: skip
 
 
-_PARTS = {
-    "orders.symbol": "SYMBOL",
-    "orders.quantity": "QUANTITY",
-    "orders.limit_price": "--limit",
-    "orders.stop_price": "--stop",
-    "orders.time_in_force": "--tif",
+_OF_TWO = {
     "orders.0.trigger_price": "--limit",
     "orders.1.trigger_price": "--stop",
+    "orders.1.limit_price": "--stop-limit",
 }
 
 
-def _order(
-    side: Side, quantity: Decimal, *, symbol: str, tif: TimeInForce, limit: Decimal | None, stop: Decimal | None = None
-) -> dict[str, Any]:
-    body: dict[str, Any] = {"symbol": symbol, "side": side.value, "quantity": f"{quantity:f}"}
-    return body | {
-        "kind": order_terms.KINDS[limit is not None, stop is not None].value,
-        "limit_price": plain(limit),
-        "stop_price": plain(stop),
-        "time_in_force": tif.value,
-    }
+def _order(side: Side, quantity: Decimal, *, symbol: str, terms: dict[str, Any]) -> dict[str, Any]:
+    return {"symbol": symbol, "side": side.value, "quantity": f"{quantity:f}", **terms}
 
 
 def _place(
@@ -93,33 +72,41 @@ def _place(
     account: str,
     *,
     parts: list[dict[str, Any]],
-    book: str,
-    client_order_id: str | None,
-    home: Any,
-    as_json: bool,
+    shared: Common,
     **more: Any,
 ) -> None:
     """Places a composite order, and says how it stands; refused, it is an error."""
-    parts_are = {"orders": "LEG..."} if kind == "legs" else _PARTS
-    with reporting(as_json=as_json):
-        client = Client(resolve_home(home), options=OPTIONS | parts_are | {"kind": kind})
+    with reporting(as_json=shared.as_json):
+        client = Client(resolve_home(shared.home), options=OPTIONS | _parts_of(kind))
         body = {
             "kind": kind,
             "account_id": the_account(client, account)["id"],
             "orders": parts,
-            "book": the_book(client, book),
-            "client_order_id": client_order_id or f"cli-{uuid.uuid4()}",
+            "book": the_book(client, shared.book),
+            "client_order_id": shared.client_order_id or f"cli-{uuid.uuid4()}",
         }
         given = {name: value for name, value in more.items() if value is not None}
         made = client.call("POST", "/trading/composites", body | given)
         refused = made["state"] == "REFUSED"
-        if as_json:
+        if shared.as_json:
             print_json(made)
         elif not refused:
             print(said(made))
         if refused:
             hint = f"Nothing was sent. All of it: evenkeel composite show {made['id']}"
             raise EvenkeelError(f"refused by {made['rule']}: {made['reason']}", hint=hint)
+
+
+def _parts_of(kind: str) -> dict[str, str]:
+    """What stands for the fields of its orders, which are named one by one in a request."""
+    own = {"symbol": "SYMBOL", "quantity": "QUANTITY"}
+    parts = {f"orders.{name}": option for name, option in (PLAIN | own).items()}
+    if kind == "oco":
+        parts |= _OF_TWO
+    if kind == "legs":
+        written = ("symbol", "quantity", "limit_price", "stop_price", "trigger_price")
+        parts |= {"orders": "LEG...", **{f"orders.{name}": "LEG..." for name in written}}
+    return parts | {"kind": kind}
 
 
 def said(one: dict[str, Any]) -> str:
@@ -135,28 +122,22 @@ def said(one: dict[str, Any]) -> str:
         note="The exits are as large as the entry has filled. Its entry is cancelled by `evenkeel composite cancel`.",
     ),
 )
+@spread
 def bracket(
     account: Account,
     side: TheSide,
     quantity: Quantity,
     symbol: Symbol,
-    limit: Limit = None,
-    stop: Stop = None,
     stop_loss: StopLoss = None,
     take_profit: TakeProfit = None,
     trail: order_terms.TrailOption = None,
-    tif: Lasts = TimeInForce.DAY,
-    book: Book = MANUAL,
-    client_order_id: ClientId = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
+    *,
+    shared: Entry,
 ) -> None:
     """Place an entry with exits that follow what it has filled: a stop, a profit target, or both."""
-    parts = [_order(side, quantity, symbol=symbol, tif=tif, limit=limit, stop=stop)]
+    parts = [_order(side, quantity, symbol=symbol, terms=shared.terms())]
     more = {"stop_loss": plain(stop_loss), "take_profit": plain(take_profit), **(trail or {})}
-    _place(
-        "bracket", account, parts=parts, book=book, client_order_id=client_order_id, home=home, as_json=as_json, **more
-    )
+    _place("bracket", account, parts=parts, shared=shared, **more)
 
 
 @orders.command(
@@ -166,82 +147,82 @@ def bracket(
         note="Where its stop cannot rest, or is cancelled, what was entered is closed at the market.",
     ),
 )
+@spread
 def cover(
     account: Account,
     side: TheSide,
     quantity: Quantity,
     symbol: Symbol,
-    limit: Limit = None,
     stop_loss: StopLoss = None,
     trail: order_terms.TrailOption = None,
-    tif: Lasts = TimeInForce.DAY,
-    book: Book = MANUAL,
-    client_order_id: ClientId = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
+    *,
+    shared: Entry,
 ) -> None:
     """Place an entry with a compulsory stop."""
-    parts = [_order(side, quantity, symbol=symbol, tif=tif, limit=limit)]
+    parts = [_order(side, quantity, symbol=symbol, terms=shared.terms())]
     more = {"stop_loss": plain(stop_loss), **(trail or {})}
-    _place(
-        "cover", account, parts=parts, book=book, client_order_id=client_order_id, home=home, as_json=as_json, **more
-    )
+    _place("cover", account, parts=parts, shared=shared, **more)
 
 
 @orders.command(
     "oco",
     epilog=examples(
         "evenkeel order oco Main sell 10 AAPL --limit 52 --stop 38",
+        "evenkeel order oco Main sell 10 AAPL --limit 52 --stop 38 --stop-limit 37.50",
+        "evenkeel order oco Main sell 10 AAPL --limit 52 --trail 3%",
         "evenkeel order oco Main sell 10 AAPL --limit 52 --stop 38 --gtt",
         note="What one of them fills, the other gives up. With --gtt both are held here until their price is reached.",
     ),
 )
+@spread
 def oco(
     account: Account,
     side: TheSide,
     quantity: Quantity,
     symbol: Symbol,
     limit: Annotated[Decimal, typer.Option("--limit", parser=number, metavar="PRICE", help="Of the limit order.")],
-    stop: Annotated[Decimal, typer.Option("--stop", parser=number, metavar="PRICE", help="Of the stop order.")],
+    stop: Annotated[
+        Decimal | None, typer.Option("--stop", parser=number, metavar="PRICE", help="Of the stop order.")
+    ] = None,
+    stop_limit: Annotated[
+        Decimal | None, typer.Option("--stop-limit", parser=number, metavar="PRICE", help="Its limit, if it has one.")
+    ] = None,
+    trail: order_terms.TrailOption = None,
+    trail_limit: order_terms.TrailLimitOption = None,
     gtt: Annotated[bool, typer.Option("--gtt", help="Hold both here, and send at the market what is reached.")] = False,
-    tif: Lasts = TimeInForce.GTC,
-    book: Book = MANUAL,
-    client_order_id: ClientId = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
+    *,
+    shared: Later,
 ) -> None:
     """Place two orders of which one is to fill: a limit and a stop."""
+    if (stop is None) is (trail is None):
+        raise typer.BadParameter("give either a stop or a trail", param_hint="--stop")
+    if gtt and (stop_limit is not None or trail is not None):
+        raise typer.BadParameter("takes a --limit and a --stop, and nothing else", param_hint="--gtt")
+    lasts = shared.terms(usual=TimeInForce.GTC)
     if gtt:
-        part = _order(side, quantity, symbol=symbol, tif=tif, limit=None)
-        parts = [part | {"trigger_price": f"{price:f}"} for price in (limit, stop)]
+        both = [order_terms.prices(limit=None) | {"trigger_price": plain(price)} for price in (limit, stop)]
     else:
-        parts = [
-            _order(side, quantity, symbol=symbol, tif=tif, limit=limit),
-            _order(side, quantity, symbol=symbol, tif=tif, limit=None, stop=stop),
-        ]
-    _place("oco", account, parts=parts, book=book, client_order_id=client_order_id, home=home, as_json=as_json)
+        stopping = order_terms.stopping(stop=stop, limit=stop_limit, distance=trail, offset=trail_limit)
+        both = [order_terms.prices(limit=limit), stopping]
+    parts = [_order(side, quantity, symbol=symbol, terms=lasts | one) for one in both]
+    _place("oco", account, parts=parts, shared=shared)
 
 
 @orders.command("iceberg", epilog=examples("evenkeel order iceberg Main buy 5000 AAPL --limit 41 --displayed 500"))
+@spread
 def iceberg(
     account: Account,
     side: TheSide,
     quantity: Quantity,
     symbol: Symbol,
-    limit: Annotated[Decimal, typer.Option("--limit", parser=number, metavar="PRICE", help="Limit price.")],
+    limit: OwnLimit,
     displayed: Displayed,
-    tif: Lasts = TimeInForce.DAY,
-    book: Book = MANUAL,
-    client_order_id: ClientId = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
+    shared: Common,
 ) -> None:
     """Place a limit order of which only a part is shown at a time."""
-    parts = [_order(side, quantity, symbol=symbol, tif=tif, limit=limit)]
-    shown = {"displayed": plain(displayed)}
-    _place(
-        "iceberg", account, parts=parts, book=book, client_order_id=client_order_id, home=home, as_json=as_json, **shown
-    )
+    terms = shared.terms() | order_terms.prices(limit=limit)
+    parts = [_order(side, quantity, symbol=symbol, terms=terms)]
+    _place("iceberg", account, parts=parts, shared=shared, displayed=plain(displayed))
 
 
 @orders.command(
@@ -252,12 +233,12 @@ def iceberg(
         note="--size, such as an exchange's freeze quantity, sends all parts at once; --count one after the other.",
     ),
 )
+@spread
 def slice_order(
     account: Account,
     side: TheSide,
     quantity: Quantity,
     symbol: Symbol,
-    limit: Limit = None,
     size: Annotated[
         Decimal | None, typer.Option("--size", parser=number, metavar="QUANTITY", help="At most so much an order.")
     ] = None,
@@ -266,19 +247,16 @@ def slice_order(
         int | None, typer.Option("--every", metavar="SECONDS", min=1, help="From one slice to the next.")
     ] = None,
     randomise: Randomise = None,
-    tif: Lasts = TimeInForce.DAY,
-    book: Book = MANUAL,
-    client_order_id: ClientId = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
+    *,
+    shared: Sliced,
 ) -> None:
     """Place a large order as several small ones."""
     if (size is None) is (count is None):
         raise typer.BadParameter("give either a size or a count", param_hint="--size")
-    parts = [_order(side, quantity, symbol=symbol, tif=tif, limit=limit)]
+    parts = [_order(side, quantity, symbol=symbol, terms=shared.terms())]
     more = {"size": plain(size), "count": count, "every": every, "randomise": randomise}
     kind = "slices" if size is None else "parts"
-    _place(kind, account, parts=parts, book=book, client_order_id=client_order_id, home=home, as_json=as_json, **more)
+    _place(kind, account, parts=parts, shared=shared, **more)
 
 
 @orders.command(
@@ -294,6 +272,7 @@ def slice_order(
     help="Place equal slices over a stretch of time.",
     epilog=examples("evenkeel order twap Main buy 5000 AAPL --every 300 --end 2099-12-31T20:00:00Z"),
 )
+@spread
 def over_time(
     context: typer.Context,
     account: Account,
@@ -303,22 +282,19 @@ def over_time(
     every: Every,
     end: End,
     start: Start = None,
-    limit: Limit = None,
     randomise: Randomise = None,
-    tif: Lasts = TimeInForce.DAY,
-    book: Book = MANUAL,
-    client_order_id: ClientId = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
+    *,
+    shared: Sliced,
 ) -> None:
     """Place slices over a stretch of time, by the pace of the command's name: twap or vwap."""
     kind = str(context.info_name)
-    parts = [_order(side, quantity, symbol=symbol, tif=tif, limit=limit)]
+    parts = [_order(side, quantity, symbol=symbol, terms=shared.terms())]
     more = {"every": every, "start": start, "end": end, "randomise": randomise}
-    _place(kind, account, parts=parts, book=book, client_order_id=client_order_id, home=home, as_json=as_json, **more)
+    _place(kind, account, parts=parts, shared=shared, **more)
 
 
 @orders.command("participate", epilog=examples("evenkeel order participate Main buy 5000 AAPL --share 0.1 --most 500"))
+@spread
 def participate(
     account: Account,
     side: TheSide,
@@ -329,18 +305,14 @@ def participate(
         Decimal | None, typer.Option("--most", parser=number, metavar="QUANTITY", help="At most so much after a bar.")
     ] = None,
     end: Annotated[str | None, typer.Option("--end", metavar="TIME", help="When what is left is cancelled.")] = None,
-    limit: Limit = None,
-    tif: Lasts = TimeInForce.DAY,
-    book: Book = MANUAL,
-    client_order_id: ClientId = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
+    *,
+    shared: Sliced,
 ) -> None:
     """Place after each bar a share of what has traded in it."""
-    parts = [_order(side, quantity, symbol=symbol, tif=tif, limit=limit)]
+    parts = [_order(side, quantity, symbol=symbol, terms=shared.terms())]
     more = {"share": share, "most": plain(most), "end": end}
     kind = "participation"
-    _place(kind, account, parts=parts, book=book, client_order_id=client_order_id, home=home, as_json=as_json, **more)
+    _place(kind, account, parts=parts, shared=shared, **more)
 
 
 @orders.command(
@@ -348,31 +320,34 @@ def participate(
     epilog=examples(
         'evenkeel order legs Main "buy 10 AAPL" "sell 10 MSFT @ 52.30"',
         'evenkeel order legs Main "buy 10 AAPL" "sell 10 MSFT" --on-failure unwind',
+        'evenkeel order legs Main "buy 10 AAPL trigger 41" "sell 10 AAPL stop 38" --tif gtc',
         note="Each leg is placed once the one before has filled in full.",
     ),
 )
+@spread
 def legs(
     account: Account,
-    leg: Annotated[list[str], typer.Argument(metavar="LEG...", help="SIDE QUANTITY SYMBOL, and @ PRICE for a limit.")],
+    leg: Annotated[
+        list[str],
+        typer.Argument(metavar="LEG...", help="SIDE QUANTITY SYMBOL, and @ PRICE, stop PRICE, trigger PRICE."),
+    ],
     on_failure: Annotated[
         OnFailure, typer.Option("--on-failure", case_sensitive=False, help="Of a leg that does not fill in full.")
     ] = OnFailure.STOP,
-    tif: Lasts = TimeInForce.DAY,
-    book: Book = MANUAL,
-    client_order_id: ClientId = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
+    *,
+    shared: Later,
 ) -> None:
     """Place orders one after the other."""
-    parts = [_leg(text, tif) for text in leg]
-    rule = {"on_failure": on_failure.value}
-    _place("legs", account, parts=parts, book=book, client_order_id=client_order_id, home=home, as_json=as_json, **rule)
+    parts = [_leg(text, shared.terms()) for text in leg]
+    _place("legs", account, parts=parts, shared=shared, on_failure=on_failure.value)
 
 
-def _leg(text: str, tif: TimeInForce) -> dict[str, Any]:
+def _leg(text: str, terms: dict[str, Any]) -> dict[str, Any]:
     found = _LEG.fullmatch(text.strip())
     if found is None:
         raise typer.BadParameter(f'{text!r} is not a leg such as "buy 10 AAPL @ 41.50"', param_hint="LEG...")
-    limit = found["limit"]
+    given = (found[name] for name in ("limit", "stop", "trigger"))
+    limit, stop, trigger = (None if price is None else number(price) for price in given)
+    own = order_terms.prices(limit=limit, stop=stop) | {"trigger_price": plain(trigger)}
     side, quantity = Side(found["side"].upper()), number(found["quantity"])
-    return _order(side, quantity, symbol=found["symbol"], tif=tif, limit=None if limit is None else number(limit))
+    return _order(side, quantity, symbol=found["symbol"], terms=terms | own)

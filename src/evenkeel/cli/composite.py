@@ -22,8 +22,9 @@ from evenkeel.cli.common import (
     reporting,
     resolve_home,
 )
-from evenkeel.cli.composing import OPTIONS, Limit, Stop, StopLoss, TakeProfit, said
+from evenkeel.cli.composing import OPTIONS, StopLoss, TakeProfit, said
 from evenkeel.cli.order_lists import AccountOption
+from evenkeel.cli.order_options import Limit, Stop
 from evenkeel.domain.errors import InvalidInput
 
 app = typer.Typer(no_args_is_help=True)

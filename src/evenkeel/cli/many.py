@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from evenkeel.cli import order_terms
+from evenkeel.cli import basket_rows, order_terms
 from evenkeel.cli.account import the_account, the_book
 from evenkeel.cli.client import Client, path_of
 from evenkeel.cli.common import (
@@ -23,16 +23,15 @@ from evenkeel.cli.common import (
     reporting,
     resolve_home,
 )
-from evenkeel.domain.errors import EvenkeelError, FieldError, InvalidInput
+from evenkeel.domain.errors import EvenkeelError, InvalidInput
 from evenkeel.domain.orders import OrderKind, Product, Side
 
-ColumnNames = tuple[str, ...]
 BASKET_EXAMPLES = examples(
     "evenkeel order basket orders.csv",
     "evenkeel order basket orders.json --all-or-none --id rebalance-2024-06",
-    note="Columns, or names in JSON: account, symbol, side, quantity, and where wanted kind, limit_price, stop_price, "
-    "time_in_force, product, book, venue, client_order_id. Sent again with the same --id it places nothing new. Exit "
-    "code 1 when an order is refused.",
+    note="Columns, or names in JSON: account, symbol, side, quantity, and where wanted what else an order has, as "
+    "limit_price, trigger_price or expires_at. Sent again with the same --id it places nothing new. Exit code 1 when "
+    "an order is refused.",
 )
 MODIFY_EXAMPLES = examples(
     "evenkeel order modify 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061 --quantity 20 --limit 52.10",
@@ -41,10 +40,6 @@ MODIFY_EXAMPLES = examples(
     "evenkeel order modify --all --account Main --symbol AAPL --ticks -5",
     note="An order to the market is cancelled first; a market order takes its place once that is confirmed.",
 )
-_COLUMNS: ColumnNames = (
-    "account", "symbol", "side", "quantity", "kind", "limit_price", "stop_price", "time_in_force", "product", "book",
-    "venue", "client_order_id",
-)  # fmt: skip
 _CHANGES = {
     "change.quantity": "--quantity",
     "change.factor": "--factor",
@@ -137,22 +132,7 @@ def read_orders(file: Path) -> list[dict[str, Any]]:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidInput(f"{file} is not UTF-8 text", hint="Save it as CSV UTF-8, or as JSON.") from None
-    rows = _of_json(text, file) if file.suffix.lower() == ".json" else _of_csv(text, file)
-    faults = [
-        FieldError(f"order {place}", f"needs {missing}")
-        for place, row in enumerate(rows, 1)
-        if (missing := ", ".join(name for name in _COLUMNS[:4] if not row.get(name)))
-    ]
-    unknown = [
-        FieldError(name, f"is not one of {', '.join(_COLUMNS)}")
-        for name in dict.fromkeys(name for row in rows for name in row)
-        if name not in _COLUMNS
-    ]
-    if not rows or faults or unknown:
-        raise InvalidInput(
-            f"{file} holds no orders" if not rows else f"{file} cannot be read", errors=(*unknown, *faults)
-        )
-    return rows
+    return basket_rows.checked(_of_json(text, file) if file.suffix.lower() == ".json" else _of_csv(text, file), file)
 
 
 def _of_csv(text: str, file: Path) -> list[dict[str, Any]]:
@@ -178,13 +158,9 @@ def _of_json(text: str, file: Path) -> list[dict[str, Any]]:
 
 def _order(client: Client, row: dict[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in row.items() if name != "account"}
-    kind = order_terms.KINDS["limit_price" in row, "stop_price" in row]
-    upper: dict[str, Any] = {
-        name: str(row[name]).upper() for name in ("side", "kind", "time_in_force", "product") if name in row
-    }
     account = the_account(client, str(row["account"]))["id"]
     book = {"book": the_book(client, str(row["book"]))} if "book" in row else {}
-    return {"kind": kind.value, **given, **upper, **book, "account_id": account}
+    return {**given, **book, "account_id": account}
 
 
 def modify(

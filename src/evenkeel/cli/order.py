@@ -14,29 +14,20 @@ from evenkeel.cli.common import (
     JsonOption,
     examples,
     number,
-    plain,
     print_fields,
     print_items,
     print_json,
     reporting,
     resolve_home,
 )
-from evenkeel.domain.accounts import MANUAL
+from evenkeel.cli.order_options import OPTIONS, Whole, spread
 from evenkeel.domain.errors import EvenkeelError, InvalidInput, NotFound
-from evenkeel.domain.orders import Product, Side
+from evenkeel.domain.orders import Side
 
 app = typer.Typer(no_args_is_help=True)
 
 OrderArgument = Annotated[str, typer.Argument(metavar="ORDER", help="The order's id.")]
-_OPTIONS = order_terms.OPTIONS | {
-    "symbol": "SYMBOL",
-    "quantity": "QUANTITY",
-    "limit_price": "--limit",
-    "stop_price": "--stop",
-    "client_order_id": "--client-order-id",
-    "book": "--book",
-    "venue": "--venue",
-}
+_OPTIONS = OPTIONS | {"symbol": "SYMBOL", "quantity": "QUANTITY"}
 
 
 @app.command(
@@ -50,55 +41,27 @@ _OPTIONS = order_terms.OPTIONS | {
         note="Exit code 1 when risk refuses it: the refusal is recorded, and the answer names rule, limit and value.",
     ),
 )
+@spread
 def place(
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Name or id of the account.")],
     side: Annotated[Side, typer.Argument(metavar="SIDE", case_sensitive=False, help="buy or sell.")],
     quantity: Annotated[Decimal, typer.Argument(metavar="QUANTITY", parser=number, help="Units: shares, ounces …")],
     symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="As `evenkeel market symbols` lists it.")],
-    limit: Annotated[
-        Decimal | None, typer.Option("--limit", parser=number, metavar="PRICE", help="Limit price.")
-    ] = None,
-    stop: Annotated[Decimal | None, typer.Option("--stop", parser=number, metavar="PRICE", help="Stop price.")] = None,
-    trail: order_terms.TrailOption = None,
-    trail_limit: order_terms.TrailLimitOption = None,
-    trigger: order_terms.TriggerOption = None,
-    kind: order_terms.KindOption = None,
-    tif: order_terms.TimeOption = None,
-    expires: order_terms.ExpiresOption = None,
-    after_market: order_terms.LaterOption = False,
-    product: Annotated[Product, typer.Option("--product", case_sensitive=False, help="Indian products.")] = (
-        Product.NONE
-    ),
-    venue: Annotated[str | None, typer.Option("--venue", help="For symbols listed at several venues.")] = None,
-    book: Annotated[
-        str, typer.Option("--book", metavar="BOOK", help="manual, unassigned, or a strategy or portfolio.")
-    ] = MANUAL,
-    client_order_id: Annotated[
-        str | None,
-        typer.Option("--client-order-id", metavar="ID", help="Yours, up to 64 characters: sent twice, ordered once."),
-    ] = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
+    shared: Whole,
 ) -> None:
     """Place an order: market without prices, else limit, stop, or stop-limit with both; with a trail, trailing stop."""
-    with reporting(as_json=as_json):
-        client = Client(resolve_home(home), options=_OPTIONS)
+    with reporting(as_json=shared.as_json):
+        client = Client(resolve_home(shared.home), options=_OPTIONS)
         body = {
             "account_id": the_account(client, account)["id"],
             "symbol": symbol,
             "side": side.value,
             "quantity": f"{quantity:f}",
-            **order_terms.terms(
-                wanted=kind, limit=limit, stop=stop, distance=trail, offset=trail_limit, tif=tif, expires=expires
-            ),
-            "trigger_price": plain(trigger),
-            "after_market": after_market,
-            "product": product.value,
-            "venue": venue,
-            "book": the_book(client, book),
-            "client_order_id": client_order_id or f"cli-{uuid.uuid4()}",
+            **shared.terms(),
+            "book": the_book(client, shared.book),
+            "client_order_id": shared.client_order_id or f"cli-{uuid.uuid4()}",
         }
-        _placed(client.call("POST", "/trading/orders", body), as_json=as_json)
+        _placed(client.call("POST", "/trading/orders", body), as_json=shared.as_json)
 
 
 def _placed(order: dict[str, Any], *, as_json: bool) -> None:

@@ -105,7 +105,7 @@ def list_orders(
         rows = [
             [o["created_at"], *([names.get(o["account_id"], o["account_id"])] if names else []), o["side"],
              o["quantity"], o["symbol"], o["kind"], o["limit_price"] or "",
-             o["stop_price"] or o["trigger_price"] or "", o["time_in_force"], o["state"], o["rests_at"] or "",
+             o["stop_price"] or o["trigger_price"] or "", order_terms.good_for(o), o["state"], o["rests_at"] or "",
              o["filled_quantity"], o["average_price"] or "", o["strategy"] or o["portfolio"] or o["book"],
              o["reason"] or "", o["id"]]
             for o in items

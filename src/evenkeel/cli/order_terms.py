@@ -81,13 +81,55 @@ ExpiresOption = Annotated[
 ]
 LaterOption = Annotated[bool, typer.Option("--after-market", help="Hold it until the exchange opens next.")]
 TimeOption = Annotated[
-    TimeInForce | None, typer.Option("--tif", case_sensitive=False, help="How long it works; DAY by itself.")
+    TimeInForce | None,
+    typer.Option("--tif", case_sensitive=False, help="How long it works; DAY by itself; an oco GTC."),
 ]
 
 
 def said(order: dict[str, Any]) -> str:
     """An order in one line."""
     return f"{order['side']} {order['quantity']} {order['symbol']}: {order['state']}  {order['id']}"
+
+
+def good_for(order: dict[str, Any]) -> str:
+    """How long an order is good: one that waits for a price does so for as long as it takes, but for a GTD."""
+    lasts = str(order["time_in_force"])
+    waits = order["state"] == "HELD" and order["trigger_price"] is not None and lasts != TimeInForce.GTD
+    return f"until triggered, then {lasts}" if waits else lasts
+
+
+def lasting(tif: TimeInForce | None, expires: str | None, *, usual: TimeInForce = TimeInForce.DAY) -> TimeInForce:
+    """How long an order works: as said, GTD where only its end is, else as is usual."""
+    return tif or (usual if expires is None else TimeInForce.GTD)
+
+
+def prices(*, limit: Decimal | None, stop: Decimal | None = None) -> dict[str, Any]:
+    """Prices of an order, and the kind that follows from them."""
+    kind = KINDS[limit is not None, stop is not None].value
+    return {"kind": kind, "limit_price": plain(limit), "stop_price": plain(stop)}
+
+
+def stopping(
+    *,
+    stop: Decimal | None,
+    limit: Decimal | None = None,
+    distance: dict[str, Any] | None = None,
+    offset: Decimal | None = None,
+) -> dict[str, Any]:
+    """A stop order as a request has it: at a price, or with a trail behind the best price."""
+    if distance is None:
+        return prices(limit=limit, stop=stop) | _beyond(offset)
+    kind = follows(has_offset=offset is not None).value
+    return {**prices(limit=limit), "kind": kind, **distance, **_beyond(offset)}
+
+
+def follows(*, has_offset: bool) -> OrderKind:
+    """The kind of a stop that follows the price: with a limit where that has an offset."""
+    return OrderKind.TRAILING_STOP_LIMIT if has_offset else OrderKind.TRAILING_STOP
+
+
+def _beyond(offset: Decimal | None) -> dict[str, Any]:
+    return {} if offset is None else {"trail_limit_offset": plain(offset)}
 
 
 def terms(
@@ -101,16 +143,13 @@ def terms(
     expires: str | None,
 ) -> dict[str, Any]:
     """The parts of a request that follow from one another: the kind from prices and trail, GTD from an end."""
-    is_trailing = distance is not None and limit is None and stop is None
-    follows = OrderKind.TRAILING_STOP if offset is None else OrderKind.TRAILING_STOP_LIMIT
-    usual = follows if is_trailing else KINDS[limit is not None, stop is not None]
-    lasts = tif or (TimeInForce.DAY if expires is None else TimeInForce.GTD)
+    if distance is not None and (limit, stop) == (None, None):
+        usual = stopping(stop=None, distance=distance, offset=offset)
+    else:
+        usual = prices(limit=limit, stop=stop) | (distance or {}) | _beyond(offset)
     return {
-        "kind": (wanted or usual).value,
-        "limit_price": plain(limit),
-        "stop_price": plain(stop),
-        "time_in_force": lasts.value,
+        **usual,
+        "kind": usual["kind"] if wanted is None else wanted.value,
+        "time_in_force": lasting(tif, expires).value,
         "expires_at": expires,
-        **(distance or {}),
-        **({} if offset is None else {"trail_limit_offset": plain(offset)}),
     }

@@ -7,37 +7,34 @@ from typing import Annotated, Any
 import typer
 
 from evenkeel.cli import order_terms
-from evenkeel.cli.account import the_account
+from evenkeel.cli.account import the_account, the_book
 from evenkeel.cli.client import Client, path_of
 from evenkeel.cli.common import (
     HomeOption,
     JsonOption,
     examples,
     number,
-    plain,
     print_items,
     print_json,
     print_table,
     reporting,
     resolve_home,
 )
+from evenkeel.cli.order_options import OPTIONS, Whole, spread
 from evenkeel.domain.errors import EvenkeelError
-from evenkeel.domain.orders import Side, TimeInForce
+from evenkeel.domain.orders import Side
 from evenkeel.domain.routing import RouteRule
 
 app = typer.Typer(no_args_is_help=True)
 
 RouteArgument = Annotated[str, typer.Argument(metavar="ROUTE", help="The route's name.")]
-_OPTIONS = {
+_OPTIONS = OPTIONS | {
     "name": "ROUTE",
     "accounts": "ACCOUNT...",
     "venues": "--venue",
     "route": "ROUTE",
     "symbol": "SYMBOL",
     "quantity": "QUANTITY",
-    "limit_price": "--limit",
-    "stop_price": "--stop",
-    "client_order_id": "--client-order-id",
 }
 
 
@@ -108,42 +105,31 @@ def remove(route: RouteArgument, home: HomeOption = None, as_json: JsonOption = 
     epilog=examples(
         "evenkeel route order best buy 10 AAPL",
         "evenkeel route order best sell 10 AAPL --limit 52.30 --tif GTC",
+        "evenkeel route order best sell 10 AAPL --trail 1.5% --expires 2099-12-31T21:00:00Z",
         note="Exit code 1 when no account may take it: it is recorded as refused, and the answer says by what.",
     ),
 )
+@spread
 def order(
     route: RouteArgument,
     side: Annotated[Side, typer.Argument(metavar="SIDE", case_sensitive=False, help="buy or sell.")],
     quantity: Annotated[Decimal, typer.Argument(metavar="QUANTITY", parser=number, help="Units: shares, ounces …")],
     symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="As `evenkeel market symbols` lists it.")],
-    limit: Annotated[
-        Decimal | None, typer.Option("--limit", parser=number, metavar="PRICE", help="Limit price.")
-    ] = None,
-    stop: Annotated[Decimal | None, typer.Option("--stop", parser=number, metavar="PRICE", help="Stop price.")] = None,
-    tif: Annotated[TimeInForce, typer.Option("--tif", case_sensitive=False, help="How long it works.")] = (
-        TimeInForce.DAY
-    ),
-    client_order_id: Annotated[
-        str | None,
-        typer.Option("--client-order-id", metavar="ID", help="Yours, up to 64 characters: sent twice, ordered once."),
-    ] = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
+    shared: Whole,
 ) -> None:
     """Place an order where a route leads, and show what was made of every account."""
-    with reporting(as_json=as_json):
+    with reporting(as_json=shared.as_json):
+        client = Client(resolve_home(shared.home), options=_OPTIONS)
         body = {
             "route": route,
             "side": side.value,
             "quantity": f"{quantity:f}",
             "symbol": symbol,
-            "kind": order_terms.KINDS[limit is not None, stop is not None].value,
-            "limit_price": plain(limit),
-            "stop_price": plain(stop),
-            "time_in_force": tif.value,
-            "client_order_id": client_order_id or f"cli-{uuid.uuid4()}",
+            **shared.terms(),
+            "book": the_book(client, shared.book),
+            "client_order_id": shared.client_order_id or f"cli-{uuid.uuid4()}",
         }
-        _told(Client(resolve_home(home), options=_OPTIONS).call("POST", "/trading/orders/routed", body), as_json)
+        _told(client.call("POST", "/trading/orders/routed", body), shared.as_json)
 
 
 @app.command("why", epilog=examples("evenkeel route why 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061"))

@@ -92,12 +92,17 @@ class Parts(Struct, frozen=True, tag_field="pace", tag="parts"):
     size: Decimal
 
 
+Spans = tuple[tuple[int, int], ...]
+"""From when until when (ns) each slice may go out, where its exchange keeps hours."""
+
+
 class Fixed(Struct, frozen=True, omit_defaults=True, tag_field="pace", tag="fixed"):
     """`count` equal slices `every` so often (ns), the first at once."""
 
     count: int
     every: int
     randomise: float = 0.0
+    spans: Spans = ()
 
 
 class Twap(Struct, frozen=True, omit_defaults=True, tag_field="pace", tag="twap"):
@@ -110,6 +115,7 @@ class Twap(Struct, frozen=True, omit_defaults=True, tag_field="pace", tag="twap"
     end: int
     every: int
     randomise: float = 0.0
+    spans: Spans = ()
 
 
 class Vwap(Struct, frozen=True, omit_defaults=True, tag_field="pace", tag="vwap"):
@@ -120,6 +126,7 @@ class Vwap(Struct, frozen=True, omit_defaults=True, tag_field="pace", tag="vwap"
     every: int
     profile: tuple[float, ...] = ()
     randomise: float = 0.0
+    spans: Spans = ()
 
 
 class Participation(Struct, frozen=True, omit_defaults=True, tag_field="pace", tag="participation"):

@@ -1,5 +1,6 @@
 """What usually trades at which time of the day, from stored bars."""
 
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -16,11 +17,19 @@ _MOST_BARS = 20_000
 
 
 def usual_volume(
-    store: BarStore, instrument: Instrument, *, start: int, end: int, every: int, at: int
+    store: BarStore,
+    instrument: Instrument,
+    *,
+    start: int,
+    end: int,
+    every: int,
+    at: int,
+    numbers: Sequence[int] | None = None,
 ) -> tuple[float, ...]:
     """How the volume of an instrument usually lies over stretches of `every` from `start` until before `end` (ns).
 
-    By the shortest bars that are stored up to `at`; empty without any. It reads the store: not for the event loop.
+    Where there are `numbers`, over those stretches only, counted from 0. By the shortest bars that are stored up to
+    `at`; empty without any. It reads the store: not for the event loop.
     """
     from evenkeel.market.calendars import calendar
 
@@ -29,25 +38,37 @@ def usual_volume(
     if not intraday:
         return ()
     bars = store.read(instrument.id, intraday[0].name, end=at).as_of(at).tail(_MOST_BARS)
-    return volume_profile(bars, calendar(instrument.calendar).zone, start=start, end=end, every=every)
+    return volume_profile(bars, calendar(instrument.calendar).zone, start=start, end=end, every=every, numbers=numbers)
 
 
 def volume_profile(
-    bars: Bars, zone: ZoneInfo, *, start: int, end: int, every: int, days: int = 20
+    bars: Bars,
+    zone: ZoneInfo,
+    *,
+    start: int,
+    end: int,
+    every: int,
+    days: int = 20,
+    numbers: Sequence[int] | None = None,
 ) -> tuple[float, ...]:
     """The share of the volume, over the last `days` days that have bars, of each stretch of `every` from `start` until
-    before `end` (ns), by the time of day in `zone`. They add up to 1; all are 0 where nothing traded then.
+    before `end` (ns), or of those of the `numbers`, by the time of day in `zone`. They add up to 1; all are 0 where
+    nothing traded then.
     """
     local = bars.ts + _offsets(bars.ts, zone)
     day, time_of_day = local // DAY, local % DAY
     recent = np.isin(day, np.unique(day)[-days:])
     times, volumes = time_of_day[recent], np.nan_to_num(bars.volume[recent])
-    begins = np.arange(start, end, every, dtype=np.int64)
+    begins = np.arange(start, end, every, dtype=np.int64) if numbers is None else _begins(start, every, numbers)
     lengths = np.minimum(every, end - begins)
     wanted = (begins + _offsets(begins, zone)) % DAY
     traded = np.array([volumes[(times - at) % DAY < length].sum() for at, length in zip(wanted, lengths, strict=True)])
     whole = float(traded.sum())
     return tuple((traded / whole if whole > 0.0 else traded).tolist())
+
+
+def _begins(start: int, every: int, numbers: Sequence[int]) -> Ints:
+    return start + every * np.array(numbers, dtype=np.int64)
 
 
 def _offsets(moments: Ints, zone: ZoneInfo) -> Ints:

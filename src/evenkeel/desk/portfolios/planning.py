@@ -61,10 +61,10 @@ async def paced(
     """The execution from `at` (ns) on, with what usually trades where it goes by that."""
     if execution is None or execution.kind is not ExecutionKind.VWAP:
         return execution
-    spans = {"start": at, "end": at + _TURNS * execution.duration, "every": execution.every}
+    end, every = at + _TURNS * execution.duration, execution.every
 
     def read() -> dict[str, tuple[float, ...]]:
-        return {one.id: usual_volume(store, one, at=at, **spans) for one in instruments}
+        return {one.id: usual_volume(store, one, start=at, end=end, every=every, at=at) for one in instruments}
 
     known = await asyncio.to_thread(read)
     return replace(execution, since=at, profiles={name: shares for name, shares in known.items() if sum(shares) > 0.0})

@@ -17,11 +17,10 @@ from evenkeel.domain.orders import OrderSpec, Trail
 from evenkeel.server import composites as c
 from evenkeel.server import requests, wire
 from evenkeel.server.api.trading import find_book, order_spec
-from evenkeel.server.bars import seen_until
 from evenkeel.server.order_terms import next_open, ranged, read_moment, read_trail
+from evenkeel.server.pacing import Timed, laid
 from evenkeel.server.parts import AppParts
 from evenkeel.server.scope import Tenant
-from evenkeel.trading.engine.composites import pacing
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -72,11 +71,13 @@ class Reader:
                 return d.Participation(self._needed("share") or 1.0, most, end or 0)
             case "slices":
                 every, count = self._needed("every") or 0, self._needed("count") or 0
-                return d.Fixed(count, every * SECOND, given.randomise or 0.0)
+                timed: Timed = d.Fixed(count, every * SECOND, given.randomise or 0.0)
             case "twap":
-                return d.Twap(*self._times(), given.randomise or 0.0)
+                timed = d.Twap(*self._times(), given.randomise or 0.0)
             case _:
-                return await self._vwap(instrument)
+                timed = d.Vwap(*self._times(), randomise=given.randomise or 0.0)
+        before = getattr(self.known, "pace", None)
+        return timed if fields.faults else await laid(self.parts, instrument, timed, before=before, fields=fields)
 
     def _needed(self, name: str) -> Any:
         value = getattr(self.given, name)
@@ -98,28 +99,6 @@ class Reader:
         if end is None and self.given.end is None:
             self.fields.fault("end", "is required")
         return start, end or 0, every
-
-    async def _vwap(self, instrument: Instrument) -> d.Vwap | None:
-        start, end, every = self._times()
-        pace = d.Vwap(start, end, every, randomise=self.given.randomise or 0.0)
-        if self.fields.faults or not 2 <= pacing.count_of(pace) <= pacing.MOST_SLICES:
-            return pace
-        before = getattr(self.known, "pace", None)
-        if isinstance(before, d.Vwap) and structs.replace(before, profile=()) == pace:
-            return before
-        profile = await asyncio.to_thread(_profile, self.parts, instrument, pace=pace)
-        if not sum(profile):
-            symbol = instrument.symbol
-            self.fields.fault("kind", f"no intraday bars of {symbol} with volume at these times are stored; use twap")
-        return structs.replace(pace, profile=profile)
-
-
-def _profile(parts: AppParts, instrument: Instrument, *, pace: d.Vwap) -> tuple[float, ...]:
-    """How the volume lies over the slices. Not for the event loop."""
-    from evenkeel.market.profiles import usual_volume
-
-    spans = {"start": pace.start, "end": pace.end, "every": pace.every}
-    return usual_volume(parts.bars, instrument, at=seen_until(parts), **spans)
 
 
 def _is_given(value: Any) -> bool:

@@ -61,7 +61,7 @@ class RouteOut(Struct):
 
 class CandidateOut(Struct):
     """A place the order could have gone. `cost` is what it would pay in all, negative where it receives; `refused` is
-    the rule that kept it out."""
+    the rule that kept it out; `taken`: the order went there."""
 
     account_id: s.Id
     account: str
@@ -164,7 +164,7 @@ def _explained(state: State, order_id: str) -> RoutedOut:
     order, record = state.orders[order_id], state.routed[order_id]
 
     def shown(one: Candidate) -> CandidateOut:
-        is_taken = (one.account_id, one.instrument_id) == (order.spec.account_id, order.spec.instrument_id)
+        is_its_place = (one.account_id, one.instrument_id) == (order.spec.account_id, order.spec.instrument_id)
         return CandidateOut(
             account_id=one.account_id,
             account=state.accounts[one.account_id].account.name,
@@ -172,7 +172,7 @@ def _explained(state: State, order_id: str) -> RoutedOut:
             cost=views.maybe(one.cost),
             refused=one.refused,
             reason=one.reason,
-            taken=is_taken,
+            taken=is_its_place and one.refused is None,
         )
 
     return RoutedOut(views.order(state, order), record.route, record.rule, [shown(one) for one in record.candidates])

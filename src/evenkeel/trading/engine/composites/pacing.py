@@ -6,7 +6,7 @@ So what a slice could not fill, or missed while nothing ran, is spread over thos
 from decimal import Decimal
 from hashlib import blake2b
 
-from evenkeel.domain.composites import Fixed, Pace, Participation, Parts, Slot, Twap, Vwap
+from evenkeel.domain.composites import Fixed, Pace, Participation, Parts, Slot, Spans, Twap, Vwap
 from evenkeel.domain.money import ZERO, portion
 
 MOST_SLICES = 1000
@@ -17,6 +17,8 @@ def count_of(pace: Pace) -> int:
     match pace:
         case Fixed():
             return pace.count
+        case Twap(spans=spans) | Vwap(spans=spans) if spans:
+            return len(spans)
         case Twap() | Vwap():
             return max(0, -(-(pace.end - pace.start) // pace.every)) if pace.every > 0 else 0
         case _:
@@ -27,14 +29,22 @@ def slots_of(pace: Pace, at: int, *, seed: str) -> tuple[Slot, ...]:
     """The slices from `at` (ns) on. `seed` decides what is random about them, always alike."""
     if isinstance(pace, Parts | Participation):
         return ()
-    start = at if isinstance(pace, Fixed) else pace.start
     weights = pace.profile if isinstance(pace, Vwap) else (1.0,) * count_of(pace)
     slots = []
-    for number, weight in enumerate(weights):
+    for number, (weight, (begins, until)) in enumerate(zip(weights, _spans_of(pace, at), strict=True)):
         later, more = _drawn(seed, f"{number}:moment"), _drawn(seed, f"{number}:size")
-        moment = start + number * pace.every + int(pace.randomise * later * pace.every)
+        moment = begins + int(pace.randomise * later * (until - begins))
         slots.append(Slot(moment, weight * (1.0 + pace.randomise * (2.0 * more - 1.0))))
     return tuple(slots)
+
+
+def _spans_of(pace: Fixed | Twap | Vwap, at: int) -> Spans:
+    """Where each slice lies: at the hours that its exchange keeps, or one after the other where it keeps none."""
+    if pace.spans:
+        return pace.spans
+    start = at if isinstance(pace, Fixed) else pace.start
+    moments = [start + number * pace.every for number in range(count_of(pace))]
+    return tuple((moment, moment + pace.every) for moment in moments)
 
 
 def _drawn(seed: str, name: str) -> float:

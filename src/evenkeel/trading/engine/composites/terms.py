@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
 
 from msgspec import structs
 
@@ -89,8 +90,9 @@ def _crossed(terms: d.OneCancelsOther) -> Iterator[FieldError]:
 
 
 def _at_once(spec: OrderSpec) -> Iterator[FieldError]:
-    if spec.trigger is not None or spec.not_before:
-        yield FieldError("trigger_price", "its orders go out as they are placed, and wait for nothing")
+    for name, waits in (("trigger_price", spec.trigger is not None), ("after_market", spec.not_before > 0)):
+        if waits:
+            yield FieldError(name, "its orders go out as they are placed, and wait for nothing")
 
 
 def _lots(name: str, quantity: Decimal, *, instrument: Instrument) -> Iterator[FieldError]:
@@ -164,7 +166,14 @@ def _moment_faults(pace: d.Fixed | d.Twap | d.Vwap) -> Iterator[FieldError]:
         yield FieldError("every", f"2 to {pacing.MOST_SLICES} slices, not {count}")
     if not 0.0 <= pace.randomise <= 0.9:
         yield FieldError("randomise", "a fraction from 0 to 0.9")
+    if pace.spans and not _are_in_sequence(pace.spans, count=count):
+        yield FieldError("spans", f"{count} stretches of time, one a slice, in sequence")
     if isinstance(pace, d.Vwap):
         is_sound = all(0.0 <= weight < 1e18 for weight in pace.profile) and sum(pace.profile) > 0.0
         if len(pace.profile) != count or not is_sound:
             yield FieldError("profile", f"{count} weights of 0 or more, one a slice, not all of them 0")
+
+
+def _are_in_sequence(spans: d.Spans, *, count: int) -> bool:
+    moments = [moment for span in spans for moment in span]
+    return len(spans) == count and all(one <= other for one, other in pairwise(moments))
