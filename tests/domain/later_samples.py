@@ -232,6 +232,7 @@ LATER: tuple[r.AnyRecord, ...] = (
         terms=TERMS,
         slots=SLOTS,
         provenance=WHO,
+        unmoved=("o",),
     ),
     CompositeEnded(at=1, id="com", state=CompositeState.FAILED, reason="its entry was rejected"),
     CopyLinkSet(at=1, link=COPY_LINK, provenance=WHO),

@@ -87,7 +87,7 @@ SHAPES = {
         "id account_id book client_order_id terms approved checks provenance at",
         "closes slots wake",
     ),
-    "composite.moved/1": ("id state at", "step wake ending reason terms slots provenance"),
+    "composite.moved/1": ("id state at", "step wake ending reason terms slots provenance unmoved"),
     "composite.ended/1": ("id state at", "reason"),
     "copy.link/1": ("link provenance at", ""),
     "copy.taken/1": (

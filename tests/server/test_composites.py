@@ -87,6 +87,7 @@ async def test_what_begins_now_is_found_again_as_it_began(desk: World, owner: ht
 async def test_a_refusal_says_rule_limit_and_value(owner: httpx.AsyncClient) -> None:
     refused = await place(owner, "parts", BUY | {"quantity": "9000"}, size="1000")
     assert (refused["state"], refused["rule"], refused["limit"]) == ("REFUSED", "max-position-share", "0.5")
+    assert refused["layer"] == "account"
     assert refused["orders"] == []
 
 

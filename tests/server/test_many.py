@@ -44,7 +44,7 @@ async def test_a_basket_answers_for_each_order_and_is_one_batch(desk: World, own
     assert len(desk.journal.batches) == before + 1
     assert (answer["accepted"], answer["refused"], answer["mode"]) == (2, 1, "each")
     assert [one["client_order_id"] for one in answer["orders"]] == ["b0", "b1", "b2"]
-    assert answer["orders"][1]["rule"] == "max-position-share"
+    assert (answer["orders"][1]["rule"], answer["orders"][1]["layer"]) == ("max-position-share", "account")
     assert [one["created"] for one in answer["orders"]] == [True, True, True]
     again = await post(owner, BASKETS, 200, orders=orders)
     assert [one["id"] for one in again["orders"]] == [one["id"] for one in answer["orders"]]
@@ -193,7 +193,12 @@ async def test_a_change_that_cannot_be_is_told_in_its_own_words(desk: World, own
         answer = await owner.patch(f"{ORDERS}/{placed}", json=body)
         assert (answer.status_code, [one["field"] for one in answer.json()["errors"]]) == (422, [field]), body
     refused = await owner.patch(f"{ORDERS}/{placed}", json={"quantity": "100000"})
-    assert (refused.status_code, "max-position-share" in refused.text or "equity" in refused.text) == (409, True)
+    assert (refused.status_code, refused.json()["code"]) == (409, "change-refused")
+    check = {one: refused.json()[one] for one in ("rule", "layer", "limit", "value")}
+    assert (check["rule"], check["layer"], check["limit"]) == ("max-position-share", "account", "0.5")
+    edit = {"order_id": placed, "quantity": "100000"}
+    (item,) = (await owner.patch(ORDERS, json={"orders": [edit]})).json()["items"]
+    assert {one: item["fault"][one] for one in check} == check
     await owner.delete(f"{ORDERS}/{placed}")
     await desk.runner.quiet()
     assert (await owner.patch(f"{ORDERS}/{placed}", json={"ticks": 1})).status_code == 409

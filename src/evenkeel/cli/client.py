@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from evenkeel.cli.common import HOME_VARIABLE, resolve_home
 from evenkeel.domain.errors import (
     BrokerUnavailable,
+    ChangeRefused,
     Conflict,
     EvenkeelError,
     FieldError,
@@ -125,6 +126,9 @@ class Client:
                 for one in fields.get("errors", ())
             )
             error = InvalidInput(message, errors=faults, hint=hint)
+        elif fields.get("rule"):
+            check = {name: str(fields[name]) for name in ("rule", "layer", "limit", "value")}
+            error = ChangeRefused(message, hint=hint, **check)
         else:
             error = _BY_STATUS.get(status, EvenkeelError)(message, hint=hint)
         error.code = str(fields.get("code", error.code))

@@ -22,7 +22,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from evenkeel.domain.errors import EvenkeelError, FieldError, InvalidInput
+from evenkeel.domain.errors import ChangeRefused, EvenkeelError, FieldError, InvalidInput
 
 HOME_VARIABLE = "EVENKEEL_HOME"
 HomeOption = Annotated[
@@ -151,6 +151,7 @@ def fail(error: EvenkeelError, *, as_json: bool = False) -> NoReturn:
             "detail": error.message,
             "errors": [{"field": one.field, "message": one.message} for one in fields],
             "hint": error.hint,
+            **(error.told() if isinstance(error, ChangeRefused) else {}),
         }
         print(json.dumps(problem, ensure_ascii=False, indent=2), file=sys.stderr)
     else:

@@ -33,7 +33,8 @@ class CompositeMoved(Record, frozen=True, tag="composite.moved/1"):
     """A composite goes on otherwise than before. `slots` and `terms` are those from now on, None where they stay.
 
     `step` is the number of the next slot or, without slots, how many failures in a row it has waited out. One that is
-    STOPPING ends as `ending`.
+    STOPPING ends as `ending`. Where terms become others that nobody asked for, risk refused to change the orders
+    `unmoved`, and they are those that stand.
     """
 
     id: str
@@ -45,6 +46,7 @@ class CompositeMoved(Record, frozen=True, tag="composite.moved/1"):
     terms: Terms | None = None
     slots: tuple[Slot, ...] | None = None
     provenance: Provenance | None = None
+    unmoved: tuple[str, ...] = ()
 
 
 class CompositeEnded(Record, frozen=True, tag="composite.ended/1"):

@@ -9,6 +9,7 @@ EvenkeelError
 │   └── NotFresh            too long after signing in for what is sensitive
 ├── Conflict                contradicts what is already recorded
 │   ├── IdempotencyConflict same client order id, another body
+│   ├── ChangeRefused       risk refuses to have an order changed so
 │   └── HomeInUse           another process owns this home directory
 ├── NotReady                cannot be done yet: not reconciled, not started, no data
 ├── QueueFull               more waits to be sent than may: again in a moment
@@ -84,6 +85,20 @@ class Conflict(EvenkeelError):
 
 class IdempotencyConflict(Conflict):
     code = "idempotency-conflict"
+
+
+class ChangeRefused(Conflict):
+    """Risk refuses a change; `rule`, `layer`, `limit` and `value` are those of the check that it fails."""
+
+    code = "change-refused"
+
+    def __init__(self, message: str, *, rule: str, layer: str, limit: str, value: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.rule, self.layer, self.limit, self.value = rule, layer, limit, value
+
+    def told(self) -> dict[str, str]:
+        """The check by its names."""
+        return {"rule": self.rule, "layer": self.layer, "limit": self.limit, "value": self.value}
 
 
 class HomeInUse(Conflict):

@@ -12,6 +12,7 @@ from msgspec import Meta, Raw, Struct, field, to_builtins
 from evenkeel.domain import clock
 from evenkeel.domain import composites as d
 from evenkeel.domain.composites import CompositeState, OnFailure
+from evenkeel.domain.limits import Layer
 from evenkeel.domain.money import ZERO, sub
 from evenkeel.domain.orders import Side
 from evenkeel.server import views
@@ -134,6 +135,7 @@ class CompositeOut(Struct):
     state: CompositeState
     reason: str | None
     rule: str | None
+    layer: Layer | None
     limit: str | None
     value: str | None
     legs: list[LegOut]
@@ -184,6 +186,7 @@ def _figures(state: State, one: Composite) -> dict[str, Any]:
         "state": one.state,
         "reason": one.reason,
         "rule": one.rule,
+        "layer": one.layer,
         "limit": one.limit,
         "value": one.value,
         "legs": legs,

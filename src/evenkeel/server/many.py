@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Raw, Struct, field
 
 from evenkeel.domain.errors import EvenkeelError, NotFound
+from evenkeel.domain.limits import Layer
 from evenkeel.domain.orders import OrderKind, OrderState, Product, Side
 from evenkeel.domain.selections import MOST_TICKS
 from evenkeel.server.requests import (
@@ -18,7 +19,7 @@ from evenkeel.server.requests import (
     Signed,
     Symbol,
 )
-from evenkeel.server.schemas import FieldFault, Id, OrderOut
+from evenkeel.server.schemas import FieldFault, Id, OrderOut, refusal_of
 from evenkeel.trading.engine.effects import Part
 from evenkeel.trading.engine.state import State
 
@@ -40,7 +41,8 @@ class NewBasket(Struct, forbid_unknown_fields=True):
 
 
 class Verdict(Struct):
-    """What became of one order; `rule`, `limit`, `value` and `reason` say why it was refused. `created` is false for
+    """What became of one order; `rule`, `layer`, `limit`, `value` and `reason` say why it was
+    refused. `created` is false for
     one that had been placed before."""
 
     id: Id
@@ -51,6 +53,7 @@ class Verdict(Struct):
     limit: str | None = None
     value: str | None = None
     reason: str | None = None
+    layer: Layer | None = None
 
 
 class BasketOut(Struct):
@@ -75,6 +78,7 @@ def verdict(state: State, part: Part) -> Verdict:
         order.limit,
         order.value,
         order.reason,
+        order.layer,
     )
 
 
@@ -127,12 +131,16 @@ class OrdersChange(Struct, forbid_unknown_fields=True):
 
 
 class Fault(Struct):
-    """Why nothing was done about an order."""
+    """Why nothing was done about an order; `rule`, `layer`, `limit` and `value` where risk refuses it."""
 
     code: str
     detail: str
     errors: list[FieldFault]
     hint: str | None = None
+    rule: str | None = None
+    layer: Layer | None = None
+    limit: str | None = None
+    value: str | None = None
 
 
 class Changed(Struct):
@@ -167,7 +175,7 @@ def _changed(state: State, part: Part) -> Changed:
 
 def _fault(error: EvenkeelError) -> Fault:
     faults = [FieldFault(one.field, one.message) for one in getattr(error, "errors", ())]
-    return Fault(error.code, error.message, faults, error.hint)
+    return Fault(error.code, error.message, faults, error.hint, **refusal_of(error))
 
 
 class NewClosing(Struct, forbid_unknown_fields=True, kw_only=True):

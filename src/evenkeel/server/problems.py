@@ -7,6 +7,7 @@ ends as a 500, and a 500 tells the client nothing but its request id.
 from collections.abc import Mapping
 from http import HTTPStatus
 from math import ceil
+from typing import Any
 
 import msgspec
 import structlog
@@ -90,6 +91,7 @@ def problem_of(error: e.EvenkeelError, request_id: str | None = None) -> Respons
         hint=error.hint,
         headers=headers,
         request_id=request_id,
+        refusal=schemas.refusal_of(error),
     )
 
 
@@ -110,6 +112,7 @@ def _render(
     hint: str | None = None,
     headers: Mapping[str, str] | None = None,
     request_id: str | None = None,
+    refusal: Mapping[str, Any] | None = None,
 ) -> Response:
     content = schemas.ProblemBody(
         type=f"urn:evenkeel:problem:{code}",
@@ -120,6 +123,7 @@ def _render(
         errors=faults or [],
         hint=hint,
         request_id=request_id,
+        **(refusal or {}),
     )
     return Response(msgspec.json.encode(content), status, dict(headers or {}), media_type=MEDIA_TYPE)
 

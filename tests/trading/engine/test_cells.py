@@ -68,7 +68,7 @@ def assert_as_walked(state: State, account: AccountState) -> None:
 def assert_judged_again(state: State, account: AccountState, order: Order) -> None:
     """One of the orders that work is left out, and counts at its new price with what is asked of it now."""
     mine, price, quantity = order.spec.instrument_id, Decimal(11), Decimal(5)
-    asked = Asked(account, order.spec, quantity, price, state.time, Reserves(state), order)
+    asked = Asked(account, order.spec, quantity, price, state.time, Reserves(state), (order,))
     found, whole = walked(state, account), Worth()
     is_buy = order.spec.side is Side.BUY
     others = found[mine].moved(neg(order.remaining), is_buy=is_buy)

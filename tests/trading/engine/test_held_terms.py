@@ -7,7 +7,8 @@ import pytest
 
 from evenkeel.domain import commands as c
 from evenkeel.domain import events as e
-from evenkeel.domain.errors import Conflict, InvalidInput
+from evenkeel.domain.errors import ChangeRefused, Conflict, InvalidInput
+from evenkeel.domain.limits import Layer
 from evenkeel.domain.orders import OrderKind, OrderState, Side, TimeInForce, Trail, Trigger
 from evenkeel.domain.panics import Scope, ScopeKind
 from evenkeel.domain.strategies import Protection
@@ -154,6 +155,53 @@ def test_a_change_that_risk_refuses_leaves_a_held_order_as_it_is(world: World) -
     held = world.submit(Side.BUY, "10", trigger=Trigger(D(45)))
     assert isinstance(world.declined(c.ModifyOrder(provenance=WHO, order_id=held.id, quantity=D(50_000))), Conflict)
     assert held.quantity == D(10)
+
+
+COLLAR = msgspec.structs.replace(CASH, price_collar=D("0.05"))
+
+
+def test_another_trigger_is_judged_as_a_new_one_would_be(world: World) -> None:
+    world.step(c.SetLimits(provenance=WHO, account_id="A", limits=COLLAR))
+    assert world.submit(Side.BUY, "10", trigger=Trigger(D(70)), client_order_id="far").rule == "price-collar"
+    held = world.submit(Side.BUY, "10", trigger=Trigger(D(49)), time_in_force=GTC)
+    error = world.declined(c.ModifyOrder(provenance=WHO, order_id=held.id, trigger_price=D(70)))
+    assert isinstance(error, ChangeRefused)
+    assert (error.rule, error.layer, error.limit, error.value) == ("price-collar", Layer.ACCOUNT, "0.05", "0.4000")
+    world.step(c.ModifyOrder(provenance=WHO, order_id=held.id, trigger_price=D(52)))
+    assert kept(held).level == D(52)
+
+
+def test_another_quantity_is_judged_at_the_trigger_of_now(world: World) -> None:
+    held = world.submit(Side.BUY, "10", trigger=Trigger(D(49)), time_in_force=GTC)
+    world.step(c.ModifyOrder(provenance=WHO, order_id=held.id, trigger_price=D(70)))
+    world.step(c.SetLimits(provenance=WHO, account_id="A", limits=COLLAR))
+    error = world.declined(c.ModifyOrder(provenance=WHO, order_id=held.id, quantity=D(20)))
+    assert isinstance(error, ChangeRefused)
+    assert error.rule == "price-collar"
+
+
+def test_another_distance_of_a_held_trail_is_judged(bare: World) -> None:
+    bare.step(c.SetLimits(provenance=WHO, account_id="A", limits=COLLAR))
+    stop = bare.submit(
+        Side.BUY, "10", kind=OrderKind.TRAILING_STOP, trail=Trail(amount=D(2)), time_in_force=GTC, client_order_id="t"
+    )
+    assert (stop.state, kept(stop).level) == (OrderState.HELD, D(52))
+    error = bare.declined(c.ModifyOrder(provenance=WHO, order_id=stop.id, trail=Trail(amount=D(20))))
+    assert isinstance(error, ChangeRefused)
+    assert error.rule == "price-collar"
+    bare.step(c.ModifyOrder(provenance=WHO, order_id=stop.id, trail=Trail(amount=D(1))))
+    assert kept(stop).level == D(51)
+
+
+def test_a_held_order_may_end_sooner_whatever_risk_says(world: World) -> None:
+    held = world.submit(
+        Side.BUY, "10", trigger=Trigger(D(70)), time_in_force=TimeInForce.GTD, expires_at=at(5), client_order_id="d"
+    )
+    world.step(c.SetLimits(provenance=WHO, account_id="A", limits=COLLAR))
+    later = c.ModifyOrder(provenance=WHO, order_id=held.id, expires_at=at(9))
+    assert isinstance(world.declined(later), ChangeRefused)
+    world.step(msgspec.structs.replace(later, expires_at=at(2)))
+    assert kept(held).until == at(2)
 
 
 def test_a_split_restates_what_is_held(bare: World) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from evenkeel.domain import commands as c
 from evenkeel.domain import events as e
-from evenkeel.domain.errors import Conflict, InvalidInput, NotFound
+from evenkeel.domain.errors import ChangeRefused, Conflict, InvalidInput, NotFound
 from evenkeel.domain.events import TimersDue
 from evenkeel.domain.orders import Order, OrderKind, OrderState, Product, Side
 from evenkeel.domain.selections import Edit, Selection
@@ -177,7 +177,7 @@ def test_what_cannot_be_moved_says_so_and_the_others_are() -> None:
     market, first, second = world.resting(), limit(world), limit(world, price="8.00")
     selection = Selection(account_ids=("A",))
     outcome = done(world, c.EditOrders(provenance=WHO, selection=selection, edit=Edit(ticks=-800)))
-    assert [type(part.error) for part in outcome.parts] == [Conflict, type(None), Conflict]
+    assert [type(part.error) for part in outcome.parts] == [Conflict, type(None), ChangeRefused]
     assert [part.order_id for part in outcome.parts] == [market.id, first.id, second.id]
     assert terms(world) == ("100", D("1.00"), None)
 

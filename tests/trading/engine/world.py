@@ -314,7 +314,7 @@ def _assert_same_risk(live: State, folded: State, account_id: str, of: Instrumen
     assert seen.working_buys == sum(order.remaining for order in working if order.spec.side is Side.BUY)
     assert seen.working_sells == sum(order.remaining for order in working if order.spec.side is Side.SELL)
     for left_out in working:
-        without = risk_view(live, live.accounts[account_id], spec, spec.quantity, without=left_out.id)
+        without = risk_view(live, live.accounts[account_id], spec, spec.quantity, without=(left_out.id,))
         buys = seen.working_buys - (left_out.remaining if left_out.spec.side is Side.BUY else 0)
         assert without.working_buys == buys
         assert without.reserved <= seen.reserved

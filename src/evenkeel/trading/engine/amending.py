@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from evenkeel.domain.commands import ModifyOrder
-from evenkeel.domain.errors import Conflict, FieldError, InvalidInput
+from evenkeel.domain.errors import ChangeRefused, Conflict, FieldError, InvalidInput
 from evenkeel.domain.held_records import OrderKept
 from evenkeel.domain.money import sub
 from evenkeel.domain.orders import NEEDS, Kept, Order, OrderEvent, OrderSpec, OrderState, TimeInForce, Trail, Trigger
@@ -141,11 +141,20 @@ def alter(
         )
     is_same = (spec.quantity, spec.limit_price, spec.stop_price) == (order.quantity, limit, stop)
     if kept is not None and is_same and (order.state is OrderState.HELD or _stands(order, kept)):
-        turn.emit(OrderKept(at=turn.at, order_id=order.id, kept=kept, provenance=provenance))
-        return
-    verdict = request_amendment(turn, order, spec, provenance, kept=kept)
+        verdict = judge(turn, order, spec, provenance, kept=kept)
+        if isinstance(verdict, Approved):
+            turn.emit(OrderKept(at=turn.at, order_id=order.id, kept=kept, provenance=provenance))
+    else:
+        verdict = request_amendment(turn, order, spec, provenance, kept=kept)
     if isinstance(verdict, Refused):
-        raise Conflict(f"the change is refused: {verdict.check.reason}")
+        raise refusal(verdict)
+
+
+def refusal(verdict: Refused) -> ChangeRefused:
+    """What is raised where risk refuses a change."""
+    check = verdict.check
+    said = f"the change is refused: {check.reason}"
+    return ChangeRefused(said, rule=check.rule, layer=check.layer, limit=check.limit, value=check.value)
 
 
 def _stands(order: Order, kept: Kept) -> bool:
@@ -162,11 +171,41 @@ def _as_kept(spec: OrderSpec, kept: Kept | None) -> OrderSpec:
     return msgspec.structs.replace(spec, trigger=trigger, trail=spec.trail and kept.trail, expires_at=until)
 
 
-def _eases(order: Order, spec: OrderSpec) -> bool:
-    """Whether a change only takes away from what works already: less of it at the same prices, or of an exit."""
+def _eases(order: Order, spec: OrderSpec, kept: Kept | None) -> bool:
+    """Whether a change only takes away from what works already: less of it, or for less long, at the same prices, or
+    of an exit."""
     left = sub(spec.quantity, order.filled)
+    if spec.is_exit and left <= order.remaining:
+        return True
     is_at_same = (spec.limit_price, spec.stop_price) == (order.limit_price, order.stop_price)
-    return left < order.remaining if is_at_same else bool(spec.is_exit) and left <= order.remaining
+    if not is_at_same or kept not in (None, order.kept):
+        return is_at_same and left <= order.remaining and _ends_sooner(order, kept)
+    return left < order.remaining
+
+
+def _ends_sooner(order: Order, kept: Kept | None) -> bool:
+    """Whether all that is kept otherwise is an earlier end."""
+    now = order.kept
+    if now is None or kept is None:
+        return False
+    return 0 < kept.until < now.until and kept == msgspec.structs.replace(now, until=kept.until)
+
+
+def judge(turn: Turn, order: Order, spec: OrderSpec, provenance: Provenance, *, kept: Kept | None = None) -> Verdict:
+    """What risk says of an order as it would stand with the quantity and prices of `spec`, and `kept` of it."""
+    account, left = turn.state.account(spec.account_id), sub(spec.quantity, order.filled)
+    now, source = kept or order.kept, provenance.source
+    spec = _where_it_is(order, spec, now)
+    held = _held_with(spec, now) if now is not None and order.state is OrderState.HELD else None
+    view = risk_view(turn.state, account, spec, left, without=(order.id,), kept=held, source=source, at=turn.at)
+    return assess(msgspec.structs.replace(view, eases=_eases(order, spec, kept)))
+
+
+def _held_with(spec: OrderSpec, kept: Kept) -> Kept:
+    """What is kept of a held order, with the stop that is to set it off from now on."""
+    if spec.stop_price is None or kept.level is None:
+        return kept
+    return msgspec.structs.replace(kept, level=spec.stop_price)
 
 
 def request_amendment(
@@ -182,12 +221,9 @@ def request_amendment(
 
     What a venue has is asked of it; what is held here is changed with that. `kept` is to be kept of it from then on.
     """
-    account, left = turn.state.account(spec.account_id), sub(spec.quantity, order.filled)
     now, is_held = kept or order.kept, order.state is OrderState.HELD
-    if now is not None and not is_held:
-        spec = _at_venue(order, spec, now)
-    view = risk_view(turn.state, account, spec, left, without=order.id, source=provenance.source, at=turn.at)
-    verdict = assess(msgspec.structs.replace(view, eases=_eases(order, spec)))
+    spec = _where_it_is(order, spec, now)
+    verdict = judge(turn, order, spec, provenance, kept=kept)
     if isinstance(verdict, Refused):
         return verdict
     if kept is not None and not is_held:
@@ -211,8 +247,11 @@ def request_amendment(
     return verdict
 
 
-def _at_venue(order: Order, spec: OrderSpec, kept: Kept) -> OrderSpec:
-    """The terms of `spec` in the kind in which the venue has the order; a stop that follows stays where it is put."""
+def _where_it_is(order: Order, spec: OrderSpec, kept: Kept | None) -> OrderSpec:
+    """The terms of `spec` in the kind in which the venue has the order, if one has it; a stop that follows stays where
+    it is put."""
+    if kept is None or order.state is OrderState.HELD:
+        return spec
     stop_price = spec.stop_price if kept.trail is None else kept.level
     there = order.as_it_stands()
     return msgspec.structs.replace(
@@ -224,10 +263,8 @@ def _at_venue(order: Order, spec: OrderSpec, kept: Kept) -> OrderSpec:
 
 
 def _change_held(turn: Turn, order: Order, spec: OrderSpec, provenance: Provenance, *, now: Kept) -> None:
-    if spec.stop_price is not None and now.level is not None:
-        now = msgspec.structs.replace(now, level=spec.stop_price)
     is_closing = keeping.closes(turn.state, turn.state.account(spec.account_id), spec)
-    now = msgspec.structs.replace(now, closes=is_closing)
+    now = msgspec.structs.replace(_held_with(spec, now), closes=is_closing)
     turn.emit(
         OrderMoved(
             at=turn.at,

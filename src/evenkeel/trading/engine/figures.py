@@ -132,21 +132,21 @@ def day_result(reach: Reach, standing: Standing, *, at: int) -> Decimal:
 
 
 def trades_today(reach: Reach, asked: Asked) -> int:
-    """Approved orders of the accounts' open days, without the one that is judged again."""
+    """Approved orders of the accounts' open days, without those judged again."""
     whole = 0
     for account in reach.accounts:
         if not is_new_day(account, asked.at):
             whole += sum(one.orders for one in reach.tallies(account)) if reach.is_part else account.trades_today
-    return max(0, whole - counted(asked.account, asked.without))
+    return max(0, whole - sum(counted(asked.account, order) for order in asked.without))
 
 
 def open_orders(reach: Reach, asked: Asked) -> int:
-    """Orders that work or are held here, without the one that is judged again."""
+    """Orders that work or are held here, without those judged again."""
     if reach.is_part:
         whole = sum(1 for account in reach.accounts for _ in reach.open_orders(account))
     else:
         whole = sum(len(account.working) + len(account.held) for account in reach.accounts)
-    return whole if asked.without is None else max(0, whole - 1)
+    return max(0, whole - len(asked.without))
 
 
 def drawdown(reach: Reach, standing: Standing, *, equity: Decimal) -> Decimal:
@@ -206,7 +206,7 @@ def _walked(reach: Reach, account: AccountState, *, asked: Asked) -> Worth:
 def _running(reach: Reach, account: AccountState, *, asked: Asked) -> Worth:
     """Of all that an account has, by its running sums."""
     mine, state, running = asked.spec.instrument_id, reach.state, account.cells
-    own = less(running.at(account, asked.reserve).get(mine, Cell()), account, asked.without)
+    own = less(running.at(account, asked.reserve).get(mine, Cell()), account, *asked.without)
     whole = running.worth(state.marks, lambda name: _unit(state, account, instrument_id=name))
     is_added = account is asked.account
     if not asked.price and not (is_added and asked.quantity):

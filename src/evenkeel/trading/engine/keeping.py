@@ -205,13 +205,19 @@ def closes(state: State, account: AccountState, spec: OrderSpec) -> bool:
     return max(in_book, in_account) <= -spec.quantity
 
 
-def judged(state: State, account: AccountState, spec: OrderSpec) -> tuple[OrderSpec, Check | None]:
-    """An order as risk is to see it, at the price that would set it off; and the check that it fails at the broker."""
+def judged(
+    state: State, account: AccountState, spec: OrderSpec, *, held: Kept | None = None
+) -> tuple[OrderSpec, Check | None]:
+    """An order as risk is to see it, at the price that would set it off; and the check that it fails at the broker.
+
+    `held` is what is kept of one that is held already, so that it counts as it waits, and not as it was placed.
+    """
     kept = plan(state, account, spec, at=state.time)
-    if kept is None:
-        return spec, None
     if isinstance(kept, Check):
         return spec, kept
+    kept = held or kept
+    if kept is None:
+        return spec, None
     kind, limit = FOLLOWS.get(spec.kind, spec.kind), limit_of(spec, kept)
     stop = spec.stop_price if kept.level is None else kept.level
     return msgspec.structs.replace(spec, kind=kind, limit_price=limit, stop_price=stop), None

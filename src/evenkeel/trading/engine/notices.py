@@ -73,7 +73,7 @@ def delayed(turn: Turn, event: e.IntentDelayed) -> None:
         return
     account = turn.state.account(order.spec.account_id)
     spec = order.as_it_stands()
-    view = risk_view(turn.state, account, spec, order.quantity, without=order.id, source=order.source, at=turn.at)
+    view = risk_view(turn.state, account, spec, order.quantity, without=(order.id,), source=order.source, at=turn.at)
     verdict = assess(view)
     approved = isinstance(verdict, Approved)
     checks = verdict.checks if isinstance(verdict, Approved) else (*verdict.passed, verdict.check)

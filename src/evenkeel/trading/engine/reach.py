@@ -23,7 +23,7 @@ _NARROW = (Layer.STRATEGY, Layer.INSTRUMENT, Layer.PORTFOLIO)
 
 
 class Asked(NamedTuple):
-    """An order for `quantity` more units, judged at `price` and at the moment `at` (ns); `without` is left out."""
+    """An order for `quantity` more units, judged at `price` and at the moment `at` (ns); `without` are left out."""
 
     account: AccountState
     spec: OrderSpec
@@ -31,7 +31,7 @@ class Asked(NamedTuple):
     price: Decimal | None
     at: int
     reserve: Reserve
-    without: Order | None = None
+    without: tuple[Order, ...] = ()
 
 
 class Reach(NamedTuple):
@@ -139,9 +139,9 @@ def is_new_day(account: AccountState, at: int) -> bool:
     return at >= account.day_end
 
 
-def counted(account: AccountState, order: Order | None) -> int:
+def counted(account: AccountState, order: Order) -> int:
     """1 where an order is one of its account's trades of the open day, else 0."""
-    if order is None or order.spec.is_exit or order.state is OrderState.HELD or order.source == EXTERNAL:
+    if order.spec.is_exit or order.state is OrderState.HELD or order.source == EXTERNAL:
         return 0
     return 1 if order.session_date == account.day and account.trades_today else 0
 
@@ -169,21 +169,22 @@ def cells(reach: Reach, account: AccountState, *, asked: Asked, only: str = "") 
         found = {name: Cell(account.net.get(name, ZERO), buys, sells)}
     else:
         found = dict(account.cells.at(account, reserve))
-    out = asked.without
-    if out is not None and out.spec.instrument_id in found:
-        found[out.spec.instrument_id] = less(found[out.spec.instrument_id], account, out)
+    for out in asked.without:
+        if out.spec.instrument_id in found:
+            found[out.spec.instrument_id] = less(found[out.spec.instrument_id], account, out)
     return found
 
 
-def less(cell: Cell, account: AccountState, out: Order | None) -> Cell:
-    """A cell without one of the orders that work in its instrument."""
-    if out is None or out.id not in account.working or out.spec.is_exit:
-        return cell
-    return cell.moved(neg(out.remaining), is_buy=out.spec.side.sign > 0)
+def less(cell: Cell, account: AccountState, *without: Order) -> Cell:
+    """A cell without some of the orders that work in its instrument."""
+    for out in without:
+        if out.id in account.working and not out.spec.is_exit:
+            cell = cell.moved(neg(out.remaining), is_buy=out.spec.side.sign > 0)
+    return cell
 
 
 def _cells_of_books(
-    account: AccountState, books: Sequence[str], *, name: str, without: Order | None
+    account: AccountState, books: Sequence[str], *, name: str, without: tuple[Order, ...]
 ) -> dict[str, Cell]:
     found: dict[str, Cell] = {}
     positions = account.positions
@@ -196,7 +197,7 @@ def _cells_of_books(
                 found[position.key.instrument_id] = cell.plus(Cell(position.quantity))
     for order in account.working.values():
         spec = order.spec
-        if spec.book in books and order is not without and not spec.is_exit and name in ("", spec.instrument_id):
+        if spec.book in books and order not in without and not spec.is_exit and name in ("", spec.instrument_id):
             cell = found.get(spec.instrument_id, Cell())
             found[spec.instrument_id] = cell.moved(order.remaining, is_buy=spec.side.sign > 0)
     return found

@@ -1,11 +1,12 @@
 """What risk sees of an order: gathered from the state, for the account and for every layer of limits over it."""
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from evenkeel.domain.live import OFF
 from evenkeel.domain.money import ONE, ZERO, add, exact, mul, sub
-from evenkeel.domain.orders import Order, OrderKind, OrderSpec, Side
+from evenkeel.domain.orders import Kept, Order, OrderKind, OrderSpec, Side
 from evenkeel.domain.provenance import Source
 from evenkeel.quant.costs import total_charge
 from evenkeel.trading.engine import figures, halts, keeping, layers, reach, rejects, watching
@@ -24,15 +25,17 @@ def risk_view(
     spec: OrderSpec,
     quantity: Decimal,
     *,
-    without: str | None = None,
+    without: Collection[str] = (),
+    kept: Kept | None = None,
     source: str = Source.USER,
     at: int | None = None,
 ) -> RiskView:
     """What risk sees of an order for `quantity` more units from `source` at a moment (ns); None: the last known.
 
-    `without` leaves a working order out: it is this one, judged again, and is not one more trade of the day.
+    `without` leaves working orders out: they are this one, judged again, and no more trades of the day. `kept` is what
+    is kept of one that is held here.
     """
-    spec, cannot = keeping.judged(state, account, spec)
+    spec, cannot = keeping.judged(state, account, spec, held=kept)
     instrument_id, limits, standing, working = spec.instrument_id, account.limits, account.standing, account.working
     buys = sells = reserved = ZERO
     if working and not spec.is_exit:  # of what closes a position, only one does
@@ -49,7 +52,7 @@ def risk_view(
     moment = state.time if at is None else at
     needs = _further(state, account, at=moment)
     if not reduces and (needs or state.layers):
-        left_out = None if without is None else state.orders[without]
+        left_out = tuple(state.orders[order_id] for order_id in without)
         asked = reach.Asked(account, spec, quantity, price, moment, Reserves(state), left_out)
         seen |= _in_layers(state, asked, needs=needs)
     return RiskView(
@@ -65,7 +68,7 @@ def risk_view(
         readiness_reason=account.readiness_reason,
         in_doubt=working.in_doubt(instrument_id),
         cannot=cannot,
-        waiting=len(working.unheard) if without is None else 0,
+        waiting=0 if without else len(working.unheard),
         price=price,
         held=held,
         working_buys=buys,
@@ -77,7 +80,7 @@ def risk_view(
     )
 
 
-def _own(state: State, account: AccountState, *, without: str | None) -> dict[str, Any]:
+def _own(state: State, account: AccountState, *, without: Collection[str]) -> dict[str, Any]:
     """What the account's view has of itself on an open day, and how many orders its broker may have waiting."""
     rate, needs = state.rate_of(account), account.standing.needs
     equity = state.equity(account) if "equity" in needs else ZERO
@@ -86,7 +89,7 @@ def _own(state: State, account: AccountState, *, without: str | None) -> dict[st
         "equity": equity,
         "drawdown": account.growth.fallen(equity) if "drawdown" in needs else ZERO,
         "day_start_equity": account.day_start_equity,
-        "trades_today": account.trades_today - (reach.counted(account, state.orders[without]) if without else 0),
+        "trades_today": account.trades_today - sum(reach.counted(account, state.orders[one]) for one in without),
     }
 
 
@@ -131,19 +134,22 @@ def _in_layers(state: State, asked: reach.Asked, *, needs: frozenset[str]) -> di
     return found
 
 
-def _on_the_way(state: State, spec: OrderSpec, *, without: str | None) -> tuple[Decimal, Decimal, Decimal]:
+def _on_the_way(state: State, spec: OrderSpec, *, without: Collection[str]) -> tuple[Decimal, Decimal, Decimal]:
     """(quantity being bought, quantity being sold, cash that buys may use) of the account's working orders."""
     instrument_id, working = spec.instrument_id, state.accounts[spec.account_id].working
-    left_out, reserve = working.get(without or ""), Reserves(state)
+    reserve = Reserves(state)
     buys = working.quantity(instrument_id, reserve, is_buy=True)
     sells = working.quantity(instrument_id, reserve, is_buy=False)
     reserved = working.reserved(reserve, state.marks)
-    if left_out is None or left_out.spec.is_exit:
-        return buys, sells, reserved
-    is_here = left_out.spec.instrument_id == instrument_id
-    if left_out.spec.side.sign < 0:
-        return buys, sub(sells, left_out.remaining) if is_here else sells, reserved
-    return sub(buys, left_out.remaining) if is_here else buys, sells, sub(reserved, reserve(left_out))
+    for left_out in filter(None, map(working.get, without)):
+        if left_out.spec.is_exit:
+            continue
+        left = left_out.remaining if left_out.spec.instrument_id == instrument_id else ZERO
+        if left_out.spec.side.sign < 0:
+            sells = sub(sells, left)
+        else:
+            buys, reserved = sub(buys, left), sub(reserved, reserve(left_out))
+    return buys, sells, reserved
 
 
 def _is_capped(side: Side, limit: Decimal | None) -> bool:

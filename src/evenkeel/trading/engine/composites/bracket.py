@@ -34,7 +34,7 @@ def go_on(turn: Turn, one: Composite, *, terms: Bracket | Cover) -> None:
     if one.state is CompositeState.CLOSING:
         _close(turn, one)
     elif not exits.take_back(turn, one):
-        exits.arrange(turn, one, wanted=_exits(turn.state, one, terms=terms))
+        exits.arrange(turn, one, wanted=exits_of(turn.state, one, terms=terms))
     else:
         children.cancel(turn, one, d.STOP, d.TARGET)
     _conclude(turn, one)
@@ -44,17 +44,19 @@ def _keep_entry(turn: Turn, one: Composite, *, terms: Bracket | Cover) -> None:
     """Brings the entry to the price that its terms name now."""
     entry = children.resting(turn.state, one, leg=d.ENTRY)
     if entry is not None and entry.limit_price != terms.entry.limit_price:
-        children.adjust(
+        children.reprice(
             turn,
             one,
             order=entry,
             quantity=entry.remaining,
             limit_price=terms.entry.limit_price,
             stop_price=entry.stop_price,
+            stands=msgspec.structs.replace(terms, entry=children.as_priced(terms.entry, entry)),
         )
 
 
-def _exits(state: State, one: Composite, *, terms: Bracket | Cover) -> tuple[Exit, ...]:
+def exits_of(state: State, one: Composite, *, terms: Bracket | Cover) -> tuple[Exit, ...]:
+    """Its stop and its target, as terms would have them."""
     entry, level = terms.entry, _level(state, one, terms=terms)
     resting = children.resting(state, one, leg=d.STOP)
     if resting is not None and terms.trail is not None and level is not None and resting.stop_price is not None:

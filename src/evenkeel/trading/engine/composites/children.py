@@ -12,7 +12,7 @@ from evenkeel.domain.composites import CORRECTION, CompositeState
 from evenkeel.domain.money import ZERO, add, plain, sub
 from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, TimeInForce
 from evenkeel.domain.provenance import Provenance
-from evenkeel.domain.risk import Approved, Verdict
+from evenkeel.domain.risk import Approved, Refused, Verdict
 from evenkeel.trading.engine import amending, halts, orders
 from evenkeel.trading.engine.composites.standing import Composite
 from evenkeel.trading.engine.state import State
@@ -116,15 +116,67 @@ def adjust(
     """
     if order.state not in _RESTING:
         return None
-    follows = order.kept is not None and order.kept.trail is not None
-    stop_price = order.stop_price if order.triggered or follows else stop_price
-    whole = add(order.filled, quantity)
-    if (whole, limit_price, stop_price) == (order.quantity, order.limit_price, order.stop_price):
+    spec = changed(order, quantity=quantity, limit_price=limit_price, stop_price=stop_price)
+    wanted = (spec.quantity, spec.limit_price, spec.stop_price)
+    if wanted == (order.quantity, order.limit_price, order.stop_price):
         return None
-    if one.changing.get(order.id) == (whole, limit_price, stop_price):
+    if one.changing.get(order.id) == wanted:
         return None
-    spec = msgspec.structs.replace(order.spec, quantity=whole, limit_price=limit_price, stop_price=stop_price)
     return amending.request_amendment(turn, order, spec, provenance(one), since=since)
+
+
+def changed(order: Order, *, quantity: Decimal, limit_price: Decimal | None, stop_price: Decimal | None) -> OrderSpec:
+    """An order for `quantity` more units, at these prices; a stop that was reached, or that follows, stays."""
+    follows = order.kept is not None and order.kept.trail is not None
+    return msgspec.structs.replace(
+        order.spec,
+        quantity=add(order.filled, quantity),
+        limit_price=limit_price,
+        stop_price=order.stop_price if order.triggered or follows else stop_price,
+    )
+
+
+def reprice(
+    turn: Turn,
+    one: Composite,
+    *,
+    order: Order,
+    quantity: Decimal,
+    limit_price: Decimal | None,
+    stop_price: Decimal | None,
+    stands: d.Terms,
+) -> None:
+    """As `adjust`. Where risk refuses by now what it let through when that was asked for, the terms become `stands`,
+    which are those with what the order has, so that no change comes into force by itself later."""
+    verdict = adjust(turn, one, order=order, quantity=quantity, limit_price=limit_price, stop_price=stop_price)
+    if not isinstance(verdict, Refused):
+        return
+    if stands != one.terms:
+        turn.emit(
+            CompositeMoved(
+                at=turn.at,
+                id=one.id,
+                state=one.state,
+                step=one.step,
+                wake=one.wake,
+                ending=one.ending,
+                reason=one.reason,
+                terms=stands,
+                unmoved=(order.id,),
+            )
+        )
+    prices = " and ".join(plain(price) for price in (order.limit_price, order.stop_price) if price is not None)
+    message = f"is not changed, and keeps its price of {prices}: {verdict.check.reason}"
+    alert(turn, one, level="warning", kind="change-refused", message=message)
+
+
+def as_priced(spec: OrderSpec, order: Order) -> OrderSpec:
+    """The terms of an order with the prices that it has now, where they name any."""
+    return msgspec.structs.replace(
+        spec,
+        limit_price=spec.limit_price and (order.limit_price or spec.limit_price),
+        stop_price=spec.stop_price and (order.stop_price or spec.stop_price),
+    )
 
 
 def may_enter(state: State, one: Composite, *, spec: OrderSpec | None = None) -> bool:

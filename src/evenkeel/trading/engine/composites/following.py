@@ -22,8 +22,19 @@ from evenkeel.domain.money import ZERO, add, plain
 from evenkeel.domain.orders import OrderKind, OrderSpec
 from evenkeel.domain.positions import key_of
 from evenkeel.domain.risk import Approved, Refused, Verdict
-from evenkeel.trading.engine import halts, market, orders, timers
-from evenkeel.trading.engine.composites import bracket, children, exits, iceberg, legs, oco, pacing, slices, terms
+from evenkeel.trading.engine import amending, halts, market, orders, timers
+from evenkeel.trading.engine.composites import (
+    bracket,
+    changing,
+    children,
+    exits,
+    iceberg,
+    legs,
+    oco,
+    pacing,
+    slices,
+    terms,
+)
 from evenkeel.trading.engine.composites.standing import TIMER, Composite
 from evenkeel.trading.engine.effects import Outcome, SendOrder
 from evenkeel.trading.engine.risk_views import risk_view
@@ -179,7 +190,8 @@ def _live(state: State, composite_id: str) -> Composite:
 
 
 def modify(turn: Turn, command: ModifyComposite) -> Outcome:
-    """Sets what is to be otherwise from now on. Raises InvalidInput, and Conflict for one that is on its way out."""
+    """Sets what is to be otherwise from now on. Raises InvalidInput, Conflict for one that is on its way out, and
+    ChangeRefused where risk refuses what its orders would be."""
     one = _live(turn.state, command.composite_id)
     if one.state in (CompositeState.STOPPING, CompositeState.CLOSING):
         raise Conflict(f"the composite order is {one.state}, and cannot be changed")
@@ -189,6 +201,9 @@ def modify(turn: Turn, command: ModifyComposite) -> Outcome:
         fault = FieldError("", "give something that it has, and otherwise than it is")
         raise InvalidInput("there is nothing to change", errors=(fault,))
     terms.check(turn.state, after)
+    verdict = changing.judge(turn, one, after=after)
+    if isinstance(verdict, Refused):
+        raise amending.refusal(verdict)
     slots, step, wake = one.slots, one.step, one.wake
     if command.change.pace is not None and isinstance(after, d.Slices):
         slots, step = pacing.slots_of(after.pace, turn.at, seed=one.id), 0

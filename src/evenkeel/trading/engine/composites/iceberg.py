@@ -13,8 +13,14 @@ def go_on(turn: Turn, one: Composite, *, terms: Iceberg) -> None:
     """Shows the next part where none is, and ends it when all has filled, or a part will not be replaced."""
     order = children.resting(turn.state, one, leg=d.SLICE)
     if order is not None and order.limit_price != terms.order.limit_price:
-        children.adjust(
-            turn, one, order=order, quantity=order.remaining, limit_price=terms.order.limit_price, stop_price=None
+        children.reprice(
+            turn,
+            one,
+            order=order,
+            quantity=order.remaining,
+            limit_price=terms.order.limit_price,
+            stop_price=None,
+            stands=msgspec.structs.replace(terms, order=children.as_priced(terms.order, order)),
         )
     if one.working:
         return

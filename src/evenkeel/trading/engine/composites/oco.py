@@ -29,7 +29,7 @@ def go_on(turn: Turn, one: Composite, *, terms: OneCancelsOther) -> None:
         if terms.shares:
             _share(turn, one, terms=terms)
         else:
-            _exclude(turn, one)
+            _exclude(turn, one, terms=terms)
     else:
         return
     if not one.working and one.legs:
@@ -70,14 +70,29 @@ def _share(turn: Turn, one: Composite, *, terms: OneCancelsOther) -> None:
     filled = one.filled_of(*d.EITHER)
     left = sub(terms.first.quantity, filled)
     take_back(turn, one, terms=terms)
-    for leg, spec in zip(d.EITHER, (terms.first, terms.second), strict=True):
-        order = children.resting(turn.state, one, leg=leg)
-        if left <= 0:
-            children.cancel(turn, one, leg)
-        elif order is not None:
-            children.adjust(
-                turn, one, order=order, quantity=left, limit_price=spec.limit_price, stop_price=spec.stop_price
-            )
+    if left <= 0:
+        children.cancel(turn, one, *d.EITHER)
+    else:
+        _adjust(turn, one, terms=terms, left=left)
+
+
+def _adjust(turn: Turn, one: Composite, *, terms: OneCancelsOther, left: Decimal | None = None) -> None:
+    """Brings both orders to the prices that the terms name now, and to what is `left` of the quantity they share."""
+    for leg, name in zip(d.EITHER, ("first", "second"), strict=True):
+        order, spec = children.resting(turn.state, one, leg=leg), getattr(terms, name)
+        if order is None:
+            continue
+        children.reprice(
+            turn,
+            one,
+            order=order,
+            quantity=order.remaining if left is None else left,
+            limit_price=spec.limit_price,
+            stop_price=spec.stop_price,
+            stands=msgspec.structs.replace(terms, **{name: children.as_priced(spec, order)}),
+        )
+        if one.terms != terms:
+            return
 
 
 def take_back(turn: Turn, one: Composite, *, terms: OneCancelsOther) -> None:
@@ -93,10 +108,11 @@ def _excess(one: Composite, terms: OneCancelsOther) -> Decimal:
     return sub(sub(one.filled_of(*d.EITHER), terms.first.quantity), one.filled_of(d.CORRECTION))
 
 
-def _exclude(turn: Turn, one: Composite) -> None:
+def _exclude(turn: Turn, one: Composite, *, terms: OneCancelsOther) -> None:
     filled = [leg for leg in d.EITHER if one.filled_of(leg) > 0]
     if len(filled) == 1:
         children.cancel(turn, one, *[leg for leg in d.EITHER if leg not in filled])
+    _adjust(turn, one, terms=terms)
 
 
 def _conclude(turn: Turn, one: Composite, *, terms: OneCancelsOther) -> None:

@@ -17,7 +17,8 @@ BY_HAND = "one of its orders was cancelled by hand"
 
 def go_on(turn: Turn, one: Composite, *, terms: Slices) -> None:
     """Places what is due by now, and ends it when all has filled, nothing more is due, or its time is over."""
-    _reprice(turn, one, terms=terms)
+    if not _has_kept_price(turn, one, terms=terms):
+        return
     end = pacing.end_of(terms.pace)
     rest = children.rest_of(one, terms.order.quantity, turn.state, d.SLICE)
     if d.SLICE in one.by_hand:
@@ -34,14 +35,23 @@ def go_on(turn: Turn, one: Composite, *, terms: Slices) -> None:
         _send_due(turn, one, terms=terms, rest=rest)
 
 
-def _reprice(turn: Turn, one: Composite, *, terms: Slices) -> None:
-    """Brings the slices that work to the price that the terms name now."""
+def _has_kept_price(turn: Turn, one: Composite, *, terms: Slices) -> bool:
+    """Brings the slices that work to the price that the terms name now. False where risk has had that taken back."""
     limit = terms.order.limit_price
     for order in children.of_leg(turn.state, one, d.SLICE):
-        if order.limit_price != limit:
-            children.adjust(
-                turn, one, order=order, quantity=order.remaining, limit_price=limit, stop_price=terms.order.stop_price
+        if order.limit_price != limit and order.id not in one.unmoved:
+            children.reprice(
+                turn,
+                one,
+                order=order,
+                quantity=order.remaining,
+                limit_price=limit,
+                stop_price=terms.order.stop_price,
+                stands=msgspec.structs.replace(terms, order=children.as_priced(terms.order, order)),
             )
+            if one.terms != terms:
+                return False
+    return True
 
 
 def _send_parts(turn: Turn, one: Composite, *, terms: Slices, rest: Decimal) -> None:

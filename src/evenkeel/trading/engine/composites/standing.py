@@ -14,6 +14,7 @@ from evenkeel.domain import composites as d
 from evenkeel.domain.accounts import Readiness
 from evenkeel.domain.composite_records import CompositeEnded, CompositeMoved, CompositeStarted, SplitComposite
 from evenkeel.domain.composites import CompositeState
+from evenkeel.domain.limits import Layer
 from evenkeel.domain.money import ZERO, add, sub
 from evenkeel.domain.orders import Order, OrderEvent, OrderSpec, OrderState, TimeInForce
 from evenkeel.domain.positions import PositionKey, key_of
@@ -35,7 +36,7 @@ class Composite(Struct, kw_only=True):
     `terms` are those of now, `asked` the first ones. `legs` are the children by the part they play, `working` those of
     them that work or are held, `filled` and `lost` sums by leg. `asked_for` are children whose cancel it has asked for,
     `by_hand` legs that somebody else cancelled, `denied` exits that came to nothing, `changing` what children are to be
-    changed to and were not yet. `failures` have come in a row.
+    changed to and were not yet, `unmoved` are those whose change risk refused. `failures` have come in a row.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Composite(Struct, kw_only=True):
     updated_at: int
     reason: str | None = None
     rule: str | None = None
+    layer: Layer | None = None
     limit: str | None = None
     value: str | None = None
     ended_at: int = 0
@@ -67,6 +69,7 @@ class Composite(Struct, kw_only=True):
     by_hand: dict[str, None] = field(default_factory=dict)
     changing: dict[str, Wanted] = field(default_factory=dict)
     denied: dict[str, None] = field(default_factory=dict)
+    unmoved: dict[str, None] = field(default_factory=dict)
 
     @property
     def lead(self) -> OrderSpec:
@@ -141,7 +144,13 @@ def started(state: "State", record: CompositeStarted) -> None:
         _wake(state, one, at=record.wake)
         return
     check = record.checks[-1]
-    one.reason, one.rule, one.limit, one.value = check.reason, check.rule, check.limit, check.value
+    one.reason, one.rule, one.layer, one.limit, one.value = (
+        check.reason,
+        check.rule,
+        check.layer,
+        check.limit,
+        check.value,
+    )
     one.ended_at = record.at
     state.composites.ended[one.id] = one
 
@@ -162,10 +171,13 @@ def moved(state: "State", record: CompositeMoved) -> None:
         one.asked_for.clear()
     if record.slots is not None:
         one.slots = record.slots
+    one.unmoved.update(dict.fromkeys(record.unmoved))
     if record.terms is not None:
         one.terms = record.terms
+    if record.terms is not None and record.provenance is not None:
         one.denied.clear()
         one.by_hand.clear()
+        one.unmoved.clear()
     _wake(state, one, at=record.wake)
 
 
