@@ -27,11 +27,20 @@ def world() -> World:
     return world
 
 
-def parts(world: World, count: int) -> Composite:
-    terms = d.Slices(spec(Side.BUY, str(10 * count), limit_price="9"), d.Parts(D(10)))
-    step = world.step(c.SubmitComposite(provenance=WHO, client_order_id="parts", terms=terms))
+def slices(count: int, pace: d.Pace) -> d.Slices:
+    return d.Slices(spec(Side.BUY, str(10 * count), limit_price="9"), pace)
+
+
+def submit(world: World, terms: d.Terms, name: str) -> Composite:
+    step = world.step(c.SubmitComposite(provenance=WHO, client_order_id=name, terms=terms))
     assert step.outcome is not None
-    return world.state.composites[step.outcome.id]
+    one = world.state.composites.find(step.outcome.id)
+    assert one is not None
+    return one
+
+
+def parts(world: World, count: int) -> Composite:
+    return submit(world, slices(count, d.Parts(D(10))), "parts")
 
 
 def placed(world: World, one: Composite) -> list[Order]:
@@ -118,4 +127,29 @@ def test_a_fill_of_what_works_starts_the_count_anew(world: World) -> None:
     for order in [world.state.orders[name] for name in one.working]:
         world.fill(order, "10", "9")
     assert one.state is CompositeState.DONE
+    assert_sound(world)
+
+
+@pytest.mark.parametrize(
+    ("limit", "rule"), [("max_trades_per_day", "max-trades-per-day"), ("max_open_orders", "max-open-orders")]
+)
+def test_parts_that_its_limits_would_stop_midway_are_refused_as_a_whole(world: World, limit: str, rule: str) -> None:
+    world.step(c.SetLimits(provenance=WHO, account_id="A", limits=replace(OPEN, **{limit: 5})))
+    refused = submit(world, slices(6, d.Parts(D(10))), "six")
+    assert (refused.state, refused.rule, refused.limit) == (CompositeState.REFUSED, rule, "5")
+    assert not world.state.orders
+    exact = submit(world, slices(5, d.Parts(D(10))), "five")
+    assert (exact.state, len(exact.working)) == (CompositeState.ACTIVE, 5)
+    assert_sound(world)
+
+
+def test_slices_by_the_clock_and_legs_count_as_trades_of_the_day(world: World) -> None:
+    world.step(
+        c.SetLimits(provenance=WHO, account_id="A", limits=replace(OPEN, max_trades_per_day=3, max_open_orders=1))
+    )
+    assert submit(world, slices(8, d.Fixed(4, SECOND)), "four").rule == "max-trades-per-day"
+    assert submit(world, d.Legs(tuple(spec(Side.BUY, "1") for _ in range(4))), "legs").rule == "max-trades-per-day"
+    later = world.state.accounts["A"].day_end + SECOND
+    assert submit(world, slices(8, d.Twap(later, later + 8 * SECOND, SECOND)), "tomorrow").rule is None
+    assert submit(world, slices(8, d.Fixed(3, SECOND)), "three").state is CompositeState.ACTIVE
     assert_sound(world)
