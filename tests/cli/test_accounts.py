@@ -25,6 +25,17 @@ def names(desk: Desk, *more: str) -> list[str]:
     return [one["name"] for one in desk.items("account", "list", *more)]
 
 
+def test_how_fast_it_sends_is_set_in_full(desk: Desk, account: str) -> None:
+    limits = ("account", "limits", account)
+    sending = desk.ask(*limits, "--rate", "8", "--burst", "4", "--reserved", "0", "--queue", "10")["rate"]
+    assert sending == {"per_second": 8.0, "burst": 4, "reserved": 0, "queue": 10}
+    assert desk.ask(*limits, "--rate", "8")["rate"] == {"per_second": 8.0, "burst": 8, "reserved": 2, "queue": 14}
+    assert "--queue" in desk.refused(*limits, "--rate", "8", "--queue", "-1")
+    for name in ("--burst", "--reserved", "--queue"):
+        assert name in desk.refused(*limits, name, "3", code=2)
+        assert name in desk.refused(*limits, "--rate", "off", name, "3", code=2)
+
+
 def test_labels_and_details_are_kept_and_found(desk: Desk, account: str) -> None:
     assert desk.run("account", "label", account).stdout == "No labels.\n"
     assert desk.ask("account", "label", account, "pension", "long") == ["pension", "long"]

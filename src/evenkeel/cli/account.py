@@ -269,6 +269,8 @@ _LIMITS = {
     "rate": "--rate",
     "rate.per_second": "--rate",
     "rate.burst": "--burst",
+    "rate.reserved": "--reserved",
+    "rate.queue": "--queue",
 }
 
 
@@ -283,6 +285,7 @@ def _limit(text: str) -> str:
         "evenkeel account limits Main --max-position-share 0.25 --daily-loss 0.05",
         "evenkeel account limits Main --max-trades-per-day off",
         "evenkeel account limits Main --rate 8 --burst 4",
+        "evenkeel account limits Main --rate 8 --burst 4 --reserved 1 --queue 10",
         note="Shares are of the account's equity: 0.1, or 10%. `off` turns a check off, which is recorded.",
     ),
 )
@@ -310,12 +313,22 @@ def limits(
     burst: Annotated[
         int | None, typer.Option("--burst", metavar="NUMBER", help="Of them at once; goes with --rate.")
     ] = None,
+    reserved: Annotated[
+        int | None,
+        typer.Option("--reserved", metavar="NUMBER", help="Of the burst, for panics and cancels; goes with --rate."),
+    ] = None,
+    queue: Annotated[
+        int | None,
+        typer.Option("--queue", metavar="NUMBER", help="Orders that may wait to be sent; goes with --rate."),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show an account's limits, or change those that are given; the others stay."""
-    if burst is not None and rate in (None, "off"):
-        raise typer.BadParameter("goes with --rate", param_hint="--burst")
+    sending = {"burst": burst, "reserved": reserved, "queue": queue}
+    sending = {name: number for name, number in sending.items() if number is not None}
+    for name in sending if rate in (None, "off") else ():
+        raise typer.BadParameter("goes with --rate", param_hint=f"--{name}")
     texts = {
         "max_position_share": max_position_share,
         "daily_loss": daily_loss,
@@ -328,7 +341,7 @@ def limits(
     change |= {name: flag for name, flag in flags.items() if flag is not None}
     if rate is not None:
         fast = 0.0 if rate == "off" else float(rate)
-        change["rate"] = {"per_second": fast, "burst": burst or max(1, int(fast))} if fast else None
+        change["rate"] = {"per_second": fast, "burst": max(1, int(fast)), **sending} if fast else None
     with reporting(as_json=as_json):
         client = Client(resolve_home(home), options=_LIMITS)
         found = the_account(client, account)

@@ -12,6 +12,8 @@ from evenkeel.domain.limits import RuleSet
 
 SEND_BY = 2 * SECOND
 """How long after its decision an order may still be sent."""
+_TO_SPARE = SECOND // 4
+"""Of that, what its commit and the request itself may take."""
 
 
 class AccountMode(StrEnum):
@@ -40,7 +42,7 @@ class SendRate(Struct, frozen=True, omit_defaults=True):
 
     In T seconds at most burst + per_second * T requests go out. `reserved` of the tokens, but never all, are kept for
     panics and cancels. `queue` is how many orders may wait for the broker's word before one that adds risk is refused;
-    None: as many as can be sent before they would be too late.
+    None: as many as can be sent before they would be too late, with no token at hand when the first of them waits.
     """
 
     per_second: float
@@ -49,8 +51,15 @@ class SendRate(Struct, frozen=True, omit_defaults=True):
     queue: int | None = None
 
     @property
+    def kept(self) -> int:
+        """The tokens that orders may not have."""
+        return max(0, min(self.reserved, self.burst - 1))
+
+    @property
     def most_waiting(self) -> int:
-        return self.burst + int(self.per_second * SEND_BY / SECOND) if self.queue is None else self.queue
+        if self.queue is not None:
+            return self.queue
+        return max(self.burst - self.kept, int(self.per_second * (SEND_BY - _TO_SPARE) / SECOND))
 
 
 class Limits(RuleSet, frozen=True, omit_defaults=True):

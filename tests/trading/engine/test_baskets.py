@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from evenkeel.domain import commands as c
 from evenkeel.domain import records as r
-from evenkeel.domain.accounts import Limits
-from evenkeel.domain.errors import IdempotencyConflict, InvalidInput, NotFound
-from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Side, TimeInForce, Trail
+from evenkeel.domain.accounts import Limits, SendRate
+from evenkeel.domain.errors import IdempotencyConflict, InvalidInput, NotFound, QueueFull
+from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Side, TimeInForce, Trail, Trigger
 from evenkeel.trading.engine.effects import Outcome, SendOrder
 from tests.trading.engine.world import ACME, BOLT, OPEN, WHO, D, World, assert_sound, fold, instrument
 
@@ -72,6 +73,33 @@ def test_together_cash_and_limits_are_shared() -> None:
     outcome = submit(world, *(world.spec(quantity="1") for _ in range(2)), together=True)
     assert [one.state for one in orders_of(world, outcome)] == [OrderState.SUBMITTED] * 2
     assert world.state.accounts["A"].trades_today == 2
+    assert_sound(world)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_what_could_never_be_sent_in_time_is_declined_whole(*, together: bool) -> None:
+    world = desk(structs.replace(OPEN, rate=SendRate(8.0, 4)))
+    many = tuple(world.spec(quantity="1") for _ in range(75))
+    command = c.SubmitBasket(provenance=WHO, orders=many, together=together)
+    error = world.declined(command)
+    assert isinstance(error, InvalidInput)
+    assert error.errors[0].field == "orders"
+    assert "at most 14 at once" in error.errors[0].message
+    assert not world.state.orders
+    assert {one.state for one in orders_of(world, submit(world, *many[:14], together=together))} == {
+        OrderState.SUBMITTED
+    }
+    assert isinstance(world.declined(structs.replace(command, orders=many[14:15])), QueueFull)
+    assert len(submit(world, *many[:14], together=together).parts) == 14, "what is there already is found again"
+
+
+def test_what_waits_here_and_what_takes_risk_off_is_not_kept_back_by_a_queue() -> None:
+    world = desk(structs.replace(OPEN, rate=SendRate(8.0, 4, queue=2)))
+    held = tuple(world.spec(quantity="1", trigger=Trigger(D(20))) for _ in range(9))
+    assert {one.state for one in orders_of(world, submit(world, *held))} == {OrderState.HELD}
+    world.holding("100")
+    sales = tuple(world.spec(Side.SELL, quantity="1") for _ in range(9))
+    assert {one.state for one in orders_of(world, submit(world, *sales))} == {OrderState.SUBMITTED}
     assert_sound(world)
 
 

@@ -8,13 +8,13 @@ import pytest
 
 from evenkeel.domain import commands as c
 from evenkeel.domain import events as e
-from evenkeel.domain.accounts import Limits
+from evenkeel.domain.accounts import Limits, SendRate
 from evenkeel.domain.clock import SECOND
 from evenkeel.domain.composites import SLICE, Bracket, CompositeState, Iceberg
 from evenkeel.domain.errors import Conflict, InvalidInput
 from evenkeel.domain.limit_records import RejectsHalted
 from evenkeel.domain.limits import Layer, LimitScope, RuleSet
-from evenkeel.domain.orders import Order, OrderKind, Side, TimeInForce
+from evenkeel.domain.orders import Order, OrderKind, OrderState, Side, TimeInForce
 from evenkeel.domain.provenance import Provenance, Source
 from evenkeel.trading.engine.composites import children
 from evenkeel.trading.engine.turn import Turn
@@ -180,6 +180,18 @@ def test_a_shut_door_says_nothing_of_who_knocks() -> None:
         assert world.submit(Side.BUY, "1").rule == "account-ready"
     world.step(world.snapshot())
     assert passes(world.submit(Side.BUY, "1"))
+
+
+def test_our_own_queue_says_nothing_of_who_orders() -> None:
+    """What we cannot send in time is neither a reject when it is refused, nor when it has waited too long."""
+    world = desk(msgspec.structs.replace(LIMITS, rate=SendRate(4.0, 2, queue=3)))
+    waiting = [world.submit(Side.BUY, "1") for _ in range(3)]
+    assert [world.submit(Side.BUY, "1").rule for _ in range(5)] == ["queue-full"] * 5
+    for order in waiting:
+        world.step(e.IntentOverdue(order.id))
+    assert {order.state for order in waiting} == {OrderState.EXPIRED_UNSENT}
+    assert passes(world.submit(Side.BUY, "1"))
+    assert not world.state.accounts["A"].standing.rejects
 
 
 def test_a_basket_that_fails_as_one_counts_what_was_wrong_with_it_once() -> None:

@@ -29,6 +29,7 @@ from tests.trading.live.desk import ACCOUNT, BY, STOCK, MemoryJournal, buy, make
 MAIN = Scope(ScopeKind.ACCOUNT, ACCOUNT.id)
 FREE = Limits(max_position_share=None, daily_loss=None, max_trades_per_day=None, cash_check=False)
 TEN = SendRate(10.0, 5, reserved=2)
+TOO_LONG = SendRate(10.0, 5, reserved=2, queue=25)
 
 
 class Watched(SimulatedBroker):
@@ -112,11 +113,11 @@ def paced(times: list[float], rate: SendRate) -> None:
 
 async def test_orders_go_out_as_fast_as_agreed_and_no_faster() -> None:
     """F29: the venue sees no storm; what could not be sent in time never goes, and what waits is judged again."""
-    broker = Watched()
+    broker = Watched(rate=TOO_LONG)
     journal = MemoryJournal()
     runner = await desk(broker, journal)
     states = await asyncio.gather(*(placed(runner, resting(str(n))) for n in range(40)))
-    assert states.count(OrderState.SUBMITTED) == TEN.most_waiting == 25
+    assert states.count(OrderState.SUBMITTED) == TOO_LONG.most_waiting == 25
     refused = [order for order in runner.state.orders.values() if order.state is OrderState.REFUSED]
     assert {order.rule for order in refused} == {"queue-full"}
     standing_now = runner.sending(ACCOUNT.id)
@@ -130,6 +131,25 @@ async def test_orders_go_out_as_fast_as_agreed_and_no_faster() -> None:
     assert ended.count(OrderState.ACCEPTED) == len(broker.placed) >= 20
     assert any(isinstance(record, IntentRechecked) for record in journal.records())
     await runner.stop()
+
+
+async def test_a_full_queue_is_sent_in_time_however_often_it_is_filled() -> None:
+    """F29: what is let in is sent, from a full bucket and from an empty one."""
+    broker = Watched()
+    runner = await desk(broker)
+    names = count()
+    taken = 0
+    for _ in range(16):
+        await asyncio.gather(*(placed(runner, resting(str(next(names)))) for _ in range(TEN.most_waiting)))
+        taken = max(taken, len(runner.state.accounts[ACCOUNT.id].working.unheard))
+        await asyncio.sleep(0.25)
+    await asyncio.sleep(2.0)
+    await runner.quiet()
+    assert taken == TEN.most_waiting == 17
+    sent = [order.state for order in runner.state.orders.values() if order.state is not OrderState.REFUSED]
+    assert len(sent) > 2 * TEN.most_waiting
+    assert set(sent) == {OrderState.ACCEPTED}
+    paced(broker.asked, TEN)
 
 
 async def test_a_cancel_of_what_waits_is_never_sent() -> None:

@@ -9,7 +9,7 @@ from fastapi import Depends, Request, Response
 from evenkeel.desk.accounts import AccountDirectory
 from evenkeel.desk.permissions import Permission
 from evenkeel.domain.commands import CancelOrders, EditOrders, SubmitBasket
-from evenkeel.domain.errors import FieldError, InvalidInput, NotFound, QueueFull
+from evenkeel.domain.errors import FieldError, InvalidInput, NotFound
 from evenkeel.domain.money import mul
 from evenkeel.domain.orders import OrderSpec, OrderState
 from evenkeel.domain.selections import Edit, Selection
@@ -41,7 +41,6 @@ async def submit_basket(
     received = time.time_ns()
     given = await wire.body(request, many.NewBasket, most=wire.MAX_MANY)
     specs = await _specs(request, seen, parts=parts, given=given, received=received)
-    _check_room(seen, specs)
     parts.metrics.observe_stage("received", (time.time_ns() - received) / 1e9)
     command = SubmitBasket(orders=specs, together=given.mode == "all", provenance=seen.provenance(received))
     outcome = await parts.runner.submit(command)
@@ -89,24 +88,6 @@ def _attempt(state: State, account_id: str, name: str) -> str:
         if known is None or state.orders[known].state not in _CAME_TO_NOTHING or state.orders[known].filled:
             return tried
     return names[-1]
-
-
-def _check_room(seen: Tenant, specs: tuple[OrderSpec, ...]) -> None:
-    """Raises QueueFull where an account's orders would have to be refused now, and might not be in a moment."""
-    for account_id in dict.fromkeys(spec.account_id for spec in specs):
-        account = seen.state.accounts[account_id]
-        rate = seen.state.rate_of(account)
-        if rate is None or not account.working.unheard:
-            continue
-        new = sum(
-            1
-            for spec in specs
-            if spec.account_id == account_id and (account_id, spec.client_order_id) not in seen.state.client_ids
-        )
-        over = len(account.working.unheard) + new - rate.most_waiting
-        if over > 0 and new <= rate.most_waiting:
-            waits = f"{len(account.working.unheard)} orders wait for the broker already"
-            raise QueueFull(f"{waits}: {new} more could not be sent in time", retry_after=over / rate.per_second)
 
 
 def selection(

@@ -9,17 +9,17 @@ from collections import Counter
 from msgspec import structs
 
 from evenkeel.domain.commands import SubmitBasket
-from evenkeel.domain.errors import FieldError, IdempotencyConflict, InvalidInput
+from evenkeel.domain.errors import FieldError, IdempotencyConflict, InvalidInput, QueueFull
 from evenkeel.domain.money import plain
-from evenkeel.domain.orders import OrderSpec
+from evenkeel.domain.orders import Kept, OrderSpec
 from evenkeel.domain.provenance import Provenance
 from evenkeel.domain.records import Check
 from evenkeel.domain.risk import Approved, Refused, Verdict
-from evenkeel.trading.engine import market
+from evenkeel.trading.engine import keeping, market
 from evenkeel.trading.engine.effects import Lane, Outcome, Part
 from evenkeel.trading.engine.judging import provisional
-from evenkeel.trading.engine.orders import check_spec, enter, judge, place
-from evenkeel.trading.engine.state import State
+from evenkeel.trading.engine.orders import check_spec, enter, judge, place, until_room
+from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.engine.turn import Turn
 
 MOST = 1_000
@@ -29,9 +29,9 @@ RULE = "basket"
 def submit(turn: Turn, command: SubmitBasket) -> Outcome:
     """Takes a basket; orders whose client ids are known with the same body are recalled, not placed again.
 
-    Raises InvalidInput naming every order that is not complete, NotFound for an account that is not there, and
-    IdempotencyConflict where an id names another order, or one placed in the other mode, or where of orders that go
-    together only some are new.
+    Raises InvalidInput naming every order that is not complete, NotFound for an account that is not there, InvalidInput
+    or QueueFull where what is new could never, or not now, be sent in time, and IdempotencyConflict where an id names
+    another order, or one placed in the other mode, or where of orders that go together only some are new.
     """
     known = _check(turn.state, command)
     fresh = [spec for spec, order_id in zip(command.orders, known, strict=True) if order_id is None]
@@ -43,6 +43,7 @@ def submit(turn: Turn, command: SubmitBasket) -> Outcome:
         )
     if not fresh:
         return Outcome(known[0] or "", created=False, parts=tuple(Part(order_id or "") for order_id in known))
+    _check_room(turn, fresh, command.provenance)
     basket = turn.new_id("basket")
     provenance = structs.replace(command.provenance, cause_id=basket)
     if command.together:
@@ -88,6 +89,40 @@ def _check(state: State, command: SubmitBasket) -> list[str | None]:
     if faults:
         raise InvalidInput("the basket is not valid", errors=tuple(faults))
     return known
+
+
+def _check_room(turn: Turn, specs: list[OrderSpec], provenance: Provenance) -> None:
+    """Raises InvalidInput where an account's orders are more than its queue ever takes, and QueueFull where it takes no
+    more of them now. What is held here does not wait there, and what only takes risk off is kept waiting by nothing."""
+    state, faults, longest = turn.state, list[FieldError](), 0.0
+    for account_id in dict.fromkeys(spec.account_id for spec in specs):
+        account = state.accounts[account_id]
+        rate = state.rate_of(account)
+        if rate is None:
+            continue
+        going = [spec for spec in specs if spec.account_id == account_id and _goes_out(turn, account, spec)]
+        wait = until_room(state, account, orders=len(going))
+        if not wait or not any(_adds_risk(turn, account, spec, provenance) for spec in going):
+            continue
+        if len(going) > rate.most_waiting:
+            said = f"at most {rate.most_waiting} at once for {account.account.name}, of which {len(going)} are here"
+            faults.append(FieldError("orders", f"{said}: more could not be sent in time"))
+        longest = max(longest, wait)
+    if faults:
+        hint = "Send the basket in parts, each once the one before has gone out."
+        raise InvalidInput("the basket is too large to be sent at once", errors=tuple(faults), hint=hint)
+    if longest:
+        said = "too many orders wait for the broker already: the basket could not be sent in time"
+        raise QueueFull(said, retry_after=longest)
+
+
+def _goes_out(turn: Turn, account: AccountState, spec: OrderSpec) -> bool:
+    kept = keeping.plan(turn.state, account, spec, at=turn.at)
+    return not isinstance(kept, Kept) or not keeping.is_held(spec, kept)
+
+
+def _adds_risk(turn: Turn, account: AccountState, spec: OrderSpec, provenance: Provenance) -> bool:
+    return judge(turn.state, account, spec, provenance, at=turn.at)[1] is Lane.OPEN
 
 
 def _repeated(orders: tuple[OrderSpec, ...]) -> list[FieldError]:

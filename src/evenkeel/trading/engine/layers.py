@@ -53,7 +53,7 @@ PLAIN = frozenset({"equity", "day", "trades", "drawdown"})
 """What an account's view has of itself on an open day."""
 _DOORS = frozenset({
     "halted", "mtm", "strategy-running", "session-running", "account-active", "live-switch", "account-ready",
-    "max-rejects", "basket",
+    "max-rejects", "basket", "queue-full",
 })  # fmt: skip
 MEASURED = frozenset({"alike"})
 """What there is nothing to work out of before correlations have been measured."""
@@ -221,8 +221,8 @@ def drawdown_moved(state: "State", record: r.DrawdownMoved) -> None:
 
 
 def rejected(account: "AccountState", book: str, *, at: int, rule: str = "") -> None:
-    """Notes an order that came to nothing: refused by a `rule`, or by its venue. One that found the door shut, or went
-    down with others of its basket, says nothing of whoever sent it."""
+    """Notes an order that came to nothing: refused by a `rule`, or by its venue. One that found the door shut, or no
+    room in our own queue, or went down with others of its basket, says nothing of whoever sent it."""
     if rule not in _DOORS:
         account.standing.rejects.append((at, book))
 

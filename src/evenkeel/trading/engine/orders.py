@@ -210,20 +210,25 @@ def _arrival(turn: Turn, account: AccountState, spec: OrderSpec) -> Arrival:
     return Arrival(mark.price - half, mark.price + half, mark.price, age, account.limits_version)
 
 
+def until_room(state: State, account: AccountState, *, orders: int = 1) -> float:
+    """Seconds until there may be room for so many more orders in an account's queue; 0 where there is."""
+    rate = state.rate_of(account)
+    over = 0 if rate is None else len(account.working.unheard) + orders - rate.most_waiting
+    return 0.0 if rate is None or over <= 0 else over / rate.per_second
+
+
 def wait_for_room(state: State, spec: OrderSpec) -> float:
     """Seconds until there may be room for an order that would have to be refused for a full queue; 0 where there is.
 
     One that has been placed already, or only takes risk off, is never kept waiting.
     """
     account = state.account(spec.account_id)
-    rate = state.rate_of(account)
-    if rate is None or len(account.working.unheard) < rate.most_waiting or spec.instrument_id not in state.instruments:
+    wait = until_room(state, account)
+    if not wait or spec.instrument_id not in state.instruments:
         return 0.0
     if (spec.account_id, spec.client_order_id) in state.client_ids:
         return 0.0
-    if risk_view(state, account, spec, spec.quantity).reduces:
-        return 0.0
-    return (len(account.working.unheard) - rate.most_waiting + 1) / rate.per_second
+    return 0.0 if risk_view(state, account, spec, spec.quantity).reduces else wait
 
 
 def cancel(turn: Turn, command: CancelOrder) -> Outcome:

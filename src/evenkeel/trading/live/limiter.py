@@ -23,8 +23,7 @@ class Limiter:
         self._tokens = float(rate.burst)
         self._at = now
         self._held_until = now
-        reserved = max(0, min(rate.reserved, rate.burst - 1))
-        self._floors = {Lane.PANIC: 0, Lane.CANCEL: reserved // 2, Lane.REDUCE: reserved, Lane.OPEN: reserved}
+        self._floors = {Lane.PANIC: 0, Lane.CANCEL: rate.kept // 2, Lane.REDUCE: rate.kept, Lane.OPEN: rate.kept}
 
     def tokens(self, now: float) -> float:
         """The tokens at hand; none while the venue has asked for a pause."""

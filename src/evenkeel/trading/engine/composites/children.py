@@ -231,12 +231,7 @@ def end(turn: Turn, one: Composite, *, ending: CompositeState, reason: str | Non
 def has_paused(turn: Turn, one: Composite) -> bool:
     """After a child that came to nothing: waits a while, and gives up after some in a row. Whether it does either."""
     if one.failures >= MOST_FAILURES:
-        stop(
-            turn,
-            one,
-            ending=CompositeState.FAILED,
-            reason=f"{one.failures} orders in a row came to nothing: {why(turn.state, one)}",
-        )
+        stop(turn, one, ending=CompositeState.FAILED, reason=_in_a_row(turn.state, one))
         return True
     if one.failures > one.step:
         reason = why(turn.state, one)
@@ -249,6 +244,18 @@ def has_paused(turn: Turn, one: Composite) -> bool:
             message=f"tries again in {RETRY // SECOND} seconds: {reason}",
         )
     return one.state is CompositeState.PAUSED
+
+
+def rest(turn: Turn, one: Composite) -> None:
+    """Places no more after too many failures in a row, and leaves what works at work. A fill starts the count anew."""
+    reason = _in_a_row(turn.state, one)
+    move(turn, one, state=CompositeState.PAUSED, reason=reason, step=one.failures, wake=0)
+    message = f"places no more before something of it fills, and leaves what works at work: {reason}"
+    alert(turn, one, level="critical", kind="composite-paused", message=message)
+
+
+def _in_a_row(state: State, one: Composite) -> str:
+    return f"{one.failures} times in a row orders came to nothing: {why(state, one)}"
 
 
 def why(state: State, one: Composite) -> str:

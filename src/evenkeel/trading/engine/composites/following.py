@@ -6,7 +6,7 @@ remembers, so that a restart goes on by itself: with the records of its start, a
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import structs
 
@@ -40,9 +40,11 @@ from evenkeel.trading.engine.effects import Outcome, SendOrder
 from evenkeel.trading.engine.risk_views import risk_view
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.engine.turn import Turn
-from evenkeel.trading.risk import assess
+from evenkeel.trading.risk import RiskView, assess
+from evenkeel.trading.risk.view import Seen
 
 _MOST_ROUNDS = 100
+_Seen = TypeVar("_Seen", bound=Seen)
 _KINDS: dict[type, Any] = {
     d.Bracket: bracket,
     d.Cover: bracket,
@@ -83,10 +85,10 @@ def begin(turn: Turn, command: SubmitComposite, *, closes: bool = False) -> str:
     """Records a composite whose terms make sense and whose name is new, with the verdict on it as a whole: its id."""
     asked, lead = command.terms, terms.lead_of(command.terms)
     composite_id = turn.new_id("composite")
-    verdict, by = _judge(turn, command, closes=closes), command.provenance
+    slots = pacing.slots_of(asked.pace, turn.at, seed=composite_id) if isinstance(asked, d.Slices) else ()
+    verdict, by = _judge(turn, command, closes=closes, slots=slots), command.provenance
     if orders.is_late(turn.state, by):
         verdict = orders.idle(turn.state, by, verdict)
-    slots = pacing.slots_of(asked.pace, turn.at, seed=composite_id) if isinstance(asked, d.Slices) else ()
     turn.emit(
         CompositeStarted(
             at=turn.at,
@@ -143,25 +145,49 @@ def _closes(state: State, asked: d.Terms) -> bool:
     return spec.quantity <= uncovered
 
 
-def _judge(turn: Turn, command: SubmitComposite, *, closes: bool) -> Verdict:
+def _judge(turn: Turn, command: SubmitComposite, *, closes: bool, slots: tuple[d.Slot, ...]) -> Verdict:
     """The verdict on every order as a whole: to place it in parts is no way round a limit.
 
-    A leg is judged as if those before it had filled.
+    A leg is judged as if those before it had filled, parts and slices as the last of them that is placed today.
     """
     state, source = turn.state, command.provenance.source
     seen, before = list[r.Check](), dict[str, Decimal]()
-    for spec in d.specs_of(command.terms):
+    for place, spec in enumerate(d.specs_of(command.terms)):
         wanted = exits.linked(spec, "whole", leg=d.EXITS[0]) if closes else spec
         view = risk_view(state, state.accounts[spec.account_id], wanted, spec.quantity, source=source, at=turn.at)
         if isinstance(command.terms, d.Legs):
             earlier = before.get(spec.instrument_id, ZERO)
             before[spec.instrument_id] = add(earlier, view.signed)
-            view = structs.replace(view, held=add(view.held, earlier))
+            view = _behind(structs.replace(view, held=add(view.held, earlier)), trades=place)
+        elif isinstance(command.terms, d.Slices):
+            trades, at_work = _before_the_last(state, command.terms, slots)
+            view = _behind(view, trades=trades, at_work=at_work)
         verdict = assess(view)
         if isinstance(verdict, Refused):
             return verdict
         seen += verdict.checks
     return Approved(tuple(seen))
+
+
+def _before_the_last(state: State, asked: d.Slices, slots: tuple[d.Slot, ...]) -> tuple[int, int]:
+    """How many of its orders are placed today before the last of them, as far as is known, and work beside it."""
+    order, pace = asked.order, asked.pace
+    if isinstance(pace, d.Parts):
+        others = -int(-order.quantity // pace.size) - 1
+        return others, others
+    today = sum(1 for slot in slots if slot.at < state.accounts[order.account_id].day_end)
+    lots = int(order.quantity // state.instruments[order.instrument_id].lot_size)
+    return max(0, min(today, lots) - 1), 0
+
+
+def _behind(view: RiskView, *, trades: int, at_work: int = 0) -> RiskView:
+    """The view in every layer as if so many more orders had been placed today, and worked."""
+    layers = tuple(_later(seen, trades, at_work) for seen in view.layers)
+    return structs.replace(_later(view, trades, at_work), layers=layers)
+
+
+def _later(seen: _Seen, trades: int, at_work: int) -> _Seen:
+    return structs.replace(seen, trades_today=seen.trades_today + trades, open_orders=seen.open_orders + at_work)
 
 
 def cancel(turn: Turn, command: CancelComposite) -> Outcome:

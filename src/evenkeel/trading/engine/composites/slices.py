@@ -5,9 +5,11 @@ from decimal import ROUND_DOWN, Decimal
 import msgspec
 
 from evenkeel.domain import composites as d
+from evenkeel.domain.clock import SECOND
 from evenkeel.domain.composites import CompositeState, Participation, Parts, Slices
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.money import ZERO, exact, sub
+from evenkeel.trading.engine import orders
 from evenkeel.trading.engine.composites import children, pacing
 from evenkeel.trading.engine.composites.standing import Composite
 from evenkeel.trading.engine.turn import Turn
@@ -55,17 +57,43 @@ def _has_kept_price(turn: Turn, one: Composite, *, terms: Slices) -> bool:
 
 
 def _send_parts(turn: Turn, one: Composite, *, terms: Slices, rest: Decimal) -> None:
-    """Sends what is neither filled nor at work, in parts. What has expired is not sent again."""
+    """Sends what is neither filled nor at work, in parts, while they can go out in time. What has expired is not sent
+    again."""
     assert isinstance(terms.pace, Parts)
     rest = sub(rest, one.lost.get(d.SLICE, ZERO))
     if rest <= 0:
         if not one.working:
             children.end(turn, one, ending=CompositeState.EXPIRED, reason=children.why(turn.state, one))
         return
-    while rest > 0 and not children.has_paused(turn, one) and children.may_enter(turn.state, one):
+    while rest > 0 and not _has_paused(turn, one) and children.may_enter(turn.state, one):
+        if _waits_for_room(turn, one):
+            return
         part = min(rest, terms.pace.size)
         if _send(turn, one, terms=terms, part=part):
             rest = sub(rest, part)
+
+
+def _has_paused(turn: Turn, one: Composite) -> bool:
+    """As of all children; but what works already is left at work when it gives up, until that has ended."""
+    if one.failures >= children.MOST_FAILURES and one.working:
+        if one.state is not CompositeState.PAUSED or one.wake:
+            children.rest(turn, one)
+        return True
+    if one.state is CompositeState.PAUSED and not one.wake:
+        children.move(turn, one, state=CompositeState.ACTIVE)
+    return children.has_paused(turn, one)
+
+
+def _waits_for_room(turn: Turn, one: Composite) -> bool:
+    """Whether the next part could not be sent in time: it follows once orders have gone out, its own or others'."""
+    account = turn.state.accounts[one.account_id]
+    wait = orders.until_room(turn.state, account)
+    if not wait or not account.working.unheard:
+        return False
+    if one.wake <= turn.at:
+        again = turn.at + max(SECOND, round(wait * SECOND))
+        children.move(turn, one, state=CompositeState.ACTIVE, wake=again)
+    return True
 
 
 def _send_due(turn: Turn, one: Composite, *, terms: Slices, rest: Decimal) -> None:

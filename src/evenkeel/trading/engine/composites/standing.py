@@ -36,7 +36,8 @@ class Composite(Struct, kw_only=True):
     `terms` are those of now, `asked` the first ones. `legs` are the children by the part they play, `working` those of
     them that work or are held, `filled` and `lost` sums by leg. `asked_for` are children whose cancel it has asked for,
     `by_hand` legs that somebody else cancelled, `denied` exits that came to nothing, `changing` what children are to be
-    changed to and were not yet, `unmoved` are those whose change risk refused. `failures` have come in a row.
+    changed to and were not yet, `unmoved` are those whose change risk refused. `failures` have come in a row; `excused` are
+    children that were at work at the last of them, and fail with it.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Composite(Struct, kw_only=True):
     step: int = 0
     wake: int = 0
     failures: int = 0
+    excused: dict[str, None] = field(default_factory=dict)
     legs: dict[str, list[str]] = field(default_factory=dict)
     working: dict[str, None] = field(default_factory=dict)
     filled: dict[str, Decimal] = field(default_factory=dict)
@@ -192,6 +194,7 @@ def decided(state: "State", order: Order) -> None:
     """Takes in a new child."""
     one = _parent(state, order)
     one.legs.setdefault(order.spec.leg, []).append(order.id)
+    one.excused.clear()
     if order.is_open:
         one.working[order.id] = None
     else:
@@ -206,7 +209,10 @@ def _parent(state: "State", order: Order) -> Composite:
 
 
 def _fail(one: Composite, order: Order) -> None:
-    one.failures += 1
+    """Counts a failure: one, however many children of those that are at work together come to nothing."""
+    if order.id not in one.excused:
+        one.failures += 1
+        one.excused = dict.fromkeys(one.working)
     if order.spec.is_exit:
         one.denied[order.spec.leg] = None
 
