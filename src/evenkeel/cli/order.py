@@ -71,6 +71,7 @@ def place(
     tif: order_terms.TimeOption = None,
     expires: order_terms.ExpiresOption = None,
     after_market: order_terms.LaterOption = False,
+    reduce_only: order_terms.ReduceOption = None,
     product: Annotated[Product, typer.Option("--product", case_sensitive=False, help="Indian products.")] = (
         Product.NONE
     ),
@@ -98,6 +99,7 @@ def place(
             ),
             "trigger_price": plain(trigger),
             "after_market": after_market,
+            "reduce_only": reduce_only,
             "product": product.value,
             "venue": venue,
             "book": the_book(client, book),

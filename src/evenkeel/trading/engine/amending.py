@@ -83,7 +83,7 @@ def _has(order: Order) -> tuple[bool, bool, bool]:
     if kept is None:
         return False, False, False
     waits = asked.trigger is not None and order.state is OrderState.HELD
-    return waits, kept.trail is not None, asked.time_in_force is TimeInForce.GTD
+    return waits, kept.trail is not None, keeping.ends_here(order)
 
 
 def _with_trigger(turn: Turn, order: Order, kept: Kept, *, price: Decimal, found: list[FieldError]) -> Kept:
@@ -163,10 +163,14 @@ def _as_kept(spec: OrderSpec, kept: Kept | None) -> OrderSpec:
 
 
 def _eases(order: Order, spec: OrderSpec) -> bool:
-    """Whether a change only takes away from what works already: less of it at the same prices, or of an exit."""
+    """Whether a change only takes away from what works already: less at the same prices, or of what only closes."""
     left = sub(spec.quantity, order.filled)
     is_at_same = (spec.limit_price, spec.stop_price) == (order.limit_price, order.stop_price)
-    return left < order.remaining if is_at_same else bool(spec.is_exit) and left <= order.remaining
+    return left < order.remaining if is_at_same else _only_closes(spec) and left <= order.remaining
+
+
+def _only_closes(spec: OrderSpec) -> bool:
+    return spec.is_exit or spec.reduce_only is True
 
 
 def request_amendment(
@@ -184,6 +188,8 @@ def request_amendment(
     """
     account, left = turn.state.account(spec.account_id), sub(spec.quantity, order.filled)
     now, is_held = kept or order.kept, order.state is OrderState.HELD
+    if now is not None and now.reduces:
+        spec = msgspec.structs.replace(spec, reduce_only=True)
     if now is not None and not is_held:
         spec = _at_venue(order, spec, now)
     view = risk_view(turn.state, account, spec, left, without=order.id, source=provenance.source, at=turn.at)
@@ -226,7 +232,7 @@ def _at_venue(order: Order, spec: OrderSpec, kept: Kept) -> OrderSpec:
 def _change_held(turn: Turn, order: Order, spec: OrderSpec, provenance: Provenance, *, now: Kept) -> None:
     if spec.stop_price is not None and now.level is not None:
         now = msgspec.structs.replace(now, level=spec.stop_price)
-    is_closing = keeping.closes(turn.state, turn.state.account(spec.account_id), spec)
+    is_closing = now.reduces or keeping.closes(turn.state, turn.state.account(spec.account_id), spec)
     now = msgspec.structs.replace(now, closes=is_closing)
     turn.emit(
         OrderMoved(
