@@ -109,6 +109,15 @@ def test_an_order_is_kept_for_the_next_open(desk: Desk, account: str) -> None:
     assert order["state"] in ("HELD", "SUBMITTED", "ACCEPTED", "FILLED")
 
 
+def test_an_order_may_only_reduce(desk: Desk, account: str) -> None:
+    text = desk.refused("order", "place", account, "sell", "1", "MSFT", "--reduce-only", code=1)
+    assert "refused by reduce-only" in text
+    stop = desk.ask("order", "place", account, "buy", "1", "MSFT", "--stop", "900", "--may-open")
+    assert stop["reduce_only"] is False
+    assert "reduce only" in desk.run("order", "show", stop["id"]).stdout
+    desk.run("order", "cancel", "--all", "--account", account)
+
+
 def test_what_makes_no_sense_names_the_option(desk: Desk, account: str) -> None:
     said = desk.refused("order", "place", account, "buy", "1", "MSFT", "--trail", "1%", "--expires", "tomorrow", code=1)
     assert "--expires" in said

@@ -79,6 +79,7 @@ KEPT = Kept(
     until=3,
     day=True,
     closes=True,
+    reduces=True,
     reached=True,
     again=4,
     asked=D(5),

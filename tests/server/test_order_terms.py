@@ -10,7 +10,7 @@ import pytest
 from evenkeel.domain.clock import from_ns, iso, to_ns
 from evenkeel.market.stores.memory import MemoryStore
 from evenkeel.server.order_terms import next_open
-from tests.server.world import DAY, START, STOCK, World, order, stored_bars
+from tests.server.world import DAY, OWN_ACCOUNT, START, STOCK, World, order, stored_bars
 from tests.trading.live.desk import bar
 
 ORDERS = "/api/v2/trading/orders"
@@ -185,3 +185,22 @@ async def test_a_release_is_told_on_the_feed_of_events(desk: World, owner: httpx
 def test_the_bars_of_this_desk_are_long_enough() -> None:
     assert len(stored_bars()) == 31
     assert bar(0).close_ts == START
+
+
+async def test_a_stop_that_closes_is_reduce_only_unless_it_may_open(desk: World, owner: httpx.AsyncClient) -> None:
+    await owner.patch(f"/api/v2/accounts/{OWN_ACCOUNT}/limits", json={"allow_short": True})
+    assert (await place(owner))["reduce_only"] is False
+    await desk.next_bar(10.0)
+    stop = {"side": "SELL", "kind": "STOP", "stop_price": "9.00", "time_in_force": "GTC"}
+    placed = await place(owner, client_order_id="stop", **stop)
+    assert placed["reduce_only"] is True
+    assert (await place(owner, client_order_id="stop", **stop))["id"] == placed["id"]
+    await owner.delete(f"{ORDERS}/{placed['id']}")
+    await desk.runner.quiet()
+    assert (await place(owner, reduce_only=False, **stop))["reduce_only"] is False
+
+
+async def test_a_reduce_only_order_without_a_position_is_refused(owner: httpx.AsyncClient) -> None:
+    refused = await place(owner, reduce_only=True)
+    assert (refused["state"], refused["rule"], refused["limit"]) == ("REFUSED", "reduce-only", "0")
+    assert refused["reduce_only"] is True

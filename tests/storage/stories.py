@@ -337,6 +337,7 @@ class Story:
             best=self.random.choice([0.0, 12.5]),
             until=self.random.choice([0, spec.expires_at]),
             closes=self.random.random() < 0.5,
+            reduces=self.random.random() < 0.5,
             reached=self.random.random() < 0.2,
         )
 

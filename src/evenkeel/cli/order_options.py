@@ -101,6 +101,16 @@ class Whole(Entry):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Alone(Whole):
+    """Of an order in one account, which may be there only to close what that holds."""
+
+    reduce_only: order_terms.ReduceOption = None
+
+    def terms(self, *, usual: TimeInForce = TimeInForce.DAY) -> dict[str, Any]:
+        return super().terms(usual=usual) | {"reduce_only": self.reduce_only}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sliced(Common):
     """Of orders whose parts go out as they are placed: at the market, or with a limit."""
 

@@ -80,6 +80,13 @@ ExpiresOption = Annotated[
     str | None, typer.Option("--expires", metavar="TIME", help="Ends it then: ISO 8601 with a time zone; GTD.")
 ]
 LaterOption = Annotated[bool, typer.Option("--after-market", help="Hold it until the exchange opens next.")]
+ReduceOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--reduce-only/--may-open",
+        help="Never open or add to a position; stops over no more than is held are reduce-only unless they may open.",
+    ),
+]
 TimeOption = Annotated[
     TimeInForce | None,
     typer.Option("--tif", case_sensitive=False, help="How long it works; DAY by itself; an oco GTC."),

@@ -257,9 +257,9 @@ class Kept(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     `kind` and `time_in_force` are what it is at the venue, where that is not what was asked. While it is held it waits
     until `begins`, then for `level`, which is reached by rising where it `rises`, by prices after `since`. With a
     `trail` the level follows the `best` price, 0 before the first, held here or as the stop of the venue's order.
-    It is ended at `until`; with `day`, at the end of the day on which it first meets the market. `closes`: it may only
-    close what its book holds. `reached`: its price has been, and it waits to go out, which is tried `again` at that
-    moment. `asked` is the quantity of a change that is under way. (0: never.)
+    It is ended at `until`; with `day`, at the end of the day on which it first meets the market. `closes`: let out, it
+    closes what its book holds at most; `reduces`: it is reduce-only, at its venue too. `reached`: its price has been,
+    and it waits to go out, tried `again` at that moment. `asked` is the quantity of a change under way. (0: never.)
     """
 
     kind: OrderKind | None = None
@@ -273,6 +273,7 @@ class Kept(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     until: int = 0
     day: bool = False
     closes: bool = False
+    reduces: bool = False
     reached: bool = False
     again: int = 0
     asked: Decimal | None = None
@@ -288,7 +289,7 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True, gc=False):
     Of orders with the same `link` one fills in the others' place: they are exits of one position, or the entries of an
     either-or. An order that a composite has placed names it as `parent`, and the part it plays as `leg`.
 
-    It is held until `not_before`, and then until its `trigger`; a GTD order ends at `expires_at` (ns, 0: never).
+    Held until `not_before`, then its `trigger`; GTD ends at `expires_at` (ns, 0: never); `reduce_only` None: undecided.
     """
 
     account_id: str
@@ -309,6 +310,7 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True, gc=False):
     trail: Trail | None = None
     expires_at: int = 0
     not_before: int = 0
+    reduce_only: bool | None = None
 
     @property
     def is_exit(self) -> bool:
@@ -389,6 +391,7 @@ class Order(Struct, kw_only=True, gc=False):
             trail=self.spec.trail if kind in FOLLOWS else None,
             expires_at=self.spec.expires_at if lasts is TimeInForce.GTD else 0,
             not_before=0,
+            reduce_only=self.kept.reduces or self.spec.reduce_only,
         )
 
     @property

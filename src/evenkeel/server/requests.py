@@ -172,6 +172,10 @@ class LegTerms(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class OrderTerms(LegTerms, forbid_unknown_fields=True, kw_only=True):
+    """`reduce_only`: it never opens or adds to a position. Without it, orders that wait for a price are, which are over
+    no more than is held."""
+
+    reduce_only: bool | None = None
     book: Reference = "manual"
     client_order_id: Reference | None = None
 

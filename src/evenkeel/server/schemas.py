@@ -180,6 +180,7 @@ class OrderOut(Struct):
     time_in_force: TimeInForce
     expires_at: Moment | None
     not_before: Moment | None
+    reduce_only: bool
     product: Product
     state: OrderState
     rests_at: str | None

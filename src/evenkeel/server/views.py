@@ -27,7 +27,7 @@ from evenkeel.domain.strategies import Deployment
 from evenkeel.server import schemas as s
 from evenkeel.server.ports import EquityRow
 from evenkeel.server.terms import terms_out
-from evenkeel.trading.engine import watching
+from evenkeel.trading.engine import keeping, watching
 from evenkeel.trading.engine.state import AccountState, DeploymentState, State
 
 _STEP = Decimal("0.00000001")
@@ -170,6 +170,7 @@ def order(state: State, this: Order) -> s.OrderOut:
         time_in_force=spec.time_in_force,
         product=spec.product,
         state=this.state,
+        reduce_only=this.kept is not None and this.kept.reduces,
         rests_at=_rests_at(state, this),
         reason=watching.why_held(state, this) or this.reason,
         rule=this.rule,
@@ -194,7 +195,7 @@ def _terms(this: Order) -> dict[str, Any]:
     trail = spec.trail if kept is None else kept.trail or spec.trail
     ranges = None if trail is None else trail.average_range
     trigger = None if spec.trigger is None else spec.trigger.price if kept is None else kept.level
-    until = spec.expires_at if kept is None or not spec.expires_at else kept.until
+    until = kept.until if kept is not None and keeping.ends_here(this) else spec.expires_at
     return {
         "trigger_price": maybe(trigger),
         "trail_amount": maybe(None if trail is None else trail.amount),

@@ -31,6 +31,8 @@ prices = st.integers(1, 4_000).map(lambda cents: Decimal(cents).scaleb(-2))
 quantities = st.integers(1, 300).map(Decimal)
 parts = st.sampled_from(["0.001", "0.5", "1", "1.5"]).map(Decimal)
 picks = st.integers(0, 10**6)
+How = tuple[OrderKind, bool | None]
+HOW: list[How] = [(kind, reduce_only) for kind in OrderKind for reduce_only in (None, True, False)]
 reasons = st.sampled_from(["no", "the market is closed"])
 odd_numbers = st.sampled_from(["NaN", "sNaN", "Infinity", "0", "-5", "1E+30", "1E-30", "1E+999999"]).map(Decimal)
 KINDS = {
@@ -84,11 +86,10 @@ class Everything(RuleBasedStateMachine):
             kind = KINDS.get(type(event), OrderEvent.CANCEL_REFUSED)
             assert TRANSITIONS.get((order.state, kind), OrderState.ANOMALY) is order.state
 
-    @rule(
-        a=accounts, i=instruments, side=sides, q=quantities, kind=st.sampled_from(list(OrderKind)), p=prices, r=prices
-    )
-    def submit(self, a: str, i: Any, side: Side, q: Decimal, kind: OrderKind, p: Decimal, r: Decimal) -> None:
-        more: dict[str, Any] = {}
+    @rule(a=accounts, i=instruments, side=sides, q=quantities, p=prices, r=prices, how=st.sampled_from(HOW))
+    def submit(self, a: str, i: Any, side: Side, q: Decimal, p: Decimal, r: Decimal, how: How) -> None:
+        kind, reduce_only = how
+        more: dict[str, Any] = {"reduce_only": reduce_only}
         if kind in (OrderKind.LIMIT, OrderKind.STOP_LIMIT):
             more["limit_price"] = p
         if kind in (OrderKind.STOP, OrderKind.STOP_LIMIT):

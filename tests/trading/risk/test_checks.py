@@ -282,7 +282,7 @@ def test_a_limit_of_nothing_allows_nothing() -> None:
 def test_the_order_comes_before_its_account_and_that_before_its_limits() -> None:
     """The first that fails is the one named, with what passed before it."""
     assert [check.__name__ for check in (*ORDER_CHECKS, *ENTRY_CHECKS)] == [
-        "supported", "lot_size", "tick_size", "currency", "not_halted", "stopped", "in_use",
+        "supported", "lot_size", "tick_size", "reduce_only", "currency", "not_halted", "stopped", "in_use",
         "priced", "queue_full", "account_ready", "nothing_in_doubt", "short_selling",
     ]  # fmt: skip
     everything_wrong = view(

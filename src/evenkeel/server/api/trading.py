@@ -107,6 +107,7 @@ def order_spec(
         stop_price=_price("stop_price", given, fields),
         time_in_force=given.time_in_force,
         product=given.product,
+        reduce_only=given.reduce_only,
         **later_terms(given, fields),
     )
 

@@ -103,12 +103,16 @@ def order_moved(unit: Unit, place: Place, record: r.OrderMoved) -> None:
     )
 
 
+_MINDED = ("trail", "reduces")
+"""What is kept of an order of which a change under way is kept in mind: see `keeping.minds_change`."""
+
+
 def amend_requested(unit: Unit, place: Place, record: r.AmendRequested) -> None:
     row = unit.get(orders, record.order_id)
     row["updated_at"], row["updated_seq"] = record.at, place.seq
     if row["link"]:
         row["since"] = record.since or record.at
-    if row["kept"] and "trail" in row["kept"] and row["state"] != OrderState.HELD:
+    if row["kept"] and not row["kept"].keys().isdisjoint(_MINDED) and row["state"] != OrderState.HELD:
         row["kept"] = row["kept"] | {"asked": to_builtins(record.quantity)}
     history(
         unit,

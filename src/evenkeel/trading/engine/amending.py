@@ -83,7 +83,7 @@ def _has(order: Order) -> tuple[bool, bool, bool]:
     if kept is None:
         return False, False, False
     waits = asked.trigger is not None and order.state is OrderState.HELD
-    return waits, kept.trail is not None, asked.time_in_force is TimeInForce.GTD
+    return waits, kept.trail is not None, keeping.ends_here(order)
 
 
 def _with_trigger(turn: Turn, order: Order, kept: Kept, *, price: Decimal, found: list[FieldError]) -> Kept:
@@ -173,9 +173,9 @@ def _as_kept(spec: OrderSpec, kept: Kept | None) -> OrderSpec:
 
 def _eases(order: Order, spec: OrderSpec, kept: Kept | None) -> bool:
     """Whether a change only takes away from what works already: less of it, or for less long, at the same prices, or
-    of an exit."""
+    of what only closes."""
     left = sub(spec.quantity, order.filled)
-    if spec.is_exit and left <= order.remaining:
+    if _only_closes(spec) and left <= order.remaining:
         return True
     is_at_same = (spec.limit_price, spec.stop_price) == (order.limit_price, order.stop_price)
     if not is_at_same or kept not in (None, order.kept):
@@ -206,6 +206,10 @@ def _held_with(spec: OrderSpec, kept: Kept) -> Kept:
     if spec.stop_price is None or kept.level is None:
         return kept
     return msgspec.structs.replace(kept, level=spec.stop_price)
+
+
+def _only_closes(spec: OrderSpec) -> bool:
+    return spec.is_exit or spec.reduce_only is True
 
 
 def request_amendment(
@@ -249,7 +253,9 @@ def request_amendment(
 
 def _where_it_is(order: Order, spec: OrderSpec, kept: Kept | None) -> OrderSpec:
     """The terms of `spec` in the kind in which the venue has the order, if one has it; a stop that follows stays where
-    it is put."""
+    it is put, and what is reduce-only stays so."""
+    if kept is not None and kept.reduces:
+        spec = msgspec.structs.replace(spec, reduce_only=True)
     if kept is None or order.state is OrderState.HELD:
         return spec
     stop_price = spec.stop_price if kept.trail is None else kept.level
@@ -263,7 +269,7 @@ def _where_it_is(order: Order, spec: OrderSpec, kept: Kept | None) -> OrderSpec:
 
 
 def _change_held(turn: Turn, order: Order, spec: OrderSpec, provenance: Provenance, *, now: Kept) -> None:
-    is_closing = keeping.closes(turn.state, turn.state.account(spec.account_id), spec)
+    is_closing = now.reduces or keeping.closes(turn.state, turn.state.account(spec.account_id), spec)
     now = msgspec.structs.replace(_held_with(spec, now), closes=is_closing)
     turn.emit(
         OrderMoved(

@@ -31,6 +31,7 @@ from evenkeel.trading.engine import (
     positions,
     protection,
     reconcile,
+    reducing,
     retiring,
     routing,
     signals,
@@ -93,6 +94,8 @@ class Engine:
                 rebalancing.follow(turn)
             if state.guarded and turn.records:
                 protection.follow(turn)
+            if state.reducing and turn.records:
+                reducing.follow(turn)
             if state.watched and turn.records:
                 held.follow(turn)
         except EvenkeelError as error:

@@ -94,9 +94,17 @@ def decided(state: State, account: AccountState, spec: OrderSpec, *, at: int) ->
     """What the engine sees to for an order that risk has passed, and whether it is held."""
     kept = plan(state, account, spec, at=at)
     assert not isinstance(kept, Check), "risk has passed what the broker does not take"
+    if reduces(state, account, spec):
+        kept = msgspec.structs.replace(kept or Kept(), reduces=True)
     if kept is None or not is_held(spec, kept):
         return kept, False
-    return (msgspec.structs.replace(kept, closes=True) if closes(state, account, spec) else kept), True
+    is_closing = kept.reduces or closes(state, account, spec)
+    return (msgspec.structs.replace(kept, closes=True) if is_closing else kept), True
+
+
+def refused(spec: OrderSpec) -> tuple[Kept | None, bool]:
+    """The same of an order that risk has refused: what it was to be."""
+    return (Kept(reduces=True) if spec.reduce_only else None), False
 
 
 def _kind(spec: OrderSpec, kinds: frozenset[OrderKind]) -> OrderKind | None:
@@ -205,6 +213,15 @@ def closes(state: State, account: AccountState, spec: OrderSpec) -> bool:
     return max(in_book, in_account) <= -spec.quantity
 
 
+def reduces(state: State, account: AccountState, spec: OrderSpec) -> bool:
+    """Whether a new order is reduce-only: as it says, and where it says nothing, if it waits for a price to close what
+    is held. The exits of a position are looked after with it."""
+    if spec.reduce_only is not None:
+        return spec.reduce_only
+    waits = spec.kind not in (OrderKind.MARKET, OrderKind.LIMIT) or spec.trigger is not None
+    return waits and not (spec.link or spec.parent) and closes(state, account, spec)
+
+
 def judged(
     state: State, account: AccountState, spec: OrderSpec, *, held: Kept | None = None
 ) -> tuple[OrderSpec, Check | None]:
@@ -274,16 +291,14 @@ def note(state: State, order: Order, *, at: int) -> None:
     """
     kept, account = order.kept, state.accounts[order.spec.account_id]
     assert kept is not None
-    is_here, name = order.state is OrderState.HELD, order.spec.instrument_id
+    is_here = order.state is OrderState.HELD
     if is_here:
         account.held[order.id] = order
     else:
         account.held.pop(order.id, None)
-    watched = state.watched.get(name, {})
-    if not kept.begins and (is_here or ((kept.trail is not None or kept.day) and order.is_open)):
-        state.watched.setdefault(name, watched)[order.id] = order
-    elif watched.pop(order.id, None) is not None and not watched:
-        del state.watched[name]
+    follows = (kept.trail is not None or kept.day) and order.is_open
+    _index(state.watched, order, is_in=not kept.begins and (is_here or follows))
+    _index(state.reducing, order, is_in=kept.reduces and order.is_working)
     moments = [kept.begins, kept.again] if is_here else []
     moment = min((one for one in (*moments, kept.until) if one), default=0)
     if not is_here and 0 < moment <= at:
@@ -292,6 +307,16 @@ def note(state: State, order: Order, *, at: int) -> None:
         state.timers.drop(KIND, order.id)
     elif state.timers.get((KIND, order.id)) != moment:
         state.timers.set(KIND, order.id, moment)
+
+
+def _index(index: dict[str, dict[str, Order]], order: Order, *, is_in: bool) -> None:
+    """Has an order in an index by instrument, or not."""
+    name = order.spec.instrument_id
+    known = index.get(name, {})
+    if is_in:
+        index.setdefault(name, known)[order.id] = order
+    elif known.pop(order.id, None) is not None and not known:
+        del index[name]
 
 
 def kept(state: State, record: OrderKept) -> None:
@@ -340,9 +365,15 @@ def taken_back(account: AccountState, order: Order) -> None:
 
 
 def asked(order: Order, quantity: Decimal) -> None:
-    """Notes the quantity of a change that a venue is asked for, so that a stop that follows does not take it back."""
-    if order.kept is not None and order.kept.trail is not None and order.state is not OrderState.HELD:
+    """Notes the quantity of a change that a venue is asked for, so that a stop that follows does not take it back, and
+    a cut is asked once."""
+    if order.kept is not None and minds_change(order.kept) and order.state is not OrderState.HELD:
         order.kept = msgspec.structs.replace(order.kept, asked=quantity)
+
+
+def minds_change(kept: Kept) -> bool:
+    """Whether the quantity of a change under way is kept in mind."""
+    return kept.trail is not None or kept.reduces
 
 
 def changed(order: Order) -> None:
@@ -354,6 +385,14 @@ def changed(order: Order) -> None:
 def is_out(order: Order) -> bool:
     """Whether a price has set off an order that was held here, so that it is about to fill."""
     return order.kept is not None and order.triggered and order.is_working
+
+
+def ends_here(order: Order) -> bool:
+    """Whether the engine has the end of a GTD order; else its venue has."""
+    kept = order.kept
+    if kept is None or order.spec.time_in_force is not TimeInForce.GTD:
+        return False
+    return order.state is OrderState.HELD or kept.time_in_force is not None or kept.until > 0
 
 
 def is_over(order: Order, at: int) -> bool:

@@ -7,7 +7,7 @@ from evenkeel.domain.orders import Order, OrderEvent, OrderState, transition
 from evenkeel.domain.records import Check, CursorMoved, IntentRechecked, OrderMoved, ReadinessChanged
 from evenkeel.domain.risk import Approved
 from evenkeel.trading.brokers.ports import Ticket
-from evenkeel.trading.engine import halts, held
+from evenkeel.trading.engine import halts, held, reducing
 from evenkeel.trading.engine.effects import SendOrder, WantReconcile
 from evenkeel.trading.engine.orders import lane_of
 from evenkeel.trading.engine.risk_views import risk_view
@@ -144,6 +144,8 @@ def failed(turn: Turn, event: e.SendFailed) -> None:
         turn.emit(
             OrderMoved(at=turn.at, order_id=order.id, event=kind, state=after, reason=event.reason, by_venue=False)
         )
+    if event.what == "modify":
+        reducing.change_failed(turn, order)
     # A panic asks again, and says once what it cannot do.
     if event.what == "modify" or not halts.is_over(turn.state, order.spec):
         asked = "change" if event.what.startswith("modify") else "cancel"

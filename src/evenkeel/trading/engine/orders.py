@@ -157,7 +157,7 @@ def enter(
 ) -> None:
     """Records a new order with the verdict on it; approved, it goes out after the commit, or is held here."""
     is_panic, approved = provenance.source is Source.PANIC, isinstance(verdict, Approved)
-    kept, held = keeping.decided(turn.state, account, spec, at=turn.at) if approved else (None, False)
+    kept, held = keeping.decided(turn.state, account, spec, at=turn.at) if approved else keeping.refused(spec)
     order_id, venue_client_id = turn.new_id("order"), turn.new_venue_id("order")
     send_by = turn.send_by(PANIC_SEND_BY if is_panic else SEND_BY)
     checks = verdict.checks if isinstance(verdict, Approved) else (*verdict.passed, verdict.check)

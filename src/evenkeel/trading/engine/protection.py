@@ -8,7 +8,7 @@ best price since entry and the rule behind the stop are folded state, and the ex
 An account with a maintenance rule has a stop at the price of its liquidation for every position, whoever opened it.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from math import isfinite, isnan, nan
 
@@ -19,7 +19,7 @@ from evenkeel.domain.accounts import UNASSIGNED, Readiness
 from evenkeel.domain.events import SliceDone, SliceMet
 from evenkeel.domain.held_records import OrderReleased
 from evenkeel.domain.marketdata import MarketSlice
-from evenkeel.domain.money import ZERO, add, exact, sub
+from evenkeel.domain.money import ZERO, add, exact
 from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Side, TimeInForce
 from evenkeel.domain.positions import Position, PositionKey, key_of
 from evenkeel.domain.provenance import Provenance, Source
@@ -27,6 +27,7 @@ from evenkeel.domain.risk import Refused
 from evenkeel.domain.strategies import Protection
 from evenkeel.quant.costs.exits import LIQUIDATED, STOPPED, TRAILED, exit_levels, liquidation_price
 from evenkeel.trading.engine import amending, halts, keeping, orders
+from evenkeel.trading.engine.covering import uncovered
 from evenkeel.trading.engine.effects import SendOrder, WantReconcile
 from evenkeel.trading.engine.state import AccountState, Guard, State
 from evenkeel.trading.engine.turn import Turn
@@ -245,47 +246,6 @@ def _exits(state: State, guard: Guard) -> list[Order]:
     """The exits that work, without those on their way out."""
     known = (state.orders[order_id] for order_id in guard.exits)
     return [order for order in known if order.state is not OrderState.CANCEL_PENDING]
-
-
-def uncovered(account: AccountState, position: Position, *, without: Container[str] = ()) -> Decimal:
-    """How much of a position no order is about to close at the market, and nobody elsewhere has closed; unsigned.
-
-    Orders of the parents in `without` are not looked at.
-    """
-    left, side = sub(position.quantity.copy_abs(), _closed_elsewhere(account, position)), _side(position)
-    for order in account.working.values():
-        spec = order.spec
-        at_market = order.kind is OrderKind.MARKET or (order.triggered and order.kind is OrderKind.STOP)
-        closes = at_market and (not spec.link or keeping.is_out(order)) and not (spec.parent and spec.parent in without)
-        if closes and spec.side.sign != side and key_of(spec) == position.key:
-            left = sub(left, order.remaining)
-    return max(ZERO, left)
-
-
-def _side(position: Position) -> int:
-    return (position.quantity > 0) - (position.quantity < 0)
-
-
-def _closed_elsewhere(account: AccountState, position: Position) -> Decimal:
-    """How much of a position was closed at the broker by somebody else: what `unassigned` holds against it.
-
-    Where several books hold the same, it is taken off them in the order of their names, so that what is left of all of
-    them together is guarded, and no more.
-    """
-    key = position.key
-    strange = account.positions.get(msgspec.structs.replace(key, book=UNASSIGNED))
-    if strange is None or not strange.quantity or key.book == UNASSIGNED or _side(strange) == _side(position):
-        return ZERO
-    against = strange.quantity.copy_abs()
-    for other in sorted(account.positions):
-        held = account.positions[other]
-        is_same = (other.instrument_id, other.product) == (key.instrument_id, key.product)
-        if is_same and _side(held) == _side(position) and other.book != UNASSIGNED:
-            taken = min(against, held.quantity.copy_abs())
-            if other == key:
-                return taken
-            against = sub(against, taken)
-    return ZERO
 
 
 def _orphans(account: AccountState) -> Iterator[Order]:

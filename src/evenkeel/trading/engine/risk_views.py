@@ -9,7 +9,7 @@ from evenkeel.domain.money import ONE, ZERO, add, exact, mul, sub
 from evenkeel.domain.orders import Kept, Order, OrderKind, OrderSpec, Side
 from evenkeel.domain.provenance import Source
 from evenkeel.quant.costs import total_charge
-from evenkeel.trading.engine import figures, halts, keeping, layers, reach, rejects, watching
+from evenkeel.trading.engine import covering, figures, halts, keeping, layers, reach, rejects, watching
 from evenkeel.trading.engine.mtm import gates
 from evenkeel.trading.engine.state import AccountState, State
 from evenkeel.trading.risk import MARKET_BUFFER, RiskView, buffer_of, does_reduce
@@ -76,6 +76,7 @@ def risk_view(
         cash=account.cash_in(account.account.currency),
         reserved=reserved,
         charges=charges,
+        closable=covering.to_reduce(state, spec, covered=not without) if spec.reduce_only else None,
         **seen,
     )
 

@@ -188,8 +188,8 @@ class State(Struct, kw_only=True):
     orders went where they went. `find_schedule` knows the cost schedules that accounts
     name; it raises NotFound. `profiles` say what brokers take, and how fast: like marks, no facts of ours. `resting`
     brokers restart as planned until then (ns).
-    `watched` are the open orders that prices are followed for, by instrument, `composites` those that others are placed
-    for.
+    `watched` are the open orders that prices are followed for, by instrument, `reducing` the working ones that are
+    reduce-only, `composites` those that others are placed for.
     `correlations` of instruments are measurements, too; None before the first ones.
     `layers` are the limits beside those of accounts, by the key of their scope; `tiered`: some have drawdown tiers.
     `mtm` are the levels with rules on what they make, by the key of their scope, `hours` the sessions to come, by
@@ -239,6 +239,7 @@ class State(Struct, kw_only=True):
     twins: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     restated: list[tuple[int, SplitApplied | PositionCorrected]] = field(default_factory=list)
     watched: dict[str, dict[str, Order]] = field(default_factory=dict)
+    reducing: dict[str, dict[str, Order]] = field(default_factory=dict)
     profiles: dict[str, BrokerProfile] = field(default_factory=dict)
     resting: dict[str, int] = field(default_factory=dict)
     by_bar: set[str] = field(default_factory=set)

@@ -95,6 +95,19 @@ def tick_size(view: RiskView) -> Check | None:
     return Check("tick-size", str(tick), "ok") if view.spec.kind is not OrderKind.MARKET else None
 
 
+def reduce_only(view: RiskView) -> Check | None:
+    """A reduce-only order is over no more than there is to close; a cut of one always is right."""
+    most = view.closable
+    if most is None or view.eases:
+        return None
+    reason = None
+    if view.quantity > most:
+        verb, symbol = view.spec.side.lower(), view.instrument.symbol
+        there = f"its book has only {most} {symbol} to close" if most else f"its book has no {symbol} to close"
+        reason = f"it may only reduce a position, and to {verb} {view.quantity} would do more: {there}"
+    return Check("reduce-only", str(most), str(view.quantity), reason)
+
+
 def currency(view: RiskView) -> Check:
     ours, theirs = view.account_currency, view.instrument.currency
     if ours == theirs:
@@ -202,6 +215,15 @@ def cash(view: RiskView) -> Check | None:
     return Check("cash", str(free_shown), str(needed_shown), reason)
 
 
-ORDER_CHECKS: tuple[RiskCheck, ...] = (supported, lot_size, tick_size, currency, not_halted, stopped, in_use)
+ORDER_CHECKS: tuple[RiskCheck, ...] = (
+    supported,
+    lot_size,
+    tick_size,
+    reduce_only,
+    currency,
+    not_halted,
+    stopped,
+    in_use,
+)
 ENTRY_CHECKS: tuple[RiskCheck, ...] = (priced, queue_full, account_ready, nothing_in_doubt, short_selling)
 CASH_CHECKS: tuple[RiskCheck, ...] = (cash,)

@@ -119,7 +119,8 @@ class RiskView(Seen, frozen=True, kw_only=True, gc=False):
     """One order and its account, all books together; `layers` are the views of the other layers, in their order.
 
     `reserved` is the cash that working buys of all instruments may still use. `in_doubt` is an order of this instrument
-    whose fate is unknown, `cannot` why its broker does not take such an order. `halted` says by what trading is halted,
+    whose fate is unknown, `cannot` why its broker does not take such an order. `closable` is the most that
+    the order may be over as it is reduce-only, None where it is not. `halted` says by what trading is halted,
     empty where it is not, `idle` that the account is out of use or its session does not run, as the rule `idle_rule`
     has it; even then what `reduces` may pass, if `may_reduce`. `stopped` is a level of its that takes no entries.
     `waiting` orders have not been heard of by the venue yet, of which `most_waiting` may be there; None: any number.
@@ -133,6 +134,7 @@ class RiskView(Seen, frozen=True, kw_only=True, gc=False):
     readiness_reason: str | None
     in_doubt: str | None = None
     cannot: Check | None = None
+    closable: Decimal | None = None
     halted: str = ""
     idle: str = ""
     idle_rule: str = SESSION_RUNNING

@@ -42,6 +42,7 @@ class How(TypedDict, total=False):
     expires_at: int
     not_before: int
     product: Product
+    reduce_only: bool | None
 
 
 Wish = OrderSpec | Bracket | Cancel
@@ -107,7 +108,8 @@ class Context:
     ) -> str:
         """Asks for an order; with a limit, a stop or both it is of that kind, with a trail a trailing stop, else a
         market order. With a `trigger` price it is held until that is reached, with `not_before` (ns) until then; with
-        `expires_at` (ns) it is good till then, else for `time_in_force`, which is DAY unless it is given.
+        `expires_at` (ns) it is good till then, else for `time_in_force`, which is DAY unless it is given. It closes a
+        position at most where it is `reduce_only`, as orders are that wait for a price to close, if that is not said.
 
         The instrument or account may be left out where the deployment has just one; without an account, each
         of several is asked. Raises InvalidInput for what could never be an order; risk decides on the rest.
@@ -159,6 +161,7 @@ class Context:
                 trail=trail,
                 expires_at=expires_at,
                 not_before=how.get("not_before", 0),
+                reduce_only=how.get("reduce_only"),
             )
             for account in (self.account_ids if account_id is None else (self._account(account_id),))
         ]

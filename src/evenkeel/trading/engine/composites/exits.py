@@ -17,7 +17,7 @@ from evenkeel.domain.orders import Order, OrderSpec, OrderState
 from evenkeel.domain.positions import PositionKey, key_of
 from evenkeel.domain.records import FillBooked
 from evenkeel.domain.risk import Refused
-from evenkeel.trading.engine import keeping, protection
+from evenkeel.trading.engine import covering, keeping, protection
 from evenkeel.trading.engine.composites import children
 from evenkeel.trading.engine.composites.standing import Composite
 from evenkeel.trading.engine.state import State
@@ -59,7 +59,7 @@ def free(state: State, key: PositionKey, *, side: int, before: str = "", covered
         return ZERO
     left = position.quantity.copy_abs()
     if covered:
-        left = protection.uncovered(account, position, without=state.composites)
+        left = covering.uncovered(account, position, without=state.composites)
     for other_id in state.composites.guards.get(key, ()):
         if other_id == before:
             break

@@ -36,8 +36,8 @@ class Composite(Struct, kw_only=True):
     `terms` are those of now, `asked` the first ones. `legs` are the children by the part they play, `working` those of
     them that work or are held, `filled` and `lost` sums by leg. `asked_for` are children whose cancel it has asked for,
     `by_hand` legs that somebody else cancelled, `denied` exits that came to nothing, `changing` what children are to be
-    changed to and were not yet, `unmoved` are those whose change risk refused. `failures` have come in a row; `excused` are
-    children that were at work at the last of them, and fail with it.
+    changed to and were not yet, `unmoved` are those whose change risk refused. `failures` have come in a row; `excused`
+    are children that were at work at the last of them, and fail with it.
     """
 
     id: str

@@ -14,6 +14,7 @@ from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Time
 from evenkeel.trading.engine import amending, orders
 from evenkeel.trading.engine.copying.links import LinkState
 from evenkeel.trading.engine.copying.placing import held_of, key_of, provenance_of, record_of, said, worst_price
+from evenkeel.trading.engine.keeping import ends_here
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.engine.turn import Turn
 
@@ -154,6 +155,6 @@ def _difference(state: State, one: LinkState, *, mine: Order, theirs: Order) -> 
     pairs: dict[str, tuple[Any, Any]] = {
         "trigger_price": (level, mine.kept.level),
         "trail": (_trail(state, rule, trail=now.trail), mine.kept.trail),
-        "expires_at": (now.until if theirs.spec.time_in_force is TimeInForce.GTD else None, mine.kept.until),
+        "expires_at": (now.until if ends_here(theirs) and ends_here(mine) else None, mine.kept.until),
     }
     return found | {name: new for name, (new, old) in pairs.items() if new is not None and new != old}

@@ -1,0 +1,64 @@
+"""How much of a position an order may close: what of it is there at the broker, and not about to be closed already."""
+
+from collections.abc import Container
+from decimal import Decimal
+
+import msgspec
+
+from evenkeel.domain.accounts import UNASSIGNED
+from evenkeel.domain.money import ZERO, sub
+from evenkeel.domain.orders import OrderKind, OrderSpec
+from evenkeel.domain.positions import Position, key_of
+from evenkeel.trading.engine import keeping
+from evenkeel.trading.engine.state import AccountState, State
+
+
+def to_reduce(state: State, spec: OrderSpec, *, covered: bool = False) -> Decimal:
+    """The most that a reduce-only order may close, unsigned; `covered` leaves out what others close at the market."""
+    account, position = state.accounts[spec.account_id], state.position(key_of(spec))
+    if not position.quantity or _side(position) == spec.side.sign:
+        return ZERO
+    if covered:
+        return uncovered(account, position)
+    return max(ZERO, sub(position.quantity.copy_abs(), closed_elsewhere(account, position)))
+
+
+def uncovered(account: AccountState, position: Position, *, without: Container[str] = ()) -> Decimal:
+    """How much of a position no order is about to close at the market, and nobody elsewhere has closed; unsigned.
+
+    Orders of the parents in `without` are not looked at.
+    """
+    left, side = sub(position.quantity.copy_abs(), closed_elsewhere(account, position)), _side(position)
+    for order in account.working.values():
+        spec = order.spec
+        at_market = order.kind is OrderKind.MARKET or (order.triggered and order.kind is OrderKind.STOP)
+        closes = at_market and (not spec.link or keeping.is_out(order)) and not (spec.parent and spec.parent in without)
+        if closes and spec.side.sign != side and key_of(spec) == position.key:
+            left = sub(left, order.remaining)
+    return max(ZERO, left)
+
+
+def _side(position: Position) -> int:
+    return (position.quantity > 0) - (position.quantity < 0)
+
+
+def closed_elsewhere(account: AccountState, position: Position) -> Decimal:
+    """How much of a position was closed at the broker by somebody else: what `unassigned` holds against it.
+
+    Where several books hold the same, it is taken off them in the order of their names, so that what is left of all of
+    them together is guarded, and no more.
+    """
+    key = position.key
+    strange = account.positions.get(msgspec.structs.replace(key, book=UNASSIGNED))
+    if strange is None or not strange.quantity or key.book == UNASSIGNED or _side(strange) == _side(position):
+        return ZERO
+    against = strange.quantity.copy_abs()
+    for other in sorted(account.positions):
+        held = account.positions[other]
+        is_same = (other.instrument_id, other.product) == (key.instrument_id, key.product)
+        if is_same and _side(held) == _side(position) and other.book != UNASSIGNED:
+            taken = min(against, held.quantity.copy_abs())
+            if other == key:
+                return taken
+            against = sub(against, taken)
+    return ZERO

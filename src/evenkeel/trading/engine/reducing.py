@@ -1,0 +1,102 @@
+"""Reduce-only orders at their venue: cut when less is left to close than they are over, cancelled when nothing is.
+
+Held ones are looked after where they are held. A cut that the venue has been asked for is not asked again before the
+account has been compared, nor is a cancel that it has refused. What fills before either is answered is booked as it is.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import msgspec
+
+from evenkeel.domain import records as r
+from evenkeel.domain.money import add, plain, rounded
+from evenkeel.domain.orders import Order, OrderEvent, OrderState
+from evenkeel.domain.risk import Refused
+from evenkeel.trading.engine import amending, covering, held, orders
+from evenkeel.trading.engine.effects import WantReconcile
+from evenkeel.trading.engine.state import State
+from evenkeel.trading.engine.turn import Turn
+
+_RESTING = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
+_NOT_CANCELLED = (OrderEvent.CANCEL_REFUSED, OrderEvent.CANCEL_REFUSED_PARTIAL)
+
+
+def follow(turn: Turn) -> None:
+    """Brings reduce-only orders that the turn's records concern down to what is left to close."""
+    names, compared, refused = set[tuple[str, str]](), set[str](), set[str]()
+    for record in turn.records:
+        match record:
+            case r.FillBooked():
+                names.add((record.fill.account_id, record.fill.instrument_id))
+            case r.PositionCorrected():
+                names.add((record.key.account_id, record.key.instrument_id))
+            case r.OrderMoved():
+                spec = turn.state.orders[record.order_id].spec
+                names.add((spec.account_id, spec.instrument_id))
+                if record.event in _NOT_CANCELLED:
+                    refused.add(record.order_id)
+            case r.AccountReconciled():
+                compared.add(record.account_id)
+    for order in tuple(_concerned(turn.state, names=names, compared=compared)):
+        if order.id in refused:
+            _look_again(turn, order, "a reduce-only order could not be cancelled")
+        else:
+            _bring_down(turn, order, is_compared=order.spec.account_id in compared)
+
+
+def _concerned(state: State, *, names: set[tuple[str, str]], compared: set[str]) -> Iterator[Order]:
+    for name, known in state.reducing.items():
+        for order in known.values():
+            account_id = order.spec.account_id
+            if account_id in compared or (account_id, name) in names:
+                yield order
+
+
+def change_failed(turn: Turn, order: Order) -> None:
+    """A change has not reached the venue: an order that is still over too much is cut once more, after a look."""
+    if (
+        order.kept is not None
+        and order.kept.reduces
+        and order.is_working
+        and _left(turn.state, order) < order.remaining
+    ):
+        _look_again(turn, order, "a reduce-only order could not be cut")
+
+
+def _look_again(turn: Turn, order: Order, why: str) -> None:
+    turn.effects.append(WantReconcile(order.spec.account_id, why, again=True))
+
+
+def _left(state: State, order: Order) -> Decimal:
+    """How much of an order there is to close, in whole lots."""
+    lot = state.instruments[order.spec.instrument_id].lot_size
+    return rounded(min(order.remaining, covering.to_reduce(state, order.spec)), lot, "ROUND_DOWN")
+
+
+def _bring_down(turn: Turn, order: Order, *, is_compared: bool) -> None:
+    left = _left(turn.state, order)
+    if left <= 0 and order.state in (*_RESTING, OrderState.SUBMITTED):
+        title = held.title(turn.state, order)
+        orders.request_cancel(turn, order, held.ENGINE, reason=held.GONE)
+        _tell(turn, order, f"{title} is being cancelled: {held.GONE}")
+    elif 0 < left < order.remaining and order.state in _RESTING:
+        _cut(turn, order, left, is_compared=is_compared)
+
+
+def _cut(turn: Turn, order: Order, left: Decimal, *, is_compared: bool) -> None:
+    assert order.kept is not None
+    whole = add(order.filled, left)
+    if order.kept.asked is not None and order.kept.asked <= whole and not is_compared:
+        return
+    title, wanted = held.title(turn.state, order), msgspec.structs.replace(order.as_it_stands(), quantity=whole)
+    verdict = amending.request_amendment(turn, order, wanted, held.ENGINE)
+    if isinstance(verdict, Refused):
+        message = f"{title} is over more than the {plain(left)} left to close and cannot be cut: {verdict.check.reason}"
+        turn.alert("critical", "order-not-cut", message, account_id=order.spec.account_id, order_id=order.id)
+    else:
+        _tell(turn, order, f"{title} is being cut to the {plain(left)} that are left to close")
+
+
+def _tell(turn: Turn, order: Order, message: str) -> None:
+    turn.alert("info", "order-reduced", message, account_id=order.spec.account_id, order_id=order.id)
