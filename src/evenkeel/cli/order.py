@@ -20,7 +20,7 @@ from evenkeel.cli.common import (
     reporting,
     resolve_home,
 )
-from evenkeel.cli.order_options import OPTIONS, Alone, spread
+from evenkeel.cli.order_options import OPTIONS, Whole, spread
 from evenkeel.domain.errors import EvenkeelError, InvalidInput, NotFound
 from evenkeel.domain.orders import Side
 
@@ -47,7 +47,7 @@ def place(
     side: Annotated[Side, typer.Argument(metavar="SIDE", case_sensitive=False, help="buy or sell.")],
     quantity: Annotated[Decimal, typer.Argument(metavar="QUANTITY", parser=number, help="Units: shares, ounces …")],
     symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="As `evenkeel market symbols` lists it.")],
-    shared: Alone,
+    shared: Whole,
 ) -> None:
     """Place an order: market without prices, else limit, stop, or stop-limit with both; with a trail, trailing stop."""
     with reporting(as_json=shared.as_json):

@@ -81,11 +81,12 @@ class Entry(Later):
 
 @dataclass(frozen=True, kw_only=True)
 class Whole(Entry):
-    """Of an order by itself, whose stop may follow the price."""
+    """Of an order by itself, whose stop may follow the price, and which may be there only to close."""
 
     trail: order_terms.TrailOption = None
     trail_limit: order_terms.TrailLimitOption = None
     kind: order_terms.KindOption = None
+    reduce_only: order_terms.ReduceOption = None
 
     def terms(self, *, usual: TimeInForce = TimeInForce.DAY) -> dict[str, Any]:
         own = order_terms.terms(
@@ -97,17 +98,7 @@ class Whole(Entry):
             tif=self.tif,
             expires=self.expires,
         )
-        return super().terms(usual=usual) | own
-
-
-@dataclass(frozen=True, kw_only=True)
-class Alone(Whole):
-    """Of an order in one account, which may be there only to close what that holds."""
-
-    reduce_only: order_terms.ReduceOption = None
-
-    def terms(self, *, usual: TimeInForce = TimeInForce.DAY) -> dict[str, Any]:
-        return super().terms(usual=usual) | {"reduce_only": self.reduce_only}
+        return super().terms(usual=usual) | own | {"reduce_only": self.reduce_only}
 
 
 @dataclass(frozen=True, kw_only=True)
