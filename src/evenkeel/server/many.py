@@ -8,6 +8,7 @@ from evenkeel.domain.errors import EvenkeelError, NotFound
 from evenkeel.domain.limits import Layer
 from evenkeel.domain.orders import OrderKind, OrderState, Product, Side
 from evenkeel.domain.selections import MOST_TICKS
+from evenkeel.server.refusals import Refusal, refusal_of
 from evenkeel.server.requests import (
     MOMENT,
     MaybeNotNegative,
@@ -19,7 +20,7 @@ from evenkeel.server.requests import (
     Signed,
     Symbol,
 )
-from evenkeel.server.schemas import FieldFault, Id, OrderOut, refusal_of
+from evenkeel.server.schemas import FieldFault, Id, OrderOut
 from evenkeel.trading.engine.effects import Part
 from evenkeel.trading.engine.state import State
 
@@ -41,9 +42,8 @@ class NewBasket(Struct, forbid_unknown_fields=True):
 
 
 class Verdict(Struct):
-    """What became of one order; `rule`, `layer`, `limit`, `value` and `reason` say why it was
-    refused. `created` is false for
-    one that had been placed before."""
+    """What became of one order; `rule`, `layer`, `limit`, `value` and `reason` say why it was refused.
+    `created` is false for one that had been placed before."""
 
     id: Id
     client_order_id: str
@@ -130,17 +130,13 @@ class OrdersChange(Struct, forbid_unknown_fields=True):
     change: Change | None = None
 
 
-class Fault(Struct):
+class Fault(Refusal):
     """Why nothing was done about an order; `rule`, `layer`, `limit` and `value` where risk refuses it."""
 
     code: str
     detail: str
     errors: list[FieldFault]
     hint: str | None = None
-    rule: str | None = None
-    layer: Layer | None = None
-    limit: str | None = None
-    value: str | None = None
 
 
 class Changed(Struct):

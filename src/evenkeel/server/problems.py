@@ -18,6 +18,7 @@ from starlette.routing import Match, Route
 from evenkeel.desk.throttle import TooManyAttempts
 from evenkeel.domain import errors as e
 from evenkeel.server import schemas
+from evenkeel.server.refusals import refusal_of
 
 log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -91,7 +92,7 @@ def problem_of(error: e.EvenkeelError, request_id: str | None = None) -> Respons
         hint=error.hint,
         headers=headers,
         request_id=request_id,
-        refusal=schemas.refusal_of(error),
+        refusal=refusal_of(error),
     )
 
 

@@ -3,17 +3,17 @@
 Amounts leave as exact decimal strings and times as ISO 8601 in UTC.
 """
 
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from msgspec import Meta, Struct
 
 from evenkeel.desk.permissions import Permission
 from evenkeel.domain.accounts import AccountMode, AccountType, Readiness
-from evenkeel.domain.errors import ChangeRefused
 from evenkeel.domain.instruments import AssetClass, OptionRight
 from evenkeel.domain.limits import Layer
 from evenkeel.domain.orders import OrderKind, OrderState, Product, Side, TimeInForce
 from evenkeel.domain.strategies import Action, Scalar
+from evenkeel.server.refusals import Refusal
 from evenkeel.server.terms import TermsOut
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class FieldFault(Struct):
     message: str
 
 
-class ProblemBody(Struct):
+class ProblemBody(Refusal):
     """What went wrong (RFC 9457). `code` is stable; `errors` names every field at fault. Where risk refuses a change,
     `rule`, `layer`, `limit` and `value` say why, as they do of a refused order; else they are null."""
 
@@ -52,15 +52,6 @@ class ProblemBody(Struct):
     errors: list[FieldFault]
     hint: str | None = None
     request_id: str | None = None
-    rule: str | None = None
-    layer: Layer | None = None
-    limit: str | None = None
-    value: str | None = None
-
-
-def refusal_of(error: Exception) -> dict[str, Any]:
-    """The check that a change fails which risk refuses; nothing of any other error."""
-    return error.told() if isinstance(error, ChangeRefused) else {}
 
 
 class UserOut(Struct):
