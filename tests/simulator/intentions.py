@@ -47,7 +47,6 @@ class Intentions:
             client_order_id=name,
             limit_price=None if away is None else self._at(instrument_id, away),
             time_in_force=TimeInForce.GTC,
-            reduce_only=draw.choice((None, None, None, True)),
         )
 
     def waiting(self, spec: OrderSpec, now: int) -> OrderSpec:
