@@ -2088,6 +2088,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/trading/orders/{order_id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An order's history
+         * @description What has happened to an order, oldest first: its verdict with every check and what that saw, each state it went through, changes, fills. Needs the permission `read`.
+         */
+        get: operations["list_order_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/trading/orders/{order_id}/resolve": {
         parameters: {
             query?: never;
@@ -2491,7 +2511,7 @@ export interface paths {
         head?: never;
         /**
          * Change a strategy
-         * @description Sets the strategy's shares of accounts, its template, parameters, size or rules, while it runs. A share or a size counts from its next change of target. With another template or other parameters it begins anew, and its working orders are cancelled; what it holds stays. With one that places its own orders, the limits at which orders went out before (`entry`) are gone. Needs the permission `trade`.
+         * @description Sets the strategy's shares of accounts, its template, parameters, size, rules or entry, while it runs. A share, a size or an entry counts from its next change of target. With another template or other parameters it begins anew, and its working orders are cancelled; what it holds stays. With one that places its own orders, the limits at which orders went out before (`entry`) are gone. Needs the permission `trade`.
          */
         patch: operations["change_strategy"];
         trace?: never;
@@ -4858,7 +4878,7 @@ export interface components {
         /**
          * CandidateOut
          * @description A place the order could have gone. `cost` is what it would pay in all, negative where it receives; `refused` is
-         *         the rule that kept it out.
+         *         the rule that kept it out; `taken`: the order went there.
          */
         CandidateOut: {
             /**
@@ -4942,26 +4962,13 @@ export interface components {
             fault: components["schemas"]["Fault"] | null;
         };
         /**
-         * CheckOut
-         * @description One check: what its rule allows, what it saw, and how much is left; null where that is no number.
-         */
-        CheckOut: {
-            rule: string;
-            layer: components["schemas"]["Layer"];
-            limit: string;
-            value: string;
-            headroom: string | null;
-            passed: boolean;
-            reason: string | null;
-        };
-        /**
          * CheckedOut
          * @description What risk says of an order: whether it would pass, the first check that fails, and every check there is.
          */
         CheckedOut: {
             passes: boolean;
-            refused_by: components["schemas"]["CheckOut"] | null;
-            checks: components["schemas"]["CheckOut"][];
+            refused_by: components["schemas"]["evenkeel.server.limits.CheckOut"] | null;
+            checks: components["schemas"]["evenkeel.server.limits.CheckOut"][];
         };
         /** CodeIn */
         CodeIn: {
@@ -5138,6 +5145,7 @@ export interface components {
             state: components["schemas"]["CompositeState"];
             reason: string | null;
             rule: string | null;
+            layer: components["schemas"]["Layer"] | null;
             limit: string | null;
             value: string | null;
             legs: components["schemas"]["LegOut"][];
@@ -5587,7 +5595,7 @@ export interface components {
          * @description What is left out stays as it is. Shares by account, or one for all accounts the strategy already trades.
          *
          *         With another `template`, parameters begin from its own; without one, from those in force. With `size` null it is the
-         *         allocated share of equity; with `rules` null there are none.
+         *         allocated share of equity; with `rules` null there are none; with `entry` null its orders go out at the market.
          */
         DeploymentChange: {
             /** @default null */
@@ -5604,6 +5612,7 @@ export interface components {
                 type: "units" | "cash" | "percent-of-equity" | "volatility-target" | "kelly";
             };
             rules?: components["schemas"]["evenkeel.server.requests.RulesIn"] | null;
+            entry?: components["schemas"]["EntryIn"] | null;
         };
         /** DeploymentOut */
         DeploymentOut: {
@@ -5838,7 +5847,7 @@ export interface components {
         };
         /**
          * Fault
-         * @description Why nothing was done about an order.
+         * @description Why nothing was done about an order; `rule`, `layer`, `limit` and `value` where risk refuses it.
          */
         Fault: {
             code: string;
@@ -5846,6 +5855,14 @@ export interface components {
             errors: components["schemas"]["FieldFault"][];
             /** @default null */
             hint: string | null;
+            /** @default null */
+            rule: string | null;
+            /** @default null */
+            layer: components["schemas"]["Layer"] | null;
+            /** @default null */
+            limit: string | null;
+            /** @default null */
+            value: string | null;
         };
         /** FeedChange */
         FeedChange: {
@@ -7332,6 +7349,8 @@ export interface components {
             product: components["schemas"]["Product"];
             /** @default null */
             venue: string | null;
+            /** @default null */
+            reduce_only: boolean | null;
             /**
              * @description 1 to 64 printable characters
              * @default manual
@@ -7894,6 +7913,44 @@ export interface components {
             order_id: string;
         };
         /**
+         * OrderEventOut
+         * @description What happened to an order, with the `state` it had then. `actor` is who asked for it, `actor_name` what they are
+         *         called now, and `source` the door; all are empty of what the broker or time has done. `at` is the desk's clock,
+         *         `venue_at` the venue's.
+         *
+         *         `rule`, `limit`, `value` and `layer` are of the check that has ended the order. `quantity` and `price` are those of
+         *         a fill, a change or a split. `waited` is how many seconds an order had waited before it was checked anew.
+         */
+        OrderEventOut: {
+            /**
+             * @description Stable and opaque.
+             * @example 01a2b3c4-d5e6-7f80-9a0b-1c2d3e4f5061
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description UTC, ISO 8601.
+             * @example 2005-09-01T20:00:00Z
+             */
+            at: string;
+            venue_at: string | null;
+            event: string;
+            state: components["schemas"]["OrderState"];
+            actor: string | null;
+            actor_name: string | null;
+            source: components["schemas"]["Source"] | null;
+            reason: string | null;
+            rule: string | null;
+            limit: string | null;
+            value: string | null;
+            layer: components["schemas"]["Layer"] | null;
+            quantity: string | null;
+            price: string | null;
+            fill_id: string | null;
+            waited: number | null;
+            checks: components["schemas"]["evenkeel.server.order_history.CheckOut"][];
+        };
+        /**
          * OrderKind
          * @enum {unknown}
          */
@@ -7948,6 +8005,7 @@ export interface components {
             time_in_force: components["schemas"]["TimeInForce"];
             expires_at: string | null;
             not_before: string | null;
+            reduce_only: boolean;
             product: components["schemas"]["Product"];
             state: components["schemas"]["OrderState"];
             rests_at: string | null;
@@ -8341,6 +8399,15 @@ export interface components {
          */
         Page_LotOut_: {
             items: components["schemas"]["LotOut"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /**
+         * Page[OrderEventOut]
+         * @description One page of a list; `next_cursor` asks for the next one, null at the end.
+         */
+        Page_OrderEventOut_: {
+            items: components["schemas"]["OrderEventOut"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -9066,7 +9133,8 @@ export interface components {
         };
         /**
          * ProblemBody
-         * @description What went wrong (RFC 9457). `code` is stable; `errors` names every field at fault.
+         * @description What went wrong (RFC 9457). `code` is stable; `errors` names every field at fault. Where risk refuses a change,
+         *         `rule`, `layer`, `limit` and `value` say why, as they do of a refused order; else they are null.
          */
         ProblemBody: {
             type: string;
@@ -9079,6 +9147,14 @@ export interface components {
             hint: string | null;
             /** @default null */
             request_id: string | null;
+            /** @default null */
+            rule: string | null;
+            /** @default null */
+            layer: components["schemas"]["Layer"] | null;
+            /** @default null */
+            limit: string | null;
+            /** @default null */
+            value: string | null;
         };
         /**
          * Product
@@ -9508,6 +9584,8 @@ export interface components {
             product: components["schemas"]["Product"];
             /** @default null */
             venue: string | null;
+            /** @default null */
+            reduce_only: boolean | null;
             /**
              * @description 1 to 64 printable characters
              * @default manual
@@ -10053,6 +10131,11 @@ export interface components {
             symbol: string | null;
             reason: string;
         };
+        /**
+         * Source
+         * @enum {unknown}
+         */
+        Source: "api-key" | "copy-link" | "deployment" | "panic" | "schedule" | "system" | "user" | "webhook";
         /** StandingOut */
         StandingOut: {
             is_on: boolean;
@@ -10749,8 +10832,8 @@ export interface components {
         };
         /**
          * Verdict
-         * @description What became of one order; `rule`, `limit`, `value` and `reason` say why it was refused. `created` is false for
-         *         one that had been placed before.
+         * @description What became of one order; `rule`, `layer`, `limit`, `value` and `reason` say why it was refused.
+         *         `created` is false for one that had been placed before.
          */
         Verdict: {
             /**
@@ -10769,6 +10852,8 @@ export interface components {
             value: string | null;
             /** @default null */
             reason: string | null;
+            /** @default null */
+            layer: components["schemas"]["Layer"] | null;
         };
         /**
          * WalkTerms
@@ -11067,6 +11152,7 @@ export interface components {
             state: components["schemas"]["CompositeState"];
             reason: string | null;
             rule: string | null;
+            layer: components["schemas"]["Layer"] | null;
             limit: string | null;
             value: string | null;
             legs: components["schemas"]["LegOut"][];
@@ -11200,6 +11286,19 @@ export interface components {
             weight: number;
             configuration: string | null;
         };
+        /**
+         * CheckOut
+         * @description One check: what its rule allows, what it saw, and how much is left; null where that is no number.
+         */
+        "evenkeel.server.limits.CheckOut": {
+            rule: string;
+            layer: components["schemas"]["Layer"];
+            limit: string;
+            value: string;
+            headroom: string | null;
+            passed: boolean;
+            reason: string | null;
+        };
         /** WindowOut */
         "evenkeel.server.limits.WindowOut": {
             start: string;
@@ -11248,6 +11347,18 @@ export interface components {
             not_over: number[];
             /** @default true */
             expiry: boolean;
+        };
+        /**
+         * CheckOut
+         * @description One risk check as it was made: `limit` is what it allowed, `value` what it saw; `reason` says why it failed.
+         */
+        "evenkeel.server.order_history.CheckOut": {
+            rule: string;
+            layer: components["schemas"]["Layer"];
+            limit: string;
+            value: string;
+            passed: boolean;
+            reason: string | null;
         };
         /**
          * CodesOut
@@ -23395,6 +23506,15 @@ export interface operations {
                 account_id?: string;
                 group?: string;
                 status?: "ACCEPTED" | "ANOMALY" | "CANCELLED" | "CANCEL_PENDING" | "EXPIRED" | "EXPIRED_UNSENT" | "FILLED" | "HELD" | "IN_DOUBT" | "PARTIALLY_FILLED" | "REFUSED" | "REJECTED" | "SUBMITTED" | "closed" | "open";
+                book?: string;
+                strategy?: string;
+                symbol?: string;
+                venue?: string;
+                side?: components["schemas"]["Side"];
+                kind?: components["schemas"]["OrderKind"];
+                product?: components["schemas"]["Product"];
+                start?: string;
+                end?: string;
             };
             header?: never;
             path?: never;
@@ -24680,6 +24800,95 @@ export interface operations {
             };
         };
     };
+    list_order_history: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_OrderEventOut_"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Another host's name */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Invalid, with the fields at fault */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many for now; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     resolve_order: {
         parameters: {
             query?: never;
@@ -24774,6 +24983,16 @@ export interface operations {
                 account_id?: string;
                 group?: string;
                 status?: "ACCEPTED" | "ANOMALY" | "CANCELLED" | "CANCEL_PENDING" | "EXPIRED" | "EXPIRED_UNSENT" | "FILLED" | "HELD" | "IN_DOUBT" | "PARTIALLY_FILLED" | "REFUSED" | "REJECTED" | "SUBMITTED" | "closed" | "open";
+                book?: string;
+                strategy?: string;
+                symbol?: string;
+                venue?: string;
+                side?: components["schemas"]["Side"];
+                kind?: components["schemas"]["OrderKind"];
+                product?: components["schemas"]["Product"];
+                start?: string;
+                end?: string;
+                order_id?: string;
             };
             header?: never;
             path?: never;
