@@ -90,6 +90,11 @@ def said(order: dict[str, Any]) -> str:
     return f"{order['side']} {order['quantity']} {order['symbol']}: {order['state']}  {order['id']}"
 
 
+def stopped(composites: list[str]) -> str:
+    """Composite orders that place nothing more, in one line."""
+    return f"{len(composites)} composite orders are stopped: {', '.join(composites)}"
+
+
 def terms(
     *,
     wanted: OrderKind | None,
