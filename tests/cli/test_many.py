@@ -190,6 +190,16 @@ def test_positions_are_brought_where_they_are_wanted(desk: Desk, account: str) -
     assert "--by" in desk.refused("position", "pnl", "--by", "month")
 
 
+def test_composites_that_are_stopped_are_told(desk: Desk, account: str) -> None:
+    iceberg = ("order", "iceberg", account, "buy", "10", "MSFT", "--limit", "1", "--displayed", "5", "--tif", "GTC")
+    one = desk.ask(*iceberg)["id"]
+    said = desk.run("position", "flatten", "--account", account, "--yes").stdout
+    assert f"1 composite orders are stopped: {one}" in said
+    until(lambda: desk.ask("composite", "show", one)["state"] == "CANCELLED")
+    other = desk.ask(*iceberg)["id"]
+    assert desk.ask("order", "cancel", "--all", "--account", account)["stopped"] == [other]
+
+
 def test_a_template_is_saved_used_and_forgotten(desk: Desk, account: str) -> None:
     name = f"t-{account.lower()}"
     saved = desk.run(

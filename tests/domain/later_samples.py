@@ -124,7 +124,7 @@ LATER: tuple[r.AnyRecord, ...] = (
         order_id="ord",
         route="best",
         rule=RouteRule.CHEAPEST,
-        candidates=(Candidate("acc", "ins", D("10.00"), D("10.00"), "cash", "needs more"),),
+        candidates=(Candidate("acc", "ins", D("10.00"), D("10.00"), "cash", "needs more", reduces=True),),
     ),
     FollowUpSet(
         at=1,

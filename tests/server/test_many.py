@@ -7,6 +7,8 @@ import httpx
 import pytest
 
 from evenkeel.domain.orders import OrderState
+from tests.server import composites
+from tests.server.composites import BUY, COMPOSITES
 from tests.server.world import DEPLOYMENT, OTHER_ACCOUNT, OWN_ACCOUNT, World, order
 
 TRADING = "/api/v2/trading"
@@ -286,7 +288,7 @@ async def test_a_position_is_closed_once(desk: World, owner: httpx.AsyncClient) 
     await desk.next_bar()
     assert await held(owner) == []
     nothing = await post(owner, f"{POSITIONS}/close", 200, account_id=OWN_ACCOUNT, symbol="STK")
-    assert nothing == {"orders": [], "cancelling": [], "waiting": 0}
+    assert nothing == {"orders": [], "cancelling": [], "waiting": 0, "stopped": []}
 
 
 async def test_a_part_is_closed_and_the_rest_reversed(desk: World, owner: httpx.AsyncClient) -> None:
@@ -334,6 +336,19 @@ async def test_flattening_halts_nothing(desk: World, owner: httpx.AsyncClient) -
     await holding(desk, owner)
     assert await held(owner) == ["10"]
     assert (await post(owner, f"{POSITIONS}/flatten", 200, book=DEPLOYMENT))["orders"] == []
+
+
+async def test_composites_that_are_stopped_are_named(desk: World, owner: httpx.AsyncClient) -> None:
+    await holding(desk, owner)
+    one = await post(owner, COMPOSITES, **composites.body("slices", count=2, every=3600))
+    other = await post(owner, COMPOSITES, **composites.body("participation", share=0.1))
+    answer = await post(owner, f"{POSITIONS}/close", 202, account_id=OWN_ACCOUNT, symbol="STK")
+    assert answer["stopped"] == [one["id"], other["id"]]
+    last = await post(
+        owner, COMPOSITES, **composites.body("iceberg", BUY | {"kind": "LIMIT", "limit_price": "5"}, displayed="5")
+    )
+    answer = await post(owner, f"{ORDERS}/cancel", 200, symbol="STK", side="BUY", kind="LIMIT")
+    assert answer["stopped"] == [last["id"]]
 
 
 @pytest.mark.parametrize(

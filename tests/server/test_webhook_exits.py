@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from evenkeel.domain.composites import CompositeState
+from tests.server.composites import COMPOSITES, body
 from tests.server.sending import alert, make, orders, send, store
 from tests.server.world import OWN_ACCOUNT, STOCK, World
 
@@ -74,6 +76,22 @@ async def test_an_exit_that_has_to_cancel_first_is_one_order_too(
     await desk.runner.quiet()
     sold = [one for one in orders(desk) if one.spec.side == "SELL"]
     assert [str(one.spec.quantity) for one in sold] == ["10"]
+
+
+async def test_an_exit_stops_the_slices_that_would_buy_it_back(
+    desk: World, owner: httpx.AsyncClient, sender: httpx.AsyncClient
+) -> None:
+    hook = await make(owner)
+    await send(sender, hook, alert(id="in"))
+    await desk.next_bar(10.0)
+    made = await owner.post(COMPOSITES, json=body("participation", share=0.1))
+    assert made.status_code == 201, made.text
+    out = await send(sender, hook, alert(signal_type="exit", action="sell", quantity=None))
+    assert out["decision"] == "ordered"
+    for _ in range(3):
+        await desk.next_bar(10.0)
+    assert desk.runner.state.accounts[OWN_ACCOUNT].net.get(STOCK.id, 0) == 0
+    assert desk.runner.state.composites.ended[made.json()["id"]].state is CompositeState.CANCELLED
 
 
 async def test_an_exit_that_finds_another_waiting_is_done_when_it_is_sent_again(

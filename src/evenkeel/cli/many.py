@@ -262,27 +262,39 @@ def filter_of(client: Client, given: dict[str, Any]) -> dict[str, Any]:
 
 def cancel_all(client: Client, given: dict[str, Any], *, as_json: bool) -> None:
     """Cancels every working order that fits, and says which; all of them where nothing narrows that down."""
-    answered(
-        client,
-        client.call("POST", "/trading/orders/cancel", filter_of(client, given)),
-        verb="cancelled",
-        as_json=as_json,
-    )
+    answer = client.call("POST", "/trading/orders/cancel", filter_of(client, given))
+    answered(client, answer, verb="cancelled", as_json=as_json, stopped=answer["stopped"])
 
 
-def answered(client: Client, answer: dict[str, Any], *, verb: str, as_json: bool, asked: str = "") -> None:
+def answered(
+    client: Client,
+    answer: dict[str, Any],
+    *,
+    verb: str,
+    as_json: bool,
+    asked: str = "",
+    stopped: list[str] | None = None,
+) -> None:
     """Prints each order, and what was asked for. Raises what was wrong, if anything was."""
     done = [client.get(path_of("trading", "orders", one["id"])) for one in answer["items"] if one["fault"] is None]
     faults = [f"{one['id']}: {one['fault']['detail']}" for one in answer["items"] if one["fault"] is not None]
-    report(done, faults, verb=verb, asked=asked, as_json=as_json)
+    report(done, faults, verb=verb, asked=asked, as_json=as_json, stopped=stopped)
 
 
 def report(
-    done: list[dict[str, Any]], faults: list[str], *, as_json: bool, verb: str = "changed", asked: str = ""
+    done: list[dict[str, Any]],
+    faults: list[str],
+    *,
+    as_json: bool,
+    verb: str = "changed",
+    asked: str = "",
+    stopped: list[str] | None = None,
 ) -> None:
-    """Orders a line each, or as JSON. Raises EvenkeelError where there are faults."""
+    """Orders a line each, or as JSON, and composites that were stopped. Raises EvenkeelError where there are faults."""
     if as_json:
-        print_json({"items": done})
+        print_json({"items": done} if stopped is None else {"items": done, "stopped": stopped})
+    elif stopped:
+        print(order_terms.stopped(stopped))
     elif not done and not faults:
         print("No order is working.")
     for one in [] if as_json else done:

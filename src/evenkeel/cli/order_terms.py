@@ -139,6 +139,11 @@ def _beyond(offset: Decimal | None) -> dict[str, Any]:
     return {} if offset is None else {"trail_limit_offset": plain(offset)}
 
 
+def stopped(composites: list[str]) -> str:
+    """Composite orders that place nothing more, in one line."""
+    return f"{len(composites)} composite orders are stopped: {', '.join(composites)}"
+
+
 def terms(
     *,
     wanted: OrderKind | None,

@@ -119,6 +119,8 @@ def _told(answer: dict[str, Any], *, as_json: bool) -> None:
     else:
         for one in answer["orders"]:
             print(order_terms.said(one))
+        if answer["stopped"]:
+            print(order_terms.stopped(answer["stopped"]))
         if answer["cancelling"]:
             print(f"{len(answer['cancelling'])} working orders are being cancelled.")
         if answer["waiting"]:

@@ -160,7 +160,14 @@ def _told(routed: dict[str, Any], as_json: bool) -> None:
 
 def _print_candidates(routed: dict[str, Any]) -> None:
     rows = [
-        [one["account"], one["venue"], one["cost"] or "", "taken" if one["taken"] else "", one["reason"] or ""]
+        [
+            one["account"],
+            one["venue"],
+            one["cost"] or "",
+            "reduces" if one["reduces"] else "",
+            "taken" if one["taken"] else "",
+            one["reason"] or "",
+        ]
         for one in routed["candidates"]
     ]
-    print_table(["account", "venue", "cost", "", "refused"], rows)
+    print_table(["account", "venue", "cost", "", "", "refused"], rows)

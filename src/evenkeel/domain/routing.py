@@ -37,7 +37,8 @@ class Candidate(Struct, frozen=True, omit_defaults=True):
     """One place an order could have gone: what the rule made of it, or why it could not.
 
     `cost` is what is paid in all, negative where something is received, in the account's currency; `rank` is what the
-    rule compared, the smallest wins.
+    rule compared, the smallest wins. `reduces`: there the order would only close what the account holds, which comes
+    before any rank.
     """
 
     account_id: str
@@ -46,6 +47,7 @@ class Candidate(Struct, frozen=True, omit_defaults=True):
     rank: Decimal | None = None
     refused: str | None = None
     reason: str | None = None
+    reduces: bool = False
 
 
 class RouteSet(Record, frozen=True, tag="route.set/1"):

@@ -148,18 +148,20 @@ class Changed(Struct):
 
 
 class ManyOut(Struct):
-    """What became of each order, and of how many nothing could be done."""
+    """What became of each order, and of how many nothing could be done. `stopped` are the composite orders that place
+    no more of them."""
 
     items: list[Changed]
     done: int
     failed: int
+    stopped: list[Id]
 
 
-def many(state: State, parts: tuple[Part, ...]) -> ManyOut:
+def many(state: State, parts: tuple[Part, ...], *, stopped: tuple[str, ...] = ()) -> ManyOut:
     """The answer to a command over many orders."""
     items = [_changed(state, part) for part in parts]
     failed = sum(1 for one in items if one.fault is not None)
-    return ManyOut(items, len(items) - failed, failed)
+    return ManyOut(items, len(items) - failed, failed, list(stopped))
 
 
 def _changed(state: State, part: Part) -> Changed:
@@ -227,8 +229,10 @@ class NewFlattening(Struct, forbid_unknown_fields=True):
 
 
 class MovedOut(Struct):
-    """The orders placed, those being cancelled, and how many positions wait for cancels before they are closed."""
+    """The orders placed, those being cancelled, and how many positions wait for cancels before they are closed.
+    `stopped` are the composite orders that place nothing more there."""
 
     orders: list[OrderOut]
     cancelling: list[Id]
     waiting: int
+    stopped: list[Id]

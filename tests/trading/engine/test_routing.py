@@ -63,6 +63,23 @@ def test_of_equals_the_first_named_wins() -> None:
     assert route(made).spec.account_id == "C"
 
 
+@pytest.mark.parametrize("rule", RouteRule)
+@pytest.mark.parametrize(("side", "held"), [(Side.SELL, "100"), (Side.BUY, "-100")])
+def test_it_reduces_what_one_account_holds_before_it_opens_anything_in_another(
+    rule: RouteRule, side: Side, held: str
+) -> None:
+    made = world("A", costs="zero", cash="90000")
+    made.account("B", "10000", costs="us-per-share")
+    made.holding(held, account_id="B")
+    declare(made, "A", "B", rule=rule)
+    first = route(made, side, "60")
+    assert first.spec.account_id == "B"
+    assert [one.reduces for one in made.of(r.OrderRouted)[0].candidates] == [False, True]
+    route(made, side, "60")
+    assert [one.reduces for one in made.of(r.OrderRouted)[1].candidates] == [False, False], "40 are left to close"
+    assert_sound(made)
+
+
 def test_who_may_not_take_it_is_passed_over() -> None:
     made = world("B")
     made.account("A", "999.99", limits=CASH_ONLY)

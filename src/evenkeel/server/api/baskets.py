@@ -131,14 +131,14 @@ def selection(
 async def cancel_orders(
     request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
-    """Asks for every working order that fits to be cancelled; the answer names each. Every order
-    of yours only with `all`."""
+    """Asks for every working order that fits to be cancelled, and has composite orders place no more of them; the
+    answer names each. Every order of yours only with `all`."""
     received, fields = time.time_ns(), wire.Fields()
     given = await wire.body(request, many.OrdersFilter)
     chosen = selection(seen, parts.directory, given, fields=fields)
     fields.check("the filter is not valid")
     outcome = await parts.runner.submit(CancelOrders(selection=chosen, provenance=seen.provenance(received)))
-    return wire.Json(many.many(parts.runner.state, outcome.parts))
+    return wire.Json(many.many(parts.runner.state, outcome.parts, stopped=outcome.stopped))
 
 
 async def change_orders(

@@ -73,8 +73,8 @@ async def reverse_position(
 async def target_position(
     request: Request, seen: Tenant = Depends(tenant), parts: AppParts = Depends(parts_of)
 ) -> Response:
-    """Brings a position to a signed quantity, counting what works; what works the wrong way is cancelled. 200 without
-    an order where it is there, or on its way, already."""
+    """Brings a position to a signed quantity, counting what works and what composite orders have yet to place; what
+    goes the wrong way is cancelled. 200 without an order where it is there, or on its way, already."""
     received, fields = time.time_ns(), wire.Fields()
     given = await wire.body(request, many.NewTarget)
     instrument_id, name = _named(request, seen, given=given, fields=fields, received=received)
@@ -129,7 +129,7 @@ async def _moved(parts: AppParts, command: AnyCommand, *, name: str | None, wher
 
 
 def _answer(state: State, outcome: Outcome, *, name: str | None, where: Selection) -> many.MovedOut:
-    """What was placed, now or by the same request before, and what is being cancelled."""
+    """What was placed, now or by the same request before, and what is being cancelled and stopped."""
     orders, cancelling = list[s.OrderOut](), list[str]()
     for part in outcome.parts:
         order = state.orders[part.order_id]
@@ -139,7 +139,8 @@ def _answer(state: State, outcome: Outcome, *, name: str | None, where: Selectio
         else:
             cancelling.append(order.id)
     waiting = [one for one in state.follow_ups.values() if one.key.account_id in where.account_ids]
-    return many.MovedOut(orders, cancelling, sum(1 for one in waiting if where.holds(one.key)))
+    follow = sum(1 for one in waiting if where.holds(one.key))
+    return many.MovedOut(orders, cancelling, follow, list(outcome.stopped))
 
 
 async def profit_and_loss(

@@ -61,7 +61,8 @@ class RouteOut(Struct):
 
 class CandidateOut(Struct):
     """A place the order could have gone. `cost` is what it would pay in all, negative where it receives; `refused` is
-    the rule that kept it out; `taken`: the order went there."""
+    the rule that kept it out; `reduces`: it would only close what is held there, which goes before the route's rule;
+    `taken`: the order went there."""
 
     account_id: s.Id
     account: str
@@ -69,6 +70,7 @@ class CandidateOut(Struct):
     cost: s.Amount | None
     refused: str | None
     reason: str | None
+    reduces: bool
     taken: bool
 
 
@@ -172,6 +174,7 @@ def _explained(state: State, order_id: str) -> RoutedOut:
             cost=views.maybe(one.cost),
             refused=one.refused,
             reason=one.reason,
+            reduces=one.reduces,
             taken=is_its_place and one.refused is None,
         )
 

@@ -6,13 +6,16 @@ unasked. The exits that guard a position count for nothing: they give way to wha
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from typing import NamedTuple
 
 from msgspec import structs
 
-from evenkeel.domain.money import ZERO, add, neg, rounded, sub, total
+from evenkeel.domain.money import ZERO, add, mul, neg, rounded, sub, total
 from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, Side
 from evenkeel.domain.positions import PositionKey, key_of
 from evenkeel.domain.provenance import Provenance
+from evenkeel.trading.engine.composites import following, making_way
+from evenkeel.trading.engine.composites.standing import Composite
 from evenkeel.trading.engine.effects import Part
 from evenkeel.trading.engine.orders import place, request_cancel
 from evenkeel.trading.engine.state import AccountState, State
@@ -21,6 +24,7 @@ from evenkeel.trading.engine.working import may_fill
 
 SpecOf = Callable[[int, Side, Decimal], OrderSpec]
 """The order that is the n-th leg, of a side, over a quantity."""
+_AT_ONCE = (OrderKind.MARKET, OrderKind.LIMIT)
 
 
 def placed(turn: Turn, spec: OrderSpec, *, provenance: Provenance) -> Part:
@@ -59,7 +63,8 @@ def to_cancel(state: State, account: AccountState, *, orders: Iterable[Order], t
         held = state.position(key).quantity
         going = add(closing.get(key, ZERO), order.remaining)
         closes = bool(held) and (held > 0) != (order.spec.side.sign > 0) and (turns or going <= held.copy_abs())
-        if closes and order.is_working and order.kind is OrderKind.MARKET:
+        stays = order.is_working and order.state is not OrderState.CANCEL_PENDING
+        if closes and stays and order.kind is OrderKind.MARKET:
             closing[key] = going
         else:
             found.append(order)
@@ -119,41 +124,94 @@ def at_market(key: PositionKey, side: Side, *, quantity: Decimal, name: str) -> 
     )
 
 
+class Steered(NamedTuple):
+    """The orders cancelled and placed, and the ids of the composites that were stopped."""
+
+    parts: tuple[Part, ...]
+    stopped: tuple[str, ...]
+
+
 def steer(
     turn: Turn, account: AccountState, *, key: PositionKey, wanted: Decimal, spec_of: SpecOf, provenance: Provenance
-) -> tuple[Part, ...]:
-    """Brings a position to a signed quantity, counting what works; what works the wrong way is cancelled first.
+) -> Steered:
+    """Brings a position to a signed quantity, counting what works, and what composites have yet to place.
 
-    Exits, and stops at rest, do not count: they are there for another day. () where it is on its way there already.
+    What goes the wrong way is cancelled first, a composite as a whole. Exits, and stops at rest, do not count: they are
+    there for another day. Nothing is done where it is on its way there already.
     """
-    now = turn.state.position(key).quantity
-    on_the_way = _on_the_way(account, key)
-    change = sub(wanted, _with(now, on_the_way))
-    against = [order for order in on_the_way if change and (order.spec.side.sign > 0) != (change > 0)]
-    for order in against:
-        request_cancel(turn, order, provenance)
-    expected = _with(now, [order for order in on_the_way if order not in against])
-    parts = [Part(order.id) for order in against]
-    for leg, signed in enumerate(legs(expected, wanted)):
+    now, composites = turn.state.position(key).quantity, making_way.moving(turn.state, key)
+    way = [*_on_the_way(account, key), *_to_come(turn.state, composites, key=key)]
+    change = sub(wanted, _with(now, way))
+
+    def is_wrong(one: _Moving) -> bool:
+        return bool(change) and (one.signed > 0) != (change > 0)
+
+    wrong = {one.parent for one in way if is_wrong(one)} | _doubling(composites, key, change=change, wanted=wanted)
+    stopped = making_way.stop(turn, [one for one in composites if one.id in wrong], provenance=provenance)
+    goes, stays = list[Order](), list[_Moving]()
+    for one in way:
+        if not is_wrong(one) and one.parent not in stopped:
+            stays.append(one)
+        elif one.order is not None:
+            goes.append(one.order)
+    for order in goes:
+        if order.is_open and order.state is not OrderState.CANCEL_PENDING:
+            request_cancel(turn, order, provenance)
+    parts = [Part(order.id) for order in goes]
+    for leg, signed in enumerate(legs(_with(now, stays), wanted)):
         side = Side.BUY if signed > 0 else Side.SELL
         parts.append(placed(turn, spec_of(leg, side, signed.copy_abs()), provenance=provenance))
-    return tuple(parts)
+    return Steered(tuple(parts), stopped)
 
 
-def _on_the_way(account: AccountState, key: PositionKey) -> list[Order]:
+class _Moving(NamedTuple):
+    """What will change a holding by a signed quantity: an order, or what its composite, `parent`, has yet to place."""
+
+    signed: Decimal
+    parent: str
+    order: Order | None = None
+
+
+def _to_come(state: State, composites: Iterable[Composite], *, key: PositionKey) -> list[_Moving]:
+    """What composites have yet to place of a position, but for what is to rest and wait for a price."""
+    return [
+        _Moving(_signed(spec.side, spec.quantity), one.id)
+        for one in composites
+        for spec in following.to_come(state, one)
+        if key_of(spec) == key and spec.kind in _AT_ONCE and spec.trigger is None and not spec.not_before
+    ]
+
+
+def _doubling(composites: Iterable[Composite], key: PositionKey, *, change: Decimal, wanted: Decimal) -> set[str]:
+    """The composites that, taking back what is given up here, would carry the position through zero."""
+    found = set[str]()
+    for one in composites:
+        specs = [spec for spec in making_way.to_take_back(one) if key_of(spec) == key]
+        back = total([_signed(spec.side, spec.quantity) for spec in specs])
+        after = add(wanted, back)
+        if mul(back, change) > 0 and mul(after, change) > 0:
+            found.add(one.id)
+    return found
+
+
+def _on_the_way(account: AccountState, key: PositionKey) -> list[_Moving]:
     """The orders that will change a holding: no exits, no stops at rest, nothing already being cancelled."""
     return [
-        order
+        _Moving(_signed(order.spec.side, order.remaining), order.spec.parent, order)
         for order in account.working.values()
         if (order.spec.instrument_id, order.spec.book, order.spec.product) == (key.instrument_id, key.book, key.product)
         and not order.spec.is_exit
         and order.state is not OrderState.CANCEL_PENDING
-        and (order.triggered or order.kind in (OrderKind.MARKET, OrderKind.LIMIT))
+        and (order.triggered or order.kind in _AT_ONCE)
     ]
 
 
-def _with(quantity: Decimal, orders: Iterable[Order]) -> Decimal:
-    return total([quantity, *(o.remaining if o.spec.side.sign > 0 else neg(o.remaining) for o in orders)])
+def _signed(side: Side, quantity: Decimal) -> Decimal:
+    return quantity if side.sign > 0 else neg(quantity)
+
+
+def _with(quantity: Decimal, way: Iterable[_Moving]) -> Decimal:
+    return total([quantity, *(one.signed for one in way)])
 
 
 def legs(now: Decimal, wanted: Decimal) -> tuple[Decimal, ...]:

@@ -58,8 +58,12 @@ class Part(Struct, frozen=True, gc=False):
 
 
 class Outcome(Struct, frozen=True, gc=False):
-    """The answer to a command: the id of what it made or changed, and whether it is new; of many, each `part`."""
+    """The answer to a command: the id of what it made or changed, and whether it is new; of many, each `part`.
+
+    `stopped` are composites that were told to place nothing more.
+    """
 
     id: str
     created: bool = True
     parts: tuple[Part, ...] = ()
+    stopped: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ Each book is closed by an order of its own, and what works there is cancelled fi
 is closed once its own cancels are confirmed. Asked for again, a command does not do again what is on its way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from evenkeel.domain.commands import ClosePosition, Flatten, ReversePosition, TargetPosition
@@ -16,6 +16,7 @@ from evenkeel.domain.positions import Position, PositionKey
 from evenkeel.domain.provenance import Provenance
 from evenkeel.domain.selections import Selection
 from evenkeel.trading.engine import closing, followups, sweeping
+from evenkeel.trading.engine.composites import making_way
 from evenkeel.trading.engine.effects import Outcome, Part
 from evenkeel.trading.engine.orders import check_spec, request_cancel
 from evenkeel.trading.engine.state import AccountState, State
@@ -38,11 +39,12 @@ def close(turn: Turn, command: ClosePosition) -> Outcome:
     held = _held(account, _selection(command))
     quantity = _part(turn.state, account, held=held, command=command)
     parts: list[Part] = []
+    stopped = _stopped(turn, held, provenance=command.provenance) if command.cancel else []
     for place, position in enumerate(held):
         name = command.client_order_id if not place else f"{command.client_order_id}:{place}"
         who, cancel = command.provenance, command.cancel
         parts += _closed(turn, account, key=position.key, quantity=quantity, name=name, provenance=who, cancel=cancel)
-    return _outcome(parts)
+    return _outcome(parts, stopped)
 
 
 def reverse(turn: Turn, command: ReversePosition) -> Outcome:
@@ -55,8 +57,9 @@ def reverse(turn: Turn, command: ReversePosition) -> Outcome:
     if not held:
         raise Conflict("nothing is held of this instrument: there is nothing to reverse")
     key = _only(turn.state, held).key
+    stopped = _stopped(turn, held, provenance=command.provenance)
     kind, name = FollowUpKind.REVERSE, command.client_order_id
-    return _outcome(_after_cancels(turn, kind, key=key, name=name, provenance=command.provenance))
+    return _outcome(_after_cancels(turn, kind, key=key, name=name, provenance=command.provenance), stopped)
 
 
 def target(turn: Turn, command: TargetPosition) -> Outcome:
@@ -88,19 +91,21 @@ def target(turn: Turn, command: TargetPosition) -> Outcome:
         )
 
     check_spec(turn.state, spec_of(0, Side.BUY, max(lot, command.quantity.copy_abs())))
-    return _outcome(
-        closing.steer(turn, account, key=key, wanted=command.quantity, spec_of=spec_of, provenance=command.provenance)
+    done = closing.steer(
+        turn, account, key=key, wanted=command.quantity, spec_of=spec_of, provenance=command.provenance
     )
+    return _outcome(done.parts, done.stopped)
 
 
 def flatten(turn: Turn, command: Flatten) -> Outcome:
     """Closes all that fits; where nothing is held, and nothing works, there is nothing to do."""
     selection, flat = command.selection, turn.new_id("flatten")
     accounts = [turn.state.account(account_id) for account_id in selection.account_ids]
-    parts: dict[str, Part] = {}
+    parts, stopped = dict[str, Part](), list[str]()
     for account in accounts if command.cancel else ():
-        fitting = sweeping.stopped(turn, account, selection=selection, provenance=command.provenance)
-        for order in closing.to_cancel(turn.state, account, orders=fitting):
+        found = sweeping.stopped(turn, account, selection=selection, provenance=command.provenance)
+        stopped += [*found.composites, *_stopped(turn, _held(account, selection), provenance=command.provenance)]
+        for order in closing.to_cancel(turn.state, account, orders=found.orders):
             if order.state is not OrderState.CANCEL_PENDING:
                 request_cancel(turn, order, command.provenance)
             parts[order.id] = Part(order.id)
@@ -109,7 +114,7 @@ def flatten(turn: Turn, command: Flatten) -> Outcome:
             name, who = f"flatten:{flat}:{place}", command.provenance
             done = _closed(turn, account, key=position.key, name=name, provenance=who, cancel=command.cancel)
             parts |= {part.order_id: part for part in done}
-    return _outcome(list(parts.values()))
+    return _outcome(list(parts.values()), stopped)
 
 
 def _recalled(state: State, command: _Whole) -> Outcome | None:
@@ -203,6 +208,14 @@ def _bad_part(name: str, message: str) -> InvalidInput:
     return InvalidInput("the part to close is not valid", errors=(FieldError(name, message),))
 
 
+def _stopped(turn: Turn, held: Iterable[Position], *, provenance: Provenance) -> list[str]:
+    """Stops the composites that would go on changing these positions behind what closes them: their ids."""
+    stopped = list[str]()
+    for position in held:
+        stopped += making_way.stop(turn, making_way.moving(turn.state, position.key), provenance=provenance)
+    return stopped
+
+
 def _closed(
     turn: Turn,
     account: AccountState,
@@ -238,6 +251,6 @@ def _after_cancels(
     return [*map(Part, wanted.awaits), *followups.after_cancels(turn, wanted)]
 
 
-def _outcome(parts: Sequence[Part]) -> Outcome:
+def _outcome(parts: Sequence[Part], stopped: Iterable[str]) -> Outcome:
     created = next((part.order_id for part in parts if part.created), None)
-    return Outcome(created or "", created=created is not None, parts=tuple(parts))
+    return Outcome(created or "", created=created is not None, parts=tuple(parts), stopped=tuple(stopped))

@@ -68,7 +68,7 @@ def _cancelled(
 ) -> tuple[Part, ...]:
     """Cancels all that works, but for what guards or closes a position that is kept."""
     fitting = sweeping.stopped(turn, held, selection=selection, provenance=command.provenance)
-    found = closing.to_cancel(turn.state, held, orders=fitting)
+    found = closing.to_cancel(turn.state, held, orders=fitting.orders)
     for order in found:
         if order.state not in (OrderState.CANCEL_PENDING, OrderState.IN_DOUBT):
             request_cancel(turn, order, command.provenance)

@@ -1,8 +1,9 @@
 """Smart routing: an order for whichever account and venue can take it best, by a declared rule.
 
-Every place is asked what risk would say of the order there; of those that may take it, the rule prefers one, and the
-order goes there like any other. All places and what was made of them are recorded, so that a choice can be explained.
-Where none may take it, it is placed at the first, to be refused there for the reason that stands beside the others.
+Every place is asked what risk would say of the order there; of those that may take it, one where it only reduces what
+is held comes first, then what the rule prefers, and the order goes there like any other. All places and what was made
+of them are recorded, so that a choice can be explained. Where none may take it, it is placed at the first, to be
+refused there for the reason that stands beside the others.
 """
 
 from decimal import Decimal
@@ -78,12 +79,11 @@ def submit(turn: Turn, command: c.RouteOrder) -> Outcome:
 
 
 def _preferred(candidates: list[Candidate]) -> Candidate:
-    """That of the smallest rank, and of equal ones the first; what cannot be ranked comes after all that can.
-
-    Where none may take the order it is the first of all.
+    """Where the order only reduces what is held, before all others; of equal ones that of the smallest rank, then the
+    first. What cannot be ranked comes after all that can. Where none may take the order it is the first of all.
     """
     able = [one for one in candidates if one.refused is None]
-    return min(able, key=lambda one: (one.rank is None, one.rank or ZERO), default=candidates[0])
+    return min(able, key=lambda one: (not one.reduces, one.rank is None, one.rank or ZERO), default=candidates[0])
 
 
 def _known(state: State, user_id: str, name: str) -> Route:
@@ -142,11 +142,12 @@ def _candidate(turn: Turn, route: Route, spec: OrderSpec, provenance: Provenance
     account = state.accounts[spec.account_id]
     view = risk_views.risk_view(state, account, spec, spec.quantity, source=provenance.source, at=turn.at)
     verdict = assess(view)
-    cost = _cost(state, account, view)
+    cost, reduces = _cost(state, account, view), view.reduces
     if isinstance(verdict, Refused):
         check = verdict.check
-        return Candidate(spec.account_id, spec.instrument_id, cost, None, check.rule, check.reason)
-    return Candidate(spec.account_id, spec.instrument_id, cost, _rank(state, route, account, view, cost))
+        return Candidate(spec.account_id, spec.instrument_id, cost, None, check.rule, check.reason, reduces=reduces)
+    rank = _rank(state, route, account, view, cost)
+    return Candidate(spec.account_id, spec.instrument_id, cost, rank, reduces=reduces)
 
 
 def _cost(state: State, account: AccountState, view: RiskView) -> Decimal | None:

@@ -4,10 +4,10 @@ What is wrong with one order is its own answer and keeps nothing from the others
 declines it as a whole, before anything is done.
 """
 
-from contextlib import suppress
 from decimal import Decimal
+from typing import NamedTuple
 
-from evenkeel.domain.commands import CancelComposite, CancelOrders, EditOrders
+from evenkeel.domain.commands import CancelOrders, EditOrders
 from evenkeel.domain.errors import Conflict, EvenkeelError, FieldError, InvalidInput
 from evenkeel.domain.followups import FollowUpKind
 from evenkeel.domain.money import ONE, add, mul, rounded
@@ -17,7 +17,7 @@ from evenkeel.domain.provenance import Provenance
 from evenkeel.domain.selections import Edit, Selection, edit_faults
 from evenkeel.trading.engine import followups
 from evenkeel.trading.engine.amending import alter, new_terms
-from evenkeel.trading.engine.composites import following
+from evenkeel.trading.engine.composites import making_way
 from evenkeel.trading.engine.effects import Outcome, Part
 from evenkeel.trading.engine.orders import request_cancel
 from evenkeel.trading.engine.state import AccountState
@@ -28,21 +28,28 @@ MOST = 1_000
 
 def cancel(turn: Turn, command: CancelOrders) -> Outcome:
     """Asks for all that fits to be cancelled; what is being cancelled already is asked for again."""
-    found = []
+    parts, composites = list[Part](), list[str]()
     for account in [turn.state.account(account_id) for account_id in command.selection.account_ids]:
-        for order in stopped(turn, account, selection=command.selection, provenance=command.provenance):
+        found = stopped(turn, account, selection=command.selection, provenance=command.provenance)
+        composites += found.composites
+        for order in found.orders:
             request_cancel(turn, order, command.provenance)
-            found.append(order)
-    return Outcome("", created=False, parts=tuple(Part(order.id) for order in found))
+            parts.append(Part(order.id))
+    return Outcome("", created=False, parts=tuple(parts), stopped=tuple(composites))
 
 
-def stopped(turn: Turn, account: AccountState, *, selection: Selection, provenance: Provenance) -> list[Order]:
-    """The open orders that fit, once the composite orders that fit have been told to place no more of them."""
-    for one in tuple(turn.state.composites.values()):
-        if one.account_id == account.account.id and selection.fits(one.lead):
-            with suppress(Conflict):  # of what has been entered, only the exits are left
-                following.cancel(turn, CancelComposite(composite_id=one.id, provenance=provenance))
-    return _fitting(account, selection)
+class Stopped(NamedTuple):
+    """The open orders that fit, and the ids of the composites that were told to place no more of them."""
+
+    orders: list[Order]
+    composites: tuple[str, ...]
+
+
+def stopped(turn: Turn, account: AccountState, *, selection: Selection, provenance: Provenance) -> Stopped:
+    """What fits of an account, once the composite orders among it have been stopped."""
+    composites = making_way.fitting(turn.state, account.account.id, selection)
+    ids = making_way.stop(turn, composites, provenance=provenance)
+    return Stopped(_fitting(account, selection), ids)
 
 
 def _fitting(account: AccountState, selection: Selection) -> list[Order]:

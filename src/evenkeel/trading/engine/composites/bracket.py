@@ -13,7 +13,7 @@ from evenkeel.domain import composites as d
 from evenkeel.domain.composites import Bracket, CompositeState, Cover
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.money import exact, ratio, sub
-from evenkeel.domain.orders import OrderKind, TimeInForce, Trail
+from evenkeel.domain.orders import OrderKind, OrderSpec, TimeInForce, Trail
 from evenkeel.trading.engine.composites import children, exits
 from evenkeel.trading.engine.composites.exits import Exit
 from evenkeel.trading.engine.composites.standing import Composite
@@ -194,6 +194,11 @@ def cancel(turn: Turn, one: Composite, *, close: bool) -> str | None:
         return "its entry is done and its exits stay"
     children.cancel(turn, one, d.ENTRY)
     return None
+
+
+def to_come(state: State, one: Composite, *, terms: Bracket | Cover) -> list[OrderSpec]:
+    """Its entry, until that has been placed."""
+    return [] if d.ENTRY in one.legs else [terms.entry]
 
 
 def changed(terms: Bracket | Cover, change: d.CompositeChange) -> Bracket | Cover:

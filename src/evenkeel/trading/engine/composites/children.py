@@ -296,3 +296,9 @@ def title(state: State, one: Composite) -> str:
 def rest_of(one: Composite, quantity: Decimal, state: State, *legs: str) -> Decimal:
     """What of `quantity` these legs have neither filled nor on its way; never below zero."""
     return max(ZERO, sub(quantity, add(one.filled_of(*legs), on_the_way(state, one, *legs))))
+
+
+def left_of(state: State, one: Composite, order: OrderSpec) -> list[OrderSpec]:
+    """What of a sliced order has no slice yet, as one order; nothing where all of it has."""
+    rest = rest_of(one, order.quantity, state, d.SLICE)
+    return [msgspec.structs.replace(order, quantity=rest)] if rest else []

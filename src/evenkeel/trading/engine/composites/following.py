@@ -205,6 +205,14 @@ def cancel(turn: Turn, command: CancelComposite) -> Outcome:
     return Outcome(one.id, created=False)
 
 
+def to_come(state: State, one: Composite) -> list[OrderSpec]:
+    """What it has yet to place to enter, each order for what is left of it; nothing where it is on its way out."""
+    if one.state not in (CompositeState.ACTIVE, CompositeState.PAUSED):
+        return []
+    found: list[OrderSpec] = _KINDS[type(one.terms)].to_come(state, one, terms=one.terms)
+    return found
+
+
 def _live(state: State, composite_id: str) -> Composite:
     one = state.composites.get(composite_id)
     if one is not None:

@@ -4,8 +4,10 @@ import msgspec
 
 from evenkeel.domain import composites as d
 from evenkeel.domain.composites import CompositeState, Iceberg
+from evenkeel.domain.orders import OrderSpec
 from evenkeel.trading.engine.composites import children
 from evenkeel.trading.engine.composites.standing import Composite
+from evenkeel.trading.engine.state import State
 from evenkeel.trading.engine.turn import Turn
 
 
@@ -35,6 +37,11 @@ def go_on(turn: Turn, one: Composite, *, terms: Iceberg) -> None:
         part = msgspec.structs.replace(terms.order, quantity=min(rest, terms.displayed))
         if not children.place(turn, one, leg=d.SLICE, spec=part):
             children.has_paused(turn, one)
+
+
+def to_come(state: State, one: Composite, *, terms: Iceberg) -> list[OrderSpec]:
+    """What has neither filled nor is shown."""
+    return children.left_of(state, one, terms.order)
 
 
 def changed(terms: Iceberg, change: d.CompositeChange) -> Iceberg:

@@ -2,8 +2,10 @@
 
 from evenkeel.domain.composites import CompositeChange, CompositeState, Legs, OnFailure
 from evenkeel.domain.money import sub
+from evenkeel.domain.orders import OrderSpec
 from evenkeel.trading.engine.composites import children
 from evenkeel.trading.engine.composites.standing import Composite
+from evenkeel.trading.engine.state import State
 from evenkeel.trading.engine.turn import Turn
 
 _UNWIND = "unwind-"
@@ -56,6 +58,24 @@ def _is_unwound(turn: Turn, one: Composite, *, terms: Legs) -> bool:
         message = f"could not close what was filled of leg {', '.join(stuck)}"
         children.alert(turn, one, level="critical", kind="unwind-failed", message=message)
     return not one.working
+
+
+def to_come(state: State, one: Composite, *, terms: Legs) -> list[OrderSpec]:
+    """The legs not placed yet; none once what was filled is being taken back."""
+    if any(leg.startswith(_UNWIND) for leg in one.legs):
+        return []
+    return [spec for number, spec in enumerate(terms.orders, start=1) if f"leg-{number}" not in one.legs]
+
+
+def to_take_back(one: Composite, *, terms: Legs) -> list[OrderSpec]:
+    """The orders that would close what has filled, should a later leg fail."""
+    if terms.on_failure is not OnFailure.UNWIND:
+        return []
+    filled = [
+        (spec, sub(one.filled_of(f"leg-{number}"), one.filled_of(f"{_UNWIND}{number}")))
+        for number, spec in enumerate(terms.orders, start=1)
+    ]
+    return [children.at_market(spec, left) for spec, left in filled if left > 0]
 
 
 def changed(terms: Legs, change: CompositeChange) -> Legs:

@@ -164,6 +164,12 @@ def _end_unfilled(turn: Turn, one: Composite, *, legs: tuple[str, str]) -> None:
     children.end(turn, one, ending=CompositeState.CANCELLED)
 
 
+def to_come(state: State, one: Composite, *, terms: OneCancelsOther) -> list[OrderSpec]:
+    """Of two that open, those not placed yet."""
+    pair = zip(d.EITHER, (terms.first, terms.second), strict=True)
+    return [] if one.closes else [spec for leg, spec in pair if leg not in one.legs]
+
+
 def changed(terms: OneCancelsOther, change: d.CompositeChange) -> OneCancelsOther:
     """The terms with what is to be otherwise: the price of its limit order, and of its stop order."""
     return OneCancelsOther(_changed(terms.first, change), _changed(terms.second, change))

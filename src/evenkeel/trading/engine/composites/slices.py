@@ -9,9 +9,11 @@ from evenkeel.domain.clock import SECOND
 from evenkeel.domain.composites import CompositeState, Participation, Parts, Slices
 from evenkeel.domain.marketdata import MarketSlice
 from evenkeel.domain.money import ZERO, exact, sub
+from evenkeel.domain.orders import OrderSpec
 from evenkeel.trading.engine import orders
 from evenkeel.trading.engine.composites import children, pacing
 from evenkeel.trading.engine.composites.standing import Composite
+from evenkeel.trading.engine.state import State
 from evenkeel.trading.engine.turn import Turn
 
 BY_HAND = "one of its orders was cancelled by hand"
@@ -155,6 +157,11 @@ def take_part(turn: Turn, one: Composite, *, terms: Slices, market: MarketSlice)
     part = sub(part, children.on_the_way(turn.state, one, d.SLICE))
     if part > 0:
         _send(turn, one, terms=terms, part=part)
+
+
+def to_come(state: State, one: Composite, *, terms: Slices) -> list[OrderSpec]:
+    """What has neither filled nor is on its way."""
+    return children.left_of(state, one, terms.order)
 
 
 def changed(terms: Slices, change: d.CompositeChange) -> Slices:
