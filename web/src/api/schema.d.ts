@@ -1923,7 +1923,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel all that fits
-         * @description Asks for every working order that fits to be cancelled; the answer names each. Every order of yours only with `all`. Needs the permission `reduce`.
+         * @description Asks for every working order that fits to be cancelled, and has composite orders place no more of them; the answer names each. Every order of yours only with `all`. Needs the permission `reduce`.
          */
         post: operations["cancel_orders"];
         delete?: never;
@@ -2039,7 +2039,7 @@ export interface paths {
         put?: never;
         /**
          * Bring a position to a target
-         * @description Brings a position to a signed quantity, counting what works; what works the wrong way is cancelled. 200 without an order where it is there, or on its way, already. Needs the permission `trade`.
+         * @description Brings a position to a signed quantity, counting what works and what composite orders have yet to place; what goes the wrong way is cancelled. 200 without an order where it is there, or on its way, already. Needs the permission `trade`.
          */
         post: operations["target_position"];
         delete?: never;
@@ -4878,7 +4878,8 @@ export interface components {
         /**
          * CandidateOut
          * @description A place the order could have gone. `cost` is what it would pay in all, negative where it receives; `refused` is
-         *         the rule that kept it out; `taken`: the order went there.
+         *         the rule that kept it out; `reduces`: it would only close what is held there, which goes before the route's rule;
+         *         `taken`: the order went there.
          */
         CandidateOut: {
             /**
@@ -4891,6 +4892,7 @@ export interface components {
             cost: string | null;
             refused: string | null;
             reason: string | null;
+            reduces: boolean;
             taken: boolean;
         };
         /**
@@ -6854,12 +6856,14 @@ export interface components {
         };
         /**
          * ManyOut
-         * @description What became of each order, and of how many nothing could be done.
+         * @description What became of each order, and of how many nothing could be done. `stopped` are the composite orders that place
+         *         no more of them.
          */
         ManyOut: {
             items: components["schemas"]["Changed"][];
             done: number;
             failed: number;
+            stopped: string[];
         };
         /**
          * Marking
@@ -6945,11 +6949,13 @@ export interface components {
         /**
          * MovedOut
          * @description The orders placed, those being cancelled, and how many positions wait for cancels before they are closed.
+         *         `stopped` are the composite orders that place nothing more there.
          */
         MovedOut: {
             orders: components["schemas"]["OrderOut"][];
             cancelling: string[];
             waiting: number;
+            stopped: string[];
         };
         /**
          * NewAccount
