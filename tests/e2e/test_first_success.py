@@ -49,6 +49,9 @@ def test_the_link_signs_in_and_every_strategy_fills_in_every_account(
     expect(screen.at("position-row").first).to_be_visible()
     expect(screen.page.get_by_test_id("equity-chart").locator("canvas").first).to_be_visible()
     expect(screen.at("event-row").first).to_be_visible()
+    screen.page.locator("[data-testid=order-row][data-state=FILLED]").first.click()
+    expect(screen.at("order-history").get_by_text("Filled", exact=True).first).to_be_visible()
+    expect(screen.at("order-history").get_by_text("checks passed").first).to_be_visible()
     link_is_spent(make_screen(demo), demo.link)
 
 

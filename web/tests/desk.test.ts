@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Account, EquityPoint, Order, Position } from "@/api/types";
 import { fromPercentText, toPercentText } from "@/desk/allocation";
 import { joinPoints, stepBetween, toLine } from "@/desk/equity";
-import { countOf, inGroup, lookOf, matches, mergeOrders, outrun } from "@/desk/states";
+import { countOf, inGroup, lookOf, matches, mergeOrders, outrun, waitsFor } from "@/desk/states";
 import { isFlat, toHoldings, totalsByCurrency } from "@/desk/totals";
 import { toText } from "@/format/decimal";
 import { showInstant } from "@/format/time";
@@ -24,6 +24,15 @@ describe("totals", () => {
     expect(toText(totals[1]?.dayReturn ?? { units: 0n, scale: 0 })).toBe("0.10300000");
   });
   it("has no return on nothing", () => expect(totalsByCurrency([account("USD", "0", "0")])[0]?.dayReturn).toBeNull());
+});
+
+describe("how long an order is good", () => {
+  it("is until its price for one that waits, unless it ends at a moment", () => {
+    const waiting = { state: "HELD", trigger_price: "10", time_in_force: "DAY" } as const;
+    expect(waitsFor(waiting)).toBe("until triggered, then DAY");
+    expect(waitsFor({ ...waiting, time_in_force: "GTD" })).toBe("GTD");
+    expect(waitsFor({ ...waiting, state: "ACCEPTED" })).toBe("DAY");
+  });
 });
 
 describe("holdings", () => {

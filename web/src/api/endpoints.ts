@@ -1,7 +1,7 @@
 import { request } from "@/session/session";
 import type {
   Allocation, Backtest, BacktestDetail, BacktestEquity, Combination, Comparison, Deployment, EquityPoint, Feed, Fill, HeatMap,
-  Order, OrderBody, Page, Series, Share, SymbolInfo, SystemStatus, Template, Trade, WalkWindow,
+  Order, OrderBody, OrderEvent, Page, Series, Share, SymbolInfo, SystemStatus, Template, Trade, WalkWindow,
 } from "./types";
 
 const PAGE = 200;
@@ -15,13 +15,16 @@ export const listOrders = (filter: { account_id?: string | null; status?: string
 
 export const getOrder = (id: string) => request<Order>(`/trading/orders/${encodeURIComponent(id)}`);
 
+export const listOrderHistory = (id: string, cursor: string | null) =>
+  request<Page<OrderEvent>>(`/trading/orders/${encodeURIComponent(id)}/history`, { query: { limit: PAGE, cursor } });
+
 export const placeOrder = (body: OrderBody, clientOrderId: string) =>
   request<Order>("/trading/orders", { method: "POST", body: { ...body, client_order_id: clientOrderId } });
 
 export const cancelOrder = (id: string) =>
   request<Order>(`/trading/orders/${encodeURIComponent(id)}`, { method: "DELETE" });
 
-export const listFills = (filter: { account_id: string; cursor?: string | null }) =>
+export const listFills = (filter: { order_id: string; cursor?: string | null }) =>
   request<Page<Fill>>("/trading/fills", { query: { limit: PAGE, ...filter } });
 
 export const listEquity = (accountId: string, cursor: string | null) =>

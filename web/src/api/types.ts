@@ -27,6 +27,7 @@ export type FieldFault = Schemas["FieldFault"];
 export type Account = Schemas["AccountOut"];
 export type EquityPoint = Schemas["EquityOut"];
 export type Order = Schemas["OrderOut"];
+export type OrderEvent = Schemas["OrderEventOut"];
 export type Fill = Schemas["FillOut"];
 export type Position = Schemas["PositionOut"];
 export type Allocation = Schemas["AllocationOut"];

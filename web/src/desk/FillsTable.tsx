@@ -16,15 +16,13 @@ const filled = (fills: Fill[]) => sum(fills.map((fill) => parse(fill.quantity) ?
 const complete = (fills: Fill[], order: Order): boolean =>
   compare(filled(fills), parse(order.filled_quantity) ?? ZERO) >= 0;
 
-/** Fills the stream holds; older ones are read page by page until they add up to what the order filled. */
+/** Fills the stream holds; all of the order are asked for where those do not add up to what it filled. */
 function useFills(order: Order) {
   const { items } = useChannel("fills");
   const live = useMemo(() => [...items.values()].filter((fill) => fill.order_id === order.id), [items, order.id]);
-  const own = (fills: Fill[]) => fills.filter((fill) => fill.order_id === order.id);
   const older = useQuery({
     queryKey: ["fills", order.id, order.filled_quantity],
-    queryFn: async () =>
-      own(await collect((cursor) => listFills({ account_id: order.account_id, cursor }), (fills) => complete(own(fills), order))),
+    queryFn: () => collect((cursor) => listFills({ order_id: order.id, cursor })),
     enabled: !complete(live, order),
   });
   const fills = useMemo(() => {

@@ -18,8 +18,9 @@ import classes from "./OrderDrawer.module.css";
 import { kindOf, plainly, Reason, trailOf } from "./OrderRow";
 import { useHeldOrder } from "./orders";
 import { useMay } from "./rights";
-import { canCancel, lookOf } from "./states";
+import { canCancel, lookOf, waitsFor } from "./states";
 import { showOrder, useDesk } from "./store";
+import { Timeline } from "./Timeline";
 
 function Facts({ entries }: { entries: [string, ReactNode][] }) {
   return (
@@ -64,7 +65,8 @@ function Record({ order }: { order: Order }) {
           ["Stop price", order.stop_price && showPrice(order.stop_price).text],
           ["Trail", trailOf(order)],
           ["Trigger price", order.trigger_price && showPrice(order.trigger_price).text],
-          ["Time in force", order.time_in_force],
+          ["Time in force", waitsFor(order)],
+          ["Reduce only", order.reduce_only && "yes: cut and cancelled with the position"],
           ["Not before", order.not_before && showInstant(order.not_before, zone)],
           ["Ends", order.expires_at && showInstant(order.expires_at, zone)],
           ["Rests at", order.rests_at],
@@ -86,6 +88,7 @@ function Record({ order }: { order: Order }) {
         ]}
       />
       <FillsTable order={order} />
+      <Timeline order={order} zone={zone} />
     </div>
   );
 }

@@ -36,6 +36,10 @@ export const canCancel = (order: Order): boolean => CANCELLABLE.has(order.state)
 
 export const inGroup = (order: Order, group: StateGroup): boolean => group === "all" || lookOf(order.state).group === group;
 
+/** How long an order is good: one that waits for a price does so for as long as it takes, unless it ends at a moment. */
+export const waitsFor = ({ state, trigger_price, time_in_force }: Pick<Order, "state" | "trigger_price" | "time_in_force">): string =>
+  state === "HELD" && trigger_price !== null && time_in_force !== "GTD" ? `until triggered, then ${time_in_force}` : time_in_force;
+
 /**
  * The count beside the orders' title: none of nothing, and "200+" while the server has older ones. Every open order is
  * always held, so that their count is whole.
