@@ -161,6 +161,11 @@ def test_shares_and_rates_are_fractions_or_percent(prices: Path) -> None:
     assert "'five' is not a number such as 10 or 0.5" in error
 
 
+def test_a_strategy_is_checked_on_a_file(prices: Path) -> None:
+    found = json.loads(told("strategy", "check", "rsi", "--data", prices, "--json")[0])
+    assert (found["ok"], found["bars"]) == (True, 800)
+
+
 def test_two_files_of_one_symbol_are_refused(prices: Path) -> None:
     _, error = told(*RUN, "--data", prices, "--data", prices, code=1)
     assert "IBM is in two of the files" in error
