@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from evenkeel import PercentFee, backtest, mtm_rules, read_bars
+from evenkeel import PercentFee, backtest, higher, mtm_rules, read_bars
 from evenkeel.cli.main import app
 from evenkeel.desk.passwords import Passwords
 from evenkeel.desk.ports import RefreshToken, Session, User
@@ -129,6 +129,28 @@ def test_stored_bars_are_traded_with_their_splits_and_dividends(tmp_path: Path) 
     assert "goes with --data" in error
 
 
+def test_a_longer_timeframe_is_made_of_the_bars_there_are(prices: Path, tmp_path: Path) -> None:
+    told("data", "import", prices, "--home", tmp_path)
+    weeks = higher(read_bars(prices), "1w").bars
+    for where in (("--data", prices), ("--symbol", "IBM", "--home", tmp_path)):
+        out, noted = told(*RUN, *where, "--timeframe", "1w", "--json")
+        found = json.loads(out)
+        assert (found["timeframe"], found["bars"]) == ("1w", len(weeks))
+        assert found["metrics"] == backtest("sma-crossover", weeks).metrics
+        assert "IBM: 1w bars made of the " in noted
+    assert "1h bars cannot be made of 1d bars" in told(*RUN, "--data", prices, "--timeframe", "1h", code=1)[1]
+    _, said = told(*RUN, "--symbol", "IBM", "--home", tmp_path, "--timeframe", "1h", code=1)
+    assert "IBM is stored in 1d, not in 1h" in said
+
+
+def test_a_split_inside_a_longer_bar_is_refused(prices: Path, tmp_path: Path) -> None:
+    events = tmp_path / "events.csv"
+    events.write_text("symbol,ex_date,numerator,denominator,amount\nIBM,2000-03-08,2,1,\n")
+    asked = (*RUN, "--data", prices, "--adjustments", events, "--timeframe")
+    assert "IBM was split on 2000-03-08, inside a bar of 1w" in told(*asked, "1w", code=1)[1]
+    told(*asked, "1d")
+
+
 def test_shares_and_rates_are_fractions_or_percent(prices: Path) -> None:
     asked = ("--stop-loss", "--take-profit", "--financing", "--credit", "--borrow", "--risk-free", "--maintenance")
     percent, fractions = ([part for name in asked for part in (name, value)] for value in ("5%", "0.05"))
@@ -137,6 +159,11 @@ def test_shares_and_rates_are_fractions_or_percent(prices: Path) -> None:
     assert told_of[0]["terms"]["stop_loss"] == 0.05
     _, error = told(*RUN, "--data", prices, "--stop-loss", "five", code=2)
     assert "'five' is not a number such as 10 or 0.5" in error
+
+
+def test_a_strategy_is_checked_on_a_file(prices: Path) -> None:
+    found = json.loads(told("strategy", "check", "rsi", "--data", prices, "--json")[0])
+    assert (found["ok"], found["bars"]) == (True, 800)
 
 
 def test_two_files_of_one_symbol_are_refused(prices: Path) -> None:

@@ -249,8 +249,24 @@ def test_newest_first_is_named_as_such(bring: Import, tmp_path: Path) -> None:
 
 def test_bars_closer_than_the_timeframe_are_refused(bring: Import, tmp_path: Path) -> None:
     rows = [f"2005-03-01T15:{minute}:00Z,{OHLC}" for minute in (30, 31, 32)]
-    error = refusal(bring, write(tmp_path / "spy.csv", "time,o,h,l,c", *rows), timeframe="1h")
-    assert "closer than the timeframe" in error.errors[0].message
+    with pytest.raises(InvalidInput, match="the rows are 1m apart: they are no 1h bars"):
+        bring(write(tmp_path / "spy.csv", "time,o,h,l,c", *rows), timeframe="1h")
+
+
+@pytest.mark.parametrize("timeframe", ["1w", "1h"])
+def test_days_that_are_said_to_be_weeks_or_hours_are_refused(bring: Import, tmp_path: Path, timeframe: str) -> None:
+    days = [
+        f"2005-03-{day:02}T14:30:00Z,2005-03-{day:02}T21:00:00Z,{OHLC}"
+        for day in (*range(1, 5), *range(7, 12), *range(14, 19))
+    ]
+    path = write(tmp_path / "spy.csv", "timestamp,close_timestamp,o,h,l,c", *days)
+    with pytest.raises(InvalidInput, match=f"the rows are 1d apart: they are no {timeframe} bars"):
+        bring(path, timeframe=timeframe)
+
+
+def test_rows_that_fill_gaps_may_lie_far_apart(bring: Import, tmp_path: Path) -> None:
+    rows = [f"2005-03-01T15:{minute}:00Z,{OHLC}" for minute in (30, 35, 45)]
+    assert bring(write(tmp_path / "spy.csv", "time,o,h,l,c", *rows), timeframe="1m")[0].timeframe == "1m"
 
 
 def test_a_clock_hour_that_comes_twice_is_refused(bring: Import, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What a newcomer types wrong is said by name, alike by both engines, and nothing is ignored."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,16 @@ def test_bars_without_an_instrument_are_in_the_currency_that_is_asked_for(engine
 def test_terms_that_make_no_sense_are_named(asked: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidInput, match=named):
         ek.backtest("buy-and-hold", flat(10, 11, 12), **asked)
+
+
+def test_a_strategy_file_without_a_warmup_is_told_what_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import evenkeel as ek\n\nclass A(ek.SignalStrategy):\n    name = 'a'\n\n"
+        "    def signals(self, bars, params):\n        return bars.close * 0\n"
+    )
+    with pytest.raises(InvalidInput, match=r"^A is not a strategy template: warmup: missing; write warmup\(params\)"):
+        ek.backtest(str(path), flat(10, 11, 12))
 
 
 @pytest.mark.parametrize("engine", ENGINES)

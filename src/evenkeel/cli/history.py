@@ -1,8 +1,7 @@
 """What the backtest commands are asked, read once: options, bars, parameters, axes, sizes."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evenkeel.cli.adjusting import adjustments_of
-from evenkeel.cli.common import number, resolve_home, share, taking
+from evenkeel.cli.common import number, share, taking
 from evenkeel.cli.mtm_terms import mtm_of
+from evenkeel.cli.series import history_of, refuse_splits_within
 from evenkeel.domain.errors import FieldError, InvalidInput
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ AdjustmentsOption = Annotated[
 ]
 TimeframeOption = Annotated[
     str | None,
-    typer.Option("--timeframe", help="Such as 1d or 1h; of files as their rows are apart, of stored bars 1d."),
+    typer.Option(
+        "--timeframe", help="Such as 1d or 1h; made of shorter bars. Of files as their rows are apart, else 1d."
+    ),
 ]
 StartOption = Annotated[
     str | None, typer.Option("--start", metavar="TIME", help="First bar, such as 2015-01-01 (UTC).")
@@ -177,81 +179,6 @@ def history_given(given: Mapping[str, Any]) -> "dict[str, Bars]":
     return dict(history_of(given["home"], given["data"], given["symbols"], **times))
 
 
-def history_of(
-    home: Path | None,
-    files: list[Path] | None,
-    symbols: list[str] | None,
-    *,
-    timeframe: str | None,
-    start: str | None,
-    end: str | None,
-) -> "Mapping[str, Bars]":
-    """Bars by symbol, of files or of the home's store. Raises InvalidInput where nothing was named or found."""
-    from evenkeel.market.reading import read_all_bars
-
-    if files:
-        said = {} if timeframe is None else {"timeframe": timeframe}
-        found = _of_files(read_all_bars(path, **said) for path in files)
-        if len(files) == 1 and symbols and len(symbols) == 1 and len(found) == 1:
-            found = read_all_bars(files[0], symbol=symbols[0], **said)
-        found = _chosen(found, symbols)
-    elif symbols:
-        found = {name: _stored(home, name, timeframe=timeframe or "1d") for name in symbols}
-    else:
-        raise InvalidInput("there is nothing to test on", hint="Name a file with --data, or stored bars with --symbol.")
-    return {name: _between(name, bars, start, end) for name, bars in found.items()}
-
-
-def _of_files(read: "Iterable[Mapping[str, Bars]]") -> "dict[str, Bars]":
-    """The bars of several files. Raises InvalidInput where two of them hold one symbol."""
-    found: dict[str, Bars] = {}
-    for bars in read:
-        if twice := sorted(found.keys() & bars.keys()):
-            raise InvalidInput(
-                f"{twice[0]} is in two of the files", hint="Name one of them, or import both: `evenkeel data import`."
-            )
-        found |= bars
-    return found
-
-
-def _chosen(found: "dict[str, Bars]", symbols: list[str] | None) -> "dict[str, Bars]":
-    missing = [name for name in symbols or [] if name not in found]
-    if missing:
-        raise InvalidInput(f"the data has no {', '.join(missing)}; it has {', '.join(list(found)[:20])}")
-    return {name: found[name] for name in symbols} if symbols else found
-
-
-def _stored(home: Path | None, symbol: str, *, timeframe: str) -> "Bars":
-    from evenkeel.cli.data import the_instrument, the_store
-
-    store = the_store(resolve_home(home))
-    instrument = the_instrument(store, symbol, None)
-    return store.read(instrument.id, timeframe).of_instrument(instrument)
-
-
-def _between(name: str, bars: "Bars", start: str | None, end: str | None) -> "Bars":
-    kept = bars.between(moment(start, "--start"), moment(end, "--end"))
-    if not len(kept):
-        from evenkeel.domain.clock import iso
-
-        held = f"{iso(int(bars.ts[0]))} to {iso(int(bars.close_ts[-1]))}" if len(bars) else "none"
-        raise InvalidInput(f"there are no bars of {name} between --start and --end; there are {held}")
-    return kept
-
-
-def moment(text: str | None, option: str) -> int | None:
-    if text is None:
-        return None
-    from evenkeel.domain.clock import to_ns
-
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        message = f"expected a date or time such as 2015-01-01 or 2015-01-01T14:30, not {text!r}"
-        raise InvalidInput(message, errors=(FieldError(option, message),)) from error
-    return to_ns(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
-
-
 def pairs(texts: list[str], option: str) -> dict[str, str]:
     """NAME=VALUE texts as a mapping. Raises InvalidInput for what is not of that form, or named twice."""
     found: dict[str, str] = {}
@@ -358,6 +285,7 @@ def terms_of(asked: typer.Context, named: "Named", bars: "Mapping[str, Bars]") -
     """
     options = options_of(asked.params)
     options.update(adjustments_of(asked.params, bars))
+    refuse_splits_within(bars, options.get("splits", ()))
     source = asked.get_parameter_source("size")
     if named.size is not None and (source is None or source.name == "DEFAULT"):
         options["size"] = named.size

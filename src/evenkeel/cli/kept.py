@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import typer
 
-from evenkeel.cli import history as h
 from evenkeel.cli import results as r
 from evenkeel.cli.common import (
     HomeOption,
@@ -29,6 +28,7 @@ from evenkeel.cli.common import (
 )
 from evenkeel.cli.mtm_terms import mtm_of
 from evenkeel.cli.place import DatabaseOption, the_database
+from evenkeel.cli.series import moment
 from evenkeel.domain.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -186,8 +186,8 @@ def asked_of(
         instrument_ids=tuple(ids),
         timeframe=series[0].timeframe,
         until=max(int(one.close_ts[-1]) for one in series),
-        start=h.moment(given["start"], "--start"),
-        end=h.moment(given["end"], "--end"),
+        start=moment(given["start"], "--start"),
+        end=moment(given["end"], "--end"),
         cash=number(given["cash"]),
         fees=given["fees"],
         fees_bps=None if given["fees_bps"] is None else number(given["fees_bps"]),

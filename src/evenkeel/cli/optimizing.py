@@ -38,6 +38,7 @@ from evenkeel.cli.common import (
 )
 from evenkeel.cli.idle import check_frontier, check_optimize, check_prices
 from evenkeel.cli.portfolio import app
+from evenkeel.cli.series import history_of, moment, refuse_splits_within
 from evenkeel.domain.errors import FieldError, InvalidInput
 
 if TYPE_CHECKING:
@@ -303,13 +304,13 @@ def _prices(given: Mapping[str, Any], *, missing: str = "fill") -> "Prices":
     from evenkeel.research.portfolio.prices import prices_of, read_prices
 
     path, symbols = given["prices"], given["symbols"]
-    times, missing = (h.moment(given["start"], "--start"), h.moment(given["end"], "--end")), given["missing"] or missing
+    times, missing = (moment(given["start"], "--start"), moment(given["end"], "--end")), given["missing"] or missing
     if path is not None:
         return read_prices(path, assets=symbols, start=times[0], end=times[1], missing=missing)
     if not symbols:
         raise InvalidInput("there are no prices", hint="Name a file with --prices, or stored bars with --symbol.")
     spans = {name: given[name] for name in ("timeframe", "start", "end")}
-    bars = h.history_of(given["home"], None, symbols, **spans)
+    bars = history_of(given["home"], None, symbols, **spans)
     return prices_of({name: _adjusted(given["home"], one) for name, one in bars.items()}, missing=missing)
 
 
@@ -320,8 +321,10 @@ def _adjusted(home: Path | None, bars: "Bars") -> "Bars":
     from evenkeel.market.calendars import calendar
 
     store, name = the_store(resolve_home(home)), bars.instrument_id
+    splits = store.splits(name)
+    refuse_splits_within({name: bars}, splits)
     return bars.adjusted(
-        store.splits(name),
+        splits,
         store.dividends(name),
         as_of=int(bars.close_ts[-1]),
         day_start=calendar(bars.calendar).day_start,

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -24,14 +24,12 @@ from evenkeel.cli.common import (
     share,
     wrapped,
 )
-from evenkeel.cli.history import SizeRule
+from evenkeel.cli.history import DataOption, SizeRule
 from evenkeel.cli.library import the_configurations, the_registry, the_strategy
+from evenkeel.cli.series import history_of
 from evenkeel.cli.templates import ParametersOption, object_of, sizing
 from evenkeel.domain.configurations import parsed
 from evenkeel.domain.errors import EvenkeelError, FieldError, InvalidInput
-
-if TYPE_CHECKING:
-    from evenkeel.market.bars import Bars
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -89,18 +87,21 @@ def list_templates(home: HomeOption = None, as_json: JsonOption = False) -> None
     epilog=examples(
         "evenkeel strategy check rsi",
         "evenkeel strategy check my_strategy.py",
+        "evenkeel strategy check my_strategy.py --data minutes.csv",
         "evenkeel strategy check my_strategy.py --symbol AAPL --home ~/desk",
         "evenkeel strategy check pairs --symbol AAPL --symbol MSFT",
-        note="Without --symbol it runs on made-up bars. What is checked: docs/strategies.md.",
+        note="Without --data and --symbol it runs on made-up bars. What is checked: docs/strategies.md.",
     ),
 )
 def check(
     template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="Name of a template, FILE.py, FILE.py:Class.")],
     parameters: ParametersOption = "{}",
     symbols: Annotated[
-        list[str] | None, typer.Option("--symbol", help="Check on stored bars of this symbol; repeat for several.")
+        list[str] | None,
+        typer.Option("--symbol", help="On stored bars of this symbol, or of these of the file; repeat."),
     ] = None,
-    timeframe: Annotated[str, typer.Option("--timeframe", help="Of these bars: 1m, 1h, 1d …")] = "1d",
+    data: DataOption = None,
+    timeframe: Annotated[str | None, typer.Option("--timeframe", help="Of these bars: 1m, 1h, 1d …")] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -114,7 +115,8 @@ def check(
         values = object_of(parameters, "--parameters")
         named = the_strategy(home, template, values)
         kind = type(find(named.strategy))
-        bars = {symbol: _stored(home, symbol, timeframe=timeframe) for symbol in symbols} if symbols else None
+        given = {"timeframe": timeframe, "start": None, "end": None}
+        bars = history_of(home, data, symbols, **given) if data or symbols else None
         report = check_strategy(kind, bars, parameters=named.parameters)
         found = msgspec.to_builtins(report)
         if as_json:
@@ -125,13 +127,6 @@ def check(
                 print(wrapped(line, "  "))
         if not report.ok:
             raise EvenkeelError(f"{kind.name} may not run: {'; '.join(report.faults) or 'it looks ahead'}")
-
-
-def _stored(home: Path | None, symbol: str, *, timeframe: str) -> "Bars":
-    from evenkeel.cli.data import the_instrument, the_store
-
-    store = the_store(resolve_home(home))
-    return store.read(the_instrument(store, symbol, None).id, timeframe)
 
 
 @app.command("list", epilog=examples("evenkeel strategy list", "evenkeel strategy list --json"))

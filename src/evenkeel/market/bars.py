@@ -19,6 +19,7 @@ from evenkeel.domain.instruments import AROUND_THE_CLOCK, Instrument
 from evenkeel.domain.marketdata import Bar, Dividend, Split
 from evenkeel.market.columns import COLUMNS, DAY, MEASURES, PRICES, Floats, Ints, checked_columns
 from evenkeel.market.frames import columns_of, completed
+from evenkeel.market.inference import refuse_other_spacing
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,8 +38,9 @@ def utc_midnight(day: date) -> int:
 class Bars:
     """Eight columns of equal length, ordered by `ts`; slices share memory. `instrument` where it is known.
 
-    `Bars(ts, open, high, low, close, volume)` takes arrays (times as ns, datetime64 or datetimes in UTC); what is not
-    given is worked out: `timeframe` from the commonest distance, `close_ts` from it. Raises InvalidInput as `of` does.
+    `Bars(ts, open, high, low, close, volume)` takes arrays (times as ns, datetime64 or datetimes in UTC; numbers that
+    can only be s, ms or µs are taken for these); what is not given is worked out: `timeframe` from the commonest
+    distance, `close_ts` from it. Raises InvalidInput as `of` does.
     """
 
     instrument_id: str
@@ -86,9 +88,14 @@ class Bars:
     def from_frame(cls, frame: Any, *, symbol: str = "", timeframe: str | None = None) -> Self:
         """Bars of a pandas or Polars frame, its columns named as people name them and times as a column or index.
 
-        Naive times are UTC. Raises InvalidInput naming the columns that are missing or what else is wrong.
+        Naive times are UTC; numbers are seconds, milliseconds, microseconds or nanoseconds since 1970. `timeframe` says
+        what the rows are. Raises InvalidInput naming the columns that are missing or what else is wrong, such as a
+        timeframe that they are not apart.
         """
-        return cls(**columns_of(frame), symbol=symbol, timeframe=timeframe)
+        columns = columns_of(frame)
+        if timeframe is not None:
+            refuse_other_spacing(columns["ts"], timeframe)
+        return cls(**columns, symbol=symbol, timeframe=timeframe)
 
     @classmethod
     def of(cls, instrument_id: str, timeframe: str, columns: Mapping[str, Any]) -> Self:

@@ -9,13 +9,16 @@ import numpy.typing as npt
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.instruments import Instrument
 from evenkeel.market.columns import PRICES, Ints
-from evenkeel.market.inference import spacing
+from evenkeel.market.inference import commonest, spacing
+from evenkeel.market.timeframes import UNITS
 from evenkeel.market.timeframes import timeframe as parse
 
 ASSET = "ASSET"
 _OPTIONAL = ("volume", "spread", "close_ts")
 _OTHERS = ("symbol", "timeframe", "instrument")
 _HAIR = 1e-9  # of a price
+_FIRST, _LAST = 315_532_800 * UNITS["s"], 4_102_444_800 * UNITS["s"]  # 1980 and 2100
+_NO_TIMES = "Give the times as a column such as timestamp, or as the index."
 
 
 def completed(given: Mapping[str, Any]) -> tuple[str, str, Instrument | None, dict[str, Any]]:
@@ -25,14 +28,29 @@ def completed(given: Mapping[str, Any]) -> tuple[str, str, Instrument | None, di
         raise InvalidInput(f"bars have no {unknown[0]!r}", hint=f"Besides prices: {', '.join((*_OPTIONAL, *_OTHERS))}.")
     instrument: Instrument | None = given.get("instrument")
     ts = nanoseconds(given["ts"])
+    unit = _unit(ts)
+    ts = ts * unit
     named = given.get("timeframe") or spacing(ts) or "1d"
     columns = {"ts": ts} | {name: _numbers(name, given[name]) for name in PRICES}
     columns |= {n: _numbers(n, given[n]) for n in ("volume", "spread") if given.get(n) is not None}
     closes = given.get("close_ts")
-    columns["close_ts"] = nanoseconds(closes) if closes is not None else _closes(ts, parse(named).ns)
+    columns["close_ts"] = nanoseconds(closes) * unit if closes is not None else _closes(ts, parse(named).ns)
     _check_prices(columns)
     symbol = instrument.id if instrument is not None else given.get("symbol") or ASSET
     return symbol, parse(named).name, instrument, columns
+
+
+def _unit(ts: Ints) -> int:
+    """ns in a unit of whole numbers: 1, but where bars would be no whole seconds apart, and lie in the years that are
+    traded if they count seconds, milliseconds or microseconds.
+    """
+    distances = np.diff(ts)
+    if not len(ts) or not (distances > 0).any() or commonest(distances[distances > 0]) % UNITS["s"] == 0:
+        return 1
+    fitting = [
+        unit for unit in (UNITS["s"], 1_000_000, 1_000) if ts.min() >= _FIRST // unit and ts.max() <= _LAST // unit
+    ]
+    return fitting[0] if fitting else 1
 
 
 def _closes(ts: Ints, length: int) -> Ints:
@@ -138,24 +156,43 @@ def columns_of(frame: Any) -> dict[str, Any]:
         if means is not None:
             found[means] = frame[name]
     times = next((found[name] for name in ("timestamp", "date", "time") if name in found), None)
-    if times is None and hasattr(frame, "index"):
+    if times is None and hasattr(frame, "index") and getattr(frame.index, "step", None) != 1:  # rows that are numbered
         times = frame.index
     missing = [name for name in PRICES if name not in found]
     if times is None:
         missing.insert(0, "timestamp")
     if missing:
         named = ", ".join(map(str, frame.columns))
-        raise InvalidInput(f"the frame has no {', '.join(missing)}; its columns are {named}")
-    columns = {"ts": _parsed(times)} | {name: found[name] for name in PRICES}
+        hint = _NO_TIMES if times is None else None
+        raise InvalidInput(f"the frame has no {', '.join(missing)}; its columns are {named}", hint=hint)
+    columns = {"ts": moments(times)} | {name: found[name] for name in PRICES}
     return columns | {name: found[name] for name in ("volume", "spread") if name in found}
 
 
-def _parsed(times: Any) -> Ints:
-    """Times of a column, texts in ISO form among them."""
+def moments(times: Any) -> Ints:
+    """Times of a column (ns UTC): also texts in ISO form, and numbers since 1970 as an import reads them.
+
+    Raises InvalidInput.
+    """
     values = _plain(times)
+    if values.dtype.kind in "iuf":
+        return _since_1970(values)
     if values.dtype.kind in "TUSO" and len(values) and isinstance(values[0], str):
         try:
             return nanoseconds(np.array([str(value).removesuffix("Z") for value in values], dtype="datetime64[ns]"))
         except ValueError as error:
             raise InvalidInput(f"the times cannot be read: {error}") from None
     return nanoseconds(times)
+
+
+def _since_1970(values: npt.NDArray[Any]) -> Ints:
+    import polars as pl
+
+    from evenkeel.market.times import parse_times
+
+    found = parse_times(pl.Series(values), "UTC")
+    bad = np.flatnonzero(found.bad)
+    if len(bad):
+        message = f"{values[bad[0]]} is not a time: expected datetimes, or numbers of one unit since 1970 UTC"
+        raise InvalidInput(message, errors=(FieldError("ts", message),), hint=_NO_TIMES)
+    return found.ns

@@ -25,7 +25,7 @@ from evenkeel.market.calendars import calendar
 from evenkeel.market.cells import measures
 from evenkeel.market.checks import Source
 from evenkeel.market.columns import Floats, Ints
-from evenkeel.market.inference import Wanted, checked_symbol, instrument_for, spacing, symbol_of
+from evenkeel.market.inference import Wanted, checked_symbol, instrument_for, refuse_other_spacing, spacing, symbol_of
 from evenkeel.market.spans import spans
 from evenkeel.market.tables import Table, read_table
 from evenkeel.market.ticks import check_tick, tick_for
@@ -233,7 +233,7 @@ def _part(sheet: _Sheet, index: Ints, said: ImportOptions, known: Find, *, cache
     fine = ~faults.bad
     timeframe = ""
     if fine.any():
-        timeframe = _timeframe(said, sheet.times.ns[index[~sheet.times.bad[index]]])
+        timeframe = _timeframe(said, sheet, index)
         sessions = calendar(instrument.calendar, cache=cache)
         stamps = sheet.times.ns[index[fine]]
         ts[fine], close_ts[fine] = spans(stamps, parse(timeframe), sessions, dates=sheet.times.dates)
@@ -276,8 +276,9 @@ def _instrument(said: ImportOptions, known: Find) -> tuple[Instrument, tuple[str
     return with_changes(found[0], **stated), ()
 
 
-def _timeframe(said: ImportOptions, ns: Ints) -> str:
-    """As said, else as the rows are spaced."""
+def _timeframe(said: ImportOptions, sheet: _Sheet, index: Ints) -> str:
+    """As said, where the rows can be such bars, else as they are spaced. Raises InvalidInput."""
+    ns = sheet.times.ns[index[~sheet.times.bad[index]]]
     chosen = said.timeframe or spacing(ns)
     if chosen is None:
         raise InvalidInput(
@@ -285,7 +286,17 @@ def _timeframe(said: ImportOptions, ns: Ints) -> str:
             errors=(FieldError("timeframe", "missing"),),
             hint="Name it with --timeframe, such as 1d or 1h.",
         )
+    if said.timeframe is not None:
+        refuse_other_spacing(ns, chosen, longest=_longest(sheet, index))
     return parse(chosen).name
+
+
+def _longest(sheet: _Sheet, index: Ints) -> int:
+    """How long (ns) the longest bar is by its own close; 0 where closes are not given."""
+    if sheet.closes is None:
+        return 0
+    known = index[~(sheet.times.bad[index] | sheet.closes.bad[index])]
+    return int((sheet.closes.ns[known] - sheet.times.ns[known]).max(initial=0))
 
 
 def _prepared(path: Path, part: _Part, notes: tuple[str, ...]) -> Prepared:

@@ -27,6 +27,8 @@ _INDIAN = {"XNSE", "XBOM"}
 _FILE_NAME = re.compile(
     r"(?P<symbol>.+?)[_\-. ]+(?P<timeframe>\d+(?:s|m|min|h|d|w|mo)|daily|hourly|weekly|monthly)", re.I
 )
+_NEARLY = 0.7  # of a week or month, whose rows need not be a whole one apart
+_ENOUGH = 10  # distances: fewer may be rows that fill gaps
 _SYMBOL = re.compile(r"[A-Za-z0-9^][A-Za-z0-9 ._=^/&-]{0,31}")
 
 
@@ -64,12 +66,43 @@ def checked_symbol(symbol: str) -> str:
 
 def spacing(ts: Ints) -> str | None:
     """The timeframe of bars that open at `ts` (ns, rising): the commonest distance; None for fewer than two bars."""
-    distances = np.diff(np.sort(ts))
-    distances = distances[distances > 0]
+    distances = _distances(ts)
+    return _frame_of(commonest(distances)) if len(distances) else None
+
+
+def refuse_other_spacing(ts: Ints, named: str, *, longest: int = 0) -> None:
+    """Raises InvalidInput where bars that open at `ts` (ns) cannot be of the timeframe `named`: most are closer, or all
+    of many lie further apart, and the longest lasts longer than it by its own close (`longest`, ns; 0: not known).
+    """
+    distances, said = _distances(ts), timeframe(named)
     if not len(distances):
-        return None
+        return
+    common, least = commonest(distances), said.ns if said.intraday else int(_NEARLY * said.ns)
+    longer = len(distances) >= _ENOUGH and min(int(distances.min()), longest or common) > said.ns
+    if common >= least and not longer:
+        return
+    apart = f"the rows are {_frame_of(common)} apart: they are no {said.name} bars"
+    raise InvalidInput(
+        apart,
+        errors=(FieldError("timeframe", apart),),
+        hint="Shorter bars cannot be made of longer ones."
+        if longer
+        else f'Leave the timeframe out, and make longer bars of them: `ek.higher(bars, "{said.name}").bars`, or '
+        f"`--timeframe {said.name}` of `evenkeel backtest` and `evenkeel data export`.",
+    )
+
+
+def commonest(distances: Ints) -> int:
     values, counts = np.unique(distances, return_counts=True)
-    common = int(values[counts.argmax()])
+    return int(values[counts.argmax()])
+
+
+def _distances(ts: Ints) -> Ints:
+    distances = np.diff(np.sort(ts))
+    return np.asarray(distances[distances > 0])
+
+
+def _frame_of(common: int) -> str:
     if common >= 27 * DAY:
         return "1mo"
     if common >= 5 * DAY:

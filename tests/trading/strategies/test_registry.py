@@ -165,7 +165,11 @@ def test_missing_and_foreign_files_are_explained(tmp_path: Path) -> None:
             lambda text: text.replace('name = "always-long"', 'name, aliases = "always-long", ("always-long",)'),
             "aliases: expected other names than its own",
         ),
-        (lambda text: text.replace("def signals", "def signal"), "methods are missing: signals"),
+        (
+            lambda text: text.replace("def signals", "def signal"),
+            "signals: missing; write signals(bars, params): targets in",
+        ),
+        (lambda text: text.replace("def warmup", "def warm"), "write warmup(params): how many bars must lie before"),
         (lambda text: text.replace("np.ones(len(bars))", "np.ones(3)"), "answered shape (3,)"),
         (
             lambda text: text.replace(

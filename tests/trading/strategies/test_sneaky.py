@@ -15,7 +15,7 @@ from evenkeel.market.columns import DAY
 from evenkeel.market.resample import resample
 from evenkeel.quant.indicators import Floats, delayed, sma
 from evenkeel.trading.strategies import Params, Registry, SignalStrategy, check_strategy
-from evenkeel.trading.strategies.checks import examine
+from evenkeel.trading.strategies.checks import examine, peeks
 from evenkeel.trading.strategies.seeded import seeded_bars
 from tests.market.builders import HOUR, instrument, intraday
 from tests.trading.strategies import authors
@@ -181,3 +181,45 @@ def test_latched_and_recursive_rules_are_honest_but_path_dependent(template: typ
     assert found.faults == ()
     assert found.path_dependent
     assert Registry().register(template, "test").name == template.name
+
+
+class DayMerged(SignalStrategy):
+    """Long for the day where its close, merged onto its first bar unshifted, is above that bar's open."""
+
+    name = "day-merged"
+
+    def warmup(self, params: Params) -> int:
+        return 2
+
+    def signals(self, bars: Bars, params: Params) -> Floats:
+        day = bars.ts // DAY
+        firsts, lasts = np.searchsorted(day, day, side="left"), np.searchsorted(day, day, side="right") - 1
+        return np.where(bars.close[lasts] > bars.open[firsts], 1.0, 0.0)
+
+
+def test_a_day_merged_onto_its_first_bar_is_found_on_made_up_bars() -> None:
+    report = check_strategy(DayMerged)
+    assert (report.ok, report.looks_ahead) == (False, True)
+    with pytest.raises(InvalidInput, match="it looks ahead"):
+        Registry().register(DayMerged, "test")
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_a_day_merged_onto_its_first_bar_is_found_on_minutes_of_ones_own(seed: int) -> None:
+    minutes = intraday(instrument(), date(2005, 10, 3), date(2005, 12, 23), seed=seed)
+    assert peeks(DayMerged(), minutes, Params()) is not None
+
+
+class DaysOnly(DayMerged):
+    """Refuses what it was not made for."""
+
+    name = "days-only"
+
+    def signals(self, bars: Bars, params: Params) -> Floats:
+        if bars.timeframe != "1d":
+            raise ValueError("made for days")
+        return super().signals(bars, params)
+
+
+def test_a_strategy_that_takes_days_only_is_examined_on_days() -> None:
+    assert Registry().register(DaysOnly, "test").name == "days-only"

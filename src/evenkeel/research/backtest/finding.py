@@ -20,8 +20,7 @@ def find(strategy: StrategyLike) -> AnyStrategy:
     if isinstance(strategy, SignalStrategy | PanelStrategy | Strategy):
         return strategy
     if isinstance(strategy, type) and issubclass(strategy, SignalStrategy | PanelStrategy | Strategy):
-        check_declaration(strategy)
-        return strategy()
+        return _made(strategy)
     if not isinstance(strategy, str):
         raise InvalidInput(
             f"{strategy!r} is not a strategy",
@@ -29,8 +28,13 @@ def find(strategy: StrategyLike) -> AnyStrategy:
         )
     path, _, name = strategy.partition(".py:")
     if name or strategy.endswith(".py"):
-        return load_template(Path(path + ".py" if name else strategy), name or None)()
+        return _made(load_template(Path(path + ".py" if name else strategy), name or None))
     return known().create(strategy)
+
+
+def _made(template: AnyTemplate) -> AnyStrategy:
+    check_declaration(template)
+    return template()
 
 
 def fresh(strategy: AnyStrategy) -> AnyStrategy:

@@ -12,7 +12,7 @@ import numpy as np
 from evenkeel.domain.clock import iso
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.market.bars import Bars
-from evenkeel.market.frames import nanoseconds
+from evenkeel.market.frames import moments, nanoseconds
 from evenkeel.market.panel import Panel
 from evenkeel.quant.analytics.series import Floats, Ints
 
@@ -207,7 +207,7 @@ def table(given: Any) -> tuple[list[str], Floats, Ints | None]:
 
 def _columns(columns: dict[str, Any], times: Ints | None) -> tuple[list[str], Floats, Ints | None]:
     for name in [one for one in columns if one.lower() in _TIMES]:
-        times = nanoseconds(columns.pop(name))
+        times = moments(columns.pop(name))
     if not columns:
         raise InvalidInput("there is no column of prices")
     lengths = {len(one) for one in columns.values()}

@@ -5,7 +5,7 @@ strategy evaluated on a suffix, or on its last warm-up + 1 bars, or after anothe
 if it does not it is path-dependent, which is allowed, but it is then evaluated from its anchor. Both compare
 targets, where it rebalances, and the details recorded with them, on every bar or on a sample of long histories. A
 strategy of several instruments is examined on a panel in which some bars are missing, one that reads higher
-timeframes on bars of a lower one.
+timeframes on bars of a lower one, and any other on days and on hours.
 """
 
 from collections.abc import Iterator
@@ -15,20 +15,22 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from evenkeel.market.columns import MEASURES, PRICES
+from evenkeel.market.bars import Bars
+from evenkeel.market.columns import DAY, MEASURES, PRICES, Ints
 from evenkeel.market.panel import Panel
-from evenkeel.quant.indicators import Floats
+from evenkeel.market.timeframes import timeframe
+from evenkeel.quant.indicators import Flags, Floats
 from evenkeel.trading.strategies.base import D, PanelStrategy, SignalStrategy, TargetStrategy
 from evenkeel.trading.strategies.evaluate import decided, evaluate, lookback_of, read_only, stepped, undecided
 from evenkeel.trading.strategies.parameters import Params
-from evenkeel.trading.strategies.seeded import seeded_for
+from evenkeel.trading.strategies.seeded import seeded_for, sessions_for
 
 _TOLERANCE = 1e-9
 _SAMPLES = 120
 _LATEST = 40
 _SHOCK = 1e4
-_EXAMINED_BARS = 180
-_PREFIXES = 5
+EXAMINED_BARS = 180
+_PREFIXES = 5  # spread evenly, after changes of the target, and after the first bar of a day: so many of each
 
 
 class Examination(Struct, frozen=True):
@@ -61,15 +63,18 @@ def examine(strategy: TargetStrategy[D], params: Params, bars: D | None = None) 
 
     Raises InvalidInput for a malformed answer, and whatever the strategy raises.
     """
-    bars = read_only(seeded_for(strategy, params, beyond=_EXAMINED_BARS) if bars is None else bars)
+    given, bars = bars, read_only(seeded_for(strategy, params, beyond=EXAMINED_BARS) if bars is None else bars)
     warmup, targets = undecided(strategy, bars, params), evaluate(strategy, bars, params)
     whole, count = decided(strategy, bars, params), int(np.sum(~np.isnan(targets)))
     unrepeated = _first_difference(whole, decided(strategy, _copied(bars), params))
     if unrepeated is not None:
         return Examination(warmup, None, unrepeated, None, None, count)
+    peeking = _peeks(strategy, bars, params, whole=whole)
+    if peeking is None and given is None:
+        peeking = peeks_within_days(strategy, params)
     return Examination(
         warmup,
-        first_peeking_bar=_peeks(strategy, bars, params, whole=whole),
+        first_peeking_bar=peeking,
         first_unrepeated_bar=None,
         first_path_dependent_bar=_remembers(strategy, bars, params, whole=whole),
         first_wrong_update_bar=_updates_wrongly(strategy, bars, params, whole=whole),
@@ -84,14 +89,40 @@ def peeks(strategy: TargetStrategy[D], bars: D, params: Params) -> int | None:
     InvalidInput for a malformed answer, and whatever the strategy raises.
     """
     bars = read_only(bars)
-    return _peeks(strategy, bars, params, whole=decided(strategy, bars, params), cuts=_prefixes(strategy, bars, params))
+    whole = decided(strategy, bars, params)
+    cuts = _prefixes(bars, whole, first=undecided(strategy, bars, params) + 1)
+    return _peeks(strategy, bars, params, whole=whole, cuts=iter(cuts))
 
 
-def _prefixes(strategy: TargetStrategy[D], bars: D, params: Params) -> Iterator[int]:
-    """Where a few prefixes end: from the first bar decided on to the last but one."""
-    first, end = undecided(strategy, bars, params) + 1, len(bars)
-    if first < end:
-        yield from sorted(set(np.linspace(first, end - 1, _PREFIXES).astype(int).tolist()))
+def peeks_within_days(strategy: TargetStrategy[D], params: Params) -> int | None:
+    """The same on made-up hours in sessions; None for a strategy that declares timeframes, whose bars are hours or less
+    anyway, and for one that does not take hours.
+    """
+    if strategy.timeframes(params):
+        return None
+    try:
+        return peeks(strategy, sessions_for(strategy, params, beyond=EXAMINED_BARS), params)
+    except Exception:  # noqa: BLE001 - one that refuses hours, being made for days, is not at fault
+        return None
+
+
+def _prefixes(bars: Bars | Panel, whole: Floats, *, first: int) -> list[int]:
+    """Where a few prefixes end, from `first` to the last bar but one: spread evenly, and right after what tells most: a
+    change of the target, and the first bar of a day, where a whole day is known too early.
+    """
+    rows = np.arange(first, len(bars))
+    changed = ~_same(whole[1:], whole[:-1]).reshape(len(bars) - 1, -1).all(axis=1)
+    told = np.flatnonzero(changed) + 2
+    begun = np.flatnonzero(np.diff((bars.close_ts - 1) // DAY)) + 2 if timeframe(bars.timeframe).intraday else told[:0]
+    places = (rows, *(ends[(ends >= first) & (ends < len(bars))] for ends in (told, begun)))
+    return sorted({cut for ends in places for cut in _spread(ends)})
+
+
+def _spread(ends: Ints) -> list[int]:
+    """A few of these, the first and the last among them."""
+    if not len(ends):
+        return []
+    return [int(one) for one in ends[np.linspace(0, len(ends) - 1, _PREFIXES).astype(int)]]
 
 
 def _peeks(
@@ -171,8 +202,12 @@ def _sample(first: int, end: int, count: int = _SAMPLES) -> Iterator[int]:
 
 
 def _first_difference(a: Floats, b: Floats) -> int | None:
-    same = (np.isnan(a) & np.isnan(b)) | (np.abs(a - b) <= _TOLERANCE * np.maximum(1.0, np.abs(a)))
+    same = _same(a, b)
     return None if same.all() else int(np.argmin(same.all(axis=tuple(range(1, same.ndim)))))
+
+
+def _same(a: Floats, b: Floats) -> Flags:
+    return (np.isnan(a) & np.isnan(b)) | (np.abs(a - b) <= _TOLERANCE * np.maximum(1.0, np.abs(a)))
 
 
 def _copied(bars: D) -> D:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
 from importlib.util import module_from_spec, spec_from_file_location
-from inspect import isabstract
+from inspect import getdoc, signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -247,9 +247,7 @@ def check_declaration(template: AnyTemplate) -> None:
     faults = []
     if not template.name:
         faults.append(FieldError("name", "expected a name, such as name = 'my-strategy'"))
-    if isabstract(template):
-        missing = ", ".join(sorted(template.__abstractmethods__))
-        faults.append(FieldError(template.__name__, f"these methods are missing: {missing}"))
+    faults += [FieldError(name, _missing(template, name)) for name in sorted(template.__abstractmethods__)]
     if template.name in template.aliases or not all(template.aliases):
         faults.append(FieldError("aliases", "expected other names than its own, such as aliases = ('my-short',)"))
     names = [parameter.name for parameter in template.parameters]
@@ -259,6 +257,14 @@ def check_declaration(template: AnyTemplate) -> None:
     if faults:
         said = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
         raise InvalidInput(f"{template.__name__} is not a strategy template: {said}", errors=tuple(faults))
+
+
+def _missing(template: AnyTemplate, name: str) -> str:
+    """What to say of a method that a class must have, as its base tells what it is for."""
+    method = getattr(template, name)
+    asked = ", ".join(list(signature(method).parameters)[1:])
+    said = (getdoc(method) or "").partition("\n\n")[0].replace("\n", " ")
+    return f"missing; write {name}({asked}): {said[:1].lower()}{said[1:]}".rstrip(":. ")
 
 
 def load_template(path: Path, class_name: str | None = None) -> AnyTemplate:

@@ -14,13 +14,13 @@ from evenkeel.market.bars import Bars
 from evenkeel.market.panel import Panel
 from evenkeel.quant.indicators import Floats
 from evenkeel.trading.strategies.base import D, PanelStrategy, SignalStrategy, Strategy, TargetStrategy
-from evenkeel.trading.strategies.checks import Examination, examine
+from evenkeel.trading.strategies.checks import EXAMINED_BARS, Examination, examine, peeks_within_days
 from evenkeel.trading.strategies.evaluate import evaluate, fold, lookback_of, read_only, rebalances_of
 from evenkeel.trading.strategies.fitting import check_fit
 from evenkeel.trading.strategies.parameters import Params
 from evenkeel.trading.strategies.registry import AnyStrategy, AnyTemplate, check_declaration, checked
 from evenkeel.trading.strategies.runners import EventRunner
-from evenkeel.trading.strategies.seeded import frame_for, seeded_bars, seeded_for
+from evenkeel.trading.strategies.seeded import frame_for, seeded_bars, seeded_for, sessions_for
 
 _CHECKED_BARS = 300
 
@@ -103,6 +103,8 @@ def _given(strategy: AnyStrategy, params: Params, bars: Bars | Mapping[str, Bars
 def _of_targets(strategy: TargetStrategy[D], params: Params, bars: D | None) -> CheckReport:
     used = read_only(bars) if bars is not None else seeded_for(strategy, params, beyond=_CHECKED_BARS)
     found = examine(strategy, params, used)
+    if bars is None and not found.faults and peeks_within_days(strategy, params) is not None:
+        return _of_targets(strategy, params, sessions_for(strategy, params, beyond=EXAMINED_BARS))
     targets = evaluate(strategy, used, params)
     flags = rebalances_of(strategy, used, params)
     peek = found.first_peeking_bar

@@ -20,18 +20,29 @@ _REGIME = 25
 _SEED = 20050901
 _ABREAST = 3
 _MISSING = 0.02
+_OPENS, _OPEN_FOR = 9 * DAY // 24, 7 * DAY // 24
+_WITHIN_DAYS = "1h"
 _FEWEST = 4  # bars of the timeframe examined on in one of the lowest higher timeframe
 
 
 def seeded_for(strategy: TargetStrategy[D], params: Params, *, beyond: int) -> D:
     """What a strategy is examined on: `beyond` bars after its warm-up, of one instrument or of as many as it takes."""
-    frame = frame_for(strategy, params)
+    return _made_for(strategy, params, beyond=beyond, frame=frame_for(strategy, params), sessions=False)
+
+
+def sessions_for(strategy: TargetStrategy[D], params: Params, *, beyond: int) -> D:
+    """The same of hours in sessions: what reads the whole day at its first hour shows on these, and not on days."""
+    return _made_for(strategy, params, beyond=beyond, frame=_WITHIN_DAYS, sessions=True)
+
+
+def _made_for(strategy: TargetStrategy[D], params: Params, *, beyond: int, frame: str, sessions: bool) -> D:
     count = lookback_of(strategy, params, frame) + beyond
-    made: Bars | Panel = seeded_bars(count, frame=frame)
+    made: Bars | Panel = seeded_bars(count, frame=frame, sessions=sessions)
     if isinstance(strategy, PanelStrategy):
         least, most = strategy.instruments(params)
         wanted = max(least, _ABREAST)
-        made = seeded_panel(count, wanted if most is None else min(wanted, most), frame=frame)
+        wanted = wanted if most is None else min(wanted, most)
+        made = seeded_panel(count, wanted, frame=frame, sessions=sessions)
     return cast("D", made)
 
 
@@ -49,8 +60,10 @@ def frame_for(strategy: Template, params: Params) -> str:
     return fitting[0] if fitting else "1s"
 
 
-def seeded_bars(count: int, seed: int = _SEED, *, frame: str = "1d") -> Bars:
-    """`count` bars of a timeframe up to a day, around the clock, read-only, the same for the same arguments."""
+def seeded_bars(count: int, seed: int = _SEED, *, frame: str = "1d", sessions: bool = False) -> Bars:
+    """`count` bars of a timeframe up to a day, around the clock or in sessions of seven hours, read-only, the same for
+    the same arguments.
+    """
     rng = np.random.default_rng(seed)
     regimes = count // _REGIME + 1
     drift = np.repeat(rng.choice([-0.012, -0.004, 0.0, 0.004, 0.012], regimes), _REGIME)[:count]
@@ -60,16 +73,18 @@ def seeded_bars(count: int, seed: int = _SEED, *, frame: str = "1d") -> Bars:
     open_ = np.round(np.concatenate(([100.0], close[:-1])) * (1 + 0.3 * noise * rng.standard_normal(count)), 2)
     high = np.round(np.maximum(open_, close) * (1 + noise * rng.random(count)), 2)
     low = np.round(np.minimum(open_, close) * (1 - noise * rng.random(count)), 2)
-    ts, close_ts = _times(count, frame)
+    ts, close_ts = _times(count, frame, sessions=sessions)
     columns = {"ts": ts, "close_ts": close_ts, "open": open_, "high": high, "low": low, "close": close}
     volume = np.round(1e6 * np.exp(0.4 * rng.standard_normal(count)))
     return read_only(Bars.of("seeded", frame, columns | {"volume": volume}))
 
 
-def seeded_panel(count: int, instruments: int, seed: int = _SEED, *, frame: str = "1d") -> Panel:
+def seeded_panel(
+    count: int, instruments: int, seed: int = _SEED, *, frame: str = "1d", sessions: bool = False
+) -> Panel:
     """The same of several instruments that share their path and stray from it, a few bars missing; read-only."""
     rng = np.random.default_rng(seed)
-    common = seeded_bars(count, seed, frame=frame)
+    common = seeded_bars(count, seed, frame=frame, sessions=sessions)
     lines = {}
     for line in range(instruments):
         strayed = _straying(rng, count)
@@ -89,13 +104,19 @@ def _straying(rng: np.random.Generator, count: int) -> Floats:
     return np.exp(factor)
 
 
-def _times(count: int, frame: str) -> tuple[Ints, Ints]:
-    """Days of seven hours from nine o'clock; below a day, one bar after the other."""
+def _times(count: int, frame: str, *, sessions: bool) -> tuple[Ints, Ints]:
+    """Days of seven hours from nine o'clock; below a day, bars in such days, or one after the other."""
+    place = np.arange(count, dtype=np.int64)
     if frame == "1d":
-        ts = np.arange(count, dtype=np.int64) * DAY + 9 * DAY // 24
-        return ts, ts + 7 * DAY // 24
-    ts = np.arange(count, dtype=np.int64) * timeframe(frame).ns
-    return ts, ts + timeframe(frame).ns
+        ts = place * DAY + _OPENS
+        return ts, ts + _OPEN_FOR
+    length = timeframe(frame).ns
+    if sessions:
+        day, within = np.divmod(place, _OPEN_FOR // length)
+        ts = day * DAY + _OPENS + within * length
+    else:
+        ts = place * length
+    return ts, ts + length
 
 
 def _held(path: Floats) -> Floats:
