@@ -29,8 +29,10 @@ from evenkeel.research.backtest.run import instrument_of
 from evenkeel.research.backtest.terms import Terms
 from evenkeel.research.compute import Runner, Task
 from evenkeel.research.search.figures import OWN, Figures, figures_of, is_quick
-from evenkeel.trading.strategies.base import Strategy
+from evenkeel.research.search.known import Seen
+from evenkeel.trading.strategies.base import Strategy, TargetStrategy
 from evenkeel.trading.strategies.parameters import Params
+from evenkeel.trading.strategies.registry import AnyStrategy
 
 R = TypeVar("R")
 
@@ -88,7 +90,7 @@ class Places:
 
     def at(self, span: Span | None) -> Place:
         if self._place is None or span != self._span:
-            self._span, self._place = span, Place(self._bench, part(self._bench.series, span))
+            self._span, self._place = span, _place(self._bench, span)
         return self._place
 
     def figures(self, trials: Sequence[Trial]) -> Iterator[Figures]:
@@ -113,6 +115,13 @@ def part(series: tuple[Bars, ...], span: Span | None) -> tuple[Bars, ...]:
     return parts
 
 
+def _place(bench: Bench[Any], span: Span | None) -> Place:
+    """Of a span, with the history before it for targets to be known by; a strategy that places orders begins there."""
+    with_history = span is not None and isinstance(bench.strategy, TargetStrategy)
+    seen = Seen(bench.series, bench.terms, *span) if span is not None and with_history else None
+    return Place(bench, part(bench.series, span), seen=seen)
+
+
 class _Calendar(NamedTuple):
     """What all records of one history share: when they start, the dates of their days, and days a year."""
 
@@ -125,10 +134,13 @@ class _Calendar(NamedTuple):
 
 
 class Place:
-    """One stretch of history. `figures`, `returns` and `result` run one combination each."""
+    """One stretch of history. `figures`, `returns` and `result` run one combination each.
 
-    def __init__(self, bench: Bench[Any], series: tuple[Bars, ...]) -> None:
-        self._bench, self._series = bench, series
+    `seen` is what targets are worked out from, where that is more than the stretch.
+    """
+
+    def __init__(self, bench: Bench[Any], series: tuple[Bars, ...], *, seen: Seen | None = None) -> None:
+        self._bench, self._series, self._seen = bench, series, seen
         self._instruments = tuple(instrument_of(bars, bench.terms.currency) for bars in series)
         self._quick = bench.engine == "compiled" and all(is_quick(name) for name in bench.names)
         self._metrics = tuple(name for name in bench.names if name not in OWN)
@@ -185,13 +197,14 @@ class Place:
     def result(self, params: Params) -> BacktestResult:
         """The whole backtest."""
         bench, strategy = self._bench, self._bench.strategy
+        running, told = self._running(params)
         if bench.engine == "compiled":
-            assert not isinstance(strategy, Strategy)
-            outcome = self._run.outcome(self._run.run(*self._run.signals(strategy, params)))
+            assert not isinstance(running, Strategy)
+            outcome = self._run.outcome(self._run.run(*self._run.signals(running, told)))
         else:
             outcome = run_event(
-                fresh(strategy),
-                params,
+                fresh(running),
+                told,
                 {bars.instrument_id: bars for bars in self._series},
                 instruments={one.id: one for one in self._instruments},
                 terms=bench.terms,
@@ -208,9 +221,17 @@ class Place:
         )
 
     def _numbers(self, params: Params) -> Numbers:
+        running, told = self._running(params)
+        assert not isinstance(running, Strategy)
+        return self._run.run(*self._run.signals(running, told), path=False, fills=False)
+
+    def _running(self, params: Params) -> tuple[AnyStrategy, Params]:
+        """What runs: the strategy itself, or the targets that it has decided with the history before."""
         strategy = self._bench.strategy
-        assert not isinstance(strategy, Strategy)
-        return self._run.run(*self._run.signals(strategy, params), path=False, fills=False)
+        if self._seen is None:
+            return strategy, params
+        assert isinstance(strategy, TargetStrategy)
+        return self._seen.targets(strategy, params), Params()
 
     def _days(self, params: Params) -> _Calendar:
         """Taken from a whole backtest, so that there is one rule of what a day is."""
