@@ -22,7 +22,7 @@ from evenkeel.research.backtest.finding import StrategyLike
 from evenkeel.research.backtest.result import BacktestResult
 from evenkeel.research.backtest.run import History
 from evenkeel.research.search.bench import Span, Trial
-from evenkeel.research.search.figures import DEFAULT, Figures, checked_names, figures_of
+from evenkeel.research.search.figures import DEFAULT, RUINED, Figures, checked_names, figures_of
 from evenkeel.research.search.known import Seen, Targets
 from evenkeel.research.search.plan import Axes, Plan, SearchOptions, examine_some, plan_of
 from evenkeel.research.search.proposers import Method, proposer
@@ -337,6 +337,6 @@ def _row(window: Window, axes: Sequence[str]) -> dict[str, Any]:
         **edges,
         **(window.params or dict.fromkeys(axes)),
         "tried": window.tried,
-        **{f"in_{name}": value for name, value in inside.items()},
-        **{f"out_{name}": value for name, value in window.out_of_sample.items()},
+        **{f"in_{name}": value for name, value in inside.items() if name != RUINED},
+        **{f"out_{name}": value for name, value in window.out_of_sample.items() if name != RUINED},
     }

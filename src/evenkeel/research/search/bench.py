@@ -23,12 +23,14 @@ from evenkeel.research.backtest import kernel as k
 from evenkeel.research.backtest.compiled import CompiledRun, Numbers
 from evenkeel.research.backtest.event import run_event
 from evenkeel.research.backtest.finding import fresh
+from evenkeel.research.backtest.joint import Together
+from evenkeel.research.backtest.notes import is_ruin, noted
 from evenkeel.research.backtest.outcome import Floats
 from evenkeel.research.backtest.result import BacktestResult
 from evenkeel.research.backtest.run import instrument_of
 from evenkeel.research.backtest.terms import Terms
 from evenkeel.research.compute import Runner, Task
-from evenkeel.research.search.figures import OWN, Figures, figures_of, is_quick
+from evenkeel.research.search.figures import OWN, Figures, figures_of, is_quick, marked
 from evenkeel.research.search.known import Seen
 from evenkeel.trading.strategies.base import Strategy, TargetStrategy
 from evenkeel.trading.strategies.parameters import Params
@@ -122,6 +124,13 @@ def _place(bench: Bench[Any], span: Span | None) -> Place:
     return Place(bench, part(bench.series, span), seen=seen)
 
 
+class _Ran(NamedTuple):
+    """`ruined`: equity was at zero or below at the end of some bar."""
+
+    numbers: Numbers
+    ruined: bool
+
+
 class _Calendar(NamedTuple):
     """What all records of one history share: when they start, the dates of their days, and days a year."""
 
@@ -160,15 +169,18 @@ class Place:
             for params in every:
                 yield figures_of(self.result(params), self._bench.names)
             return
-        runs: list[Numbers] = []
+        runs: list[_Ran] = []
         fault: Exception | None = None
         try:
             runs.extend(self._numbers(params) for params in every)
         except Exception as error:  # noqa: BLE001 - raised below, after the results of those before it
             fault = error
-        for params, numbers, metrics in zip(every, runs, self._measured(every, runs), strict=False):
-            counts = self._counts(numbers, params)
-            yield {name: counts[name] if name in OWN else metrics[name] for name in self._bench.names}
+        measured = self._measured(every, [ran.numbers for ran in runs])
+        for params, ran, metrics in zip(every, runs, measured, strict=False):
+            counts = self._counts(ran.numbers, params)
+            yield marked(
+                {name: counts[name] if name in OWN else metrics[name] for name in self._bench.names}, ruined=ran.ruined
+            )
         if fault is not None:
             raise fault
 
@@ -192,7 +204,7 @@ class Place:
         """Daily returns: one value a trading day (a bar, where bars are longer)."""
         if self._bench.engine != "compiled":
             return self.result(params).daily.returns
-        return self._days(params).track(self._cash, self._numbers(params).day_equity).returns
+        return self._days(params).track(self._cash, self._numbers(params).numbers.day_equity).returns
 
     def result(self, params: Params) -> BacktestResult:
         """The whole backtest."""
@@ -209,6 +221,7 @@ class Place:
                 instruments={one.id: one for one in self._instruments},
                 terms=bench.terms,
             )
+        outcome = noted(outcome, running, told, series=self._series, instruments=self._instruments, terms=bench.terms)
         return BacktestResult(
             strategy=strategy.name,
             version=strategy.version,
@@ -220,10 +233,24 @@ class Place:
             risk_free=bench.risk_free,
         )
 
-    def _numbers(self, params: Params) -> Numbers:
+    def _numbers(self, params: Params) -> _Ran:
         running, told = self._running(params)
         assert not isinstance(running, Strategy)
-        return self._run.run(*self._run.signals(running, told), path=False, fills=False)
+        targets, warmup = self._run.signals(running, told)
+        numbers = self._run.run(targets, warmup, path=False, fills=False)
+        ruined = is_ruin(numbers.day_equity)
+        if not ruined and self._may_hide_ruin(numbers, targets):
+            ruined = is_ruin(self._run.run(targets, warmup, fills=False).path[0])
+        return _Ran(numbers, ruined)
+
+    def _may_hide_ruin(self, numbers: Numbers, targets: Floats | Together) -> bool:
+        """Whether equity may have been gone within a day and back by its end: only of what is short or borrowed."""
+        if len(self._run.days.last) == len(self._run.moments):
+            return False
+        if self._bench.terms.carries or numbers.report[k.LOWEST_CASH] < 0.0:
+            return True
+        lines = [told.targets for told in targets.told] if isinstance(targets, Together) else [targets]
+        return any(bool((line < 0.0).any()) for line in lines)
 
     def _running(self, params: Params) -> tuple[AnyStrategy, Params]:
         """What runs: the strategy itself, or the targets that it has decided with the history before."""
