@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from evenkeel import PercentFee, backtest, higher, mtm_rules, read_bars
+from evenkeel import PercentFee, PercentOfEquity, backtest, higher, mtm_rules, read_bars
 from evenkeel.cli.main import app
 from evenkeel.desk.passwords import Passwords
 from evenkeel.desk.ports import RefreshToken, Session, User
@@ -55,6 +56,20 @@ def test_figures_in_json_are_those_of_the_library(prices: Path) -> None:
     assert found["fills"] == len(expected.fills) > 0
     assert found["metrics"] == expected.metrics
     assert found["parameters"] == {"fast": 5, "slow": 20, "allow_short": False}
+
+
+def test_interest_is_printed_where_there_is_any(prices: Path) -> None:
+    common = (*RUN, "--data", prices, "--param", "fast=5", "--param", "slow=20")
+    out, _ = told(*common, "--size", "300%", "--financing", "6%")
+    result = backtest(
+        "sma-crossover", read_bars(prices), params={"fast": 5, "slow": 20}, size=PercentOfEquity(Decimal(3)),
+        financing=0.06,
+    )  # fmt: skip
+    assert result.outcome.carried.interest < 0.0
+    assert f"{result.outcome.carried.interest:,.2f}" in next(line for line in out.splitlines() if "interest" in line)
+    assert f"{len(result.fills)} of {result.outcome.orders} orders" in out
+    plain, _ = told(*common, "--size", "1")
+    assert not [line for line in plain.splitlines() if line.startswith(("interest", "borrow fees"))]
 
 
 def test_mark_to_market_rules_are_the_words_of_a_desk(prices: Path, tmp_path: Path) -> None:

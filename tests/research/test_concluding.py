@@ -19,8 +19,11 @@ from evenkeel.research.search.space import Range
 from evenkeel.research.search.study import header_of, path_of
 from evenkeel.research.validation import judge, overfitting
 from evenkeel.research.walkforward import walk_forward
+from evenkeel.trading.strategies.evaluate import evaluate, fold
+from evenkeel.trading.strategies.sma_crossover import SmaCrossover
 from tests.research.reported import Page
 from tests.research.searched import GRID, HOW, Waiting
+from tests.research.test_compiled import Told
 from tests.research.worlds import walk
 
 BARS = walk(1_500, seed=8, minutes=240)
@@ -51,10 +54,11 @@ def test_what_was_chosen_is_judged_not_what_has_the_best_sharpe() -> None:
 def test_a_walk_forward_is_judged_on_the_days_it_traded() -> None:
     found = walk_forward("sma-crossover", BARS, grid=GRID, **WALK, **HOW)
     verdict = judge(found)
-    traded = BARS.between(*found.traded)
-    columns = [
-        backtest("sma-crossover", traded, params=dict(one), check=False, **HOW).daily.returns for one in found.tried
-    ]
+    traded, seen = BARS.between(*found.traded), BARS.between(end=found.traded.end)
+    columns = []
+    for one in found.tried:
+        targets = fold(evaluate(SmaCrossover(), seen, one))[-len(traded) :].tolist()
+        columns.append(backtest(Told(targets), traded, check=False, **HOW).daily.returns)
     assert len(columns) == verdict.trials.number == 12
     matrix = np.column_stack(columns)
     sharpes = np.array([analytics.evidence(column).sharpe for column in matrix.T.copy()])

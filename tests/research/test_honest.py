@@ -21,7 +21,10 @@ from evenkeel.quant.indicators import Floats
 from evenkeel.research.backtest.kernel import whole_lots
 from evenkeel.research.backtest.parity import parity
 from evenkeel.trading.strategies import Context, Params
+from evenkeel.trading.strategies.evaluate import evaluate, fold
+from evenkeel.trading.strategies.sma_crossover import SmaCrossover
 from tests.research.test_compiled import flat
+from tests.research.worlds import walk
 
 ENGINES = ["compiled", "event"]
 
@@ -135,8 +138,8 @@ def test_what_passed_is_not_examined_again_and_other_bars_cost_a_few_evaluations
         ek.backtest(Counted(0), bars)
         told.append(Counted.asked - before)
     assert told[0] > 100
-    assert told[1] == 1
-    assert told[2] <= 7
+    assert told[1] == 2  # the run, and why it traded nothing
+    assert told[2] <= 8
     with pytest.raises(InvalidInput, match="it looks ahead"):
         ek.backtest(Counted(1), second)
 
@@ -256,6 +259,64 @@ def test_a_jump_that_may_be_a_split_is_said_until_it_is_given() -> None:
     assert not ek.backtest(
         "buy-and-hold", bars, size=10, splits=[ek.Split("ASSET", date(1970, 1, 4), Decimal(7), Decimal(1))]
     ).outcome.notes
+
+
+def test_every_jump_that_may_be_a_split_is_named() -> None:
+    prices = [90.0, 60.0, 60.0, 80.0, 64.0, 64.0, 6.4, 6.4, 7.4]  # 3:2, a third up, 5:4, 10:1, and a plain sixth up
+    bars = ek.Bars(np.arange(9) * DAY, prices, prices, prices, prices, timeframe="1d")
+    (note,) = ek.backtest("buy-and-hold", bars, size=10).outcome.notes
+    assert note == (
+        "ASSET opens at 60 after 90 on 1970-01-02, at 80 after 60 on 1970-01-04, at 64 after 80 on 1970-01-05, "
+        "at 6.4 after 64 on 1970-01-07: if these 4 are splits, they were not given"
+    )
+
+
+def test_moves_that_are_common_are_not_taken_for_splits() -> None:
+    prices = [100.0, 80.0] * 50
+    bars = ek.Bars(np.arange(100) * DAY, prices, prices, prices, prices, timeframe="1d")
+    assert not ek.backtest("buy-and-hold", bars, size=10).outcome.notes
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_ruin_is_said_with_its_day(engine: Any) -> None:
+    prices = [100.0, 100.0, 100.0, 92.0, 85.0, 120.0, 150.0]
+    bars = ek.Bars(np.arange(7) * DAY, prices, prices, prices, prices, timeframe="1d")
+    result = ek.backtest("buy-and-hold", bars, cash=1_000, size=100, engine=engine)
+    assert result.total_return > 0
+    said = "the account was ruined on 1970-01-05, its equity −500.00 at the lowest: "
+    assert result.summary()["warnings"][-1] == said + "what follows could not have been traded"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("strategy", "how", "said"),
+    [
+        ("rsi", {"params": {"oversold": 1}}, "the rule was never met; its signals: evenkeel strategy check rsi"),
+        ("buy-and-hold", {"cash": 50}, "200 bars had a target, and no order was decided; a target of 1 is 0."),
+        ("buy-and-hold", {"size": ek.VolatilityTarget(0.1)}, "the size is read where a target changes"),
+    ],
+)
+def test_what_was_not_traded_is_explained(engine: Any, strategy: str, how: dict[str, Any], said: str) -> None:
+    size = {"size": ek.PercentOfEquity(Decimal(1)), **how}
+    result = ek.backtest(strategy, walk(200), engine=engine, **size)
+    assert len(result.fills) == 0
+    (note,) = result.summary()["warnings"]
+    assert note.startswith("nothing was traded")
+    assert said in note
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_limits_that_were_not_met_are_counted(engine: Any) -> None:
+    how: dict[str, Any] = {"params": {"fast": 2, "slow": 5}, "size": 10, "fill": "limit", "limit_offset": 0.001}
+    result = ek.backtest("sma-crossover", walk(400), engine=engine, **how)
+    missed = result.outcome.orders - len(result.fills)
+    assert 0 < len(result.fills) < result.outcome.orders
+    target = fold(evaluate(SmaCrossover(), walk(400), Params({"fast": 2, "slow": 5, "allow_short": False})))
+    against = int(np.count_nonzero((result.outcome.positions[0][1:] > 0) != (target[:-1] > 0)))
+    (note,) = result.outcome.notes
+    assert note.startswith(f"{missed} of {result.outcome.orders} orders were not filled, as their limit was not met")
+    assert f"on {against} bars the position was not on the side of its target" in note
+    assert against > 0
 
 
 @pytest.mark.parametrize("column", ["open", "close"])

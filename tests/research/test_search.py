@@ -5,12 +5,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.domain.errors import InvalidInput
+from evenkeel.market.bars import Bars
+from evenkeel.quant.indicators import Floats
 from evenkeel.research.search import proposers
 from evenkeel.research.search.conditions import Rules, conditions_of
 from evenkeel.research.search.figures import DEFAULT, NAMES, higher_is_better
@@ -18,6 +21,7 @@ from evenkeel.research.search.proposers import Method, drawn
 from evenkeel.research.search.searching import search
 from evenkeel.research.search.space import Range, space_of
 from evenkeel.research.search.sweep import sweep
+from evenkeel.trading.strategies import Params, SignalStrategy, number
 from evenkeel.trading.strategies.sma_crossover import SmaCrossover
 from tests.research.searched import GRID, HOW, Peeking, Steps, Waiting
 from tests.research.worlds import walk
@@ -258,3 +262,45 @@ def test_what_is_no_condition_is_refused(text: str) -> None:
 def test_the_default_figures_are_known() -> None:
     assert set(DEFAULT) < set(NAMES)
     assert proposers.Method.__args__ == ("grid", "random", "tpe", "nsga2")  # type: ignore[attr-defined]
+
+
+class Scaled(SignalStrategy):
+    """Holds a share of the size from the first bar on."""
+
+    name = "scaled"
+    parameters = (number("share", 1.0, -1.0, 1.0),)
+
+    def warmup(self, params: Params) -> int:
+        return 0
+
+    def signals(self, bars: Bars, params: Params) -> Floats:
+        return np.full(len(bars), params.number("share"))
+
+
+@pytest.mark.parametrize("engine", ["compiled", "event"])
+@pytest.mark.parametrize("minutes", [24 * 60, 60])
+def test_an_account_that_was_ruined_is_never_the_best(engine: Any, minutes: int) -> None:
+    """Also where it was ruined within a day and had more than it began with by the end of it."""
+    prices = [100.0, 100.0, 100.0, 85.0, 120.0, 150.0]
+    ts = np.arange(6) * minutes * 60 * 10**9
+    bars = Bars(ts, prices, prices, prices, prices, timeframe="1d" if minutes > 60 else "1h")
+    how: dict[str, Any] = {"cash": 1_000, "size": 100, "fees": "zero", "engine": engine}
+    grid = {"share": [0.1, 0.5, 1.0]}
+    found = search(Scaled, bars, space=grid, objective="total_return", method="grid", **how)
+    assert found.table["feasible"].to_list() == [True, True, False]
+    assert found.best == {"share": 0.5}
+    assert found.front["share"].to_list() == [0.5]
+    table = sweep(Scaled, bars, grid=grid, sort="total_return", **how)
+    assert table["share"].to_list() == [0.5, 0.1, 1.0]
+    assert table["feasible"].to_list() == [True, True, False]
+    short = search(Scaled, bars, space={"share": [-0.3, -0.1]}, objective="total_return", method="grid", **how)
+    assert short.table["feasible"].to_list() == [False, True]
+
+
+def test_ruin_is_kept_in_a_study(tmp_path: Path) -> None:
+    prices = [100.0, 100.0, 100.0, 85.0, 120.0, 150.0]
+    bars = Bars(np.arange(6) * 86_400 * 10**9, prices, prices, prices, prices, timeframe="1d")
+    how: dict[str, Any] = {"cash": 1_000, "size": 100, "fees": "zero", "study": tmp_path / "study.jsonl"}
+    first, again = (sweep(Scaled, bars, grid={"share": [0.5, 1.0]}, **how) for _ in range(2))
+    assert first.equals(again)
+    assert again["feasible"].to_list() == [True, False]

@@ -49,13 +49,13 @@ async def until(client: httpx.AsyncClient, backtest_id: str, *states: str) -> An
 
 
 async def test_what_comes_out_is_what_the_library_gives(desk: World, owner: httpx.AsyncClient) -> None:
-    terms = {"cash": "5000", "fees_bps": 5, "size": 10, "slippage_bps": "1.5", "risk_free": "0.01"}
+    terms = {"cash": "5000", "fees_bps": 5, "size": 10, "slippage_bps": "1.5", "risk_free": "0.01", "credit": "0.02"}
     found = await until(owner, await ask(owner, **terms), "done", "failed")
     assert found["error"] is None
     bars = stored_bars().of_instrument(STOCK)
     splits = desk.parts.bars.splits(STOCK.id)
     gone_ex = {"splits": splits, "dividends": desk.parts.bars.dividends(STOCK.id)}
-    fee = {"fees": fees(), "slippage": 1.5, "size": 10, "cash": 5000, **gone_ex}
+    fee = {"fees": fees(), "slippage": 1.5, "size": 10, "cash": 5000, "credit": 0.02, **gone_ex}
     expected = run("sma-crossover", bars, params=PARAMETERS, risk_free=0.01, **fee)
     assert float(found["final_equity"]) == pytest.approx(expected.final_equity, abs=1e-8)
     assert found["summary"]["terms"] == expected.summary()["terms"]
@@ -64,6 +64,11 @@ async def test_what_comes_out_is_what_the_library_gives(desk: World, owner: http
     assert summary["metrics"] == expected.metrics
     assert (summary["fills"], summary["trades"]) == (len(expected.fills), len(expected.trades))
     assert len(expected.fills) > 4
+    said = expected.summary()
+    carried = ("interest", "borrow_fees", "dividends")
+    assert [float(summary[name]) for name in carried] == pytest.approx([said[name] for name in carried], abs=1e-8)
+    assert any(said[name] for name in carried)
+    assert summary["warnings"] == said["warnings"]
     assert [float(one["equity"]) for one in await pages(owner, found["id"], "equity")] == pytest.approx(expected.equity)
     fills = await pages(owner, found["id"], "fills")
     assert [(one["side"], float(one["quantity"])) for one in fills] == [

@@ -17,6 +17,7 @@ _HEADLINE = (
     "total_return", "cagr", "volatility", "sharpe", "sortino", "max_drawdown", "calmar", "time_in_market", "win_rate",
     "profit_factor", "benchmark_total_return",
 )  # fmt: skip
+_CARRIED = {"interest": "interest", "borrow_fees": "borrow fees", "dividends": "dividends"}
 
 
 def print_result(result: "BacktestResult") -> None:
@@ -33,7 +34,9 @@ def print_result(result: "BacktestResult") -> None:
             "period": f"{start} to {end}, {bars} of {summary['timeframe']}",
             "engine": summary["engine"],
             "final equity": f"{summary['final_equity']:,.2f} {summary['currency']} of {summary['cash']:,.2f}",
-            "fills": f"{summary['fills']:,} in {summary['trades']:,} trades, {summary['fees']:,.2f} in fees",
+            "fills": f"{summary['fills']:,} of {summary['orders']:,} orders, in {summary['trades']:,} trades, "
+            f"{summary['fees']:,.2f} in fees",
+            **{title: f"{summary[name]:,.2f}" for name, title in _CARRIED.items() if summary[name]},
         }
     )
     units = {metric.name: metric for metric in METRICS}

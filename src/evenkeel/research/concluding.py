@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evenkeel.research.backtest.result import BacktestResult
 from evenkeel.research.report import Searched, search_sheet
-from evenkeel.research.search.searching import FEASIBLE, SearchResult
+from evenkeel.research.search.figures import FEASIBLE
+from evenkeel.research.search.searching import SearchResult
 from evenkeel.research.validation import Verdict
 from evenkeel.research.walkforward import WalkForwardResult
 

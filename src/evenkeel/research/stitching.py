@@ -7,7 +7,7 @@ orders runs leg by leg instead; what it holds at the end of one is sold at the l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, NamedTuple
@@ -17,18 +17,12 @@ import numpy as np
 from evenkeel.domain.errors import InvalidInput
 from evenkeel.domain.money import minor_unit
 from evenkeel.domain.orders import Side
-from evenkeel.market.bars import Bars
-from evenkeel.market.calendars import calendar
-from evenkeel.market.columns import Ints
-from evenkeel.market.panel import Panel
 from evenkeel.quant.costs import total_charge
-from evenkeel.quant.indicators import Flags
-from evenkeel.research.backtest.outcome import Fills, Floats, Outcome, Why
+from evenkeel.research.backtest.outcome import Fills, Outcome, Why
 from evenkeel.research.backtest.result import BacktestResult
-from evenkeel.research.backtest.run import instrument_of
 from evenkeel.research.search.bench import Bench, Place, Span, part
-from evenkeel.trading.strategies.base import D, PanelStrategy, SignalStrategy, TargetStrategy
-from evenkeel.trading.strategies.evaluate import evaluate, fold, read_only, rebalances_of
+from evenkeel.research.search.known import GivenPanel, GivenTargets, Seen, Targets, joined
+from evenkeel.trading.strategies.base import PanelStrategy, TargetStrategy
 from evenkeel.trading.strategies.parameters import Params
 
 
@@ -39,119 +33,14 @@ class Leg(NamedTuple):
     params: Params | None
 
 
-class Known(NamedTuple):
-    """What was decided, by the moment at which the bars close: targets (n,) or (n, k), and where it rebalances."""
-
-    close_ts: Ints
-    targets: Floats
-    rebalances: Flags
-
-    def at(self, close_ts: Ints) -> Known:
-        """The part of these moments, which are all known."""
-        rows = np.searchsorted(self.close_ts, close_ts)
-        return Known(close_ts, self.targets[rows], self.rebalances[rows])
-
-
-class GivenTargets(SignalStrategy):
-    """Targets that are known already, by instrument."""
-
-    name = "given-targets"
-
-    def __init__(self, known: Mapping[str, Known]) -> None:
-        self.known = known
-
-    def warmup(self, params: Params) -> int:
-        return 0
-
-    def signals(self, bars: Bars, params: Params) -> Floats:
-        return self.known[bars.instrument_id].at(bars.close_ts).targets
-
-    def rebalances(self, bars: Bars, params: Params) -> Flags:
-        return self.known[bars.instrument_id].at(bars.close_ts).rebalances
-
-    def is_rebalancing(self) -> bool:
-        return any(known.rebalances.any() for known in self.known.values())
-
-
-class GivenPanel(PanelStrategy):
-    """Targets of several instruments together that are known already."""
-
-    name = "given-panel"
-
-    def __init__(self, known: Known) -> None:
-        self.known = known
-
-    def warmup(self, params: Params) -> int:
-        return 0
-
-    def signals(self, bars: Panel, params: Params) -> Floats:
-        return self.known.at(bars.close_ts).targets
-
-    def rebalances(self, bars: Panel, params: Params) -> Flags:
-        return self.known.at(bars.close_ts).rebalances
-
-    def is_rebalancing(self) -> bool:
-        return bool(self.known.rebalances.any())
-
-
-Targets = GivenTargets | GivenPanel
-
-
 def targets_of(bench: Bench[Any], legs: Sequence[Leg]) -> Targets:
     """The targets of all legs, which follow one another. A leg begins with the target that its parameters hold then."""
     strategy = bench.strategy
+    assert isinstance(strategy, TargetStrategy)
+    parts = [Seen(bench.series, bench.terms, *leg.span).decided(strategy, leg.params) for leg in legs]
     if isinstance(strategy, PanelStrategy):
-        panels = [_panel(bench, leg) for leg in legs]
-        parts = [_decided(strategy, *panel, leg.params) for panel, leg in zip(panels, legs, strict=True)]
-        return GivenPanel(_known(parts))
-    assert isinstance(strategy, SignalStrategy)
-    return GivenTargets(
-        {
-            bars.instrument_id: _known([_decided(strategy, *_bars(bench, bars, leg), leg.params) for leg in legs])
-            for bars in bench.series
-        }
-    )
-
-
-def _bars(bench: Bench[Any], bars: Bars, leg: Leg) -> tuple[Bars, Ints]:
-    """All bars until the leg ends, for what lies after it is not even shown; and the closes of those in it."""
-    seen = bars.between(end=leg.span.end)
-    return read_only(_adjusted(bench, seen)), seen.between(leg.span.start).close_ts
-
-
-def _panel(bench: Bench[Any], leg: Leg) -> tuple[Panel, Ints]:
-    """The same of all instruments together."""
-    lines = {bars.instrument_id: _bars(bench, bars, leg) for bars in bench.series}
-    closes = np.unique(np.concatenate([inside for _, inside in lines.values()]))
-    return read_only(Panel.of({name: seen for name, (seen, _) in lines.items()})), closes
-
-
-def _decided(strategy: TargetStrategy[D], seen: D, closes: Ints, params: Params | None) -> Known:
-    """What the strategy decides at the moments of a leg, the last of those it has seen; without parameters, nothing."""
-    if params is None or not len(closes):
-        return Known(closes, np.zeros((len(closes), *seen.close.shape[1:])), np.zeros(len(closes), dtype=np.bool_))
-    every, flags = evaluate(strategy, seen, params), rebalances_of(strategy, seen, params)
-    found = Known(seen.close_ts, every, np.zeros(len(seen), dtype=np.bool_) if flags is None else flags).at(closes)
-    until = int(np.searchsorted(seen.close_ts, closes[0])) + 1
-    held = [fold(line)[-1] for line in every[:until].reshape(until, -1).T]
-    found.targets[0] = np.reshape(held, found.targets[0].shape)
-    return found
-
-
-def _known(parts: Sequence[Known]) -> Known:
-    """The parts as one. A moment in two of them, at which bars of both close, is the later part's."""
-    closes = np.concatenate([one.close_ts for one in parts])
-    last = len(closes) - 1 - np.unique(closes[::-1], return_index=True)[1]
-    columns = (np.concatenate([getattr(one, name) for one in parts])[last] for name in Known._fields[1:])
-    return Known(closes[last], *columns)
-
-
-def _adjusted(bench: Bench[Any], bars: Bars) -> Bars:
-    splits = bench.terms.splits
-    if not splits:
-        return bars
-    starts = calendar(instrument_of(bars).calendar).day_start
-    return bars.adjusted(splits, as_of=int(bars.close_ts[-1]), day_start=starts)
+        return GivenPanel(joined([line for part in parts for line in part.values()]))
+    return GivenTargets({name: joined([part[name] for part in parts]) for name in parts[0]})
 
 
 def given(bench: Bench[Any], known: Targets, span: Span) -> BacktestResult:

@@ -6,13 +6,14 @@ before it began (Pardo 2008).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 
+from evenkeel.domain.clock import from_ns
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.strategies import Scalar
 from evenkeel.market.bars import Bars
@@ -21,13 +22,14 @@ from evenkeel.research.backtest.finding import StrategyLike
 from evenkeel.research.backtest.result import BacktestResult
 from evenkeel.research.backtest.run import History
 from evenkeel.research.search.bench import Span, Trial
-from evenkeel.research.search.figures import DEFAULT, Figures, checked_names, figures_of
+from evenkeel.research.search.figures import DEFAULT, RUINED, Figures, checked_names, figures_of
+from evenkeel.research.search.known import Seen, Targets
 from evenkeel.research.search.plan import Axes, Plan, SearchOptions, examine_some, plan_of
 from evenkeel.research.search.proposers import Method, proposer
 from evenkeel.research.search.searching import Found, best_of, explore
 from evenkeel.research.search.session import Session
 from evenkeel.research.search.study import key_of
-from evenkeel.research.stitching import Leg, Targets, alone, chained, given, targets_of
+from evenkeel.research.stitching import Leg, alone, chained, given, targets_of
 from evenkeel.trading.strategies.base import TargetStrategy
 from evenkeel.trading.strategies.parameters import Params
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 Length = int | timedelta
+MOST_WAITED = 1 / 3  # of the training bars: beyond it a warm-up leaves too little to be measured by
 _EDGES = ("train_start", "train_end", "test_start", "test_end")
 
 
@@ -53,6 +56,7 @@ class WalkOptions(SearchOptions, total=False):
 
 class Window(NamedTuple):
     """One step. `params` are the best of `tried` combinations on `train`, None where none qualified: it stays flat.
+    One whose warm-up leaves too little of `train` (`MOST_WAITED`) does not qualify.
 
     Figures of `train` are of those parameters; figures of `test` are of trading it alone, from the initial cash.
     """
@@ -142,7 +146,9 @@ def walk_forward(
     spans = _spans(max(plan.bench.series, key=len), lengths)
     with Session(plan.bench, own, objective=objective) as session:
         found = _grid(plan, session, spans) if by.method == "grid" else _searched(plan, session, spans, by=by)
-    chosen = [best_of([one for one in tried if plan.rules.allow(*one)], objective) for tried in found]
+    chosen = [
+        best_of(_candidates(plan, span.train, tried), objective) for span, tried in zip(spans, found, strict=True)
+    ]
     if own.get("check", True):
         examine_some(plan.bench, [one.params for one in chosen if one is not None])
     legs = [Leg(span.test, one and one.params) for span, one in zip(spans, chosen, strict=True)]
@@ -153,7 +159,11 @@ def walk_forward(
         for span, one, tried, outside in zip(spans, chosen, found, _outside(plan, legs, known), strict=True)
     ]
     every = {key_of(one.params, None): one.params for tried in found for one in tried}
-    record = replace(stitched, legs=tuple((*leg.span, leg.params and dict(leg.params)) for leg in legs))
+    record = replace(
+        stitched,
+        legs=tuple((*leg.span, leg.params and dict(leg.params)) for leg in legs),
+        warnings=(*stitched.warnings, *_untraded(legs), *_unmeasured(plan, spans, found)),
+    )
     return WalkForwardResult(tuple(windows), record, objective, plan, tuple(every.values()), session.resumed)
 
 
@@ -247,6 +257,41 @@ def _grid(plan: Plan, session: Session, spans: Sequence[_Spans]) -> list[list[Fo
     ]
 
 
+def _candidates(plan: Plan, train: Span, tried: Sequence[Found]) -> list[Found]:
+    """Those that may be chosen: they keep to the rules, and could decide on enough of the training to be measured."""
+    return [one for one in _warm(plan, train, tried) if plan.rules.allow(*one)]
+
+
+def _warm(plan: Plan, train: Span, tried: Sequence[Found]) -> list[Found]:
+    strategy = plan.bench.strategy
+    if not isinstance(strategy, TargetStrategy):
+        return list(tried)
+    seen = Seen(plan.bench.series, plan.bench.terms, *train)
+    return [one for one in tried if seen.waited(strategy, one.params) <= MOST_WAITED]
+
+
+def _untraded(legs: Sequence[Leg]) -> Iterator[str]:
+    """What to say where windows stay flat."""
+    flat = [leg.span for leg in legs if leg.params is None]
+    if flat:
+        since = f"first from {from_ns(flat[0].start):%Y-%m-%d}"
+        yield f"nothing was held in {len(flat)} of {len(legs)} windows, {since}: no combination qualified there"
+
+
+def _unmeasured(plan: Plan, spans: Sequence[_Spans], found: Sequence[Sequence[Found]]) -> Iterator[str]:
+    """What to say where combinations could not be chosen for their warm-up."""
+    windows = [
+        place
+        for place, (span, tried) in enumerate(zip(spans, found, strict=True))
+        if len(_warm(plan, span.train, tried)) < len(tried)
+    ]
+    if windows:
+        yield (
+            f"in {len(windows)} of {len(spans)} windows some combinations could not be chosen: their warm-up takes "
+            "more than a third of the training there; give more history or a longer train"
+        )
+
+
 def _searched(plan: Plan, session: Session, spans: Sequence[_Spans], *, by: _By) -> list[list[Found]]:
     session.total = by.trials * len(spans)
     return [
@@ -292,6 +337,6 @@ def _row(window: Window, axes: Sequence[str]) -> dict[str, Any]:
         **edges,
         **(window.params or dict.fromkeys(axes)),
         "tried": window.tried,
-        **{f"in_{name}": value for name, value in inside.items()},
-        **{f"out_{name}": value for name, value in window.out_of_sample.items()},
+        **{f"in_{name}": value for name, value in inside.items() if name != RUINED},
+        **{f"out_{name}": value for name, value in window.out_of_sample.items() if name != RUINED},
     }

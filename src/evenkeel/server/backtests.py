@@ -83,7 +83,7 @@ class BacktestTerms(Struct):
 
 class BacktestSummary(Struct):
     """What came out. `metrics` has every metric by name, null where it is not defined; `terms` all that was in force,
-    defaults included."""
+    defaults included. What holding earned (above 0) and cost (below) is `interest`, `borrow_fees` and `dividends`."""
 
     engine: str
     bars: int
@@ -102,6 +102,9 @@ class BacktestSummary(Struct):
     metrics: dict[str, float | None]
     terms: dict[str, Any]
     warnings: list[str]
+    interest: Amount = "0"
+    borrow_fees: Amount = "0"
+    dividends: Amount = "0"
     search: searches.SearchSummary | None = None
 
 
@@ -237,11 +240,15 @@ def _terms(asked: Asked) -> BacktestTerms:
     )
 
 
+_MONEY = ("cash", "final_equity", "fees", "interest", "borrow_fees", "dividends")
+
+
 def _summary(this: Backtest) -> BacktestSummary | None:
     if this.summary is None:
         return None
-    said = {name: this.summary[name] for name in BacktestSummary.__struct_fields__ if name != "search"}
-    money = {name: _figure(said[name]) for name in ("cash", "final_equity", "fees")}
+    known = [name for name in BacktestSummary.__struct_fields__ if name != "search" and name in this.summary]
+    said = {name: this.summary[name] for name in known}
+    money = {name: _figure(said[name]) for name in _MONEY if name in said}
     return BacktestSummary(**said | money, search=searches.summary(this.summary))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal, Unpack, get_args
@@ -10,32 +10,29 @@ from weakref import ref
 
 import numpy as np
 
-from evenkeel.domain.clock import from_ns
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.instruments import AssetClass, Instrument
 from evenkeel.domain.strategies import Scalar
 from evenkeel.market.bars import Bars
-from evenkeel.market.calendars import calendar
 from evenkeel.market.columns import COLUMNS
 from evenkeel.market.panel import Panel
 from evenkeel.market.ticks import check_tick, tick_for
 from evenkeel.quant.analytics.case import check_rates
 from evenkeel.research.backtest.compiled import CompiledRun, lacks
 from evenkeel.research.backtest.finding import StrategyLike, find, fresh
+from evenkeel.research.backtest.notes import noted
 from evenkeel.research.backtest.options import Options, terms_for
 from evenkeel.research.backtest.outcome import Outcome
 from evenkeel.research.backtest.result import BacktestResult
 from evenkeel.research.backtest.terms import Terms
 from evenkeel.trading.strategies.base import PanelStrategy, Strategy, TargetStrategy
 from evenkeel.trading.strategies.checks import examine, peeks
-from evenkeel.trading.strategies.evaluate import lookback_of
 from evenkeel.trading.strategies.fitting import check_fit
 from evenkeel.trading.strategies.parameters import Params
 from evenkeel.trading.strategies.registry import AnyStrategy, checked
 
 Engine = Literal["auto", "compiled", "event"]
 History = Bars | Mapping[str, Bars]
-_FAR, _NEARLY, _RARE = 0.7, 0.06, 250  # of a price, of a ratio, bars to a jump: what may be a split
 
 
 def backtest(
@@ -76,8 +73,7 @@ def backtest(
     else:
         mine = fresh(found) if found is strategy else found
         outcome = _by_event(mine, resolved, series, instruments=instruments, terms=terms, told=progress)
-    notes = (*_undecided(found, resolved, series), *_like_splits(series, instruments, terms), *outcome.notes)
-    outcome = replace(outcome, notes=notes)
+    outcome = noted(outcome, found, resolved, series=series, instruments=instruments, terms=terms)
     return BacktestResult(
         strategy=found.name,
         version=found.version,
@@ -103,34 +99,6 @@ def _by_event(
 
     by_id, listed = {one.instrument_id: one for one in series}, {one.id: one for one in instruments}
     return _with_symbols(run_event(strategy, params, by_id, instruments=listed, terms=terms, told=told), listed)
-
-
-def _undecided(strategy: AnyStrategy, params: Params, series: tuple[Bars, ...]) -> tuple[str, ...]:
-    """What to say where no bar is decided on, as all of them are the strategy's warm-up."""
-    needed, longest = lookback_of(strategy, params, series[0].timeframe), max(map(len, series))
-    if needed < longest:
-        return ()
-    return (
-        f"nothing was decided: {strategy.name} looks at {needed:,} bars before its first, and there are {longest:,}",
-    )
-
-
-def _like_splits(series: tuple[Bars, ...], instruments: tuple[Instrument, ...], terms: Terms) -> Iterator[str]:
-    """What to say where shares open at a simple part or multiple of the close before, and no split is known of it."""
-    for bars, one in zip(series, instruments, strict=True):
-        if one.asset_class not in (AssetClass.EQUITY, AssetClass.ETF):
-            continue
-        opens, before = bars.open[1:], bars.close[:-1]
-        far = np.flatnonzero((opens < _FAR * before) | (before < _FAR * opens))
-        times = np.maximum(before[far] / opens[far], opens[far] / before[far])
-        simple = far[np.abs(times / np.maximum(np.rint(times), 2.0) - 1.0) < _NEARLY] + 1
-        start_of = calendar(one.calendar).day_start
-        known = [start_of(split.ex_date) for split in terms.splits if split.instrument_id == bars.instrument_id]
-        found = [bar for bar in simple.tolist() if not any(bars.ts[bar - 1] < at <= bars.ts[bar] for at in known)]
-        if 0 < len(found) <= max(1, len(bars) // _RARE):
-            bar = found[0]
-            jump = f"opens at {bars.open[bar]:g} after {bars.close[bar - 1]:g}"
-            yield f"{one.symbol} {jump} on {from_ns(int(bars.ts[bar])):%Y-%m-%d}: if this is a split, it was not given"
 
 
 def _with_symbols(outcome: Outcome, listed: Mapping[str, Instrument]) -> Outcome:

@@ -12,8 +12,8 @@ from evenkeel.research.report.heat import MOST, heat_grid, heat_map
 from evenkeel.research.report.markup import facts, figure, paragraph, safe, section, table
 from evenkeel.research.report.sheet import Sheet
 from evenkeel.research.report.words import NOTHING, by_unit, counted, day_of, money, number, percent, plain
-from evenkeel.research.search.figures import COUNTS, higher_is_better
-from evenkeel.research.search.searching import FEASIBLE, SearchResult
+from evenkeel.research.search.figures import COUNTS, FEASIBLE, higher_is_better
+from evenkeel.research.search.searching import SearchResult
 from evenkeel.research.validation import Verdict
 from evenkeel.research.walkforward import WalkForwardResult, Window
 

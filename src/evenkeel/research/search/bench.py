@@ -23,14 +23,18 @@ from evenkeel.research.backtest import kernel as k
 from evenkeel.research.backtest.compiled import CompiledRun, Numbers
 from evenkeel.research.backtest.event import run_event
 from evenkeel.research.backtest.finding import fresh
+from evenkeel.research.backtest.joint import Together
+from evenkeel.research.backtest.notes import is_ruin, noted
 from evenkeel.research.backtest.outcome import Floats
 from evenkeel.research.backtest.result import BacktestResult
 from evenkeel.research.backtest.run import instrument_of
 from evenkeel.research.backtest.terms import Terms
 from evenkeel.research.compute import Runner, Task
-from evenkeel.research.search.figures import OWN, Figures, figures_of, is_quick
-from evenkeel.trading.strategies.base import Strategy
+from evenkeel.research.search.figures import OWN, Figures, figures_of, is_quick, marked
+from evenkeel.research.search.known import Seen
+from evenkeel.trading.strategies.base import Strategy, TargetStrategy
 from evenkeel.trading.strategies.parameters import Params
+from evenkeel.trading.strategies.registry import AnyStrategy
 
 R = TypeVar("R")
 
@@ -88,7 +92,7 @@ class Places:
 
     def at(self, span: Span | None) -> Place:
         if self._place is None or span != self._span:
-            self._span, self._place = span, Place(self._bench, part(self._bench.series, span))
+            self._span, self._place = span, _place(self._bench, span)
         return self._place
 
     def figures(self, trials: Sequence[Trial]) -> Iterator[Figures]:
@@ -113,6 +117,20 @@ def part(series: tuple[Bars, ...], span: Span | None) -> tuple[Bars, ...]:
     return parts
 
 
+def _place(bench: Bench[Any], span: Span | None) -> Place:
+    """Of a span, with the history before it for targets to be known by; a strategy that places orders begins there."""
+    with_history = span is not None and isinstance(bench.strategy, TargetStrategy)
+    seen = Seen(bench.series, bench.terms, *span) if span is not None and with_history else None
+    return Place(bench, part(bench.series, span), seen=seen)
+
+
+class _Ran(NamedTuple):
+    """`ruined`: equity was at zero or below at the end of some bar."""
+
+    numbers: Numbers
+    ruined: bool
+
+
 class _Calendar(NamedTuple):
     """What all records of one history share: when they start, the dates of their days, and days a year."""
 
@@ -125,10 +143,13 @@ class _Calendar(NamedTuple):
 
 
 class Place:
-    """One stretch of history. `figures`, `returns` and `result` run one combination each."""
+    """One stretch of history. `figures`, `returns` and `result` run one combination each.
 
-    def __init__(self, bench: Bench[Any], series: tuple[Bars, ...]) -> None:
-        self._bench, self._series = bench, series
+    `seen` is what targets are worked out from, where that is more than the stretch.
+    """
+
+    def __init__(self, bench: Bench[Any], series: tuple[Bars, ...], *, seen: Seen | None = None) -> None:
+        self._bench, self._series, self._seen = bench, series, seen
         self._instruments = tuple(instrument_of(bars, bench.terms.currency) for bars in series)
         self._quick = bench.engine == "compiled" and all(is_quick(name) for name in bench.names)
         self._metrics = tuple(name for name in bench.names if name not in OWN)
@@ -148,15 +169,18 @@ class Place:
             for params in every:
                 yield figures_of(self.result(params), self._bench.names)
             return
-        runs: list[Numbers] = []
+        runs: list[_Ran] = []
         fault: Exception | None = None
         try:
             runs.extend(self._numbers(params) for params in every)
         except Exception as error:  # noqa: BLE001 - raised below, after the results of those before it
             fault = error
-        for params, numbers, metrics in zip(every, runs, self._measured(every, runs), strict=False):
-            counts = self._counts(numbers, params)
-            yield {name: counts[name] if name in OWN else metrics[name] for name in self._bench.names}
+        measured = self._measured(every, [ran.numbers for ran in runs])
+        for params, ran, metrics in zip(every, runs, measured, strict=False):
+            counts = self._counts(ran.numbers, params)
+            yield marked(
+                {name: counts[name] if name in OWN else metrics[name] for name in self._bench.names}, ruined=ran.ruined
+            )
         if fault is not None:
             raise fault
 
@@ -180,22 +204,24 @@ class Place:
         """Daily returns: one value a trading day (a bar, where bars are longer)."""
         if self._bench.engine != "compiled":
             return self.result(params).daily.returns
-        return self._days(params).track(self._cash, self._numbers(params).day_equity).returns
+        return self._days(params).track(self._cash, self._numbers(params).numbers.day_equity).returns
 
     def result(self, params: Params) -> BacktestResult:
         """The whole backtest."""
         bench, strategy = self._bench, self._bench.strategy
+        running, told = self._running(params)
         if bench.engine == "compiled":
-            assert not isinstance(strategy, Strategy)
-            outcome = self._run.outcome(self._run.run(*self._run.signals(strategy, params)))
+            assert not isinstance(running, Strategy)
+            outcome = self._run.outcome(self._run.run(*self._run.signals(running, told)))
         else:
             outcome = run_event(
-                fresh(strategy),
-                params,
+                fresh(running),
+                told,
                 {bars.instrument_id: bars for bars in self._series},
                 instruments={one.id: one for one in self._instruments},
                 terms=bench.terms,
             )
+        outcome = noted(outcome, running, told, series=self._series, instruments=self._instruments, terms=bench.terms)
         return BacktestResult(
             strategy=strategy.name,
             version=strategy.version,
@@ -207,10 +233,32 @@ class Place:
             risk_free=bench.risk_free,
         )
 
-    def _numbers(self, params: Params) -> Numbers:
+    def _numbers(self, params: Params) -> _Ran:
+        running, told = self._running(params)
+        assert not isinstance(running, Strategy)
+        targets, warmup = self._run.signals(running, told)
+        numbers = self._run.run(targets, warmup, path=False, fills=False)
+        ruined = is_ruin(numbers.day_equity)
+        if not ruined and self._may_hide_ruin(numbers, targets):
+            ruined = is_ruin(self._run.run(targets, warmup, fills=False).path[0])
+        return _Ran(numbers, ruined)
+
+    def _may_hide_ruin(self, numbers: Numbers, targets: Floats | Together) -> bool:
+        """Whether equity may have been gone within a day and back by its end: only of what is short or borrowed."""
+        if len(self._run.days.last) == len(self._run.moments):
+            return False
+        if self._bench.terms.carries or numbers.report[k.LOWEST_CASH] < 0.0:
+            return True
+        lines = [told.targets for told in targets.told] if isinstance(targets, Together) else [targets]
+        return any(bool((line < 0.0).any()) for line in lines)
+
+    def _running(self, params: Params) -> tuple[AnyStrategy, Params]:
+        """What runs: the strategy itself, or the targets that it has decided with the history before."""
         strategy = self._bench.strategy
-        assert not isinstance(strategy, Strategy)
-        return self._run.run(*self._run.signals(strategy, params), path=False, fills=False)
+        if self._seen is None:
+            return strategy, params
+        assert isinstance(strategy, TargetStrategy)
+        return self._seen.targets(strategy, params), Params()
 
     def _days(self, params: Params) -> _Calendar:
         """Taken from a whole backtest, so that there is one rule of what a day is."""

@@ -9,7 +9,7 @@ from math import isfinite, ulp
 from typing import NamedTuple
 
 from evenkeel.domain.errors import FieldError, InvalidInput
-from evenkeel.research.search.figures import NAMES, Figures
+from evenkeel.research.search.figures import NAMES, Figures, is_ruined
 
 _FORM = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=|<|>)\s*(\S+)\s*")
 _SMALLEST = ulp(0.0)
@@ -63,7 +63,8 @@ class Rules(NamedTuple):
         return [name for one in self.on_figures for name in one.names if name in NAMES]
 
     def allow(self, params: Mapping[str, object], figures: Figures) -> bool:
-        return all(one.holds({**figures, **params}) for one in self.on_figures)
+        """Whether it may be chosen: an account that was ruined never is."""
+        return not is_ruined(figures) and all(one.holds({**figures, **params}) for one in self.on_figures)
 
 
 def _number(value: object) -> float | None:

@@ -8,6 +8,7 @@ from typing import Any
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.quant import analytics
 from evenkeel.quant.analytics.metrics import BY_NAME
+from evenkeel.research.backtest.notes import is_ruin
 from evenkeel.research.backtest.result import BacktestResult
 
 Figures = dict[str, float | int | None]
@@ -23,6 +24,8 @@ OWN: dict[str, Callable[[BacktestResult], float | int]] = {
     "fees": lambda result: float(result.fills.fee.sum()),
 }
 COUNTS = ("fills", "orders", "refused", "trades")
+RUINED = "ruined"
+FEASIBLE = "feasible"
 _HIGHER_IS_BETTER = {"final_equity": True, "total_return": True, "refused": False, "fees": False}
 
 NAMES = (*OWN, *(name for name in BY_NAME if name not in OWN))
@@ -63,9 +66,9 @@ def checked_objective(name: str) -> str:
 
 
 def score(figures: Figures, name: str) -> float:
-    """A figure turned so that higher is better; minus infinity where it is undefined."""
+    """A figure turned so that higher is better; minus infinity where it is undefined or of a ruined account."""
     value = figures[name]
-    if value is None:
+    if value is None or is_ruined(figures):
         return float("-inf")
     return float(value) if higher_is_better(name) else -float(value)
 
@@ -90,4 +93,14 @@ def figures_of(result: BacktestResult, names: Iterable[str]) -> Figures:
     values = analytics.summary(
         result.daily, periods=result.days.per_year, names=metrics, risk_free=result.risk_free, **inputs
     )
-    return {name: OWN[name](result) if name in OWN else values[name] for name in wanted}
+    figures = {name: OWN[name](result) if name in OWN else values[name] for name in wanted}
+    return marked(figures, ruined=is_ruin(result.equity))
+
+
+def marked(figures: Figures, *, ruined: bool) -> Figures:
+    """The figures, marked where the account was ruined: what came after could not have been traded."""
+    return {**figures, RUINED: 1} if ruined else figures
+
+
+def is_ruined(figures: Figures) -> bool:
+    return RUINED in figures

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol, get_args
 
 from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.domain.strategies import Scalar
-from evenkeel.research.search.figures import Figures, higher_is_better
+from evenkeel.research.search.figures import Figures, higher_is_better, is_ruined
 from evenkeel.research.search.plan import Plan
 from evenkeel.research.search.space import Range, Space
 from evenkeel.trading.strategies.parameters import Params
@@ -74,9 +74,9 @@ def drawn(space: Space, *, trials: int, seed: int) -> list[Params]:
 class Adaptive:
     """Optuna's samplers: the tree-structured Parzen estimator (Bergstra et al. 2011), or NSGA-II (Deb et al. 2002).
 
-    TPE is asked for eight combinations at a time, NSGA-II for a generation. A combination that may not run, or whose
-    objective is undefined, counts as failed; one that breaks a condition on its figures is told by how much. Once all
-    that there is has come up it is done.
+    TPE is asked for eight combinations at a time, NSGA-II for a generation. A combination that may not run, whose
+    objective is undefined or whose account was ruined counts as failed; one that breaks a condition on its figures is
+    told by how much. Once all that there is has come up it is done.
     """
 
     def __init__(self, plan: Plan, *, method: Method, trials: int, seed: int) -> None:
@@ -140,7 +140,7 @@ class Adaptive:
             values = [figures[name] for name in self._objectives]
             for condition in self._conditions:
                 trial.set_constraint(str(condition), min(condition.violation({**figures, **params}), _WORST))
-            if any(value is None for value in values):
+            if is_ruined(figures) or any(value is None for value in values):
                 self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
             else:
                 self._study.tell(trial, values)

@@ -15,7 +15,7 @@ from evenkeel.research.backtest.finding import StrategyLike
 from evenkeel.research.backtest.result import BacktestResult
 from evenkeel.research.backtest.run import History
 from evenkeel.research.search.bench import Place, Span, Trial
-from evenkeel.research.search.figures import Figures, higher_is_better, score
+from evenkeel.research.search.figures import FEASIBLE, Figures, higher_is_better, is_ruined, score
 from evenkeel.research.search.plan import Axes, Plan, SearchOptions, examine_some, plan_of
 from evenkeel.research.search.proposers import Method, Proposer, proposer
 from evenkeel.research.search.session import Session
@@ -27,8 +27,6 @@ from evenkeel.trading.strategies.parameters import Params
 if TYPE_CHECKING:
     import polars as pl
 
-FEASIBLE = "feasible"
-
 
 class Found(NamedTuple):
     """A combination that was run."""
@@ -39,7 +37,8 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """`table`: one row a combination, in the order tried. With constraints on figures it says which are `feasible`.
+    """`table`: one row a combination, in the order tried. With constraints on figures, or where an
+    account was ruined, it says which are `feasible`.
 
     `best`: parameters of the best feasible row by the first objective, None where none has one. `front`: the rows
     that no other beats in every objective (one row for a single objective). `refused` may not run; `resumed` counts
@@ -164,6 +163,6 @@ def _table(plan: Plan, found: Sequence[Found]) -> pl.DataFrame:
         [one.figures for one in found],
         names=plan.bench.names,
     )
-    if not plan.rules.on_figures:
+    if not plan.rules.on_figures and not any(is_ruined(one.figures) for one in found):
         return table
     return table.with_columns(pl.Series(FEASIBLE, [plan.rules.allow(*one) for one in found], dtype=pl.Boolean))

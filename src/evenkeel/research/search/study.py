@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".jsonl"
 _FORM = "evenkeel-study-1"
+_RULES = 2  # by which figures are worked out: raised where the same search would find others, so that none are mixed
 _CODE = (
     " The code is that of the strategy, with the functions, classes and values that it names; a study begun by a "
     "version that looked at its class alone is not gone on with either."
@@ -166,6 +167,7 @@ def header_of(bench: Bench[Any]) -> dict[str, Any]:
         "engine": bench.engine,
         "risk_free": bench.risk_free,
         "figures": list(bench.names),
+        "rules": _RULES,
         "evenkeel": __version__,
     }
 

@@ -11,7 +11,7 @@ from evenkeel.domain.errors import FieldError, InvalidInput
 from evenkeel.research.backtest.finding import StrategyLike
 from evenkeel.research.backtest.run import History
 from evenkeel.research.search.bench import FiguresBench, Trial
-from evenkeel.research.search.figures import COUNTS, Figures, higher_is_better
+from evenkeel.research.search.figures import COUNTS, FEASIBLE, Figures, higher_is_better, is_ruined
 from evenkeel.research.search.plan import Axes, SearchOptions, examine_some, plan_of
 from evenkeel.research.search.session import Session
 from evenkeel.research.search.space import Refusal, Space, left_out
@@ -75,6 +75,8 @@ def run_sweep(strategy: StrategyLike, bars: History, *, grid: Axes, **how: Unpac
         session.total = len(every)
         rows = session.run([Trial(params) for params in every])
     table = table_of(list(space.axes), every, rows, names=bench.names)
+    if any(is_ruined(row) for row in rows):
+        table = _with_feasible(table, rows)
     return SweepResult(_sorted(table, sort), tuple(space.refused), session.resumed)
 
 
@@ -91,6 +93,12 @@ def table_of(
     return pl.DataFrame(
         {(f"param_{name}" if name in clash else name): one for name, one in parameters.items()} | figures
     )
+
+
+def _with_feasible(table: pl.DataFrame, rows: Sequence[Figures]) -> pl.DataFrame:
+    import polars as pl
+
+    return table.with_columns(pl.Series(FEASIBLE, [not is_ruined(row) for row in rows], dtype=pl.Boolean))
 
 
 def _check_sort(sort: str | None, bench: FiguresBench, space: Space) -> None:
@@ -111,4 +119,7 @@ def _objective(sort: str | None, bench: FiguresBench) -> str | None:
 def _sorted(table: pl.DataFrame, sort: str | None) -> pl.DataFrame:
     if sort is None:
         return table
-    return table.sort(sort, descending=bool(higher_is_better(sort)), nulls_last=True, maintain_order=True)
+    by, ways = [sort], [bool(higher_is_better(sort))]
+    if FEASIBLE in table.columns:
+        by, ways = [FEASIBLE, *by], [True, *ways]
+    return table.sort(by, descending=ways, nulls_last=True, maintain_order=True)
