@@ -4555,7 +4555,7 @@ export interface components {
         /**
          * BacktestSummary
          * @description What came out. `metrics` has every metric by name, null where it is not defined; `terms` all that was in force,
-         *         defaults included.
+         *         defaults included. What holding earned (above 0) and cost (below) is `interest`, `borrow_fees` and `dividends`.
          */
         BacktestSummary: {
             engine: string;
@@ -4599,6 +4599,24 @@ export interface components {
             };
             terms: Record<string, never>;
             warnings: string[];
+            /**
+             * @description An exact decimal.
+             * @default 0
+             * @example 1234.56
+             */
+            interest: string;
+            /**
+             * @description An exact decimal.
+             * @default 0
+             * @example 1234.56
+             */
+            borrow_fees: string;
+            /**
+             * @description An exact decimal.
+             * @default 0
+             * @example 1234.56
+             */
+            dividends: string;
             /** @default null */
             search: components["schemas"]["SearchSummary"] | null;
         };
