@@ -10,6 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from evenkeel.domain import records as r
+from evenkeel.domain.held_records import OrderKept
 from evenkeel.domain.money import add, plain, rounded
 from evenkeel.domain.orders import Order, OrderEvent, OrderState
 from evenkeel.domain.risk import Refused
@@ -54,13 +55,13 @@ def _concerned(state: State, *, names: set[tuple[str, str]], compared: set[str])
 
 
 def change_failed(turn: Turn, order: Order) -> None:
-    """A change has not reached the venue: an order that is still over too much is cut once more, after a look."""
-    if (
-        order.kept is not None
-        and order.kept.reduces
-        and order.is_working
-        and _left(turn.state, order) < order.remaining
-    ):
+    """A change has not been made: it is waited for no more, and an order still over too much is cut after a look."""
+    kept = order.kept
+    if kept is None or not order.is_working:
+        return
+    if kept.asked is not None:
+        turn.emit(OrderKept(at=turn.at, order_id=order.id, kept=msgspec.structs.replace(kept, asked=None)))
+    if kept.reduces and _left(turn.state, order) < order.remaining:
         _look_again(turn, order, "a reduce-only order could not be cut")
 
 
