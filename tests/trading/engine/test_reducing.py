@@ -279,3 +279,44 @@ def test_a_cut_under_way_is_split_with_its_order(world: World, filled: str, rati
     quote(world, 120.0)
     assert cuts(world) == [order.filled + left]
     assert_sound(world)
+
+
+def test_a_change_of_its_price_does_not_undo_a_cut_that_is_under_way(world: World) -> None:
+    order = stop(world)
+    close(world, "60")
+    world.step(c.ModifyOrder(provenance=WHO, order_id=order.id, stop_price=D(46)))
+    assert cuts(world) == [D(40), D(40)]
+    for price in ("45", "46"):
+        world.step(world.said(e.VenueAmended, order, quantity=D(40), stop_price=D(price)))
+    assert (order.quantity, order.stop_price, cuts(world)) == (D(40), D(46), [D(40), D(40)])
+    assert_sound(world)
+
+
+@pytest.mark.parametrize("quantity", ["41", "99", "100"])
+def test_a_change_that_names_a_quantity_does_not_undo_a_cut_either(world: World, quantity: str) -> None:
+    order = stop(world)
+    close(world, "60")
+    for price in (None, D(46)):
+        command = c.ModifyOrder(provenance=WHO, order_id=order.id, quantity=D(quantity), stop_price=price)
+        assert "may only reduce a position" in str(world.declined(command))
+    world.step(c.ModifyOrder(provenance=WHO, order_id=order.id, quantity=D(40), stop_price=D(46)))
+
+
+def test_a_stop_that_follows_the_price_is_no_larger_than_its_position_though_its_cut_failed(world: World) -> None:
+    world.state.profiles["sim"] = NO_TRAILING
+    order = world.resting(Side.SELL, "100", kind=OrderKind.TRAILING_STOP, trail=Trail(D(5)), time_in_force=GTC)
+    close(world, "60")
+    world.step(e.SendFailed(order_id=order.id, what="modify-unknown", reason="lost"))
+    quote(world, 55.0)
+    assert cuts(world) == [D(40), D(40)]
+
+
+def test_a_stop_that_follows_the_price_grows_as_it_was_asked_to(world: World) -> None:
+    world.state.profiles["sim"] = NO_TRAILING
+    order = world.resting(Side.SELL, "40", kind=OrderKind.TRAILING_STOP, trail=Trail(D(5)), time_in_force=GTC)
+    world.effects.clear()
+    world.step(c.ModifyOrder(provenance=WHO, order_id=order.id, quantity=D(60)))
+    quote(world, 55.0)
+    world.step(c.ModifyOrder(provenance=WHO, order_id=order.id, trail=Trail(D(4))))
+    assert cuts(world) == [D(60), D(60), D(60)]
+    assert_sound(world)

@@ -11,7 +11,7 @@ import msgspec
 
 from evenkeel.domain import records as r
 from evenkeel.domain.held_records import OrderKept
-from evenkeel.domain.money import add, plain, rounded
+from evenkeel.domain.money import add, plain
 from evenkeel.domain.orders import Order, OrderEvent, OrderState
 from evenkeel.domain.risk import Refused
 from evenkeel.trading.engine import amending, covering, held, orders
@@ -61,7 +61,7 @@ def change_failed(turn: Turn, order: Order) -> None:
         return
     if kept.asked is not None:
         turn.emit(OrderKept(at=turn.at, order_id=order.id, kept=msgspec.structs.replace(kept, asked=None)))
-    if kept.reduces and _left(turn.state, order) < order.remaining:
+    if kept.reduces and covering.left_of(turn.state, order) < order.remaining:
         _look_again(turn, order, "a reduce-only order could not be cut")
 
 
@@ -69,14 +69,8 @@ def _look_again(turn: Turn, order: Order, why: str) -> None:
     turn.effects.append(WantReconcile(order.spec.account_id, why, again=True))
 
 
-def _left(state: State, order: Order) -> Decimal:
-    """How much of an order there is to close, in whole lots."""
-    lot = state.instruments[order.spec.instrument_id].lot_size
-    return rounded(min(order.remaining, covering.to_reduce(state, order.spec)), lot, "ROUND_DOWN")
-
-
 def _bring_down(turn: Turn, order: Order, *, is_compared: bool) -> None:
-    left = _left(turn.state, order)
+    left = covering.left_of(turn.state, order)
     if left <= 0 and order.state in (*_RESTING, OrderState.SUBMITTED):
         title = held.title(turn.state, order)
         orders.request_cancel(turn, order, held.ENGINE, reason=held.GONE)
