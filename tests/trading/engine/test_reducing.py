@@ -8,10 +8,12 @@ import pytest
 from evenkeel.domain import commands as c
 from evenkeel.domain import events as e
 from evenkeel.domain.orders import Order, OrderKind, OrderState, Side, TimeInForce, Trail, Trigger
+from evenkeel.trading.brokers.simulated.profile import IN_PROCESS
 from evenkeel.trading.engine.effects import Effect, SendAmendment, SendCancel, SendOrder, WantReconcile
 from tests.trading.engine.holding import BARE, GTC, kept, quote
-from tests.trading.engine.world import ACME, WHO, D, World, assert_sound
+from tests.trading.engine.world import ACME, WHO, D, World, assert_sound, at, split_slice
 
+NO_TRAILING = msgspec.structs.replace(IN_PROCESS, order_kinds=IN_PROCESS.order_kinds - {OrderKind.TRAILING_STOP})
 STOP = {"kind": OrderKind.STOP, "stop_price": D(45), "time_in_force": GTC}
 
 
@@ -93,6 +95,39 @@ def test_a_cut_that_did_not_arrive_is_asked_again_once_the_account_has_been_comp
     assert [one.account_id for one in asked(world, WantReconcile)] == ["A"]
     world.step(world.snapshot())
     assert cuts(world) == [D(40)]
+
+
+@pytest.mark.parametrize("what", ["modify", "modify-unknown"])
+def test_a_change_that_came_to_nothing_bars_no_cut(world: World, what: str) -> None:
+    order = stop(world)
+    world.step(c.ModifyOrder(provenance=WHO, order_id=order.id, quantity=D(30)))
+    world.step(e.SendFailed(order_id=order.id, what=what, reason="the broker says no"))
+    assert kept(order).asked is None
+    close(world, "60")
+    assert cuts(world) == [D(40)]
+    assert_sound(world)
+
+
+@pytest.mark.parametrize("what", ["modify", "modify-unknown"])
+def test_what_became_too_much_while_a_change_was_asked_for_is_cut_when_that_fails(world: World, what: str) -> None:
+    order = stop(world)
+    world.step(c.ModifyOrder(provenance=WHO, order_id=order.id, quantity=D(30)))
+    close(world, "60")
+    assert cuts(world) == [], "what is asked for is less than there is to close"
+    world.step(e.SendFailed(order_id=order.id, what=what, reason="the broker says no"))
+    assert [one.account_id for one in asked(world, WantReconcile)] == ["A"]
+    world.step(world.snapshot())
+    assert cuts(world) == [D(40)]
+
+
+def test_a_change_that_came_to_nothing_is_not_made_with_the_next_price(world: World) -> None:
+    world.state.profiles["sim"] = NO_TRAILING
+    order = world.resting(Side.SELL, "100", kind=OrderKind.TRAILING_STOP, trail=Trail(D(5)), time_in_force=GTC)
+    world.step(c.ModifyOrder(provenance=WHO, order_id=order.id, quantity=D(30)))
+    world.step(e.SendFailed(order_id=order.id, what="modify", reason="the broker says no"))
+    world.effects.clear()
+    quote(world, 55.0)
+    assert cuts(world) == [D(100)]
 
 
 def test_a_refused_cancel_is_asked_again_once_the_account_has_been_compared(world: World) -> None:
@@ -229,3 +264,59 @@ def test_a_good_till_date_order_that_its_venue_ends_is_not_ended_here(world: Wor
     assert (kept(order).reduces, kept(order).until) == (True, 0)
     world.step(world.said(e.VenueAccepted, order))
     world.declined(c.ModifyOrder(provenance=WHO, order_id=order.id, expires_at=world.now + 99))
+
+
+@pytest.mark.parametrize(("filled", "ratio", "left"), [("0", "2:1", 80), ("30", "2:1", 80), ("0", "1:2", 20)])
+def test_a_cut_under_way_is_split_with_its_order(world: World, filled: str, ratio: str, left: int) -> None:
+    world.state.profiles["sim"] = NO_TRAILING
+    order = world.resting(Side.SELL, "100", kind=OrderKind.TRAILING_STOP, trail=Trail(D(5)), time_in_force=GTC)
+    if D(filled):
+        world.fill(order, filled, "45")
+    close(world, str(60 - int(filled)))
+    world.step(split_slice(1, ratio), at(1))
+    assert world.position() == left
+    world.effects.clear()
+    quote(world, 120.0)
+    assert cuts(world) == [order.filled + left]
+    assert_sound(world)
+
+
+def test_a_change_of_its_price_does_not_undo_a_cut_that_is_under_way(world: World) -> None:
+    order = stop(world)
+    close(world, "60")
+    world.step(c.ModifyOrder(provenance=WHO, order_id=order.id, stop_price=D(46)))
+    assert cuts(world) == [D(40), D(40)]
+    for price in ("45", "46"):
+        world.step(world.said(e.VenueAmended, order, quantity=D(40), stop_price=D(price)))
+    assert (order.quantity, order.stop_price, cuts(world)) == (D(40), D(46), [D(40), D(40)])
+    assert_sound(world)
+
+
+@pytest.mark.parametrize("quantity", ["41", "99", "100"])
+def test_a_change_that_names_a_quantity_does_not_undo_a_cut_either(world: World, quantity: str) -> None:
+    order = stop(world)
+    close(world, "60")
+    for price in (None, D(46)):
+        command = c.ModifyOrder(provenance=WHO, order_id=order.id, quantity=D(quantity), stop_price=price)
+        assert "may only reduce a position" in str(world.declined(command))
+    world.step(c.ModifyOrder(provenance=WHO, order_id=order.id, quantity=D(40), stop_price=D(46)))
+
+
+def test_a_stop_that_follows_the_price_is_no_larger_than_its_position_though_its_cut_failed(world: World) -> None:
+    world.state.profiles["sim"] = NO_TRAILING
+    order = world.resting(Side.SELL, "100", kind=OrderKind.TRAILING_STOP, trail=Trail(D(5)), time_in_force=GTC)
+    close(world, "60")
+    world.step(e.SendFailed(order_id=order.id, what="modify-unknown", reason="lost"))
+    quote(world, 55.0)
+    assert cuts(world) == [D(40), D(40)]
+
+
+def test_a_stop_that_follows_the_price_grows_as_it_was_asked_to(world: World) -> None:
+    world.state.profiles["sim"] = NO_TRAILING
+    order = world.resting(Side.SELL, "40", kind=OrderKind.TRAILING_STOP, trail=Trail(D(5)), time_in_force=GTC)
+    world.effects.clear()
+    world.step(c.ModifyOrder(provenance=WHO, order_id=order.id, quantity=D(60)))
+    quote(world, 55.0)
+    world.step(c.ModifyOrder(provenance=WHO, order_id=order.id, trail=Trail(D(4))))
+    assert cuts(world) == [D(60), D(60), D(60)]
+    assert_sound(world)

@@ -216,3 +216,28 @@ def test_one_whose_cancel_is_not_answered_is_not_bought_twice() -> None:
     assert len(world.state.orders) == 1
     assert world.alerts() == ["follow-up-incomplete"]
     assert_sound(world)
+
+
+def test_what_goes_to_the_market_for_a_reduce_only_order_closes_what_is_left_and_no_more() -> None:
+    world = desk()
+    world.holding("100")
+    order = world.resting(Side.SELL, kind=OrderKind.STOP, stop_price=D(9))
+    edit(world, (order.id, Edit(at_market=True)))
+    world.fill(world.resting(Side.SELL, "30"), "30", "10")
+    world.submit(Side.SELL, "20")
+    world.step(world.said(e.VenueCancelled, order))
+    replacing = list(world.state.orders.values())[-1]
+    assert (replacing.quantity, replacing.state, replacing.spec.reduce_only) == (D(50), S.SUBMITTED, True)
+    assert_sound(world)
+
+
+def test_nothing_goes_to_the_market_for_a_reduce_only_order_whose_position_is_gone() -> None:
+    world = desk()
+    world.holding("100")
+    order = world.resting(Side.SELL, kind=OrderKind.STOP, stop_price=D(9))
+    edit(world, (order.id, Edit(at_market=True)))
+    world.fill(world.resting(Side.SELL, "100"), "100", "10")
+    world.step(world.said(e.VenueCancelled, order))
+    assert (order.state, world.position(), len(world.state.orders)) == (S.CANCELLED, D(0), 3)
+    assert world.state.follow_ups == {}
+    assert_sound(world)

@@ -84,13 +84,14 @@ def split_order(terms: SplitTerms, split: Split, *, side: Side, instrument: Inst
     )
 
 
-def split_kept(kept: Kept, split: Split, *, instrument: Instrument) -> Kept:
+def split_kept(kept: Kept, split: Split, *, instrument: Instrument, filled: Decimal) -> Kept:
     """What is kept of an order, in new shares: prices it waits for or follows as stops are, an amount no less than a
-    tick. Raises InvalidInput.
+    tick, and the quantity of a change under way as that of an order of which `filled` has been. Raises InvalidInput.
     """
     _check(split)
     restated = partial(_price, split=split, tick=instrument.tick_size)
-    trail = kept.trail
+    in_lots = partial(_scaled, split=split, lot=instrument.lot_size, rounding=ROUND_DOWN)
+    trail, asked = kept.trail, kept.asked
     if trail is not None and trail.amount is not None:
         trail = msgspec.structs.replace(trail, amount=restated(trail.amount, rounding="ROUND_HALF_EVEN"))
     if trail is not None and trail.limit_offset:
@@ -100,6 +101,7 @@ def split_kept(kept: Kept, split: Split, *, instrument: Instrument) -> Kept:
         level=restated(kept.level, rounding="ROUND_HALF_EVEN"),
         trail=trail,
         best=kept.best * float(split.denominator) / float(split.numerator),
+        asked=None if asked is None else add(in_lots(filled), in_lots(sub(asked, filled))),
     )
 
 

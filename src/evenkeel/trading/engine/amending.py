@@ -7,16 +7,17 @@ import msgspec
 from evenkeel.domain.commands import ModifyOrder
 from evenkeel.domain.errors import ChangeRefused, Conflict, FieldError, InvalidInput
 from evenkeel.domain.held_records import OrderKept
-from evenkeel.domain.money import sub
+from evenkeel.domain.money import ZERO, sub
 from evenkeel.domain.orders import NEEDS, Kept, Order, OrderEvent, OrderSpec, OrderState, TimeInForce, Trail, Trigger
 from evenkeel.domain.provenance import Provenance
 from evenkeel.domain.records import AmendRequested, OrderMoved
 from evenkeel.domain.risk import Approved, Refused, Verdict
 from evenkeel.trading.brokers.ports import Amendment
-from evenkeel.trading.engine import keeping
+from evenkeel.trading.engine import covering, keeping
 from evenkeel.trading.engine.effects import Outcome, SendAmendment
 from evenkeel.trading.engine.orders import check_spec
 from evenkeel.trading.engine.risk_views import risk_view
+from evenkeel.trading.engine.state import State
 from evenkeel.trading.engine.trailing import trail_faults
 from evenkeel.trading.engine.turn import Turn
 from evenkeel.trading.risk import assess
@@ -128,7 +129,7 @@ def alter(
     limit, stop = (price if needs else None for needs, price in prices)
     spec = msgspec.structs.replace(
         order.spec,
-        quantity=quantity if quantity is not None else order.quantity,
+        quantity=quantity if quantity is not None else covering.wanted_of(turn.state, order),
         limit_price=limit_price if limit_price is not None else limit,
         stop_price=stop_price if stop_price is not None else stop,
     )
@@ -139,7 +140,7 @@ def alter(
             "the order has already filled more",
             errors=(FieldError("quantity", f"more than the {order.filled} already filled"),),
         )
-    is_same = (spec.quantity, spec.limit_price, spec.stop_price) == (order.quantity, limit, stop)
+    is_same = quantity in (None, order.quantity) and (spec.limit_price, spec.stop_price) == (limit, stop)
     if kept is not None and is_same and (order.state is OrderState.HELD or _stands(order, kept)):
         verdict = judge(turn, order, spec, provenance, kept=kept)
         if isinstance(verdict, Approved):
@@ -171,16 +172,22 @@ def _as_kept(spec: OrderSpec, kept: Kept | None) -> OrderSpec:
     return msgspec.structs.replace(spec, trigger=trigger, trail=spec.trail and kept.trail, expires_at=until)
 
 
-def _eases(order: Order, spec: OrderSpec, kept: Kept | None) -> bool:
-    """Whether a change only takes away from what works already: less of it, or for less long, at the same prices, or
-    of what only closes."""
+def _eases(order: Order, spec: OrderSpec, kept: Kept | None, *, most: Decimal) -> bool:
+    """Whether a change only takes away from what works already, of which `most` is left: less of it, or for less long,
+    at the same prices, or of what only closes."""
     left = sub(spec.quantity, order.filled)
-    if _only_closes(spec) and left <= order.remaining:
+    if _only_closes(spec) and left <= most:
         return True
     is_at_same = (spec.limit_price, spec.stop_price) == (order.limit_price, order.stop_price)
     if not is_at_same or kept not in (None, order.kept):
-        return is_at_same and left <= order.remaining and _ends_sooner(order, kept)
-    return left < order.remaining
+        return is_at_same and left <= most and _ends_sooner(order, kept)
+    return left < most
+
+
+def _most(state: State, order: Order) -> Decimal:
+    """How much of an order may be left by a change that adds nothing: a reduce-only one may be about to be cut."""
+    left = covering.left_of(state, order) if covering.is_cut(order) and not order.spec.is_exit else ZERO
+    return left if left > 0 else order.remaining
 
 
 def _ends_sooner(order: Order, kept: Kept | None) -> bool:
@@ -198,7 +205,7 @@ def judge(turn: Turn, order: Order, spec: OrderSpec, provenance: Provenance, *, 
     spec = _where_it_is(order, spec, now)
     held = _held_with(spec, now) if now is not None and order.state is OrderState.HELD else None
     view = risk_view(turn.state, account, spec, left, without=(order.id,), kept=held, source=source, at=turn.at)
-    return assess(msgspec.structs.replace(view, eases=_eases(order, spec, kept)))
+    return assess(msgspec.structs.replace(view, eases=_eases(order, spec, kept, most=_most(turn.state, order))))
 
 
 def _held_with(spec: OrderSpec, kept: Kept) -> Kept:

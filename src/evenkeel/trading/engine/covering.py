@@ -6,8 +6,8 @@ from decimal import Decimal
 import msgspec
 
 from evenkeel.domain.accounts import UNASSIGNED
-from evenkeel.domain.money import ZERO, sub
-from evenkeel.domain.orders import OrderKind, OrderSpec
+from evenkeel.domain.money import ZERO, add, rounded, sub
+from evenkeel.domain.orders import Order, OrderKind, OrderSpec
 from evenkeel.domain.positions import Position, key_of
 from evenkeel.trading.engine import keeping
 from evenkeel.trading.engine.state import AccountState, State
@@ -21,6 +21,31 @@ def to_reduce(state: State, spec: OrderSpec, *, covered: bool = False) -> Decima
     if covered:
         return uncovered(account, position)
     return max(ZERO, sub(position.quantity.copy_abs(), closed_elsewhere(account, position)))
+
+
+def left_of(state: State, order: Order, *, covered: bool = False) -> Decimal:
+    """How much of a reduce-only order there is to close, in whole lots; `covered` as in `to_reduce`."""
+    return _in_lots(state, order, min(order.remaining, to_reduce(state, order.spec, covered=covered)))
+
+
+def wanted_of(state: State, order: Order) -> Decimal:
+    """What an order is to be over where nobody names a quantity: what its venue has been asked for, if it has, and of a
+    reduce-only one there no more than is left to close, so that no change undoes a cut."""
+    kept = order.kept
+    wanted = order.quantity if kept is None or kept.asked is None else kept.asked
+    if not is_cut(order):
+        return wanted
+    left = _in_lots(state, order, to_reduce(state, order.spec))
+    return min(wanted, add(order.filled, left)) if left > 0 else wanted
+
+
+def is_cut(order: Order) -> bool:
+    """Whether an order is brought down to what is left to close: one that is held is only as it is let out."""
+    return order.kept is not None and order.kept.reduces and order.is_working
+
+
+def _in_lots(state: State, order: Order, quantity: Decimal) -> Decimal:
+    return rounded(quantity, state.instruments[order.spec.instrument_id].lot_size, "ROUND_DOWN")
 
 
 def uncovered(account: AccountState, position: Position, *, without: Container[str] = ()) -> Decimal:

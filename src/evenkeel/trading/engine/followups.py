@@ -13,7 +13,7 @@ from evenkeel.domain.money import plain
 from evenkeel.domain.orders import Order, OrderKind, OrderSpec, OrderState, TimeInForce
 from evenkeel.domain.positions import PositionKey, key_of
 from evenkeel.domain.provenance import Provenance
-from evenkeel.trading.engine import closing, timers
+from evenkeel.trading.engine import closing, covering, timers
 from evenkeel.trading.engine.effects import Part
 from evenkeel.trading.engine.orders import request_cancel
 from evenkeel.trading.engine.state import State
@@ -96,19 +96,25 @@ def _carry_out(turn: Turn, one: FollowUpSet) -> tuple[Part, ...]:
 
 
 def _replace(turn: Turn, one: FollowUpSet, *, order: Order) -> tuple[Part, ...]:
-    """A market order for what has not filled of an order that works no more, and only then."""
-    if order.is_open or order.state in (OrderState.FILLED, OrderState.ANOMALY) or not order.remaining:
+    """A market order for what has not filled of an order that works no more, and only then; in place of one that is
+    reduce-only, for what nothing else closes, and reduce-only."""
+    if order.is_open or order.state in (OrderState.FILLED, OrderState.ANOMALY):
+        return ()
+    reduces = order.kept is not None and order.kept.reduces
+    quantity = covering.left_of(turn.state, order, covered=True) if reduces else order.remaining
+    if not quantity:
         return ()
     spec = OrderSpec(
         account_id=order.spec.account_id,
         book=order.spec.book,
         instrument_id=order.spec.instrument_id,
         side=order.spec.side,
-        quantity=order.remaining,
+        quantity=quantity,
         kind=OrderKind.MARKET,
         client_order_id=one.client_order_id,
         time_in_force=TimeInForce.DAY,
         product=order.spec.product,
+        reduce_only=reduces or None,
     )
     return (closing.placed(turn, spec, provenance=one.provenance),)
 

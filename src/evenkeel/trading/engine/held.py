@@ -26,7 +26,7 @@ from evenkeel.domain.positions import key_of
 from evenkeel.domain.provenance import Provenance, Source
 from evenkeel.domain.risk import Approved
 from evenkeel.trading.brokers.ports import Ticket
-from evenkeel.trading.engine import amending, keeping, market, orders, rejects, risk_views
+from evenkeel.trading.engine import amending, covering, keeping, market, orders, rejects, risk_views
 from evenkeel.trading.engine.effects import Lane, SendOrder
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.engine.timers import HANDLERS
@@ -113,7 +113,7 @@ def amend_stop(turn: Turn, order: Order) -> None:
     kept = order.kept
     if kept is None or order.state not in _RESTING or order.triggered or kept.level in (None, order.stop_price):
         return
-    wanted = order.quantity if kept.asked is None else kept.asked
+    wanted = covering.wanted_of(turn.state, order)
     amending.request_amendment(turn, order, msgspec.structs.replace(order.as_it_stands(), quantity=wanted), ENGINE)
 
 

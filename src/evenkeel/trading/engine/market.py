@@ -183,7 +183,7 @@ def _split_orders(account: AccountState, split: Split, instrument: Instrument) -
         if order.spec.instrument_id == split.instrument_id:
             terms = SplitTerms(order.quantity, order.filled, order.limit_price, order.stop_price)
             after = split_order(terms, split, side=order.spec.side, instrument=instrument)
-            kept = None if order.kept is None else split_kept(order.kept, split, instrument=instrument)
+            kept = order.kept and split_kept(order.kept, split, instrument=instrument, filled=order.filled)
             stop_price = after.stop_price if kept is None or kept.trail is None else kept.level
             yield SplitOrder(order.id, after.quantity, after.filled, after.limit_price, stop_price, kept)
 

@@ -144,7 +144,7 @@ def failed(turn: Turn, event: e.SendFailed) -> None:
         turn.emit(
             OrderMoved(at=turn.at, order_id=order.id, event=kind, state=after, reason=event.reason, by_venue=False)
         )
-    if event.what == "modify":
+    if event.what.startswith("modify"):
         reducing.change_failed(turn, order)
     # A panic asks again, and says once what it cannot do.
     if event.what == "modify" or not halts.is_over(turn.state, order.spec):

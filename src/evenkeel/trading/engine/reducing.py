@@ -10,7 +10,8 @@ from decimal import Decimal
 import msgspec
 
 from evenkeel.domain import records as r
-from evenkeel.domain.money import add, plain, rounded
+from evenkeel.domain.held_records import OrderKept
+from evenkeel.domain.money import add, plain
 from evenkeel.domain.orders import Order, OrderEvent, OrderState
 from evenkeel.domain.risk import Refused
 from evenkeel.trading.engine import amending, covering, held, orders
@@ -54,13 +55,13 @@ def _concerned(state: State, *, names: set[tuple[str, str]], compared: set[str])
 
 
 def change_failed(turn: Turn, order: Order) -> None:
-    """A change has not reached the venue: an order that is still over too much is cut once more, after a look."""
-    if (
-        order.kept is not None
-        and order.kept.reduces
-        and order.is_working
-        and _left(turn.state, order) < order.remaining
-    ):
+    """A change has not been made: it is waited for no more, and an order still over too much is cut after a look."""
+    kept = order.kept
+    if kept is None or not order.is_working:
+        return
+    if kept.asked is not None:
+        turn.emit(OrderKept(at=turn.at, order_id=order.id, kept=msgspec.structs.replace(kept, asked=None)))
+    if kept.reduces and covering.left_of(turn.state, order) < order.remaining:
         _look_again(turn, order, "a reduce-only order could not be cut")
 
 
@@ -68,14 +69,8 @@ def _look_again(turn: Turn, order: Order, why: str) -> None:
     turn.effects.append(WantReconcile(order.spec.account_id, why, again=True))
 
 
-def _left(state: State, order: Order) -> Decimal:
-    """How much of an order there is to close, in whole lots."""
-    lot = state.instruments[order.spec.instrument_id].lot_size
-    return rounded(min(order.remaining, covering.to_reduce(state, order.spec)), lot, "ROUND_DOWN")
-
-
 def _bring_down(turn: Turn, order: Order, *, is_compared: bool) -> None:
-    left = _left(turn.state, order)
+    left = covering.left_of(turn.state, order)
     if left <= 0 and order.state in (*_RESTING, OrderState.SUBMITTED):
         title = held.title(turn.state, order)
         orders.request_cancel(turn, order, held.ENGINE, reason=held.GONE)

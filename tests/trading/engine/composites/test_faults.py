@@ -124,6 +124,22 @@ def test_two_exits_that_fill_at_once_are_taken_back(world: World) -> None:
     assert_sound(world)
 
 
+def test_reduce_only_exits_that_fill_at_once_are_taken_back(world: World) -> None:
+    world.holding("200")
+    exits = (spec(SELL, "150", limit_price="12", reduce_only=True), spec(SELL, "150", stop_price="9", reduce_only=True))
+    one = submit(world, d.OneCancelsOther(*exits))
+    rest(world, one, "exit-1", "exit-2")
+    for leg in ("exit-1", "exit-2"):
+        world.fill(child(world, one, leg), "150", "9")
+    correction = child(world, one, "correction")
+    assert (correction.quantity, correction.state) == (D(150), OrderState.SUBMITTED)
+    rest(world, one, "correction")
+    world.fill(correction, "150", "9")
+    assert ended(one, CompositeState.DONE)
+    assert world.position() == 50
+    assert_sound(world)
+
+
 def test_two_entries_that_fill_at_once_are_taken_back(world: World) -> None:
     pair = d.OneCancelsOther(spec(BUY, "100", stop_price="11"), spec(BUY, "100", limit_price="9"))
     one = submit(world, pair)
@@ -393,6 +409,18 @@ def test_the_rule_for_a_leg_that_fails(world: World, rule: OnFailure) -> None:
             world.fill(child(world, one, leg), str(child(world, one, leg).quantity), "5")
         assert ended(one, CompositeState.FAILED)
         assert (world.position(), world.position(of=BOLT)) == (0, 0)
+    assert_sound(world)
+
+
+def test_a_leg_that_only_reduces_is_unwound(world: World) -> None:
+    world.holding("200")
+    legs = (spec(SELL, "100", reduce_only=True), spec(BUY, "10", instrument_id=BOLT.id))
+    one = submit(world, d.Legs(legs, OnFailure.UNWIND))
+    rest(world, one, "leg-1")
+    world.fill(child(world, one, "leg-1"), "100", "10")
+    world.step(world.said(e.VenueRejected, child(world, one, "leg-2"), reason="no"))
+    back = child(world, one, "unwind-1")
+    assert (back.spec.side, back.quantity, back.state) == (BUY, D(100), OrderState.SUBMITTED)
     assert_sound(world)
 
 

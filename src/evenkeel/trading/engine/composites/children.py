@@ -68,6 +68,7 @@ def at_market(spec: OrderSpec, quantity: Decimal) -> OrderSpec:
         trail=None,
         expires_at=0,
         not_before=0,
+        reduce_only=None,
     )
 
 
