@@ -137,16 +137,19 @@ def steer(
     """Brings a position to a signed quantity, counting what works, and what composites have yet to place.
 
     What goes the wrong way is cancelled first, a composite as a whole. Exits, and stops at rest, do not count: they are
-    there for another day. Nothing is done where it is on its way there already.
+    there for another day. Nothing is done where it is on its way there already. What composites that have given up have
+    yet to place is not counted on, but would follow a fill: those are stopped.
     """
     now, composites = turn.state.position(key).quantity, making_way.moving(turn.state, key)
     way = [*_on_the_way(account, key), *_to_come(turn.state, composites, key=key)]
-    change = sub(wanted, _with(now, way))
+    spent = {one.id for one in composites if one.has_given_up}
+    change = sub(wanted, _with(now, [one for one in way if one.parent not in spent]))
 
     def is_wrong(one: _Moving) -> bool:
         return bool(change) and (one.signed > 0) != (change > 0)
 
-    wrong = {one.parent for one in way if is_wrong(one)} | _doubling(composites, key, change=change, wanted=wanted)
+    doubling = _doubling(composites, key, change=change, wanted=wanted)
+    wrong = {one.parent for one in way if is_wrong(one)} | doubling | spent
     stopped = making_way.stop(turn, [one for one in composites if one.id in wrong], provenance=provenance)
     goes, stays = list[Order](), list[_Moving]()
     for one in way:

@@ -223,12 +223,14 @@ def wait_for_room(state: State, spec: OrderSpec) -> float:
     One that has been placed already, or only takes risk off, is never kept waiting.
     """
     account = state.account(spec.account_id)
+    is_known = (spec.account_id, spec.client_order_id) in state.client_ids
+    return 0.0 if is_known or spec.instrument_id not in state.instruments else until_sent(state, account, spec)
+
+
+def until_sent(state: State, account: AccountState, spec: OrderSpec) -> float:
+    """As `until_room`, for a new order; one that only takes risk off goes at once."""
     wait = until_room(state, account)
-    if not wait or spec.instrument_id not in state.instruments:
-        return 0.0
-    if (spec.account_id, spec.client_order_id) in state.client_ids:
-        return 0.0
-    return 0.0 if risk_view(state, account, spec, spec.quantity).reduces else wait
+    return wait if wait and not risk_view(state, account, spec, spec.quantity).reduces else 0.0
 
 
 def cancel(turn: Turn, command: CancelOrder) -> Outcome:

@@ -8,12 +8,13 @@ from evenkeel.domain import composites as d
 from evenkeel.domain import events as e
 from evenkeel.domain.accounts import SendRate
 from evenkeel.domain.clock import SECOND
+from evenkeel.domain.composite_records import CompositeMoved
 from evenkeel.domain.composites import CompositeState
-from evenkeel.domain.orders import Order, OrderState, Side
+from evenkeel.domain.orders import Order, OrderKind, OrderState, Side
 from evenkeel.trading.engine.composites.children import RETRY
 from evenkeel.trading.engine.composites.standing import Composite
 from tests.trading.engine.composites.desks import spec
-from tests.trading.engine.world import ACME, OPEN, WHO, D, World, assert_sound
+from tests.trading.engine.world import ACME, BOLT, OPEN, WHO, D, World, assert_sound
 
 LIMITED = replace(OPEN, rate=SendRate(8.0, 4))
 QUEUE = 14
@@ -78,6 +79,54 @@ def test_while_others_fill_the_queue_it_looks_again_when_there_may_be_room(world
     assert_sound(world)
 
 
+@pytest.mark.parametrize("is_off", [False, True])
+def test_where_nothing_is_to_be_done_any_more_when_it_looks_again_it_looks_no_more(
+    world: World, *, is_off: bool
+) -> None:
+    others = [world.submit(Side.BUY, "1") for _ in range(QUEUE - 1)]
+    one = parts(world, 3)
+    if is_off:
+        world.step(e.BrokerLink(account_id="A", connected=False, reason="gone"))
+    else:
+        rest(world, others)
+        rest(world, placed(world, one))
+    world.step(e.TimersDue(), world.now + SECOND)
+    assert (len(placed(world, one)), one.state, one.wake) == (1 if is_off else 3, CompositeState.ACTIVE, 0)
+    assert_sound(world)
+
+
+def test_while_others_fill_the_queue_it_looks_again_ever_more_seldom(world: World) -> None:
+    others = [world.submit(Side.BUY, "1") for _ in range(QUEUE - 1)]
+    one = parts(world, 3)
+    before = len(world.of(CompositeMoved))
+    for _ in range(300):
+        world.step(e.TimersDue(), world.now + SECOND)
+    assert len(world.of(CompositeMoved)) - before < 20
+    rest(world, others)
+    world.step(e.TimersDue(), world.now + RETRY)
+    assert len(placed(world, one)) == 3
+    assert_sound(world)
+
+
+def test_parts_that_close_a_position_are_not_kept_back_by_a_full_queue(world: World) -> None:
+    world.holding("30")
+    for _ in range(QUEUE):
+        world.submit(Side.BUY, "1", instrument_id=BOLT.id, kind=OrderKind.LIMIT, limit_price=D(5))
+    one = submit(world, d.Slices(spec(Side.SELL, "30"), d.Parts(D(10))), "out")
+    assert {order.state for order in placed(world, one)} == {OrderState.SUBMITTED}
+    assert len(placed(world, one)) == 3
+    assert_sound(world)
+
+
+def test_parts_that_go_past_what_is_held_wait_once_that_is_being_closed(world: World) -> None:
+    world.holding("20")
+    for _ in range(QUEUE - 1):
+        world.submit(Side.BUY, "1", instrument_id=BOLT.id, kind=OrderKind.LIMIT, limit_price=D(5))
+    one = submit(world, d.Slices(spec(Side.SELL, "40", client_order_id="mine-1"), d.Parts(D(10))), "turn")
+    assert len(placed(world, one)) == 2
+    assert_sound(world)
+
+
 def test_parts_that_come_to_nothing_together_are_one_failure(world: World) -> None:
     one = parts(world, 8)
     rest(world, placed(world, one)[:3])
@@ -128,6 +177,37 @@ def test_a_fill_of_what_works_starts_the_count_anew(world: World) -> None:
         world.fill(order, "10", "9")
     assert one.state is CompositeState.DONE
     assert_sound(world)
+
+
+@pytest.mark.parametrize("first_fills", [False, True])
+def test_a_target_stops_what_has_given_up_and_places_the_rest(world: World, *, first_fills: bool) -> None:
+    """What it has yet to place would follow a fill only, and then go past the target."""
+    one = parts(world, 4)
+    at_work = placed(world, one)[:2]
+    give_up(world, one)
+    steps = [world.step(replace(target(40), client_order_id=name)) for name in ("goal", "again")]
+    found = [step.outcome for step in steps if step.outcome is not None]
+    assert [outcome.stopped for outcome in found] == [(one.id,), ()]
+    assert [part.order_id for part in found[0].parts if not part.created] == [order.id for order in at_work]
+    new = [world.state.orders[part.order_id] for outcome in found for part in outcome.parts if part.created]
+    assert [(order.spec.side, order.quantity) for order in new] == [(Side.BUY, 40)]
+    if first_fills:
+        world.fill(at_work[0], "10", "9")
+    for order in at_work[first_fills:]:
+        world.step(world.said(e.VenueCancelled, order))
+    assert (one.state, len(placed(world, one))) == (CompositeState.CANCELLED, 8)
+    assert_sound(world)
+
+
+def target(quantity: int) -> c.TargetPosition:
+    return c.TargetPosition(
+        provenance=WHO,
+        account_id="A",
+        instrument_id=ACME.id,
+        book="manual",
+        quantity=D(quantity),
+        client_order_id="goal",
+    )
 
 
 @pytest.mark.parametrize(

@@ -270,11 +270,13 @@ def _check_change(standing: d.Terms, change: d.CompositeChange) -> None:
 
 
 def due(turn: Turn, composite_id: str) -> None:
-    """A slice is due, a pause is over, or its time is up."""
+    """A slice is due, a pause is over, or its time is up. A moment at which nothing was left to do is over, too."""
     one = turn.state.composites[composite_id]
     if one.state is CompositeState.PAUSED:
         children.move(turn, one, state=CompositeState.ACTIVE, wake=0)
     _go_on(turn, one)
+    if 0 < one.wake <= turn.at:
+        children.move(turn, one, state=one.state, reason=one.reason, wake=0, ending=one.ending)
 
 
 def slice_done(turn: Turn, event: SliceDone) -> None:

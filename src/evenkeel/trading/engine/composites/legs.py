@@ -50,7 +50,7 @@ def _is_unwound(turn: Turn, one: Composite, *, terms: Legs) -> bool:
         leg, back = f"leg-{number}", f"{_UNWIND}{number}"
         left = sub(one.filled_of(leg), one.filled_of(back))
         while left > 0 and not children.of_leg(turn.state, one, back):
-            if len(one.legs.get(back, ())) >= children.MOST_FAILURES:
+            if back in one.by_hand or len(one.legs.get(back, ())) >= children.MOST_FAILURES:
                 stuck.append(str(number))
                 break
             children.place(turn, one, leg=back, spec=children.at_market(spec, left))
@@ -60,9 +60,14 @@ def _is_unwound(turn: Turn, one: Composite, *, terms: Legs) -> bool:
     return not one.working
 
 
+def takes_back(one: Composite) -> bool:
+    """Whether what was filled is being closed: nothing more is entered, and what closes it is placed already."""
+    return any(leg.startswith(_UNWIND) for leg in one.legs)
+
+
 def to_come(state: State, one: Composite, *, terms: Legs) -> list[OrderSpec]:
     """The legs not placed yet; none once what was filled is being taken back."""
-    if any(leg.startswith(_UNWIND) for leg in one.legs):
+    if takes_back(one):
         return []
     return [spec for number, spec in enumerate(terms.orders, start=1) if f"leg-{number}" not in one.legs]
 

@@ -33,11 +33,15 @@ def stop(turn: Turn, composites: Iterable[Composite], *, provenance: Provenance)
 
 
 def fitting(state: State, account_id: str, selection: Selection) -> list[Composite]:
-    """Those of an account with an order that fits and is at work, or not placed yet; exits go by what they close."""
+    """Those of an account with an order that fits and is at work, or not placed yet; exits go by what they close.
+
+    Legs that take back what they filled, only where all of it fits: the rest would stay as it is.
+    """
     return [
         one
         for one in state.composites.values()
-        if one.account_id == account_id and any(selection.fits(spec) for spec in _meant(state, one))
+        if one.account_id == account_id
+        and (all if legs.takes_back(one) else any)([selection.fits(spec) for spec in _meant(state, one)])
     ]
 
 
@@ -51,12 +55,16 @@ def _entering(state: State, one: Composite) -> list[OrderSpec]:
 
 
 def moving(state: State, key: PositionKey) -> list[Composite]:
-    """Those that may still change a position other than by exits: by what works, is to come, or would be taken back."""
+    """Those that may still change a position other than by exits: by what works, is to come, or would be taken back.
+
+    Not legs that are taking back: stopped as a whole, they would leave what they hold of others as it is.
+    """
     return [
         one
         for one in state.composites.values()
         if (one.account_id, one.book) == (key.account_id, key.book)
         and one.state is not CompositeState.STOPPING
+        and not legs.takes_back(one)
         and any(key_of(spec) == key for spec in (*_entering(state, one), *to_take_back(one)))
     ]
 

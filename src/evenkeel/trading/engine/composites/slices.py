@@ -68,9 +68,9 @@ def _send_parts(turn: Turn, one: Composite, *, terms: Slices, rest: Decimal) -> 
             children.end(turn, one, ending=CompositeState.EXPIRED, reason=children.why(turn.state, one))
         return
     while rest > 0 and not _has_paused(turn, one) and children.may_enter(turn.state, one):
-        if _waits_for_room(turn, one):
-            return
         part = min(rest, terms.pace.size)
+        if _waits_for_room(turn, one, spec=msgspec.structs.replace(terms.order, quantity=part)):
+            return
         if _send(turn, one, terms=terms, part=part):
             rest = sub(rest, part)
 
@@ -86,16 +86,24 @@ def _has_paused(turn: Turn, one: Composite) -> bool:
     return children.has_paused(turn, one)
 
 
-def _waits_for_room(turn: Turn, one: Composite) -> bool:
-    """Whether the next part could not be sent in time: it follows once orders have gone out, its own or others'."""
+def _waits_for_room(turn: Turn, one: Composite, *, spec: OrderSpec) -> bool:
+    """Whether the next part could not be sent in time: it follows once orders have gone out, its own or others'.
+
+    The longer it has waited, the more seldom it looks again.
+    """
     account = turn.state.accounts[one.account_id]
-    wait = orders.until_room(turn.state, account)
+    wait = orders.until_sent(turn.state, account, spec)
     if not wait or not account.working.unheard:
         return False
     if one.wake <= turn.at:
-        again = turn.at + max(SECOND, round(wait * SECOND))
-        children.move(turn, one, state=CompositeState.ACTIVE, wake=again)
+        waited = min(children.RETRY, turn.at - _placed_last(turn.state, one))
+        children.move(turn, one, state=CompositeState.ACTIVE, wake=turn.at + max(SECOND, round(wait * SECOND), waited))
     return True
+
+
+def _placed_last(state: State, one: Composite) -> int:
+    placed = one.legs.get(d.SLICE)
+    return state.orders[placed[-1]].created_at if placed else one.created_at
 
 
 def _send_due(turn: Turn, one: Composite, *, terms: Slices, rest: Decimal) -> None:

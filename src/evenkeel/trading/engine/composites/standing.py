@@ -83,6 +83,11 @@ class Composite(Struct, kw_only=True):
         """Whether it has exits that follow a position."""
         return self.closes or isinstance(self.terms, d.Bracket | d.Cover)
 
+    @property
+    def has_given_up(self) -> bool:
+        """Whether it places no more before something of it fills, and only leaves at work what works."""
+        return self.state is CompositeState.PAUSED and not self.wake
+
     def filled_of(self, *legs: str) -> Decimal:
         whole = ZERO
         for leg in legs:
