@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from evenkeel.domain import records as r
-from evenkeel.domain.money import add, plain, rounded
+from evenkeel.domain.money import ZERO, add, plain, rounded
 from evenkeel.domain.orders import Order, OrderEvent, OrderState
 from evenkeel.domain.risk import Refused
 from evenkeel.trading.engine import amending, covering, held, orders
@@ -66,6 +66,16 @@ def change_failed(turn: Turn, order: Order) -> None:
 
 def _look_again(turn: Turn, order: Order, why: str) -> None:
     turn.effects.append(WantReconcile(order.spec.account_id, why, again=True))
+
+
+def to_send(state: State, order: Order) -> Decimal:
+    """How much is to go out of an order that has waited for that: of a reduce-only one, what is left to close."""
+    reduces = order.kept is not None and order.kept.reduces
+    return (_left(state, order) if reduces else ZERO) or order.remaining
+
+
+def tell_less_goes_out(turn: Turn, order: Order, left: Decimal) -> None:
+    _tell(turn, order, f"{held.title(turn.state, order)} goes out for the {plain(left)} that are left to close")
 
 
 def _left(state: State, order: Order) -> Decimal:
