@@ -96,7 +96,7 @@ SAMPLES: tuple[r.AnyRecord, ...] = (
         kept=KEPT,
         together=True,
     ),
-    r.IntentRechecked(at=1, order_id="ord", approved=False, checks=(CHECK,), waited=300),
+    r.IntentRechecked(at=1, order_id="ord", approved=False, checks=(CHECK,), waited=300, quantity=D(40)),
     r.OrderMoved(
         at=1,
         order_id="ord",

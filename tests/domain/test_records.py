@@ -45,7 +45,7 @@ SHAPES = {
         "order_id spec venue_client_id session_date approved checks provenance arrival at",
         "send_by since held kept together",
     ),
-    "order.rechecked/1": ("order_id approved checks at", "waited"),
+    "order.rechecked/1": ("order_id approved checks at", "waited quantity"),
     "order.moved/1": (
         "order_id event state at",
         (
@@ -175,6 +175,7 @@ JOINED = {
     "order.adopted/1": "twin_of",
     "account.reconciled/1": "routine",
     "order.decided/1": "since held kept together",
+    "order.rechecked/1": "quantity",
     "order.moved/1": "layer",
     "split.applied/1": "composites",
     "order.amend/1": "since",

@@ -24,7 +24,7 @@ from evenkeel.domain.fx import FxRate, RateSource
 from evenkeel.domain.held_records import OrderKept, OrderReleased
 from evenkeel.domain.instruments import AssetClass, Instrument, SymbolAlias, instrument_id
 from evenkeel.domain.marketdata import Dividend, Split
-from evenkeel.domain.money import ZERO, mul, neg, rounded
+from evenkeel.domain.money import ZERO, add, mul, neg, rounded
 from evenkeel.domain.orders import (
     TRANSITIONS,
     Kept,
@@ -400,6 +400,8 @@ class Story:
         if order is not None:
             checks = (r.Check("daily_loss", "0.02", "0.03", "the day's loss is too large"),)
             self.emit(r.IntentRechecked(at=self.at, order_id=order.id, approved=False, checks=checks, waited=300))
+            left = add(order.filled, min(order.remaining, Decimal(1)))
+            self.emit(r.IntentRechecked(at=self.at, order_id=order.id, approved=True, checks=(), quantity=left))
 
     def _amend(self) -> None:
         order = self._working()

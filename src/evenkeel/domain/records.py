@@ -92,8 +92,7 @@ class DeploymentChanged(Record, frozen=True, tag="strategy.deployment/1"):
 class SignalRecorded(Record, frozen=True, tag="strategy.signal/1"):
     """`folded` is the target in force after this signal; `action` says what its change asked for.
 
-    `price` is the last price then, kept for deployments whose rules follow what signals are worth. `whole` and
-    `rebalance` are the signal's.
+    `price` is the last one then, for deployments that follow what signals are worth; `whole` and `rebalance` are its.
     """
 
     id: str
@@ -114,8 +113,7 @@ class OrderDecided(Record, frozen=True, tag="order.decided/1"):
     """A command to place an order with its verdict. Approved, it is also the intent to send, written before sending.
 
     The market counts from `since`, where that is not the moment of the decision: an exit works from its entry's fill.
-    `held`: it is not to be sent before something that `kept` says has come. `together`: with all of its basket or not
-    at all.
+    `held`: it is not to be sent before something that `kept` says has come. `together`: with its basket or not at all.
     """
 
     order_id: str
@@ -141,10 +139,13 @@ class OrderDecided(Record, frozen=True, tag="order.decided/1"):
 
 
 class IntentRechecked(Record, frozen=True, tag="order.rechecked/1"):
+    """The verdict on an order that waited to be sent. `quantity` is all that goes out where less is left to close."""
+
     order_id: str
     approved: bool
     checks: tuple[Check, ...]
     waited: int = 0
+    quantity: Decimal | None = None
 
 
 class OrderMoved(Record, frozen=True, tag="order.moved/1"):
@@ -275,8 +276,7 @@ class ProtectionChanged(Record, frozen=True, tag="position.protection/1"):
 class DayClosed(Record, frozen=True, tag="account.day-closed/1"):
     """The end-of-day mark of every position held and the rates used, with the equity they give.
 
-    `growth` is time-weighted, 1 where the account began, and `drawdown` its fall from the highest, positive. The last
-    three are None in the journals of 0.1.0.
+    `growth` is time-weighted, from 1, `drawdown` its fall from the highest, positive; the last three: None in 0.1.0.
     """
 
     id: str

@@ -157,6 +157,38 @@ def test_a_change_that_risk_refuses_leaves_a_held_order_as_it_is(world: World) -
     assert held.quantity == D(10)
 
 
+CLOSING: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"trigger": Trigger(D(45))}, {"trigger_price": D(47)}),
+    ({"kind": OrderKind.STOP, "stop_price": D(45)}, {"stop_price": D(47)}),
+    ({"kind": OrderKind.TRAILING_STOP, "trail": Trail(D(5))}, {"trail": Trail(D(3))}),
+    (
+        {"trigger": Trigger(D(47)), "time_in_force": TimeInForce.GTD, "expires_at": at(2)},
+        {"expires_at": at(3)},
+    ),
+]
+
+
+@pytest.mark.parametrize(("terms", "change"), CLOSING)
+def test_what_is_held_to_close_is_changed_beside_a_target_and_goes_on_closing(
+    bare: World, terms: dict[str, Any], change: dict[str, Any]
+) -> None:
+    """One from before there were reduce-only orders, too: it says of itself only that it closes."""
+    bare.holding("100", "50")
+    stop = sell(bare, reduce_only=False, **terms)
+    target = bare.resting(Side.SELL, "100", kind=OrderKind.LIMIT, limit_price=D(60), time_in_force=GTC)
+    assert (kept(stop).closes, kept(stop).reduces) == (True, False)
+    bare.fill(target, "60", "60")
+    bare.step(c.ModifyOrder(provenance=WHO, order_id=stop.id, **change))
+    assert kept(stop).closes
+    more = c.ModifyOrder(provenance=WHO, order_id=stop.id, quantity=D(101))
+    assert isinstance(bare.declined(more), ChangeRefused)
+    bare.cancel(target)
+    bare.step(bare.said(e.VenueCancelled, target))
+    quote(bare, 46.0)
+    assert (stop.state, stop.quantity) == (OrderState.SUBMITTED, D(40))
+    assert_sound(bare)
+
+
 COLLAR = msgspec.structs.replace(CASH, price_collar=D("0.05"))
 
 

@@ -6,10 +6,12 @@ import msgspec
 import pytest
 
 from evenkeel.domain import commands as c
+from evenkeel.domain import composites as d
 from evenkeel.domain import events as e
 from evenkeel.domain.orders import Order, OrderKind, OrderState, Side, TimeInForce, Trail, Trigger
 from evenkeel.trading.brokers.simulated.profile import IN_PROCESS
 from evenkeel.trading.engine.effects import Effect, SendAmendment, SendCancel, SendOrder, WantReconcile
+from tests.trading.engine.composites.desks import spec
 from tests.trading.engine.holding import BARE, GTC, kept, quote
 from tests.trading.engine.world import ACME, WHO, D, World, assert_sound, at, split_slice
 
@@ -319,4 +321,72 @@ def test_a_stop_that_follows_the_price_grows_as_it_was_asked_to(world: World) ->
     quote(world, 55.0)
     world.step(c.ModifyOrder(provenance=WHO, order_id=order.id, trail=Trail(D(4))))
     assert cuts(world) == [D(60), D(60), D(60)]
+    assert_sound(world)
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_what_waits_to_be_sent_goes_out_for_what_is_left_to_close(world: World, is_held: bool) -> None:
+    if is_held:
+        world.state.profiles["sim"] = BARE
+    order = world.submit(Side.SELL, "100", **STOP)
+    if is_held:
+        quote(world, 44.0)
+    close(world, "60")
+    (sent,) = world.step(e.IntentDelayed(order.id, 600)).effects
+    assert isinstance(sent, SendOrder)
+    assert (sent.ticket.spec.quantity, order.quantity, order.state) == (D(40), D(40), OrderState.SUBMITTED)
+    assert order.stands_as(sent.ticket.spec), "it goes out and is not judged a third time"
+    assert world.alerts() == ["order-reduced"]
+    assert world.submit(Side.SELL, "1", reduce_only=True).state is (
+        OrderState.REFUSED if is_held else OrderState.SUBMITTED
+    )
+    assert_sound(world)
+
+
+def test_a_set_off_stop_that_risk_stops_on_its_way_is_held_again(world: World) -> None:
+    world.state.profiles["sim"] = BARE
+    order = world.submit(Side.SELL, "100", **STOP)
+    quote(world, 44.0)
+    other = world.resting(Side.SELL, "100")
+    world.step(e.BrokerLink("A", connected=False))
+    world.step(e.IntentDelayed(order.id, 600))
+    assert (order.state, order.quantity, kept(order).reached) == (OrderState.HELD, D(100), True)
+    world.step(e.BrokerLink("A", connected=True))
+    world.step(world.snapshot())
+    assert order.state is OrderState.HELD, "the other one closes all of it"
+    world.fill(other, "30", "44")
+    world.cancel(other)
+    world.step(world.said(e.VenueCancelled, other))
+    assert (order.state, order.quantity) == (OrderState.SUBMITTED, D(70))
+    assert_sound(world)
+
+
+def test_a_set_off_stop_waits_while_a_linked_exit_closes_its_position(world: World) -> None:
+    world.state.profiles["sim"] = BARE
+    terms = d.OneCancelsOther(spec(Side.SELL, "100", limit_price="60"), spec(Side.SELL, "100", stop_price="45"))
+    made = world.step(c.SubmitComposite(provenance=WHO, client_order_id="pair", terms=terms)).outcome
+    assert made is not None
+    pair = world.state.composites.find(made.id)
+    assert pair is not None
+    order = world.submit(Side.SELL, "100", **STOP)
+    quote(world, 44.0)
+    leg = world.state.orders[pair.legs["exit-2"][-1]]
+    assert (leg.state, order.state, kept(order).reached) == (OrderState.SUBMITTED, OrderState.HELD, True)
+    world.step(world.said(e.VenueRejected, leg, reason="no"))
+    assert order.state is OrderState.SUBMITTED
+    assert_sound(world)
+
+
+def test_a_set_off_stop_waits_while_its_position_is_closed_elsewhere(world: World) -> None:
+    world.state.profiles["sim"] = BARE
+    order = world.submit(Side.SELL, "100", **STOP)
+    for _ in range(3):
+        world.step(world.snapshot(positions=()))
+    assert world.position("unassigned") == D(-100)
+    quote(world, 44.0)
+    assert (order.state, kept(order).reached) == (OrderState.HELD, True)
+    there = e.BrokerPosition(account_id="A", instrument_id=ACME.id, quantity=D(70))
+    for _ in range(3):
+        world.step(world.snapshot(positions=(there,)))
+    assert (order.is_working, order.quantity) == (True, D(70))
     assert_sound(world)

@@ -70,9 +70,11 @@ def intent_rechecked(unit: Unit, place: Place, record: r.IntentRechecked) -> Non
     row = unit.get(orders, record.order_id)
     if not record.approved:
         explain(row, record.checks[-1])
+    if record.quantity is not None:
+        row["quantity"] = record.quantity
     row["updated_seq"] = place.seq
     details = {"approved": record.approved, "waited": record.waited, "checks": checks_of(record.checks)}
-    history(unit, place, row, "RECHECKED", at=record.at, details=details)
+    history(unit, place, row, "RECHECKED", at=record.at, quantity=record.quantity, details=details)
 
 
 def order_moved(unit: Unit, place: Place, record: r.OrderMoved) -> None:

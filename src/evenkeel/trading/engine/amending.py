@@ -176,7 +176,7 @@ def _eases(order: Order, spec: OrderSpec, kept: Kept | None, *, most: Decimal) -
     """Whether a change only takes away from what works already, of which `most` is left: less of it, or for less long,
     at the same prices, or of what only closes."""
     left = sub(spec.quantity, order.filled)
-    if _only_closes(spec) and left <= most:
+    if left <= most and (_only_closes(spec) or _waits_to_close(order)):
         return True
     is_at_same = (spec.limit_price, spec.stop_price) == (order.limit_price, order.stop_price)
     if not is_at_same or kept not in (None, order.kept):
@@ -213,6 +213,11 @@ def _held_with(spec: OrderSpec, kept: Kept) -> Kept:
     if spec.stop_price is None or kept.level is None:
         return kept
     return msgspec.structs.replace(kept, level=spec.stop_price)
+
+
+def _waits_to_close(order: Order) -> bool:
+    """Whether an order is held that goes out for no more than there is to close then, reduce-only or not."""
+    return order.state is OrderState.HELD and order.kept is not None and order.kept.closes
 
 
 def _only_closes(spec: OrderSpec) -> bool:
@@ -276,7 +281,8 @@ def _where_it_is(order: Order, spec: OrderSpec, kept: Kept | None) -> OrderSpec:
 
 
 def _change_held(turn: Turn, order: Order, spec: OrderSpec, provenance: Provenance, *, now: Kept) -> None:
-    is_closing = now.reduces or keeping.closes(turn.state, turn.state.account(spec.account_id), spec)
+    is_no_more = _waits_to_close(order) and spec.quantity <= order.quantity
+    is_closing = now.reduces or is_no_more or keeping.closes(turn.state, turn.state.account(spec.account_id), spec)
     now = msgspec.structs.replace(_held_with(spec, now), closes=is_closing)
     turn.emit(
         OrderMoved(

@@ -216,6 +216,9 @@ def _intent_rechecked(state: State, record: r.IntentRechecked) -> None:
     order = state.orders[record.order_id]
     if not record.approved:
         _explain(order, record.checks[-1])
+    if record.quantity is not None:
+        order.quantity = record.quantity
+        state.accounts[order.spec.account_id].working.keep(order)
 
 
 def _order_moved(state: State, record: r.OrderMoved) -> None:

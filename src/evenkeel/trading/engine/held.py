@@ -156,8 +156,10 @@ def _closable(state: State, order: Order) -> tuple[Decimal, str]:
     view = risk_views.risk_view(state, account, order.as_it_stands(), order.remaining, source=order.source)
     under_way = view.working_buys if sign > 0 else view.working_sells
     left = sub(min(in_book, in_account) if in_account > 0 else in_book, under_way)
+    if order.kept is not None and order.kept.reduces:
+        left = min(left, covering.to_reduce(state, spec, covered=True))
     quantity = rounded(max(ZERO, min(order.remaining, left)), view.instrument.lot_size, "ROUND_DOWN")
-    return (quantity, "") if quantity else (ZERO, "other orders close all of the position already")
+    return (quantity, "") if quantity else (ZERO, "all of the position is being closed, or was closed at the broker")
 
 
 def _wait(turn: Turn, order: Order, *, why: str) -> None:

@@ -1,5 +1,7 @@
 """What the runner reports of its own work: sends that did not happen, or may have; links; the feed's cursor."""
 
+import msgspec
+
 from evenkeel.domain import events as e
 from evenkeel.domain.accounts import Readiness
 from evenkeel.domain.limits import Layer
@@ -38,11 +40,11 @@ def overdue(turn: Turn, event: e.IntentOverdue) -> None:
 
 
 def end_unsent(turn: Turn, order_id: str, reason: str, check: Check | None = None) -> None:
-    """Ends an order that never left this process; `check` is the one that stopped it on its way."""
+    """Ends an order that never left this process, by `check` if one stopped it; one held to close is held again."""
     order = turn.state.order(order_id)
     if order.state not in (*_UNSENT, OrderState.IN_DOUBT) or order.has_venue_event:
         return
-    if check is None and order.kept is not None and held.take_back(turn, order, reason=reason):
+    if order.kept is not None and held.take_back(turn, order, reason=reason):
         return
     after = transition(order.state, OrderEvent.UNSENT)
     turn.emit(
@@ -72,12 +74,20 @@ def delayed(turn: Turn, event: e.IntentDelayed) -> None:
     if order.state is not OrderState.SUBMITTED or order.has_venue_event:
         return
     account = turn.state.account(order.spec.account_id)
-    spec = order.as_it_stands()
-    view = risk_view(turn.state, account, spec, order.quantity, without=(order.id,), source=order.source, at=turn.at)
+    left = reducing.to_send(turn.state, order)
+    spec = msgspec.structs.replace(order.as_it_stands(), quantity=left)
+    view = risk_view(turn.state, account, spec, left, without=(order.id,), source=order.source, at=turn.at)
     verdict = assess(view)
     approved = isinstance(verdict, Approved)
     checks = verdict.checks if isinstance(verdict, Approved) else (*verdict.passed, verdict.check)
-    turn.emit(IntentRechecked(at=turn.at, order_id=order.id, approved=approved, checks=checks, waited=event.waited))
+    cut = left if approved and left < order.remaining else None
+    if cut is not None:
+        reducing.tell_less_goes_out(turn, order, cut)
+    turn.emit(
+        IntentRechecked(
+            at=turn.at, order_id=order.id, approved=approved, checks=checks, waited=event.waited, quantity=cut
+        )
+    )
     if isinstance(verdict, Approved):
         ticket = Ticket(
             order_id=order.id,

@@ -11,7 +11,7 @@ import msgspec
 
 from evenkeel.domain import records as r
 from evenkeel.domain.held_records import OrderKept
-from evenkeel.domain.money import add, plain
+from evenkeel.domain.money import ZERO, add, plain
 from evenkeel.domain.orders import Order, OrderEvent, OrderState
 from evenkeel.domain.risk import Refused
 from evenkeel.trading.engine import amending, covering, held, orders
@@ -67,6 +67,16 @@ def change_failed(turn: Turn, order: Order) -> None:
 
 def _look_again(turn: Turn, order: Order, why: str) -> None:
     turn.effects.append(WantReconcile(order.spec.account_id, why, again=True))
+
+
+def to_send(state: State, order: Order) -> Decimal:
+    """How much is to go out of an order that has waited for that: of a reduce-only one, what is left to close."""
+    reduces = order.kept is not None and order.kept.reduces
+    return (covering.left_of(state, order) if reduces else ZERO) or order.remaining
+
+
+def tell_less_goes_out(turn: Turn, order: Order, left: Decimal) -> None:
+    _tell(turn, order, f"{held.title(turn.state, order)} goes out for the {plain(left)} that are left to close")
 
 
 def _bring_down(turn: Turn, order: Order, *, is_compared: bool) -> None:
