@@ -7,7 +7,7 @@ import pytest
 
 from evenkeel.domain import commands as c
 from evenkeel.domain import events as e
-from evenkeel.domain.orders import Order, OrderKind, OrderState, Side, TimeInForce, Trail, Trigger
+from evenkeel.domain.orders import Kept, Order, OrderKind, OrderState, Side, TimeInForce, Trail, Trigger
 from evenkeel.trading.engine.effects import Effect, SendAmendment, SendCancel, SendOrder, WantReconcile
 from tests.trading.engine.holding import BARE, GTC, kept, quote
 from tests.trading.engine.world import ACME, WHO, D, World, assert_sound
@@ -229,3 +229,24 @@ def test_a_good_till_date_order_that_its_venue_ends_is_not_ended_here(world: Wor
     assert (kept(order).reduces, kept(order).until) == (True, 0)
     world.step(world.said(e.VenueAccepted, order))
     world.declined(c.ModifyOrder(provenance=WHO, order_id=order.id, expires_at=world.now + 99))
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"kind": OrderKind.TRAILING_STOP, "trail": Trail(D(1)), "time_in_force": GTC},
+        {"kind": OrderKind.STOP, "stop_price": D(45), "time_in_force": TimeInForce.GTD, "expires_at": 2**61},
+    ],
+)
+def test_what_its_venue_sees_to_is_changed_as_it_was_asked(world: World, terms: dict[str, Any]) -> None:
+    world.state.profiles["sim"] = msgspec.structs.replace(
+        BARE, order_kinds=frozenset(OrderKind), times_in_force=frozenset(TimeInForce)
+    )
+    order = world.resting(Side.SELL, "100", **terms)
+    assert kept(order) == Kept(reduces=True)
+    world.step(c.ModifyOrder(provenance=WHO, order_id=order.id, quantity=D(60)))
+    (spec,) = [one.amendment.spec for one in asked(world, SendAmendment)]
+    assert (spec.quantity, spec.trail, spec.expires_at) == (D(60), terms.get("trail"), terms.get("expires_at", 0))
+    world.step(world.said(e.VenueAmended, order, quantity=D(60), stop_price=terms.get("stop_price")))
+    assert (order.quantity, kept(order)) == (D(60), Kept(reduces=True))
+    assert_sound(world)
