@@ -204,3 +204,5 @@ async def test_a_reduce_only_order_without_a_position_is_refused(owner: httpx.As
     refused = await place(owner, reduce_only=True)
     assert (refused["state"], refused["rule"], refused["limit"]) == ("REFUSED", "reduce-only", "0")
     assert refused["reduce_only"] is True
+    waiting = await place(owner, reduce_only=True, trigger_price="9.50", time_in_force="GTC")
+    assert (waiting["state"], waiting["reduce_only"], waiting["trigger_price"]) == ("REFUSED", True, "9.50")

@@ -194,7 +194,7 @@ def _terms(this: Order) -> dict[str, Any]:
         return _NO_TERMS
     trail = spec.trail if kept is None else kept.trail or spec.trail
     ranges = None if trail is None else trail.average_range
-    trigger = None if spec.trigger is None else spec.trigger.price if kept is None else kept.level
+    trigger = None if spec.trigger is None else (kept and kept.level) or spec.trigger.price
     until = kept.until if kept is not None and keeping.ends_here(this) else spec.expires_at
     return {
         "trigger_price": maybe(trigger),

@@ -103,6 +103,43 @@ def test_what_waits_here_and_what_takes_risk_off_is_not_kept_back_by_a_queue() -
     assert_sound(world)
 
 
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("is_exit_first", [False, True])
+def test_exits_take_no_place_of_an_entry_beside_them(*, together: bool, is_exit_first: bool) -> None:
+    world = desk(structs.replace(OPEN, rate=SendRate(1.0, 1)))
+    world.holding("100")
+    leave, enter = world.spec(Side.SELL, "100"), world.spec(quantity="1", instrument_id=BOLT.id)
+    both = (leave, enter) if is_exit_first else (enter, leave)
+    found = {one.spec.side: one for one in orders_of(world, submit(world, *both, together=together))}
+    assert found[Side.SELL].state is OrderState.SUBMITTED
+    assert found[Side.BUY].rule == ("queue-full" if is_exit_first and not together else None), "as one after the other"
+    assert_sound(world)
+
+
+@pytest.mark.parametrize("account_id", ["A", "B"])
+def test_entries_without_a_place_keep_no_exit_of_their_basket_from_being_placed(account_id: str) -> None:
+    world = desk(structs.replace(OPEN, rate=SendRate(8.0, 4, queue=2)))
+    world.account("B")
+    world.holding("100", account_id=account_id)
+    entries = tuple(world.spec(quantity="1", instrument_id=BOLT.id) for _ in range(3))
+    stop = world.spec(
+        Side.SELL, "60", account_id=account_id, kind=OrderKind.STOP, stop_price=D(9), time_in_force=TimeInForce.GTC
+    )
+    command = c.SubmitBasket(provenance=WHO, orders=(*entries, stop), together=True)
+    error = world.declined(command)
+    assert isinstance(error, InvalidInput)
+    assert "at most 2 at once" in error.errors[0].message
+    assert "of which 3 are here" in error.errors[0].message
+    found = orders_of(world, submit(world, *entries, stop))
+    assert [one.rule for one in found] == [None, None, "queue-full", None]
+    assert [one.state for one in found[2:]] == [OrderState.REFUSED, OrderState.SUBMITTED]
+    later = world.spec(quantity="1", instrument_id=BOLT.id)
+    assert isinstance(world.declined(c.SubmitBasket(provenance=WHO, orders=(later,))), QueueFull)
+    other = world.spec(Side.SELL, "40", account_id=account_id, kind=OrderKind.LIMIT, limit_price=D(12))
+    assert [one.rule for one in orders_of(world, submit(world, later, other))] == ["queue-full", None]
+    assert_sound(world)
+
+
 def test_all_that_passes_goes_out_in_one_batch() -> None:
     world = desk()
     step = world.step(c.SubmitBasket(provenance=WHO, orders=tuple(world.spec() for _ in range(100)), together=True))

@@ -8,7 +8,7 @@ import pytest
 from evenkeel.domain import commands as c
 from evenkeel.domain import composites as d
 from evenkeel.domain import events as e
-from evenkeel.domain.orders import Order, OrderKind, OrderState, Side, TimeInForce, Trail, Trigger
+from evenkeel.domain.orders import Kept, Order, OrderKind, OrderState, Side, TimeInForce, Trail, Trigger
 from evenkeel.trading.brokers.simulated.profile import IN_PROCESS
 from evenkeel.trading.engine.effects import Effect, SendAmendment, SendCancel, SendOrder, WantReconcile
 from tests.trading.engine.composites.desks import spec
@@ -389,4 +389,25 @@ def test_a_set_off_stop_waits_while_its_position_is_closed_elsewhere(world: Worl
     for _ in range(3):
         world.step(world.snapshot(positions=(there,)))
     assert (order.is_working, order.quantity) == (True, D(70))
+    assert_sound(world)
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"kind": OrderKind.TRAILING_STOP, "trail": Trail(D(1)), "time_in_force": GTC},
+        {"kind": OrderKind.STOP, "stop_price": D(45), "time_in_force": TimeInForce.GTD, "expires_at": 2**61},
+    ],
+)
+def test_what_its_venue_sees_to_is_changed_as_it_was_asked(world: World, terms: dict[str, Any]) -> None:
+    world.state.profiles["sim"] = msgspec.structs.replace(
+        BARE, order_kinds=frozenset(OrderKind), times_in_force=frozenset(TimeInForce)
+    )
+    order = world.resting(Side.SELL, "100", **terms)
+    assert kept(order) == Kept(reduces=True)
+    world.step(c.ModifyOrder(provenance=WHO, order_id=order.id, quantity=D(60)))
+    (spec,) = [one.amendment.spec for one in asked(world, SendAmendment)]
+    assert (spec.quantity, spec.trail, spec.expires_at) == (D(60), terms.get("trail"), terms.get("expires_at", 0))
+    world.step(world.said(e.VenueAmended, order, quantity=D(60), stop_price=terms.get("stop_price")))
+    assert (order.quantity, kept(order)) == (D(60), Kept(reduces=True))
     assert_sound(world)

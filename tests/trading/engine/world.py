@@ -109,8 +109,8 @@ class World:
     def account(
         self, name: str = "A", cash: str = "100000", *, limits: Limits = OPEN, ready: bool = True, **more: Any
     ) -> AccountState:
-        more.setdefault("type", AccountType.MARGIN)
-        account = Account(id=name, user_id="u", name=name, broker="sim", currency="USD", limits=limits, **more)
+        more = {"type": AccountType.MARGIN, "broker": "sim"} | more
+        account = Account(id=name, user_id="u", name=name, currency="USD", limits=limits, **more)
         self.step(c.OpenAccount(provenance=WHO, account=account, initial_cash=D(cash)))
         if ready:
             self.step(e.BrokerSnapshot(account_id=name, complete=True))

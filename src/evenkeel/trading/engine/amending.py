@@ -164,12 +164,14 @@ def _stands(order: Order, kept: Kept) -> bool:
 
 
 def _as_kept(spec: OrderSpec, kept: Kept | None) -> OrderSpec:
-    """An order as it was asked, with what has become of its terms since, so that they are not judged anew."""
+    """An order as it was asked, with what has become of its terms since, so that they are not judged anew; those that
+    its venue sees to are as they were asked."""
     if kept is None:
         return spec
     trigger = spec.trigger and Trigger(kept.level or spec.trigger.price, kept.rises)
-    until = kept.until if spec.time_in_force is TimeInForce.GTD else 0
-    return msgspec.structs.replace(spec, trigger=trigger, trail=spec.trail and kept.trail, expires_at=until)
+    until = (kept.until or spec.expires_at) if spec.time_in_force is TimeInForce.GTD else 0
+    trail = spec.trail and (kept.trail or spec.trail)
+    return msgspec.structs.replace(spec, trigger=trigger, trail=trail, expires_at=until)
 
 
 def _eases(order: Order, spec: OrderSpec, kept: Kept | None, *, most: Decimal) -> bool:

@@ -1,7 +1,8 @@
 """Baskets: many orders in one command, taken as a whole or declined as a whole, and answered one by one.
 
 Taken means that every order is recorded with its verdict. Placed together, either all of them are sent or none: where
-one is refused, the others are refused with the rule `basket`, which names it.
+one is refused, the others are refused with the rule `basket`, which names it. Where a queue
+has no place for what adds risk, what takes risk off is placed all the same, unless they go together.
 """
 
 from collections import Counter
@@ -43,7 +44,7 @@ def submit(turn: Turn, command: SubmitBasket) -> Outcome:
         )
     if not fresh:
         return Outcome(known[0] or "", created=False, parts=tuple(Part(order_id or "") for order_id in known))
-    _check_room(turn, fresh, command.provenance)
+    _check_room(turn, fresh, command)
     basket = turn.new_id("basket")
     provenance = structs.replace(command.provenance, cause_id=basket)
     if command.together:
@@ -91,29 +92,30 @@ def _check(state: State, command: SubmitBasket) -> list[str | None]:
     return known
 
 
-def _check_room(turn: Turn, specs: list[OrderSpec], provenance: Provenance) -> None:
-    """Raises InvalidInput where an account's orders are more than its queue ever takes, and QueueFull where it takes no
-    more of them now. What is held here does not wait there, and what only takes risk off is kept waiting by nothing."""
+def _check_room(turn: Turn, specs: list[OrderSpec], command: SubmitBasket) -> None:
+    """Raises InvalidInput where an account's orders that add risk are more than its queue ever takes, and QueueFull
+    where it takes no more of them now. What is held here does not wait there.
+
+    Orders placed each by itself pass where any of them takes risk off: of the others, risk refuses what has no place.
+    """
     state, faults, longest = turn.state, list[FieldError](), 0.0
     for account_id in dict.fromkeys(spec.account_id for spec in specs):
         account = state.accounts[account_id]
-        rate = state.rate_of(account)
-        if rate is None:
+        rate, own = state.rate_of(account), [spec for spec in specs if spec.account_id == account_id]
+        if rate is None or not until_room(state, account, orders=len(own)):
             continue
-        going = [spec for spec in specs if spec.account_id == account_id and _goes_out(turn, account, spec)]
-        wait = until_room(state, account, orders=len(going))
-        if not wait or not any(_adds_risk(turn, account, spec, provenance) for spec in going):
-            continue
-        if len(going) > rate.most_waiting:
-            said = f"at most {rate.most_waiting} at once for {account.account.name}, of which {len(going)} are here"
+        going = sum(_adds_risk(turn, spec, command) and _goes_out(turn, account, spec) for spec in own)
+        if going > rate.most_waiting:
+            said = f"at most {rate.most_waiting} at once for {account.account.name}, of which {going} are here"
             faults.append(FieldError("orders", f"{said}: more could not be sent in time"))
-        longest = max(longest, wait)
+        longest = max(longest, until_room(state, account, orders=going) if going else 0.0)
+    if not longest or (not command.together and not all(_adds_risk(turn, spec, command) for spec in specs)):
+        return
     if faults:
         hint = "Send the basket in parts, each once the one before has gone out."
         raise InvalidInput("the basket is too large to be sent at once", errors=tuple(faults), hint=hint)
-    if longest:
-        said = "too many orders wait for the broker already: the basket could not be sent in time"
-        raise QueueFull(said, retry_after=longest)
+    said = "too many orders wait for the broker already: the basket could not be sent in time"
+    raise QueueFull(said, retry_after=longest)
 
 
 def _goes_out(turn: Turn, account: AccountState, spec: OrderSpec) -> bool:
@@ -121,8 +123,9 @@ def _goes_out(turn: Turn, account: AccountState, spec: OrderSpec) -> bool:
     return not isinstance(kept, Kept) or not keeping.is_held(spec, kept)
 
 
-def _adds_risk(turn: Turn, account: AccountState, spec: OrderSpec, provenance: Provenance) -> bool:
-    return judge(turn.state, account, spec, provenance, at=turn.at)[1] is Lane.OPEN
+def _adds_risk(turn: Turn, spec: OrderSpec, command: SubmitBasket) -> bool:
+    account = turn.state.accounts[spec.account_id]
+    return judge(turn.state, account, spec, command.provenance, at=turn.at)[1] is Lane.OPEN
 
 
 def _repeated(orders: tuple[OrderSpec, ...]) -> list[FieldError]:
@@ -143,9 +146,10 @@ def _enter_together(turn: Turn, specs: list[OrderSpec], *, provenance: Provenanc
         market.keep_day(turn, accounts[account_id])
     with provisional(turn.state, turn.at) as taken:
         for spec in specs:
-            given.append(judge(turn.state, accounts[spec.account_id], spec, provenance, at=turn.at))
-            if isinstance(given[-1][0], Approved):
-                taken.take(spec)
+            verdict, lane = judge(turn.state, accounts[spec.account_id], spec, provenance, at=turn.at)
+            given.append((verdict, lane))
+            if isinstance(verdict, Approved):
+                taken.take(spec, lane=lane)
     refused = ((spec, verdict) for spec, (verdict, _) in zip(specs, given, strict=True) if isinstance(verdict, Refused))
     first = next(refused, None)
     for spec, (own, lane) in zip(specs, given, strict=True):

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from evenkeel.domain.orders import Order, OrderSpec, OrderState
 from evenkeel.trading.engine import keeping, layers
+from evenkeel.trading.engine.effects import Lane
 from evenkeel.trading.engine.state import AccountState, State
 
 
@@ -21,8 +22,9 @@ class Provisional(Struct):
     at: int
     taken: list[tuple[AccountState, Order, bool]] = field(default_factory=list)
 
-    def take(self, spec: OrderSpec) -> None:
-        """Counts an order that has been approved, as the fold would count it."""
+    def take(self, spec: OrderSpec, *, lane: Lane) -> None:
+        """Counts an order that has been approved, as the fold would count it; but of the queue, what takes risk off
+        takes no place that the others of its basket need."""
         account = self.state.accounts[spec.account_id]
         kept, is_held = keeping.decided(self.state, account, spec, at=self.at)
         order = Order(
@@ -43,6 +45,8 @@ class Provisional(Struct):
             account.held[order.id] = order
         else:
             account.working.keep(order)
+            if lane is not Lane.OPEN:
+                account.working.unheard.pop(order.id, None)
         if counts:
             account.trades_today += 1
             layers.decided(account, spec)

@@ -154,7 +154,7 @@ def _difference(state: State, one: LinkState, *, mine: Order, theirs: Order) -> 
     level = _price(state, rule, price=now.level) if waits and now.trail is None else None
     pairs: dict[str, tuple[Any, Any]] = {
         "trigger_price": (level, mine.kept.level),
-        "trail": (_trail(state, rule, trail=now.trail), mine.kept.trail),
+        "trail": (mine.kept.trail and _trail(state, rule, trail=now.trail), mine.kept.trail),
         "expires_at": (now.until if ends_here(theirs) and ends_here(mine) else None, mine.kept.until),
     }
     return found | {name: new for name, (new, old) in pairs.items() if new is not None and new != old}
