@@ -104,6 +104,7 @@ def test_a_basket_names_all_that_an_order_has() -> None:
     [
         ("a.csv", "account,symbol,side,quantity,kind\nA,MSFT,buy,1,MOON\n", "order 1: 'MOON' is not one of"),
         ("a.csv", "account,symbol,side,quantity,after_market\nA,MSFT,buy,1,later\n", "is neither true nor false"),
+        ("a.csv", "account,symbol,side,quantity,reduce_only\nA,MSFT,buy,1,2\n", "reduce_only: '2' is neither true nor"),
         ("a.csv", "account,symbol,side,quantity,trail_atr\nA,MSFT,buy,1,2%\n", "is not such as 3atr:14:1d"),
         ("a.csv", "symbol,side\nMSFT,buy\n", "order 1: needs account, quantity"),
         ("a.csv", "account,symbol,side,quantity,price\nA,MSFT,buy,1,5\n", "price: is not one of account"),

@@ -103,24 +103,24 @@ def test_a_sweep_survives_a_killed_server(monkeypatch: pytest.MonkeyPatch) -> No
         try:
             demo.start()
             api = demo.api()
-            body = {"strategy": "napper", "symbols": ["AAPL"], "space": {"first": {"low": 1, "high": 60}}}
+            body = {"strategy": "napper", "symbols": ["AAPL"], "space": {"first": {"low": 1, "high": 200}}}
             answer = api.client.post("/backtesting/sweeps", json=body)
             assert answer.status_code == 202, answer.text
             name = answer.json()["id"]
-            until(lambda: (api.get(f"/backtesting/{name}")["done"] or 0) >= 10, "ten combinations are done", 120)
+            until(lambda: (api.get(f"/backtesting/{name}")["done"] or 0) >= 20, "twenty combinations are done", 120)
             (worker,) = workers_of(demo.child.pid)
             demo.kill()
             until(lambda: not said_by(worker, "cmdline"), "the worker is gone", 20)
             study = demo.home / "research" / f"{name}.jsonl"
             kept = len(study.read_bytes().split(b"\n")) - 2
-            assert 10 <= kept < 60
+            assert 20 <= kept < 200
             demo.start()
             api = demo.api()
             first = until(lambda: api.get(f"/backtesting/{name}")["done"], "it goes on", 120)
             assert first >= kept
             done = until(lambda: ended(api, name), "it is done", 240)
             assert done["state"] == "done", done["error"]
-            assert done["summary"]["search"]["combinations"] == 60
+            assert done["summary"]["search"]["combinations"] == 200
             assert done["summary"]["search"]["verdict"] is not None
             assert not study.exists()
         finally:

@@ -13,10 +13,12 @@ Row = dict[str, Any]
 NEEDED: tuple[str, ...] = ("account", "symbol", "side", "quantity")
 COLUMNS: tuple[str, ...] = (
     *NEEDED, "kind", "limit_price", "stop_price", "trigger_price", "trail_amount", "trail_percent", "trail_atr",
-    "trail_limit_offset", "time_in_force", "expires_at", "after_market", "product", "book", "venue", "client_order_id",
+    "trail_limit_offset", "time_in_force", "expires_at", "after_market", "reduce_only", "product", "book", "venue",
+    "client_order_id",
 )  # fmt: skip
 _TRAILS = ("trail_amount", "trail_percent", "trail_atr")
 _UPPER = ("side", "time_in_force", "product")
+_SWITCHED = ("after_market", "reduce_only")
 _SWITCHES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -38,8 +40,7 @@ def _read(row: Row, place: str, faults: list[FieldError]) -> Row:
     if missing:
         faults.append(FieldError(place, f"needs {missing}"))
     given = row | {name: str(row[name]).upper() for name in _UPPER if name in row}
-    if "after_market" in row:
-        given["after_market"] = _switch(row["after_market"], place, faults)
+    given |= {name: _switch(name, row[name], place, faults) for name in _SWITCHED if name in row}
     try:
         if "trail_atr" in row:
             given["trail_atr"] = _ranges(row["trail_atr"])
@@ -58,10 +59,10 @@ def _kind(row: Row) -> str:
     return order_terms.KINDS["limit_price" in row, "stop_price" in row].value
 
 
-def _switch(value: Any, place: str, faults: list[FieldError]) -> bool:
+def _switch(name: str, value: Any, place: str, faults: list[FieldError]) -> bool:
     found = _SWITCHES.get(str(value).lower())
     if found is None:
-        faults.append(FieldError(place, f"after_market: {value!r} is neither true nor false"))
+        faults.append(FieldError(place, f"{name}: {value!r} is neither true nor false"))
     return bool(found)
 
 
