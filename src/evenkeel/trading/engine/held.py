@@ -7,7 +7,7 @@ no longer may be sent; but an order that closes a position goes out for as much 
 account cannot be traded, and is taken back here where it could not be sent. Once its position is gone, so is the order.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal
 from math import isfinite
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from evenkeel.domain.positions import key_of
 from evenkeel.domain.provenance import Provenance, Source
 from evenkeel.domain.risk import Approved
 from evenkeel.trading.brokers.ports import Ticket
-from evenkeel.trading.engine import amending, covering, keeping, market, orders, rejects, risk_views
+from evenkeel.trading.engine import amending, concerned, covering, keeping, market, orders, rejects, risk_views
 from evenkeel.trading.engine.effects import Lane, SendOrder
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.engine.timers import HANDLERS
@@ -237,31 +237,12 @@ def take_back(turn: Turn, order: Order, *, reason: str) -> bool:
 
 def follow(turn: Turn) -> None:
     """Goes on with what the turn's records concern: positions that are gone, what has waited, stops to be moved."""
-    names, accounts = set[tuple[str, str]](), set[str]()
     for record in turn.records:
-        match record:
-            case r.FillBooked():
-                names.add((record.fill.account_id, record.fill.instrument_id))
-            case r.PositionCorrected():
-                names.add((record.key.account_id, record.key.instrument_id))
-            case r.OrderMoved():
-                spec = turn.state.orders[record.order_id].spec
-                names.add((spec.account_id, spec.instrument_id))
-                if record.event is OrderEvent.ACCEPT:
-                    amend_stop(turn, turn.state.orders[record.order_id])
-            case r.AccountReconciled():
-                accounts.add(record.account_id)
-    for order in tuple(_concerned(turn.state, names=names, accounts=accounts)):
-        _go_on(turn, order, is_compared=order.spec.account_id in accounts)
-
-
-def _concerned(state: State, *, names: set[tuple[str, str]], accounts: set[str]) -> Iterator[Order]:
-    touched = {name for _, name in names}
-    for name, watched in state.watched.items():
-        for order in watched.values() if accounts or name in touched else ():
-            account_id = order.spec.account_id
-            if account_id in accounts or (account_id, name) in names:
-                yield order
+        if isinstance(record, r.OrderMoved) and record.event is OrderEvent.ACCEPT:
+            amend_stop(turn, turn.state.orders[record.order_id])
+    found = concerned.by(turn)
+    for order in tuple(found.of(turn.state.watched)):
+        _go_on(turn, order, is_compared=order.spec.account_id in found.accounts)
 
 
 def _go_on(turn: Turn, order: Order, *, is_compared: bool) -> None:

@@ -4,7 +4,6 @@ Held ones are looked after where they are held. A cut that the venue has been as
 account has been compared, nor is a cancel that it has refused. What fills before either is answered is booked as it is.
 """
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import msgspec
@@ -14,7 +13,7 @@ from evenkeel.domain.held_records import OrderKept
 from evenkeel.domain.money import ZERO, add, plain
 from evenkeel.domain.orders import Order, OrderEvent, OrderState
 from evenkeel.domain.risk import Refused
-from evenkeel.trading.engine import amending, covering, held, orders
+from evenkeel.trading.engine import amending, concerned, covering, held, orders
 from evenkeel.trading.engine.effects import WantReconcile
 from evenkeel.trading.engine.state import State
 from evenkeel.trading.engine.turn import Turn
@@ -25,33 +24,14 @@ _NOT_CANCELLED = (OrderEvent.CANCEL_REFUSED, OrderEvent.CANCEL_REFUSED_PARTIAL)
 
 def follow(turn: Turn) -> None:
     """Brings reduce-only orders that the turn's records concern down to what is left to close."""
-    names, compared, refused = set[tuple[str, str]](), set[str](), set[str]()
-    for record in turn.records:
-        match record:
-            case r.FillBooked():
-                names.add((record.fill.account_id, record.fill.instrument_id))
-            case r.PositionCorrected():
-                names.add((record.key.account_id, record.key.instrument_id))
-            case r.OrderMoved():
-                spec = turn.state.orders[record.order_id].spec
-                names.add((spec.account_id, spec.instrument_id))
-                if record.event in _NOT_CANCELLED:
-                    refused.add(record.order_id)
-            case r.AccountReconciled():
-                compared.add(record.account_id)
-    for order in tuple(_concerned(turn.state, names=names, compared=compared)):
+    found = concerned.by(turn)
+    moved = [record for record in turn.records if isinstance(record, r.OrderMoved)]
+    refused = {record.order_id for record in moved if record.event in _NOT_CANCELLED}
+    for order in tuple(found.of(turn.state.reducing)):
         if order.id in refused:
             _look_again(turn, order, "a reduce-only order could not be cancelled")
         else:
-            _bring_down(turn, order, is_compared=order.spec.account_id in compared)
-
-
-def _concerned(state: State, *, names: set[tuple[str, str]], compared: set[str]) -> Iterator[Order]:
-    for name, known in state.reducing.items():
-        for order in known.values():
-            account_id = order.spec.account_id
-            if account_id in compared or (account_id, name) in names:
-                yield order
+            _bring_down(turn, order, is_compared=order.spec.account_id in found.accounts)
 
 
 def change_failed(turn: Turn, order: Order) -> None:
