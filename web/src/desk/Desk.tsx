@@ -4,6 +4,7 @@ import { useEffect } from "react";
 import { describe } from "@/stream/freshness";
 import { useStreaming } from "@/stream/useStreaming";
 import { TicketDrawer } from "@/ticket/TicketDrawer";
+import page from "@/ui/page.module.css";
 import { AccountsPanel } from "./AccountsPanel";
 import { Banners } from "./Banners";
 import classes from "./Desk.module.css";
@@ -52,9 +53,9 @@ export function Desk() {
   useAlarms();
   useEffect(() => resetDesk, []);
   return (
-    <div className={classes.desk}>
+    <div className={`${page.page} ${classes.desk}`}>
       <a className="skip-link" href="#accounts">Skip to the desk</a>
-      <div className={classes.top}>
+      <div className={page.top}>
         <Header>
           <FeedControls />
           <Toolbar />

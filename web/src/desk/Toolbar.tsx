@@ -1,6 +1,7 @@
 "use client";
 
-import { Button, CloseButton, Kbd, NativeSelect, TextInput } from "@mantine/core";
+import { Button, NativeSelect } from "@mantine/core";
+import { FilterInput } from "@/ui/FilterInput";
 import { Tag } from "@/ui/Tag";
 import { useAccounts } from "./data";
 import { FILTER_ID } from "./keys";
@@ -24,19 +25,13 @@ export function Toolbar() {
         data={[{ value: "", label: "All accounts" }, ...list.map(({ id, name }) => ({ value: id, label: name }))]}
         onChange={(event) => selectAccount(event.currentTarget.value || null)}
       />
-      <TextInput
+      <FilterInput
         id={FILTER_ID}
         className={classes.filter}
-        size="xs"
-        type="text"
         placeholder="Filter by symbol, strategy, state"
-        aria-label="Filter positions, orders, strategies and events"
-        autoComplete="off"
-        spellCheck={false}
-        data-testid="desk-filter"
+        label="Filter positions, orders, strategies and events"
         value={text}
-        onChange={(event) => setText(event.currentTarget.value)}
-        rightSection={text ? <CloseButton size="xs" aria-label="Clear the filter" onClick={() => setText("")} /> : <Kbd size="xs">/</Kbd>}
+        onChange={setText}
       />
       {may("trade") ? (
         <Button size="xs" onClick={() => openTicket()} data-testid="ticket-open" rightSection={<span className={classes.key}>n</span>}>

@@ -3,9 +3,9 @@
 import { Button } from "@mantine/core";
 import { useQueries } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { explain } from "@/api/problem";
 import type { Backtest, Comparison } from "@/api/types";
 import { type ChartLine, EquityChart } from "@/desk/EquityChart";
+import { asked } from "@/ui/asked";
 import { Num } from "@/ui/Num";
 import { Panel } from "@/ui/Panel";
 import { PanelState } from "@/ui/PanelState";
@@ -92,9 +92,7 @@ export function ComparisonPanel({ ids }: { ids: readonly string[] }) {
   return (
     <Panel id="result" area="result" title="Comparison" aside={String(ids.length)} actions={<Button size="compact-xs" variant="default" onClick={close}>Close</Button>}>
       <PanelState
-        status={found.isPending ? "waiting" : found.isError ? "error" : "ready"}
-        fault={found.error && explain(found.error)}
-        onRetry={() => void found.refetch()}
+        {...asked(found)}
         isEmpty={false}
         empty=""
       >

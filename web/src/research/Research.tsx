@@ -1,6 +1,6 @@
 "use client";
 
-import { Button, CloseButton, Kbd, TextInput } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useEffect } from "react";
 import { Banners } from "@/desk/Banners";
 import { Header } from "@/desk/Header";
@@ -9,6 +9,8 @@ import { useMay, useShares } from "@/desk/rights";
 import { useAlarms, useConnection } from "@/desk/watch";
 import { describe } from "@/stream/freshness";
 import { useStreaming } from "@/stream/useStreaming";
+import { FilterInput } from "@/ui/FilterInput";
+import page from "@/ui/page.module.css";
 import { ComparisonPanel } from "./ComparisonPanel";
 import { useRuns } from "./data";
 import { FormDrawer } from "./FormDrawer";
@@ -35,18 +37,13 @@ function Toolbar() {
   const may = useMay();
   return (
     <div className={classes.toolbar} role="search" aria-label="Filter the backtests">
-      <TextInput
+      <FilterInput
         id={FILTER_ID}
         className={classes.filter}
-        size="xs"
         placeholder="Filter by strategy, symbol, state"
-        aria-label="Filter the backtests"
-        autoComplete="off"
-        spellCheck={false}
-        data-testid="runs-filter"
+        label="Filter the backtests"
         value={text}
-        onChange={(event) => setText(event.currentTarget.value)}
-        rightSection={text ? <CloseButton size="xs" aria-label="Clear the filter" onClick={() => setText("")} /> : <Kbd size="xs">/</Kbd>}
+        onChange={setText}
       />
       {may("trade") && (
         <Button size="xs" onClick={() => openForm()} data-testid="run-new" rightSection={<span className={classes.key}>n</span>}>
@@ -65,9 +62,9 @@ export function Research() {
   useResearchKeys();
   const { runId, compared } = usePlace();
   return (
-    <div className={classes.page}>
+    <div className={`${page.page} ${classes.page}`}>
       <a className="skip-link" href="#runs-title">Skip to the backtests</a>
-      <div className={classes.top}>
+      <div className={page.top}>
         <Header>
           <Toolbar />
         </Header>

@@ -1,9 +1,9 @@
 import { Button, NativeSelect } from "@mantine/core";
 import { useState } from "react";
-import { explain } from "@/api/problem";
 import type { BacktestDetail, Combination, HeatMap, WalkWindow } from "@/api/types";
 import { NOTHING } from "@/format/number";
 import { splitInstant, type Zone } from "@/format/time";
+import { asked } from "@/ui/asked";
 import { Num } from "@/ui/Num";
 import { PanelState } from "@/ui/PanelState";
 import table from "@/ui/table.module.css";
@@ -63,9 +63,7 @@ function HeatPart({ id, value, currency }: { id: string; value: string | null; c
   const found = useHeatMap(id, value);
   return (
     <PanelState
-      status={found.isPending ? "waiting" : found.isError ? "error" : "ready"}
-      fault={found.error && explain(found.error)}
-      onRetry={() => void found.refetch()}
+      {...asked(found)}
       isEmpty={found.data?.cells.length === 0}
       empty="Nothing varies, so that there is nothing to draw."
     >
@@ -106,9 +104,7 @@ export function Combinations({ run, currency }: { run: BacktestDetail; currency:
       </div>
       <HeatPart id={run.id} value={value || null} currency={currency} />
       <PanelState
-        status={found.isPending ? "waiting" : found.isError ? "error" : "ready"}
-        fault={found.error && explain(found.error)}
-        onRetry={() => void found.refetch()}
+        {...asked(found)}
         isEmpty={rows.length === 0}
         empty="No combination could be run."
       >
@@ -152,9 +148,7 @@ export function Windows({ run, currency, zone }: { run: BacktestDetail; currency
   const objective = run.search?.objectives[0] ?? "sharpe";
   return (
     <PanelState
-      status={found.isPending ? "waiting" : found.isError ? "error" : "ready"}
-      fault={found.error && explain(found.error)}
-      onRetry={() => void found.refetch()}
+      {...asked(found)}
       isEmpty={rows.length === 0}
       empty="There is no window."
     >

@@ -1,6 +1,6 @@
-import { explain } from "@/api/problem";
 import type { BacktestDetail, BacktestSummary, Luck, MetricRow } from "@/api/types";
 import { showMoney } from "@/format/number";
+import { asked } from "@/ui/asked";
 import { Note } from "@/ui/Note";
 import { Num } from "@/ui/Num";
 import { PanelState } from "@/ui/PanelState";
@@ -79,9 +79,7 @@ function Equity({ run }: { run: BacktestDetail }) {
   return (
     <div className={classes.chart}>
       <PanelState
-        status={equity.isPending ? "waiting" : equity.isError ? "error" : "ready"}
-        fault={equity.error && explain(equity.error)}
-        onRetry={() => void equity.refetch()}
+        {...asked(equity)}
         isEmpty={line.length < 2}
         empty="There are fewer than two bars, and nothing to draw."
       >
@@ -110,9 +108,7 @@ export function Metrics({ run, summary }: { run: BacktestDetail; summary: Backte
   const rows = found.data?.metrics.filter((row) => row.values[0] !== null) ?? [];
   return (
     <PanelState
-      status={found.isPending ? "waiting" : found.isError ? "error" : "ready"}
-      fault={found.error && explain(found.error)}
-      onRetry={() => void found.refetch()}
+      {...asked(found)}
       isEmpty={rows.length === 0}
       empty="No metric is defined for so short a run."
     >

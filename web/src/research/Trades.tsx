@@ -1,8 +1,8 @@
 import { Button } from "@mantine/core";
-import { explain } from "@/api/problem";
 import type { Trade } from "@/api/types";
 import { show, showMoney, showPercent, showPrice } from "@/format/number";
 import { splitInstant, type Zone } from "@/format/time";
+import { asked } from "@/ui/asked";
 import { Num } from "@/ui/Num";
 import { PanelState } from "@/ui/PanelState";
 import table from "@/ui/table.module.css";
@@ -47,9 +47,7 @@ export function Trades({ id, currency, zone, fills }: { id: string; currency: st
   const trades = found.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <PanelState
-      status={found.isPending ? "waiting" : found.isError ? "error" : "ready"}
-      fault={found.error && explain(found.error)}
-      onRetry={() => void found.refetch()}
+      {...asked(found)}
       isEmpty={trades.length === 0}
       empty={fills === 0 ? "Not one order was filled. The warnings above say why, where it can be known." : "No position was closed: what was bought is still held at the end."}
     >

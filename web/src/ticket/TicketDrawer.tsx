@@ -4,11 +4,11 @@ import { Drawer } from "@mantine/core";
 import { queryOptions, usePrefetchQuery, useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo } from "react";
 import { listSymbols } from "@/api/endpoints";
-import { explain } from "@/api/problem";
 import { useAccounts } from "@/desk/data";
 import { useMay } from "@/desk/rights";
 import { closeTicket, openTicket, useDesk } from "@/desk/store";
 import { useStream } from "@/stream/store";
+import { asked } from "@/ui/asked";
 import { PanelState } from "@/ui/PanelState";
 import type { TicketValues } from "./schema";
 import { followStorage, forgetFault, keepDraft, recognise, recover, tidy, useTicket } from "./store";
@@ -64,9 +64,7 @@ export function TicketDrawer() {
     <Drawer opened={open} onClose={closeTicket} onExitTransitionEnd={tidy} title={TITLES[stage.at]} position="right" size={400} closeButtonProps={{ "aria-label": "Close the ticket" }}>
       {stage.at === "form" && (
         <PanelState
-          status={symbols.isPending ? "waiting" : symbols.isError ? "error" : "ready"}
-          fault={symbols.error && explain(symbols.error)}
-          onRetry={() => void symbols.refetch()}
+          {...asked(symbols)}
           isEmpty={entries.length === 0 || list.length === 0}
           empty={list.length === 0 ? "There is no account that you may trade in yet." : "No symbols yet. Import prices with “evenkeel data import”, then open the ticket again."}
         >
