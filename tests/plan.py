@@ -17,7 +17,7 @@ class ChaosPlan:
 
     @classmethod
     def short(cls, seed: int) -> Self:
-        return cls(seed=seed, sqlite_kills=6, postgres_kills=3, api_examples=12)
+        return cls(seed=seed, sqlite_kills=6, postgres_kills=3, api_examples=30)
 
     @classmethod
     def full(cls, seed: int) -> Self:

@@ -1,6 +1,6 @@
 """Generated requests against the whole application, signed in as the owner: no 500, and every answer as documented.
 
-Each operation gets `EVENKEEL_FUZZ_EXAMPLES` examples, else as many as the run's plan says (12, 200 in `make chaos`);
+Each operation gets `EVENKEEL_FUZZ_EXAMPLES` examples, else as many as the run's plan says (30, 200 in `make chaos`);
 then chains of operations follow the document's links. Responses are checked against their schemas.
 """
 
