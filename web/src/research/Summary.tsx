@@ -6,7 +6,7 @@ import { Num } from "@/ui/Num";
 import { PanelState } from "@/ui/PanelState";
 import { useComparison, useEquity } from "./data";
 import { equityLine } from "./drawdown";
-import { type Fact, Facts, Tiles } from "./Facts";
+import { type Fact, Facts } from "./Facts";
 import { saidAll, showMetric } from "./look";
 import classes from "./Result.module.css";
 import { RunChart } from "./RunChart";
@@ -92,7 +92,7 @@ function Equity({ run }: { run: BacktestDetail }) {
 export function Summary({ run, summary }: { run: BacktestDetail; summary: BacktestSummary }) {
   return (
     <>
-      <Tiles facts={glance(summary)} />
+      <Facts facts={glance(summary)} label="Figures at a glance" tiles />
       {summary.warnings.map((warning) => (
         <Note key={warning} tone="warn" className={classes.warning}>{warning}</Note>
       ))}
